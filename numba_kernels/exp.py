@@ -1,0 +1,239 @@
+"""The exponential every kernel stands on, split into mantissa and exponent.
+
+exp(x) = p(r) · 2ⁿ with n = round(x · log₂e) and r = x − n · ln 2, |r| ≤ ln 2 / 2, in two steps with ln 2 in two parts
+(Cody and Waite). `exp_scaled` gives p(r) · 2^(n + shift): the caller's shift carries the row's own exponent, so that
+the logits need no subtraction of the maximum, whose rounding is what costs other softmaxes 30 to 70 ULP.
+
+n is had by adding 1.5 · 2^(mantissa bits), which leaves it in the low bits of the sum; shifted up by the number of
+mantissa bits it is 2ⁿ in all but the bias. The polynomial is 1 + (r + r² q(r)) with q fitted to the relative error
+(`benchmarks/fit_exp.py`), in a form with one rounding that counts, which also keeps it monotone.
+
+Bounds on x where r is exact to half an ULP even without a fused multiply-add: n · (high part of ln 2) must be exact,
+which gives |x| ≤ 2⁹ in float32 and |x| ≤ 2²⁰ in float64.
+"""
+
+from typing import Any
+
+from numba import types
+
+from .jit import by_type, helper
+from .simd import bits, fma, from_bits, splat, where, widen
+from .vector import scalar_of
+
+LOG2E = 1.4426950408889634
+_LN2 = 0.6931471805599453
+
+# float32: 1.5 · 2²³, ln 2 with 9 zero bits at the end of the high part, degree 6, relative error 2⁻²⁸
+_MAGIC32 = 12582912.0
+_LN2_HIGH32 = float.fromhex("0x1.62e4p-1")
+_LN2_LOW32 = float.fromhex("0x1.7f7d1cf79abcap-20")
+_Q32 = tuple(
+    map(float.fromhex, ("0x1.fffff8p-2", "0x1.55548ep-3", "0x1.555b98p-5", "0x1.123bd4p-7", "0x1.68512cp-10"))
+)
+
+# float64: 1.5 · 2⁵², ln 2 with 21 zero bits at the end of the high part, degree 11, relative error 2⁻⁵⁷·⁷
+_MAGIC64 = 6755399441055744.0
+_LN2_HIGH64 = float.fromhex("0x1.62e42fefp-1")
+_LN2_LOW64 = float.fromhex("0x1.473de6af278edp-34")
+_Q64 = tuple(
+    map(
+        float.fromhex,
+        (
+            "0x1.000000000000bp-1",
+            "0x1.555555555550fp-3",
+            "0x1.5555555550299p-5",
+            "0x1.1111111122b50p-7",
+            "0x1.6c16c1852e7a6p-10",
+            "0x1.a01a0144986f6p-13",
+            "0x1.a01997bdd0488p-16",
+            "0x1.71deec5a7a045p-19",
+            "0x1.28af4bd631a50p-22",
+            "0x1.add7947f3ba76p-26",
+        ),
+    )
+)
+# degree 8 in float64, relative error 2⁻³⁹: more than float32 results need
+_Q64_SHORT = tuple(
+    map(
+        float.fromhex,
+        (
+            "0x1.00000000a3c33p-1",
+            "0x1.5555557ec669ap-3",
+            "0x1.55555364965bbp-5",
+            "0x1.1110a1098a9acp-7",
+            "0x1.6c19fde24a217p-10",
+            "0x1.a1872a53de9f7p-13",
+            "0x1.9d5da522ecf2ap-16",
+        ),
+    )
+)
+
+# What a kernel needs to know of a type: above BIG a maximum is subtracted first, CUT below the maximum every
+# probability rounds to zero, BIAS and MANTISSA describe the bits, sums run 2^HEADROOM too high so that no summand is
+# subnormal.
+_TRAITS32 = (256.0, 104.0, 127, 23, 32)
+_TRAITS64 = (4096.0, 746.0, 1023, 52, 64)
+
+
+def traits(like: Any) -> Any:
+    """(BIG, CUT, BIAS, MANTISSA, HEADROOM) of the float type of `like`, inside jitted code."""
+    raise NotImplementedError
+
+
+@by_type(traits)
+def _traits(like: Any) -> Any:
+    values = _TRAITS32 if scalar_of(like) == types.float32 else _TRAITS64
+    return lambda like: values
+
+
+def exp_scaled_pair(x: Any, shift: Any) -> Any:
+    """exp(x) · 2^s as vectors (e, error): `shift` is s + BIAS moved up by the mantissa bits (see `exponent_shift`).
+
+    e is within 0.67 ULP and e + error within 0.2, for |x| ≤ BIG + CUT; NaN and ±inf give NaN; e must come out normal.
+    """
+    raise NotImplementedError
+
+
+@by_type(exp_scaled_pair)
+def _exp_scaled_pair(x: Any, shift: Any) -> Any:
+    if x.scalar == types.float32:
+        q0, q1, q2, q3, q4 = _Q32
+
+        def float32(x, shift):
+            t = fma(x, splat(x, LOG2E), splat(x, _MAGIC32))
+            n = t - splat(x, _MAGIC32)
+            d = fma(n, splat(x, -_LN2_HIGH32), x)
+            c = n * splat(x, _LN2_LOW32)
+            r = d - c
+            # Estrin's scheme: the chain of dependent steps, not their number, is what limits a core here
+            r2 = r * r
+            low = fma(splat(x, q1), r, splat(x, q0))
+            high = fma(splat(x, q4), r2, fma(splat(x, q3), r, splat(x, q2)))
+            p, error = _one_plus(d, fma(high, r2, low), r2, c)
+            raised = bits(t)
+            scale = from_bits((raised << splat(raised, 23)) + shift)
+            return p * scale, error * scale
+
+        return float32
+
+    def float64(x, shift):
+        t = fma(x, splat(x, LOG2E), splat(x, _MAGIC64))
+        n = t - splat(x, _MAGIC64)
+        d = fma(n, splat(x, -_LN2_HIGH64), x)
+        c = n * splat(x, _LN2_LOW64)
+        r = d - c
+        p, error = _one_plus(d, _q64(r), r * r, c)
+        raised = bits(t)
+        scale = from_bits((raised << splat(raised, 52)) + shift)
+        return p * scale, error * scale
+
+    return float64
+
+
+@helper
+def exp_scaled(x, shift):
+    """The e of `exp_scaled_pair`."""
+    e, _ = exp_scaled_pair(x, shift)
+    return e
+
+
+@helper
+def _one_plus(d, q, r2, c):
+    """1 + d + (r2 · q − c) and its last rounding error, the one that counts: what 1 + d rounds off joins the rest."""
+    one = splat(d, 1.0)
+    s = one + d
+    lost = d - (s - one)
+    small = fma(r2, q, lost - c)
+    p = s + small
+    return p, small - (p - s)
+
+
+@helper
+def _q64(r):
+    """(exp(r) − 1 − r) / r² for float64 |r| ≤ ln 2 / 2."""
+    q0, q1, q2, q3, q4, q5, q6, q7, q8, q9 = _Q64
+    r2 = r * r
+    r4 = r2 * r2
+    a = fma(splat(r, q1), r, splat(r, q0))
+    b = fma(splat(r, q3), r, splat(r, q2))
+    c = fma(splat(r, q5), r, splat(r, q4))
+    d = fma(splat(r, q7), r, splat(r, q6))
+    e = fma(splat(r, q9), r, splat(r, q8))
+    high = fma(e, r4, fma(d, r2, c))
+    return fma(high, r4, fma(b, r2, a))
+
+
+@helper
+def exponent_shift(m):
+    """The shift that makes `exp_scaled` give exp(x) · 2^(HEADROOM − n) where n is the exponent of exp(m)."""
+    _, _, bias, mantissa, headroom = traits(m)
+    raised = exponent(m)
+    return (splat(raised, bias + headroom) - raised) << splat(raised, mantissa)
+
+
+def exponent(m: Any) -> Any:
+    """round(m · log₂e) as integers, inside jitted code."""
+    raise NotImplementedError
+
+
+@by_type(exponent)
+def _exponent(m: Any) -> Any:
+    magic = _MAGIC32 if scalar_of(m) == types.float32 else _MAGIC64
+
+    def impl(m):
+        return bits(fma(m, splat(m, LOG2E), splat(m, magic))) - bits(splat(m, magic))
+
+    return impl
+
+
+def exp_below(x: Any, m: Any) -> Any:
+    """exp(x − m) in float64 for vectors x ≤ m: exactly 1 where x = m, 0 for x = −inf, NaN for NaN or m = ±inf.
+
+    For float32 arguments the difference is exact in float64 and the error 2⁻³⁹; for float64 ones the difference keeps
+    its rounding error and the result is within 0.7 ULP.
+    """
+    raise NotImplementedError
+
+
+@by_type(exp_below)
+def _exp_below(x: Any, m: Any) -> Any:
+    if x.scalar == types.float32:
+        q0, q1, q2, q3, q4, q5, q6 = _Q64_SHORT
+
+        def float32(x, m):
+            d = widen(x) - widen(m)
+            lowest = splat(d, -150.0)
+            y = where(d < lowest, lowest, d)
+            t = fma(y, splat(y, LOG2E), splat(y, _MAGIC64))
+            r = fma(t - splat(y, _MAGIC64), splat(y, -_LN2), y)
+            r2 = r * r
+            a = fma(splat(r, q1), r, splat(r, q0))
+            b = fma(splat(r, q3), r, splat(r, q2))
+            c = fma(splat(r, q5), r, splat(r, q4))
+            high = fma(splat(r, q6), r2, c)
+            p = fma(fma(fma(high, r2, b), r2, a), r2, r)
+            raised = bits(t)
+            scale = from_bits((raised << splat(raised, 52)) + splat(raised, 1023 << 52))
+            return where(d < lowest, splat(d, 0.0), fma(p, scale, scale))
+
+        return float32
+
+    def float64(x, m):
+        d = x - m
+        # what the difference lost (Knuth's two-sum)
+        back = d + m
+        lost = (x - back) + ((back - d) - m)
+        lowest = splat(d, -800.0)
+        y = where(d < lowest, lowest, d)
+        t = fma(y, splat(y, LOG2E), splat(y, _MAGIC64))
+        n = t - splat(y, _MAGIC64)
+        h = fma(n, splat(y, -_LN2_HIGH64), y)
+        c = fma(n, splat(y, _LN2_LOW64), splat(y, 0.0) - lost)
+        r = h - c
+        p, _ = _one_plus(h, _q64(r), r * r, c)
+        # down to 2⁻¹¹⁵⁴: in two factors, so that the first stays normal
+        raised = bits(t)
+        scale = from_bits((raised << splat(raised, 52)) + splat(raised, (1023 + 200) << 52))
+        return where(d < lowest, splat(d, 0.0), p * scale * splat(d, 2.0**-200))
+
+    return float64

@@ -1,0 +1,69 @@
+"""The one place where Numba's options are chosen.
+
+Three ways to compile, and nothing else in the package calls Numba's decorators:
+
+- `helper`: a small function that other jitted functions call. Never cached by itself: it is compiled into its callers.
+- `kernel`: a function that Python calls with addresses and sizes; releases the GIL; cached on disk.
+- `parallel_kernel`: the same with `prange`.
+
+Options, and why:
+
+- ``fastmath=False`` everywhere, and stated: a helper that does not state it takes the flags of its first caller,
+  a user's ``fastmath=True`` included. What may be fused is written as a fused operation (`simd.fma`), what may be
+  reassociated is written as several accumulators; the result's bits do not depend on the compiler's mood.
+- ``error_model="numpy"``: a division by zero gives inf or NaN, not a branch and an exception in the middle of a loop.
+- ``nogil=True``: kernels touch no Python object, so other threads may run.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba.extending import overload
+
+from .cache import enable_cache
+
+_OPTIONS: dict[str, Any] = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Compile `function` for use inside kernels; LLVM inlines it there."""
+    return numba.njit(**_OPTIONS)(function)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` for calls from Python, with the disk cache."""
+    return enable_cache(numba.njit(**_OPTIONS)(function))
+
+
+def parallel_kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function`, which uses `numba.prange`, for calls from Python, with the disk cache."""
+    return enable_cache(numba.njit(parallel=True, **_OPTIONS)(function))
+
+
+def over_rows(rows: Any) -> tuple[Any, Any]:
+    """The two kernels (serial, parallel) of a helper ``rows(kind, dst, src, first, last, n)``.
+
+    They take (kind, dst, src, number of rows, n) and the parallel one a number of parts, each done by one thread. A row
+    is done whole, in one order, so that the bits of the result do not depend on the number of threads.
+    """
+
+    def serial(kind, dst, src, count, n):  # type: ignore[no-untyped-def]
+        rows(kind, dst, src, 0, count, n)
+
+    def parallel(kind, dst, src, count, n, parts):  # type: ignore[no-untyped-def]
+        for part in numba.prange(parts):
+            rows(kind, dst, src, count * part // parts, count * (part + 1) // parts, n)
+
+    return kernel(serial), parallel_kernel(parallel)
+
+
+def by_type(stub: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let the types of its arguments choose the implementation of `stub` inside jitted code.
+
+    The decorated function receives Numba types and returns the Python function to compile for them, or None.
+    """
+    decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = overload(
+        stub, jit_options=_OPTIONS, strict=False
+    )
+    return decorate

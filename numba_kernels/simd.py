@@ -1,0 +1,257 @@
+"""The few vector operations that kernels need, as intrinsics.
+
+- `kind` is a scalar whose *type* says what lies in memory (float32 or float64); its value is not used.
+- Addresses are integers, in bytes. Loads and stores need no alignment.
+- `fma` is fused where the machine can (and rounds twice where it can't); `fma_exact` is fused everywhere, at the price
+  of a library call where the machine can't.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .vector import INTEGER, Vector, broadcast, call, llvm, llvm_name, scalar_of, vector_of, with_scalar
+
+# Memory --------------------------------------------------------------------------------------------------------------
+
+
+def _pointer(builder: Any, address: Any, pointee: Any) -> Any:
+    return builder.inttoptr(address, pointee.as_pointer())
+
+
+def _first_lanes(builder: Any, vector: Vector, count: Any) -> Any:
+    """The mask of the lanes below `count`."""
+    index = ir.Constant(ir.VectorType(ir.IntType(64), vector.lanes), list(range(vector.lanes)))
+    return builder.icmp_signed("<", index, broadcast(builder, count, vector.lanes))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def lanes(typingctx: Any, kind: Any) -> Any:
+    """How many numbers of `kind` one vector holds."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return ir.Constant(ir.IntType(64), vector_of(kind).lanes)
+
+    return types.int64(kind), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def itemsize(typingctx: Any, kind: Any) -> Any:
+    """How many bytes one number of `kind` takes."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return ir.Constant(ir.IntType(64), kind.bitwidth // 8)
+
+    return types.int64(kind), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load(typingctx: Any, kind: Any, address: Any) -> Any:
+    """The vector at `address`."""
+    vector = vector_of(kind)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(_pointer(builder, args[1], llvm(vector)), align=1)
+
+    return vector(kind, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(typingctx: Any, kind: Any, address: Any, value: Any) -> Any:
+    """Write a vector to `address`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[2], _pointer(builder, args[1], llvm(value)), align=1)
+        return context.get_dummy_value()
+
+    return types.void(kind, types.int64, value), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_number(typingctx: Any, kind: Any, address: Any) -> Any:
+    """The one number at `address`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(_pointer(builder, args[1], llvm(kind)), align=1)
+
+    return kind(kind, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store_number(typingctx: Any, kind: Any, address: Any, value: Any) -> Any:
+    """Write one number to `address`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[2], _pointer(builder, args[1], llvm(kind)), align=1)
+        return context.get_dummy_value()
+
+    return types.void(kind, types.int64, kind), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_first(typingctx: Any, kind: Any, address: Any, count: Any, fill: Any) -> Any:
+    """The first `count` numbers at `address`, and `fill` in the other lanes, whose memory is not touched."""
+    vector = vector_of(kind)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pointer = _pointer(builder, args[1], llvm(vector))
+        mask = _first_lanes(builder, vector, args[2])
+        fills = broadcast(builder, args[3], vector.lanes)
+        one = ir.Constant(ir.IntType(32), 1)
+        return call(
+            builder, f"llvm.masked.load.{llvm_name(vector)}.p0", llvm(vector), pointer, one, mask, fills
+        )
+
+    return vector(kind, types.int64, types.int64, kind), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store_first(typingctx: Any, kind: Any, address: Any, value: Any, count: Any) -> Any:
+    """Write the first `count` lanes of a vector to `address`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pointer = _pointer(builder, args[1], llvm(value))
+        mask = _first_lanes(builder, value, args[3])
+        one = ir.Constant(ir.IntType(32), 1)
+        call(builder, f"llvm.masked.store.{llvm_name(value)}.p0", ir.VoidType(), args[2], pointer, one, mask)
+        return context.get_dummy_value()
+
+    return types.void(kind, types.int64, value, types.int64), codegen
+
+
+# Arithmetic, for vectors and scalars alike ---------------------------------------------------------------------------
+
+
+def _three(name: str) -> Callable[..., Any]:
+    def typing(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return call(builder, f"llvm.{name}.{llvm_name(a)}", llvm(a), *args)
+
+        return a(a, a, a), codegen
+
+    return typing
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c``, rounded once where the machine has a fused multiply-add."""
+    return _three("fmuladd")(typingctx, a, b, c)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fma_exact(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c``, rounded once."""
+    return _three("fma")(typingctx, a, b, c)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def splat(typingctx: Any, like: Any, value: Any) -> Any:
+    """A vector like `like` with `value`, converted to its scalar type, in every lane; a scalar for a scalar."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        scalar = context.cast(builder, args[1], value, scalar_of(like))
+        return broadcast(builder, scalar, like.lanes) if isinstance(like, Vector) else scalar
+
+    return like(like, value), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def where(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
+    """Lane by lane `a` where the mask is set, else `b`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(*args)
+
+    return a(mask, a, a), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def bits(typingctx: Any, value: Any) -> Any:
+    """The bits of floats as integers."""
+    result = with_scalar(value, INTEGER[scalar_of(value)])
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], llvm(result))
+
+    return result(value), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def from_bits(typingctx: Any, value: Any) -> Any:
+    """The floats that have these bits."""
+    real = {integer: real for real, integer in INTEGER.items()}[scalar_of(value)]
+    result = with_scalar(value, real)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], llvm(result))
+
+    return result(value), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def widen(typingctx: Any, value: Any) -> Any:
+    """Floats as float64, lane by lane."""
+    result = with_scalar(value, types.float64)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return args[0] if result == value else builder.fpext(args[0], llvm(result))
+
+    return result(value), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def narrow(typingctx: Any, like: Any, value: Any) -> Any:
+    """float64 as the float type of `like`, lane by lane, rounded to nearest."""
+    result = with_scalar(value, scalar_of(like))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return args[1] if result == value else builder.fptrunc(args[1], llvm(result))
+
+    return result(like, value), codegen
+
+
+# Across lanes --------------------------------------------------------------------------------------------------------
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def halves(typingctx: Any, value: Any) -> Any:
+    """The lower and the upper half of a vector; of two lanes, two scalars."""
+    count = value.lanes // 2
+    result = Vector(value.scalar, count) if count > 1 else value.scalar
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        def part(start: int) -> Any:
+            if count == 1:
+                return builder.extract_element(args[0], ir.Constant(ir.IntType(32), start))
+            order = ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(start, start + count)))
+            return builder.shuffle_vector(args[0], args[0], order)
+
+        return context.make_tuple(builder, sig.return_type, [part(0), part(count)])
+
+    return types.UniTuple(result, 2)(value), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def first_lane(typingctx: Any, mask: Any) -> Any:
+    """The index of the first set lane of a mask; the number of lanes where none is set."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        flags = builder.bitcast(args[0], ir.IntType(mask.lanes))
+        wide = builder.or_(builder.zext(flags, ir.IntType(64)), ir.Constant(ir.IntType(64), 1 << mask.lanes))
+        return call(builder, "llvm.cttz.i64", ir.IntType(64), wide, ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(mask), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def lane_index(typingctx: Any, like: Any) -> Any:
+    """0, 1, 2 … as integers of the width of `like`."""
+    result = like.of(INTEGER.get(like.scalar, like.scalar))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return ir.Constant(llvm(result), list(range(like.lanes)))
+
+    return result(like), codegen
