@@ -1,0 +1,76 @@
+"""
+The two meanings that `axis` has had in Softmax, LogSoftmax and Hardmax.
+
+flatten (opset 1 to 12)
+    The array is read as a matrix: the dimensions before `axis` make the rows, `axis` and all after it
+    the columns. The operator works along a row, over the product of all trailing dimensions.
+single (since opset 13)
+    The operator works along dimension `axis` alone.
+
+Both agree where `axis` is the last dimension, and only there in general.
+
+`axis` lies in [-r, r-1] for an array of rank r, under both rules:
+
+- Opset 11 and 13 say so, and their shape inference rejects anything else. So an array of rank 1 with the
+  default axis 1 of opset 11 is invalid, and one of rank 0 is invalid under any axis.
+- Opset 1 names no range. Its text needs a dimension a_k to start the columns with, hence axis < r: the
+  empty product for axis == r, which Flatten allows, is not taken. A negative axis is counted from the end
+  as in opset 11, since no other reading is possible. onnxruntime reads opset 1 in the same way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+from numpy.lib.array_utils import normalize_axis_index
+from numpy.typing import NDArray
+
+AxisRule = Literal["flatten", "single"]
+
+
+def along(
+    rule: AxisRule,
+    function: Callable[[NDArray[Any], int], NDArray[Any]],
+    x: NDArray[Any],
+    axis: int,
+    *,
+    name: str | None = None,
+) -> NDArray[Any]:
+    """
+    Apply ``function(array, axis)``, which works along one axis, to ``x`` under an axis rule.
+
+    Parameters
+    ----------
+    rule
+        ``"flatten"`` or ``"single"``.
+    function
+        Takes an array and an axis, returns an array of the same shape.
+    x
+        Array of rank r >= 1, any strides. It is copied only where its trailing dimensions cannot be
+        merged in place.
+    axis
+        In [-r, r-1].
+    name
+        What to name in the error, such as ``"Softmax-11"``.
+
+    Returns
+    -------
+    ndarray
+        Shape of ``x``.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+        ``axis`` lies outside [-r, r-1].
+    """
+    expected = (
+        f"expected an axis in [{-x.ndim}, {x.ndim - 1}]" if x.ndim else "expected an array of rank 1 or more"
+    )
+    axis = normalize_axis_index(axis, x.ndim, f"{name or rule}: {expected}")
+    if rule == "single" or axis == x.ndim - 1:
+        return function(x, axis)
+    columns = math.prod(x.shape[axis:])
+    # The leading dimensions stay as they are: merging them as well would only force more copies.
+    return function(x.reshape(*x.shape[:axis], columns), axis).reshape(x.shape)

@@ -1,0 +1,127 @@
+"""What goes into a model, compared with what its inputs ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from .errors import FeedError
+
+_TEXT_KINDS = "OUST"
+
+
+def check_feeds(
+    inputs: Sequence[onnx.ValueInfoProto], optional: Collection[str], given: Mapping[str, Any] | Sequence[Any]
+) -> dict[str, Any]:
+    """
+    Return ``given`` as a dictionary from input name to value, ready to run.
+
+    Parameters
+    ----------
+    inputs
+        The graph's inputs.
+    optional
+        Names among them that have an initializer, and may be left out.
+    given
+        Values by name, or in the order of the inputs: of all of them, or of those that have no initializer.
+
+    Raises
+    ------
+    FeedError
+        A missing or unknown name, a wrong count, dtype, rank or fixed dimension.
+    """
+    named = _by_name(inputs, optional, given)
+    types = {value.name: value.type for value in inputs}
+    return {name: _check(value, types[name], f"input {name!r}") for name, value in named.items()}
+
+
+def _by_name(
+    inputs: Sequence[onnx.ValueInfoProto], optional: Collection[str], given: Mapping[str, Any] | Sequence[Any]
+) -> dict[str, Any]:
+    names = [value.name for value in inputs]
+    required = [name for name in names if name not in optional]
+    if isinstance(given, Mapping):
+        if unknown := [name for name in given if name not in names]:
+            message = f"expected inputs named {_listed(names)} (got {_listed(unknown)}); rename or drop them"
+            raise FeedError(message)
+        if missing := [name for name in required if name not in given]:
+            message = (
+                f"expected inputs named {_listed(required)} (got {_listed(given)}); add {_listed(missing)}"
+            )
+            raise FeedError(message)
+        return dict(given)
+    if not isinstance(given, list | tuple):
+        message = (
+            f"expected the inputs as a list or as a dict of arrays (got {type(given).__name__}); "
+            f"pass {{{required[0] if required else 'name'!r}: array}} or [array]"
+        )
+        raise FeedError(message)
+    for candidate in (required, names):
+        if len(given) == len(candidate):
+            return dict(zip(candidate, given, strict=True))
+    message = (
+        f"expected {len(required)} inputs, {_listed(required)} (got {len(given)}); pass one array for each"
+    )
+    raise FeedError(message)
+
+
+def _check(value: Any, expected: onnx.TypeProto, what: str) -> Any:
+    """The value as an array or a list of arrays of the expected type; other kinds pass as they are."""
+    if expected.HasField("tensor_type"):
+        return _check_tensor(value, expected.tensor_type, what)
+    if expected.HasField("sequence_type"):
+        if not isinstance(value, list | tuple):
+            message = (
+                f"{what} expected a list of arrays (got {type(value).__name__}); put the array in a list"
+            )
+            raise FeedError(message)
+        element = expected.sequence_type.elem_type
+        return [_check(item, element, f"{what}[{index}]") for index, item in enumerate(value)]
+    if expected.HasField("optional_type") and value is not None:
+        return _check(value, expected.optional_type.elem_type, what)
+    return value
+
+
+def _check_tensor(value: Any, expected: onnx.TypeProto.Tensor, what: str) -> NDArray[Any]:
+    if value is None:
+        message = f"{what} expected an array (got None); pass an array"
+        raise FeedError(message)
+    array = np.asarray(value)
+    if expected.elem_type == onnx.TensorProto.STRING:
+        if array.dtype.kind not in _TEXT_KINDS:
+            message = f"{what} expected strings (got {array.dtype}); convert with x.astype(object)"
+            raise FeedError(message)
+        array = array.astype(object)
+    elif expected.elem_type != onnx.TensorProto.UNDEFINED:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(expected.elem_type)
+        if array.dtype != dtype:
+            message = f"{what} expected {dtype} (got {array.dtype}); convert with x.astype({dtype.name!r})"
+            raise FeedError(message)
+    if expected.HasField("shape"):
+        _check_shape(array.shape, expected.shape, what)
+    return array
+
+
+def _check_shape(shape: tuple[int, ...], expected: onnx.TensorShapeProto, what: str) -> None:
+    dims = [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in expected.dim]
+    listed = f"[{', '.join(map(str, dims))}]"
+    if len(dims) != len(shape):
+        message = (
+            f"{what} expected rank {len(dims)}, shape {listed} (got rank {len(shape)}, shape {list(shape)}); "
+            "reshape it"
+        )
+        raise FeedError(message)
+    # Symbolic dimensions are labels that exporters set with little care: what they equal is not checked.
+    if any(isinstance(dim, int) and dim != length for dim, length in zip(dims, shape, strict=True)):
+        message = (
+            f"{what} expected shape {listed} (got {list(shape)}); the dimensions given as numbers are fixed"
+        )
+        raise FeedError(message)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names)) or "none"

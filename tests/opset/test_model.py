@@ -1,0 +1,138 @@
+"""Reading a model, and what is said about something that is not one."""
+
+import random
+
+import numpy as np
+import onnx
+import pytest
+
+from softops.opset import ModelError, load_model
+from softops.opset.model import external_tensors
+
+
+@pytest.fixture
+def model(model_of):
+    return model_of("Softmax", 13, 2)
+
+
+def test_reads_path_bytes_and_proto(model, tmp_path):
+    path = tmp_path / "m.onnx"
+    onnx.save_model(model, path)
+    content = path.read_bytes()
+    for source in (path, str(path), content, bytearray(content), memoryview(content)):
+        assert load_model(source) == model
+    assert load_model(model) is model
+
+
+def test_suffix_does_not_matter(model, tmp_path):
+    path = tmp_path / "model.json"
+    path.write_bytes(model.SerializeToString())
+    assert load_model(path) == model
+
+
+NOT_MODELS = {
+    "empty": b"",
+    "text": b"this is no model\n",
+    "pickle": b"\x80\x04\x95\x00",
+    "zip": b"PK\x03\x04" + bytes(30),
+    "zeros": bytes(100),
+    "unknown fields": b"\xfa\x7f\x03abc",
+    "tensor": onnx.numpy_helper.from_array(np.ones(3, np.float32)).SerializeToString(),
+    **{f"random {n}": random.Random(n).randbytes(n) for n in (1, 2, 3, 5, 20, 1000)},
+}
+
+
+@pytest.mark.parametrize("content", NOT_MODELS.values(), ids=NOT_MODELS.keys())
+def test_not_a_model(content, tmp_path):
+    path = tmp_path / "x.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"x\.onnx") as caught:
+        load_model(path)
+    assert "expected an ONNX model" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match=f"{len(content)} bytes"):
+        load_model(content)
+
+
+def test_model_cut_short_anywhere(model):
+    content = model.SerializeToString()
+    for length in range(len(content)):
+        with pytest.raises(ModelError):
+            load_model(content[:length])
+
+
+def test_folder_and_missing_file(tmp_path):
+    with pytest.raises(ModelError, match="got the folder"):
+        load_model(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no file at .*nowhere\.onnx"):
+        load_model(tmp_path / "nowhere.onnx")
+
+
+@pytest.mark.parametrize("source", [None, 3, np.zeros(3), ["model.onnx"]])
+def test_not_a_source(source):
+    with pytest.raises(TypeError, match=r"path, bytes or onnx\.ModelProto"):
+        load_model(source)
+
+
+def test_proto_without_graph():
+    with pytest.raises(ModelError, match="no ir_version and no graph"):
+        load_model(onnx.ModelProto())
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A model whose weights lie in a file beside it, also those inside a branch and a constant."""
+    weights = onnx.numpy_helper.from_array(np.arange(300, dtype=np.float32), "w")
+    branch = onnx.helper.make_graph(
+        [onnx.helper.make_node("Constant", [], ["b"], value=weights)],
+        "branch",
+        [],
+        [onnx.helper.make_tensor_value_info("b", onnx.TensorProto.FLOAT, [300])],
+    )
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("If", ["c"], ["p"], then_branch=branch, else_branch=branch),
+            onnx.helper.make_node("Add", ["p", "w"], ["y"]),
+        ],
+        "outside",
+        [onnx.helper.make_tensor_value_info("c", onnx.TensorProto.BOOL, [])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [300])],
+        [weights],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    path = tmp_path / "big.onnx"
+    onnx.save_model(
+        model, path, save_as_external_data=True, location="big.data", size_threshold=0, convert_attribute=True
+    )
+    return path
+
+
+def test_external_data_is_read_from_beside_the_model(outside):
+    model = load_model(outside)
+    assert external_tensors(model) == []
+    assert onnx.numpy_helper.to_array(model.graph.initializer[0])[299] == 299
+    assert len(external_tensors(load_model(outside, external_data=False))) == 3
+
+
+def test_external_data_missing(outside):
+    (outside.parent / "big.data").unlink()
+    with pytest.raises(ModelError, match=r"expected the external data of .*big\.onnx.*one folder"):
+        load_model(outside)
+
+
+def test_external_data_cut_short(outside):
+    (outside.parent / "big.data").write_bytes(b"abc")
+    with pytest.raises(ModelError, match="external data"):
+        load_model(outside)
+
+
+def test_external_data_outside_of_the_folder(outside):
+    model = load_model(outside, external_data=False)
+    inner = outside.parent / "inner"
+    inner.mkdir()
+    for entry in model.graph.initializer[0].external_data:
+        if entry.key == "location":
+            entry.value = "../big.data"
+    (inner / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="external data"):
+        load_model(inner / "m.onnx")
