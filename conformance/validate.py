@@ -1,0 +1,132 @@
+"""Run a model in a runtime and in our backend, and say whether the runtime computes it right."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from softops.export.files import serialize
+from softops.opset import ModelSource, load_model
+
+from .inputs import Inputs, prepare_inputs
+from .judge import Judge
+from .metrics import dtype_name
+from .plan import Plan
+from .record import Report
+from .runtimes import Run, Runtime, SoftopsRuntime, get_runtime, load
+from .trial import Trial
+
+_TIMED_SECONDS = 0.5
+"""Runs are repeated for their time until they have taken that long, or `_TIMED_RUNS` times."""
+
+_TIMED_RUNS = 5
+
+
+def validate(
+    model: ModelSource,
+    runtime: str | Runtime = "onnxruntime",
+    inputs: Inputs = None,
+    *,
+    max_ulp: float | None = None,
+    rtol: float = 1e-3,
+    seed: int = 0,
+    batch: int = 256,
+) -> Report:
+    """
+    Tell whether ``runtime`` computes ``model`` right.
+
+    The model is run in the runtime and in our backend, and each output is compared (`Report.outputs`). What
+    passes is decided step by step (`Report.steps`), each step on the runtime's own values:
+
+    - the output of every node of the softmax family against the exact value for the input that the runtime
+      gave it, within the bound that the textbook formula keeps (`softops.conformance.bounds`), or within
+      ``max_ulp``;
+    - matrix products and sums against their value in twice the precision, within the rounding bound of a
+      sum in any order;
+    - labels and other integers or strings against what follows from the runtime's own logits: equal, or
+      wrong;
+    - what no rule is known for (a convolution, say) against our backend, within ``rtol`` of the largest
+      magnitude in the row.
+
+    So two runtimes that sum in another order may both pass, although their probabilities differ, and none
+    passes for a softmax that is off by more than its own rounding.
+
+    Parameters
+    ----------
+    model
+        Path, bytes or ``onnx.ModelProto``.
+    runtime
+        Name (see `runtimes`) or an object with ``name``, ``version`` and ``run(model, feeds)``.
+    inputs
+        An array for a model of one input, arrays by name, or the path of an ``.npz`` file of such. By
+        default they are made up from ``seed``: Gaussian of standard deviation 3, ``batch`` rows where the
+        model leaves the number open.
+    max_ulp
+        A bound for the softmax family in ULP of the exact value, in place of the derived ones.
+    rtol
+        The tolerance of the last rule; 1e-3 is that of ONNX's own tests.
+
+    Returns
+    -------
+    Report
+        A runtime that is wrong is reported, not raised, and so are outputs of a wrong number, shape or
+        dtype. A comparison of nothing does not pass.
+
+    Raises
+    ------
+    UnknownRuntimeError, RuntimeNotInstalledError
+        There is no such runtime here.
+    ModelNotRunError
+        The runtime, or our backend, does not run the model.
+    ModelError
+        ``model`` is not an ONNX model.
+    TypeError, ValueError, OSError
+        The inputs do not fit the model or cannot be read; a bound is negative.
+    """
+    _check_bounds(max_ulp, rtol)
+    proto = load_model(model)
+    chosen, ours = get_runtime(runtime), SoftopsRuntime()
+    feeds = prepare_inputs(proto, inputs, seed=seed, batch=batch)
+    plan = Plan(proto)
+    content = serialize(proto)
+
+    actual, seconds = _timed(load(chosen, content), feeds)
+    expected, our_seconds = _timed(load(ours, content), feeds)
+    report = Report(
+        runtime=chosen.name,
+        runtime_version=chosen.version,
+        softops_version=ours.version,
+        opset=plan.opset,
+        inputs={name: (dtype_name(array), array.shape) for name, array in feeds.items()},
+        # A fixed seed is part of the finding only where it made the inputs.
+        seed=seed if inputs is None else None,
+        seconds={chosen.name: seconds, ours.name: our_seconds},
+    )
+    Trial(report, plan, chosen, feeds, Judge(plan, max_ulp=max_ulp, rtol=rtol)).measure(actual, expected)
+    if not report.failures and not any(output.size for output in report.outputs.values()):
+        report.failures.append("nothing was compared: expected an output with elements; pass larger inputs")
+    return report
+
+
+def _timed(run: Run, feeds: Mapping[str, NDArray[Any]]) -> tuple[Sequence[NDArray[Any]], float]:
+    """Return the outputs of a first run, and the seconds of the fastest further one."""
+    outputs = run(feeds)
+    best, spent = float("inf"), 0.0
+    for _ in range(_TIMED_RUNS):
+        start = time.perf_counter()
+        run(feeds)
+        seconds = time.perf_counter() - start
+        best, spent = min(best, seconds), spent + seconds
+        if spent > _TIMED_SECONDS:
+            break
+    return outputs, best
+
+
+def _check_bounds(max_ulp: float | None, rtol: float) -> None:
+    for name, bound in (("max_ulp", max_ulp), ("rtol", rtol)):
+        if bound is not None and not bound >= 0:
+            message = f"expected {name} of 0 or more (got {bound!r}); pass for instance max_ulp=64, rtol=1e-3"
+            raise ValueError(message)
