@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ import numpy as np
 import onnx
 from numpy.typing import ArrayLike, NDArray
 from onnx import helper
+
+from softops.export.arrays import read_npz
 
 from .ulp import is_float
 
@@ -77,7 +78,7 @@ def prepare_inputs(
 
 def _named(wanted: list[onnx.ValueInfoProto], inputs: Any) -> dict[str, NDArray[Any]]:
     if isinstance(inputs, str | os.PathLike):
-        return _read_npz(Path(inputs))
+        return read_npz(Path(inputs))
     if isinstance(inputs, Mapping):
         return {str(name): np.asarray(array) for name, array in inputs.items()}
     if len(wanted) != 1:
@@ -85,22 +86,6 @@ def _named(wanted: list[onnx.ValueInfoProto], inputs: Any) -> dict[str, NDArray[
         message = f"expected arrays by name for {len(wanted)} inputs (got one array); pass a dict of {names}"
         raise ValueError(message)
     return {wanted[0].name: np.asarray(inputs)}
-
-
-def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.lib.npyio.NpzFile):
-            with archive:
-                return {name: archive[name] for name in archive.files}
-        reason = "a single array without a name"
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
-        reason = str(error)
-    message = (
-        f"expected an .npz archive of plain arrays by name (got {path}: {reason}); "
-        "write it with np.savez from arrays that are not of dtype object"
-    )
-    raise ValueError(message)
 
 
 def _type_of(value: onnx.ValueInfoProto) -> tuple[np.dtype[Any], list[int | str | None] | None]:

@@ -33,10 +33,14 @@ class Vector(types.Type):  # type: ignore[misc]  # Numba carries no types
         return Vector(scalar, self.lanes)
 
 
+# Halves are named by integers as wide: NumPy's float16 by uint16, bfloat16 by int16. They live in memory only and are
+# computed in float32.
+FLOAT16, BFLOAT16 = types.uint16, types.int16
 INTEGER = {types.float32: types.int32, types.float64: types.int64}
 _SCALARS = {
     types.float32: (ir.FloatType(), "f32"),
     types.float64: (ir.DoubleType(), "f64"),
+    types.int16: (ir.IntType(16), "i16"),
     types.int32: (ir.IntType(32), "i32"),
     types.int64: (ir.IntType(64), "i64"),
     types.boolean: (ir.IntType(1), "i1"),
@@ -68,7 +72,13 @@ class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
 
 def vector_of(kind: Any) -> Vector:
     """The type that `load` gives for a `kind` of this Numba type."""
-    return Vector(kind, VECTOR_BYTES * 8 // kind.bitwidth)
+    scalar = computed_as(kind)
+    return Vector(scalar, VECTOR_BYTES * 8 // scalar.bitwidth)
+
+
+def computed_as(kind: Any) -> Any:
+    """The type that numbers of this kind are computed in."""
+    return types.float32 if kind in (FLOAT16, BFLOAT16) else kind
 
 
 def call(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
@@ -106,7 +116,9 @@ _binary(operator.sub, "fsub", "sub")
 _binary(operator.mul, "fmul", "mul")
 _binary(operator.truediv, "fdiv", None)
 _binary(operator.lshift, "", "shl")
+_binary(operator.rshift, "", "lshr")
 _binary(operator.and_, "", "and_")
+_binary(operator.or_, "", "or_")
 _binary(operator.lt, "fcmp_ordered", "icmp_signed", "<")
 _binary(operator.gt, "fcmp_ordered", "icmp_signed", ">")
 _binary(operator.eq, "fcmp_ordered", "icmp_signed", "==")

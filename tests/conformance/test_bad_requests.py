@@ -85,7 +85,7 @@ def test_files_that_are_no_inputs(tmp_path):
     with pytest.raises(FileNotFoundError):
         validate(HEAD, inputs=path)
     path.write_bytes(b"PK nothing")
-    with pytest.raises(ValueError, match=r"an \.npz archive"):
+    with pytest.raises(ValueError, match=r"a \.npz file"):
         validate(HEAD, inputs=path)
     np.save(tmp_path / "x.npy", X)
     with pytest.raises(ValueError, match="a single array without a name"):

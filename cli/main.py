@@ -1,0 +1,148 @@
+"""The command `softops`.
+
+Only what `--help` needs is imported here: each command imports its own part when it runs, so that the command
+line answers at once.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .errors import explain, repeat_lost_interrupt
+
+FAILED = 1  # the model was run, and its outputs are wrong
+UNUSABLE = 2  # a file, an option or an argument with which nothing could be done
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+# Plain help pages: drawing them with rich would more than double the time `--help` takes.
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+export_app = typer.Typer(rich_markup_mode=None, help="Write ONNX models.")
+app.add_typer(export_app, name="export")
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code: the console script `softops`."""
+    sys.unraisablehook = repeat_lost_interrupt
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; what a user can mend takes one line of stderr."""
+    try:
+        code: int | None = app(arguments, prog_name="softops", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except Exception as error:
+        line = explain(error)
+        if line is None:
+            raise
+        print(f"softops: {line}", file=sys.stderr)
+        return UNUSABLE
+    if code == INTERRUPTED:
+        print("softops: interrupted", file=sys.stderr)
+    return code or 0
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"softops {version('softops')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _softops(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """The softmax family of operators for ONNX: export classifier heads, validate what runtimes compute."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@export_app.callback(invoke_without_command=True)
+def _export(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the model and the report.")] = Path(
+        "softops-demo"
+    ),
+) -> None:
+    """Train, export and validate a classifier of handwritten digits.
+
+    Fits a softmax regression on 1797 handwritten digits with softops' own kernels, exports it as digits.onnx,
+    runs it in onnxruntime and in softops, and writes report.html, which says whether the two agree.
+    """
+    from .demo import run_demo
+
+    if not run_demo(out):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def validate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
+    runtime: Annotated[str, typer.Option(metavar="NAME", help="The runtime under test.")] = "onnxruntime",
+    inputs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz", help="One array per model input, by name [default: generated]."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Also write the report as a web page.")
+    ] = None,
+) -> None:
+    """Say whether a runtime computes a model right.
+
+    Runs MODEL in the runtime and in softops and compares every output. The exit code is 0 when the outputs
+    are right, 1 when they are wrong, and 2 when the model could not be run.
+    """
+    from .validation import run_validation
+
+    if not run_validation(model, runtime, inputs, report):
+        raise typer.Exit(FAILED)
+
+
+@export_app.command()
+def head(
+    weights: Annotated[
+        Path,
+        typer.Argument(
+            metavar="WEIGHTS.npz",
+            help="Arrays `weight` (classes, features) and, if there is one, `bias` (classes,).",
+            show_default=False,
+        ),
+    ],
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="The model to write.", show_default=False)
+    ],
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Text file, one class label a line [default: 0, 1, …]."),
+    ] = None,
+    activation: Annotated[
+        str, typer.Option(metavar="NAME", help="softmax, log_softmax, hardmax or none.")
+    ] = "softmax",
+    opset: Annotated[int, typer.Option(metavar="N", help="The ONNX opset to write for.")] = 17,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Write a classifier head: features in, labels and probabilities out."""
+    from .export_head import export_head
+
+    export_head(weights, out, labels_path=labels, activation=activation, opset=opset, force=force)

@@ -1,0 +1,103 @@
+"""What the terminal shows of a conformance report: 80 columns for tensors of ordinary names."""
+
+from collections.abc import Sequence
+from itertools import compress
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from softops.conformance import OutputReport, Report, Step
+
+NOTHING = "-"
+# The distance of a number from NaN is the largest there is: its digits say nothing.
+ULP_READABLE = 10**9
+# A terminal narrower than this has room for the essential columns alone.
+WIDE = 76
+ESSENTIAL = {"output", "tensor", "worst ULP", "worst error", "agree", "verdict"}
+TEXT = {"output", "type", "tensor", "made by"}
+
+
+def outputs_table(report: "Report", width: int) -> Table:
+    """Return the runtime against softops, from end to end, one row for each output."""
+    rows = [
+        (
+            output.name,
+            f"{output.dtype}[{','.join(map(str, output.shape))}]",
+            ulp(output.max_ulp),
+            ulp(output.mean_ulp),
+            NOTHING if output.max_rel is None else f"{output.max_rel:.1e}",
+            agreement(output),
+        )
+        for output in report.outputs.values()
+    ]
+    columns = ("output", "type", "worst ULP", "mean ULP", "worst rel.", "agree")
+    return _table(f"{report.runtime} against softops, from end to end", columns, rows, width)
+
+
+def steps_table(report: "Report", width: int) -> Table:
+    """Return the verdicts on the runtime's own values, one row for each step."""
+    rows = [
+        (
+            step.tensor,
+            step.operator,
+            error_of(step),
+            share(step.bound_used),
+            "right" if step.passed else f"{step.wrong:,} of {step.size:,} wrong",
+        )
+        for step in report.steps
+    ]
+    columns = ("tensor", "made by", "worst error", "bound used", "verdict")
+    return _table(f"Each step of {report.runtime}, judged on the values it got", columns, rows, width)
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
+    table = Table(
+        title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False
+    )
+    shown = [width >= WIDE or name in ESSENTIAL for name in columns]
+    for name in compress(columns, shown):
+        table.add_column(name, justify="left" if name in TEXT else "right", overflow="fold")
+    for row in rows:
+        cells = compress(zip(columns, row, strict=True), shown)
+        table.add_row(*(Text(cell, _style(name, cell)) for name, cell in cells))
+    return table
+
+
+def _style(column: str, cell: str) -> str:
+    if column != "verdict":
+        return ""
+    return "green" if cell == "right" else "red"
+
+
+def agreement(output: "OutputReport") -> str:
+    """Return how often both give the same answer: the same value, or the same largest element of a row."""
+    return share(output.equal if output.max_ulp is None else output.argmax_agreement)
+
+
+def error_of(step: "Step") -> str:
+    """Return the largest error of a step; of integers and strings it is none or a wrong answer."""
+    return NOTHING if step.max_error_ulp is None else f"{ulp(step.max_error_ulp)} ULP"
+
+
+def ulp(count: float | None) -> str:
+    """Return a number of ULP in as many digits as can be read."""
+    if count is None:
+        return NOTHING
+    if count > ULP_READABLE:
+        return f"> {ULP_READABLE:.0e}"
+    return f"{count:,.2f}" if isinstance(count, float) and count < 1000 else f"{count:,.0f}"
+
+
+def share(part: float | None) -> str:
+    """Return a share in percent; 100 % only when it is all of it."""
+    if part is None:
+        return NOTHING
+    if 0.999 < part < 1:  # rounding must not make it all of it
+        return "99.9 %"
+    if part > 100:
+        return "> 10000 %"
+    return f"{100 * part:.0f} %" if part == 1 else f"{100 * part:.1f} %"
