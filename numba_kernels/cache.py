@@ -66,7 +66,17 @@ def cache_directory() -> Path | None:
     return None
 
 
-class KernelCache(_Cache):  # type: ignore[misc]  # Numba carries no types
+def _closure_names(function: Any) -> list[str]:
+    """The jitted functions that a function closes over, and those that they close over."""
+    names = []
+    for cell in function.__closure__ or ():
+        inner = getattr(cell.cell_contents, "py_func", None)
+        if inner is not None:
+            names += [inner.__qualname__.replace("<locals>.", ""), *_closure_names(inner)]
+    return names
+
+
+class KernelCache(_Cache):
     """One file per compiled signature, named by what it was compiled from and for; no index.
 
     Numba's own cache keeps an index per function that two processes starting at once overwrite for each other
@@ -92,9 +102,9 @@ class KernelCache(_Cache):  # type: ignore[misc]  # Numba carries no types
         """Nothing to do: a changed package has another folder."""
 
     def _path(self, signature: Any, codegen: Any) -> Path:
-        cells = [cell.cell_contents.__name__ for cell in self._function.__closure__ or ()]
-        name = "-".join([*cells, self._function.__name__]).strip("_")
-        key = repr((name, self._function.__code__.co_firstlineno, signature, codegen.magic_tuple()))
+        names = [self._function.__name__, *_closure_names(self._function)]
+        key = repr((names, self._function.__code__.co_firstlineno, signature, codegen.magic_tuple()))
+        name = "-".join((names[-1], names[0])).replace(".", "-").strip("_")
         return self._folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.bin"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:

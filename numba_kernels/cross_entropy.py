@@ -15,7 +15,7 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 @helper
-def cross_entropy_rows(kind, dst, src, first, last, n):
+def cross_entropy_rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
     """Float64 losses of rows `first` to `last`; `src`: addresses of logits, labels (−1: ignored) and weights."""
     for row in range(first, last):
         label = load_number(np.int64(0), src[1] + row * 8)
@@ -32,7 +32,7 @@ _KERNELS = over_rows(cross_entropy_rows)
 
 
 @kernel
-def _total(src, n):
+def _total(src: Any, n: Any) -> Any:
     """The sum of float64 numbers, compensated."""
     total, lost = 0.0, 0.0
     for i in range(n):
@@ -161,5 +161,5 @@ def cross_entropy(
     if losses.size:
         rows = last_axis_copy(x, axis)
         sources = (address(rows), address(targets), address(weights))
-        launch(_KERNELS, x.size, KINDS[x.dtype], address(losses), sources, losses.size, classes)
+        launch(_KERNELS, x.size, losses.size, KINDS[x.dtype], address(losses), sources, classes)
     return reduce_losses(name, losses, weights, reduction, x.dtype)

@@ -99,7 +99,7 @@ def _exp_scaled_pair(x: Any, shift: Any) -> Any:
     if x.scalar == types.float32:
         q0, q1, q2, q3, q4 = _Q32
 
-        def float32(x, shift):
+        def float32(x: Any, shift: Any) -> Any:
             t = fma(x, splat(x, LOG2E), splat(x, _MAGIC32))
             n = t - splat(x, _MAGIC32)
             d = fma(n, splat(x, -_LN2_HIGH32), x)
@@ -116,7 +116,7 @@ def _exp_scaled_pair(x: Any, shift: Any) -> Any:
 
         return float32
 
-    def float64(x, shift):
+    def float64(x: Any, shift: Any) -> Any:
         t = fma(x, splat(x, LOG2E), splat(x, _MAGIC64))
         n = t - splat(x, _MAGIC64)
         d = fma(n, splat(x, -_LN2_HIGH64), x)
@@ -131,14 +131,14 @@ def _exp_scaled_pair(x: Any, shift: Any) -> Any:
 
 
 @helper
-def exp_scaled(x, shift):
+def exp_scaled(x: Any, shift: Any) -> Any:
     """The e of `exp_scaled_pair`."""
     e, _ = exp_scaled_pair(x, shift)
     return e
 
 
 @helper
-def _one_plus(d, q, r2, c):
+def _one_plus(d: Any, q: Any, r2: Any, c: Any) -> Any:
     """1 + d + (r2 · q − c) and its last rounding error, the one that counts: what 1 + d rounds off joins the rest."""
     one = splat(d, 1.0)
     s = one + d
@@ -149,7 +149,7 @@ def _one_plus(d, q, r2, c):
 
 
 @helper
-def _q64(r):
+def _q64(r: Any) -> Any:
     """(exp(r) − 1 − r) / r² for float64 |r| ≤ ln 2 / 2."""
     q0, q1, q2, q3, q4, q5, q6, q7, q8, q9 = _Q64
     r2 = r * r
@@ -164,7 +164,7 @@ def _q64(r):
 
 
 @helper
-def exponent_shift(m):
+def exponent_shift(m: Any) -> Any:
     """The shift that makes `exp_scaled` give exp(x) · 2^(HEADROOM − n) where n is the exponent of exp(m)."""
     _, _, bias, mantissa, headroom = traits(m)
     raised = exponent(m)
@@ -180,7 +180,7 @@ def exponent(m: Any) -> Any:
 def _exponent(m: Any) -> Any:
     magic = _MAGIC32 if scalar_of(m) == types.float32 else _MAGIC64
 
-    def impl(m):
+    def impl(m: Any) -> Any:
         return bits(fma(m, splat(m, LOG2E), splat(m, magic))) - bits(splat(m, magic))
 
     return impl
@@ -200,7 +200,7 @@ def _exp_below(x: Any, m: Any) -> Any:
     if x.scalar == types.float32:
         q0, q1, q2, q3, q4, q5, q6 = _Q64_SHORT
 
-        def float32(x, m):
+        def float32(x: Any, m: Any) -> Any:
             d = widen(x) - widen(m)
             lowest = splat(d, -150.0)
             y = where(d < lowest, lowest, d)
@@ -218,7 +218,7 @@ def _exp_below(x: Any, m: Any) -> Any:
 
         return float32
 
-    def float64(x, m):
+    def float64(x: Any, m: Any) -> Any:
         d = x - m
         # what the difference lost (Knuth's two-sum)
         back = d + m

@@ -21,7 +21,7 @@ def _add_product_by_type(high: Any, low: Any, a: Any, b: Any) -> Any:
     if a.scalar == types.float32:
         return lambda high, low, a, b: (high + widen(a) * widen(b), low)
 
-    def float64(high, low, a, b):
+    def float64(high: Any, low: Any, a: Any, b: Any) -> Any:
         product = a * b
         high, error = two_sum(high, product)
         return high, low + error + fma_exact(a, b, splat(a, 0.0) - product)
@@ -30,7 +30,7 @@ def _add_product_by_type(high: Any, low: Any, a: Any, b: Any) -> Any:
 
 
 @helper
-def _dot(kind, a, b, n):
+def _dot(kind: Any, a: Any, b: Any, n: Any) -> Any:
     """Σ a · b of two rows, as a float64 pair."""
     size, step = itemsize(kind), lanes(kind)
     high = widen(splat(load_first(kind, a, 0, 0.0), 0.0))
@@ -46,7 +46,7 @@ def _dot(kind, a, b, n):
 
 
 @helper
-def softmax_grad_rows(kind, dst, src, first, last, n):
+def softmax_grad_rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
     """Rows `first` to `last` of contiguous arrays; `src` holds the addresses of dy and y."""
     size, step = itemsize(kind), lanes(kind)
     for row in range(first, last):

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .jit import helper, over_rows
-from .layout import rows_to_rows
+from .jit import helper
+from .layout import along_axis
+from .lines import kernels_of
 from .rows import maximum, nan_at
 from .simd import (
+    bits,
     first_lane,
     itemsize,
     lanes,
@@ -23,7 +25,7 @@ from .simd import (
 
 
 @helper
-def _argmax_row(kind, src, n):
+def _argmax_row(kind: Any, src: Any, n: Any) -> Any:
     """The index of the first maximum; of the first NaN if there is one."""
     size, step = itemsize(kind), lanes(kind)
     m = maximum(kind, src, n)
@@ -41,7 +43,7 @@ def _argmax_row(kind, src, n):
 
 
 @helper
-def _hardmax_row(kind, dst, src, n):
+def _hardmax_row(kind: Any, dst: Any, src: Any, n: Any) -> Any:
     size, step = itemsize(kind), lanes(kind)
     best = _argmax_row(kind, src, n)
     zero = splat(load_first(kind, src, 0, 0.0), 0.0)
@@ -53,14 +55,25 @@ def _hardmax_row(kind, dst, src, n):
 
 
 @helper
-def hardmax_rows(kind, dst, src, first, last, n):
-    """Rows `first` to `last` of a contiguous array."""
-    for row in range(first, last):
-        at = row * n * itemsize(kind)
-        _hardmax_row(kind, dst + at, src + at, n)
+def _hardmax_tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
+    """Columns of `n` numbers, in place."""
+    step, along = lanes(kind), width * itemsize(kind)
+    for column in range(0, width, step):
+        top_of = at + column * itemsize(kind)
+        m = load(kind, top_of)
+        best = bits(m) - bits(m)
+        for k in range(1, n):
+            x = load(kind, top_of + k * along)
+            # the first NaN stays: nothing is greater, and a number never replaces it
+            better = where(x != x, splat(x, 1.0), splat(x, 0.0)) > where(m != m, splat(x, 1.0), splat(x, 0.0))
+            m, best = where(x > m, x, m), where(x > m, splat(best, k), best)
+            m, best = where(better, x, m), where(better, splat(best, k), best)
+        for k in range(n):
+            chosen = best == splat(best, k)
+            store(kind, top_of + k * along, where(chosen, splat(m, 1.0), splat(m, 0.0)))
 
 
-_KERNELS = over_rows(hardmax_rows)
+_KERNELS = kernels_of(_hardmax_row, _hardmax_tile)
 
 
 def hardmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -93,4 +106,4 @@ def hardmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = 
     Special values: like `numpy.argmax`, the first NaN is chosen where there is one. Exact.
     Source: ``ai.onnx@13::Hardmax``.
     """
-    return rows_to_rows("hardmax", _KERNELS, x, axis, out)
+    return along_axis("hardmax", _KERNELS, x, axis, out)

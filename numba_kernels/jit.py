@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
-from numba.extending import overload
+import numba.extending
 
 from .cache import enable_cache
 
@@ -48,14 +48,19 @@ def over_rows(rows: Any) -> tuple[Any, Any]:
     is done whole, in one order, so that the bits of the result do not depend on the number of threads.
     """
 
-    def serial(kind, dst, src, count, n):  # type: ignore[no-untyped-def]
+    def serial(kind: Any, dst: Any, src: Any, count: Any, n: Any) -> Any:
         rows(kind, dst, src, 0, count, n)
 
-    def parallel(kind, dst, src, count, n, parts):  # type: ignore[no-untyped-def]
+    def parallel(kind: Any, dst: Any, src: Any, count: Any, n: Any, parts: Any) -> Any:
         for part in numba.prange(parts):
             rows(kind, dst, src, count * part // parts, count * (part + 1) // parts, n)
 
     return kernel(serial), parallel_kernel(parallel)
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """A function for jitted code that writes its own LLVM instructions."""
+    return numba.extending.intrinsic(function)
 
 
 def by_type(stub: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -63,7 +68,9 @@ def by_type(stub: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable
 
     The decorated function receives Numba types and returns the Python function to compile for them, or None.
     """
-    decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = overload(
-        stub, jit_options=_OPTIONS, strict=False
+    decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.extending.overload(
+        stub,
+        jit_options=_OPTIONS,
+        strict=False,  # type: ignore[arg-type]
     )
     return decorate

@@ -4,14 +4,15 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .jit import helper, over_rows
-from .layout import rows_to_rows
-from .rows import log_sum
-from .simd import itemsize, lanes, load, load_first, narrow, splat, store, store_first, widen
+from .jit import helper
+from .layout import along_axis
+from .lines import kernels_of
+from .rows import log_sum, log_sum_columns
+from .simd import itemsize, lanes, load, load_first, narrow, splat, store, store_first, where, widen
 
 
 @helper
-def _log_softmax_row(kind, dst, src, n):
+def _log_softmax_row(kind: Any, dst: Any, src: Any, n: Any) -> Any:
     size, step = itemsize(kind), lanes(kind)
     m, log_of_sum = log_sum(kind, src, n)
     zero = widen(splat(load_first(kind, src, 0, 0.0), 0.0))
@@ -26,14 +27,23 @@ def _log_softmax_row(kind, dst, src, n):
 
 
 @helper
-def log_softmax_rows(kind, dst, src, first, last, n):
-    """Rows `first` to `last` of a contiguous array."""
-    for row in range(first, last):
-        at = row * n * itemsize(kind)
-        _log_softmax_row(kind, dst + at, src + at, n)
+def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
+    """Columns of `n` numbers, in place."""
+    step, along = lanes(kind), width * itemsize(kind)
+    for column in range(0, width, step):
+        top_of = at + column * itemsize(kind)
+        m = load(kind, top_of)
+        for k in range(1, n):
+            x = load(kind, top_of + k * along)
+            m = where(x > m, x, m)
+        log_of_sum = log_sum_columns(kind, top_of, along, n, m)
+        m_wide = widen(m)
+        for k in range(n):
+            x = load(kind, top_of + k * along)
+            store(kind, top_of + k * along, narrow(x, (widen(x) - m_wide) - log_of_sum))
 
 
-_KERNELS = over_rows(log_softmax_rows)
+_KERNELS = kernels_of(_log_softmax_row, _log_softmax_tile)
 
 
 def log_softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -69,4 +79,4 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | Non
     Error: at most 1 ULP in float32 and 2 in float64, also right beside zero (``tests/numba_kernels/test_accuracy.py``).
     Computed in float64 as ``(x - max) - log1p(sum of the others)``. Source: ``ai.onnx@13::LogSoftmax``.
     """
-    return rows_to_rows("log_softmax", _KERNELS, x, axis, out)
+    return along_axis("log_softmax", _KERNELS, x, axis, out)

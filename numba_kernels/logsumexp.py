@@ -12,7 +12,7 @@ from .simd import itemsize, narrow, store_number
 
 
 @helper
-def _logsumexp_row(kind, src, n):
+def _logsumexp_row(kind: Any, src: Any, n: Any) -> Any:
     m = np.float64(maximum(kind, src, n))
     if abs(m) == np.inf:
         # infinite whatever the others are, unless one is NaN
@@ -22,7 +22,7 @@ def _logsumexp_row(kind, src, n):
 
 
 @helper
-def logsumexp_rows(kind, dst, src, first, last, n):
+def logsumexp_rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
     """Rows `first` to `last` of a contiguous array, a number each."""
     size = itemsize(kind)
     for row in range(first, last):

@@ -21,7 +21,7 @@ def _quotient_by_type(numerator: Any, e: Any, like: Any) -> Any:
     if like.scalar == types.float32:
         return lambda numerator, e, like: numerator / (splat(e, 1.0) + e)
 
-    def float64(numerator, e, like):
+    def float64(numerator: Any, e: Any, like: Any) -> Any:
         one = splat(e, 1.0)
         s = one + e
         q = numerator / s
@@ -33,7 +33,7 @@ def _quotient_by_type(numerator: Any, e: Any, like: Any) -> Any:
 
 
 @helper
-def _sigmoid_vector(x):
+def _sigmoid_vector(x: Any) -> Any:
     zero = splat(x, 0.0)
     negative = x < zero
     e = exp_below(where(negative, x, zero - x), zero)
@@ -41,7 +41,7 @@ def _sigmoid_vector(x):
 
 
 @helper
-def sigmoid_span(kind, dst, src, first, last, _):
+def sigmoid_span(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> Any:
     """Elements `first` to `last`."""
     size, step = itemsize(kind), lanes(kind)
     full = first + (last - first) // step * step

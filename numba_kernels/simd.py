@@ -11,9 +11,20 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from .vector import INTEGER, Vector, broadcast, call, llvm, llvm_name, scalar_of, vector_of, with_scalar
+from .jit import intrinsic
+from .vector import (
+    INTEGER,
+    Vector,
+    broadcast,
+    call,
+    computed_as,
+    llvm,
+    llvm_name,
+    scalar_of,
+    vector_of,
+    with_scalar,
+)
 
 # Memory --------------------------------------------------------------------------------------------------------------
 
@@ -28,7 +39,7 @@ def _first_lanes(builder: Any, vector: Vector, count: Any) -> Any:
     return builder.icmp_signed("<", index, broadcast(builder, count, vector.lanes))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def lanes(typingctx: Any, kind: Any) -> Any:
     """How many numbers of `kind` one vector holds."""
 
@@ -38,7 +49,28 @@ def lanes(typingctx: Any, kind: Any) -> Any:
     return types.int64(kind), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
+def computing(typingctx: Any, kind: Any) -> Any:
+    """The kind that numbers of `kind` are computed in: float32 for halves, else the same."""
+    work = computed_as(kind)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return ir.Constant(llvm(work), 0)
+
+    return work(kind), codegen
+
+
+@intrinsic
+def is_half(typingctx: Any, kind: Any) -> Any:
+    """Whether `kind` is float16 or bfloat16, as a constant."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return ir.Constant(ir.IntType(1), int(computed_as(kind) != kind))
+
+    return types.boolean(kind), codegen
+
+
+@intrinsic
 def itemsize(typingctx: Any, kind: Any) -> Any:
     """How many bytes one number of `kind` takes."""
 
@@ -48,7 +80,7 @@ def itemsize(typingctx: Any, kind: Any) -> Any:
     return types.int64(kind), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def load(typingctx: Any, kind: Any, address: Any) -> Any:
     """The vector at `address`."""
     vector = vector_of(kind)
@@ -59,7 +91,7 @@ def load(typingctx: Any, kind: Any, address: Any) -> Any:
     return vector(kind, types.int64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def store(typingctx: Any, kind: Any, address: Any, value: Any) -> Any:
     """Write a vector to `address`."""
 
@@ -70,7 +102,7 @@ def store(typingctx: Any, kind: Any, address: Any, value: Any) -> Any:
     return types.void(kind, types.int64, value), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def load_number(typingctx: Any, kind: Any, address: Any) -> Any:
     """The one number at `address`."""
 
@@ -80,7 +112,7 @@ def load_number(typingctx: Any, kind: Any, address: Any) -> Any:
     return kind(kind, types.int64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def store_number(typingctx: Any, kind: Any, address: Any, value: Any) -> Any:
     """Write one number to `address`."""
 
@@ -91,7 +123,7 @@ def store_number(typingctx: Any, kind: Any, address: Any, value: Any) -> Any:
     return types.void(kind, types.int64, kind), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def load_first(typingctx: Any, kind: Any, address: Any, count: Any, fill: Any) -> Any:
     """The first `count` numbers at `address`, and `fill` in the other lanes, whose memory is not touched."""
     vector = vector_of(kind)
@@ -108,7 +140,7 @@ def load_first(typingctx: Any, kind: Any, address: Any, count: Any, fill: Any) -
     return vector(kind, types.int64, types.int64, kind), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def store_first(typingctx: Any, kind: Any, address: Any, value: Any, count: Any) -> Any:
     """Write the first `count` lanes of a vector to `address`."""
 
@@ -135,19 +167,19 @@ def _three(name: str) -> Callable[..., Any]:
     return typing
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once where the machine has a fused multiply-add."""
     return _three("fmuladd")(typingctx, a, b, c)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def fma_exact(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
     return _three("fma")(typingctx, a, b, c)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def splat(typingctx: Any, like: Any, value: Any) -> Any:
     """A vector like `like` with `value`, converted to its scalar type, in every lane; a scalar for a scalar."""
 
@@ -158,7 +190,7 @@ def splat(typingctx: Any, like: Any, value: Any) -> Any:
     return like(like, value), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def where(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
     """Lane by lane `a` where the mask is set, else `b`."""
 
@@ -168,7 +200,7 @@ def where(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
     return a(mask, a, a), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def bits(typingctx: Any, value: Any) -> Any:
     """The bits of floats as integers."""
     result = with_scalar(value, INTEGER[scalar_of(value)])
@@ -179,7 +211,7 @@ def bits(typingctx: Any, value: Any) -> Any:
     return result(value), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def from_bits(typingctx: Any, value: Any) -> Any:
     """The floats that have these bits."""
     real = {integer: real for real, integer in INTEGER.items()}[scalar_of(value)]
@@ -191,7 +223,7 @@ def from_bits(typingctx: Any, value: Any) -> Any:
     return result(value), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def widen(typingctx: Any, value: Any) -> Any:
     """Floats as float64, lane by lane."""
     result = with_scalar(value, types.float64)
@@ -202,7 +234,7 @@ def widen(typingctx: Any, value: Any) -> Any:
     return result(value), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def narrow(typingctx: Any, like: Any, value: Any) -> Any:
     """float64 as the float type of `like`, lane by lane, rounded to nearest."""
     result = with_scalar(value, scalar_of(like))
@@ -216,7 +248,7 @@ def narrow(typingctx: Any, like: Any, value: Any) -> Any:
 # Across lanes --------------------------------------------------------------------------------------------------------
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def halves(typingctx: Any, value: Any) -> Any:
     """The lower and the upper half of a vector; of two lanes, two scalars."""
     count = value.lanes // 2
@@ -234,7 +266,24 @@ def halves(typingctx: Any, value: Any) -> Any:
     return types.UniTuple(result, 2)(value), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
+def join(typingctx: Any, low: Any, high: Any) -> Any:
+    """Two vectors, or two scalars, as one vector."""
+    count = low.lanes if isinstance(low, Vector) else 1
+    result = Vector(scalar_of(low), 2 * count)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if count > 1:
+            order = ir.Constant(ir.VectorType(ir.IntType(32), 2 * count), list(range(2 * count)))
+            return builder.shuffle_vector(args[0], args[1], order)
+        empty = ir.Constant(llvm(result), ir.Undefined)
+        one = builder.insert_element(empty, args[0], ir.Constant(ir.IntType(32), 0))
+        return builder.insert_element(one, args[1], ir.Constant(ir.IntType(32), 1))
+
+    return result(low, low), codegen
+
+
+@intrinsic
 def first_lane(typingctx: Any, mask: Any) -> Any:
     """The index of the first set lane of a mask; the number of lanes where none is set."""
 
@@ -246,7 +295,7 @@ def first_lane(typingctx: Any, mask: Any) -> Any:
     return types.int64(mask), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def lane_index(typingctx: Any, like: Any) -> Any:
     """0, 1, 2 … as integers of the width of `like`."""
     result = like.of(INTEGER.get(like.scalar, like.scalar))

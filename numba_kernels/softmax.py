@@ -2,19 +2,19 @@
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from .exp import exp_scaled, exp_scaled_pair, exponent_shift, traits
-from .jit import helper, over_rows
-from .layout import rows_to_rows
+from .jit import helper
+from .layout import along_axis
+from .lines import kernels_of
 from .rows import extremes, one_lane
-from .simd import fma, itemsize, lane_index, lanes, load, load_first, splat, store, store_first, where
-from .sums import across, add, largest, reciprocal
+from .simd import fma, itemsize, lane_index, lanes, load, splat, store, where
+from .sums import across, add, reciprocal, settle
 
 
 @helper
-def frame(m):
+def frame(m: Any) -> Any:
     """What a row with maximum `m` needs: (base to subtract, lowest x that counts, exponent shift, top, its error).
 
     Of a maximum beyond BIG the subtraction is exact for every x that counts; of others none is made. The error of the
@@ -31,47 +31,32 @@ def frame(m):
 
 
 @helper
-def anchor(like):
+def anchor(like: Any) -> Any:
     """Where an anchored sum of scaled exponentials starts: above the largest summand."""
     return splat(like, 2.0 ** (traits(like)[4] + 1))
 
 
 @helper
-def finish(e, first, second, top, winner):
+def finish(e: Any, first: Any, second: Any, top: Any, winner: Any) -> Any:
     """Scaled exponentials times 1 / sum = first + second; those equal to the row's largest, `top`, are `winner`."""
     return where(e == top, winner, fma(e, first, e * second))
 
 
 @helper
-def winner_of(top, error, first, second):
+def winner_of(top: Any, error: Any, first: Any, second: Any) -> Any:
     """The largest probability, from the largest exponential and its rounding error."""
     return fma(top, first, fma(error, first, top * second))
 
 
 @helper
-def scaled(x, base, lowest, shift):
+def scaled(x: Any, base: Any, lowest: Any, shift: Any) -> Any:
     """exp(x) scaled by the row's exponent; exactly 0 below `lowest`, for −inf too."""
     x = x - base
     return where(x < lowest, splat(x, 0.0), exp_scaled(x, shift))
 
 
 @helper
-def _short_row(kind, dst, src, n):
-    """A row shorter than a vector."""
-    x = load_first(kind, src, n, -np.inf)
-    base, lowest, shift, top, error = frame(splat(x, largest(x)))
-    e = scaled(x, base, lowest, shift)
-    start = anchor(e)
-    total, lost = add(start, one_lane(error), e)
-    high, low = across(total, lost, start)
-    first, second = reciprocal(x, high, low)
-    first_v, second_v = splat(e, first), splat(e, second)
-    winner = winner_of(top, error, first_v, second_v)
-    store_first(kind, dst, finish(e, first_v, second_v, top, winner), n)
-
-
-@helper
-def _long_row(kind, dst, src, n):
+def softmax_row(kind: Any, dst: Any, src: Any, n: Any) -> Any:
     """A row of at least one vector: maximum, exponentials and their sum, scaling; `dst` may be `src`."""
     size, step = itemsize(kind), lanes(kind)
     big, cut, _, _, _ = traits(kind)
@@ -109,17 +94,31 @@ def _long_row(kind, dst, src, n):
 
 
 @helper
-def softmax_rows(kind, dst, src, first, last, n):
-    """Rows `first` to `last` of a contiguous array."""
-    for row in range(first, last):
-        at = row * n * itemsize(kind)
-        if n < lanes(kind):
-            _short_row(kind, dst + at, src + at, n)
-        else:
-            _long_row(kind, dst + at, src + at, n)
+def softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
+    """Columns of `n` numbers, in place."""
+    step, along = lanes(kind), width * itemsize(kind)
+    for column in range(0, width, step):
+        top_of = at + column * itemsize(kind)
+        m = load(kind, top_of)
+        for k in range(1, n):
+            x = load(kind, top_of + k * along)
+            m = where(x > m, x, m)
+        base, lowest, shift, top, error = frame(m)
+        start = anchor(m)
+        total, lost = start, error
+        for k in range(n):
+            e = scaled(load(kind, top_of + k * along), base, lowest, shift)
+            store(kind, top_of + k * along, e)
+            total, lost = add(total, lost, e)
+        high, low = settle(total, lost, start)
+        first, second = reciprocal(m, high, low)
+        winner = winner_of(top, error, first, second)
+        for k in range(n):
+            e = load(kind, top_of + k * along)
+            store(kind, top_of + k * along, finish(e, first, second, top, winner))
 
 
-_KERNELS = over_rows(softmax_rows)
+_KERNELS = kernels_of(softmax_row, softmax_tile)
 
 
 def softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -156,4 +155,4 @@ def softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = 
     Error: at most 2 ULP (``tests/numba_kernels/test_accuracy.py``). The maximum is not subtracted, its exponent is
     (see `exp`); the sum is compensated. Source: ``ai.onnx@13::Softmax``.
     """
-    return rows_to_rows("softmax", _KERNELS, x, axis, out)
+    return along_axis("softmax", _KERNELS, x, axis, out)

@@ -16,14 +16,14 @@ from .vector import Vector, scalar_of
 
 
 @helper
-def add(total, lost, value):
+def add(total: Any, lost: Any, value: Any) -> Any:
     """One compensated step: (total + value, lost + what that rounded off). |total| ≥ |value| must hold."""
     result = total + value
     return result, lost + (value - (result - total))
 
 
 @helper
-def two_sum(a, b):
+def two_sum(a: Any, b: Any) -> Any:
     """a + b and its rounding error (Knuth), for vectors and scalars."""
     s = a + b
     back = s - a
@@ -31,13 +31,13 @@ def two_sum(a, b):
 
 
 @helper
-def settle(total, lost, anchor):
+def settle(total: Any, lost: Any, anchor: Any) -> Any:
     """An anchored sum per lane as float64 (high, low)."""
     return widen(total - anchor), widen(lost)
 
 
 @helper
-def across(total, lost, anchor):
+def across(total: Any, lost: Any, anchor: Any) -> Any:
     """An anchored sum over all lanes as float64 scalars (high, low)."""
     high, low = settle(total, lost, anchor)
     return fold(high, low)
@@ -53,7 +53,7 @@ def _fold(high: Any, low: Any) -> Any:
     if not isinstance(high, Vector):
         return lambda high, low: (high, low)
 
-    def impl(high, low):
+    def impl(high: Any, low: Any) -> Any:
         a, b = halves(high)
         c, d = halves(low)
         s, error = two_sum(a, b)
@@ -72,7 +72,7 @@ def _largest(value: Any) -> Any:
     if not isinstance(value, Vector):
         return lambda value: value
 
-    def impl(value):
+    def impl(value: Any) -> Any:
         a, b = halves(value)
         return largest(where(a > b, a, b))
 
@@ -88,14 +88,14 @@ def reciprocal(like: Any, high: Any, low: Any) -> Any:
 def _reciprocal(like: Any, high: Any, low: Any) -> Any:
     if scalar_of(like) == types.float32:
 
-        def float32(like, high, low):
+        def float32(like: Any, high: Any, low: Any) -> Any:
             inverse = splat(high, 1.0) / (high + low)
             first = narrow(like, inverse)
             return first, narrow(like, inverse - widen(first))
 
         return float32
 
-    def float64(like, high, low):
+    def float64(like: Any, high: Any, low: Any) -> Any:
         s = high + low
         error = low - (s - high)
         inverse = splat(s, 1.0) / s

@@ -20,7 +20,7 @@ from numba.extending import lower_builtin, models, register_model
 VECTOR_BYTES = 64
 
 
-class Vector(types.Type):  # type: ignore[misc]  # Numba carries no types
+class Vector(types.Type):
     """The type of `lanes` numbers of one scalar type."""
 
     def __init__(self, scalar: Any, lanes: int) -> None:
@@ -65,9 +65,9 @@ def llvm_name(t: Any) -> str:
 
 
 @register_model(Vector)
-class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+class _VectorModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: Vector) -> None:
-        super().__init__(dmm, fe_type, llvm(fe_type))
+        super().__init__(dmm, fe_type, llvm(fe_type))  # type: ignore[no-untyped-call]
 
 
 def vector_of(kind: Any) -> Vector:
@@ -94,11 +94,11 @@ def broadcast(builder: Any, scalar: Any, lanes: int) -> Any:
     return builder.shuffle_vector(one, one, mask)
 
 
-def _binary(op: Any, floats: str, integers: str | None, comparison: str | None = None) -> None:
+def _binary(op: Any, floats: str, integers: str, comparison: str | None = None) -> None:
     """Give vectors the Python operator `op`: the builder's method for floats, the one for integers."""
 
     @infer_global(op)
-    class _Template(AbstractTemplate):  # type: ignore[misc]
+    class _Template(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             if len(args) == 2 and isinstance(args[0], Vector) and args[0] == args[1]:
                 result = args[0].of(types.boolean) if comparison else args[0]
@@ -114,7 +114,7 @@ def _binary(op: Any, floats: str, integers: str | None, comparison: str | None =
 _binary(operator.add, "fadd", "add")
 _binary(operator.sub, "fsub", "sub")
 _binary(operator.mul, "fmul", "mul")
-_binary(operator.truediv, "fdiv", None)
+_binary(operator.truediv, "fdiv", "")
 _binary(operator.lshift, "", "shl")
 _binary(operator.rshift, "", "lshr")
 _binary(operator.and_, "", "and_")

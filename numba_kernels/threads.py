@@ -1,0 +1,155 @@
+"""Over how many threads a call is spread, and whether that is safe at this moment.
+
+A serial kernel needs nothing but its own thread and is right everywhere. A parallel one needs Numba's threading layer,
+and each layer has places where it ends the process or waits for ever:
+
+========== ==================================== ===================================================================
+layer      two Python threads at once, nested   a child forked after the layer was started
+========== ==================================== ===================================================================
+tbb        safe                                 works, with warnings where other threads were busy
+omp (GNU)  safe; nested teams are slow          killed by SIGTERM at its first parallel kernel, a grandchild whose
+                                                parent is gone hangs; so does a child of a process that used the
+                                                same libgomp through another library (torch) and Numba not at all
+workqueue  the process aborts                   works
+========== ==================================== ===================================================================
+
+So the serial kernel is taken
+
+- below `PARALLEL_FROM` numbers, where starting threads costs more than it saves;
+- while another thread runs a parallel kernel of this package: the cores are taken, and nobody waits;
+- in a thread that works at somebody's parallel loop already;
+- in a child forked after Numba's layer was started or after a libgomp was loaded;
+- with workqueue, where other Python threads live: any of them may enter a parallel loop of its own meanwhile;
+- where the layer that was asked for cannot be loaded.
+
+Nothing of Numba's is set: its thread count is read (`numba.set_num_threads`, also per thread) and obeyed.
+
+Forks wait until a running compilation ends; otherwise the child would inherit the compiler's lock from a thread that it
+has not, and hang at its first kernel.
+"""
+
+import ctypes
+import importlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.compiler_lock import global_compiler_lock
+from numba.np.ufunc import parallel as layer
+
+# Below this many numbers starting threads costs more than it saves (a launch takes some 5 µs).
+PARALLEL_FROM = 16384
+
+_POOLS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
+_PF_FORKNOEXEC = 0x40
+
+
+def parts_for(size: int, rows: int) -> int:
+    """Over how many threads to spread a call on `size` numbers in `rows` rows; 1: take the serial kernel."""
+    if size < PARALLEL_FROM or rows < 2 or _launch.locked():
+        return 1
+    threads = _threads()
+    return threads if threads < rows else rows  # min() takes longer than both calls before it
+
+
+def run(kernels: tuple[Any, Any], size: int, rows: int, *arguments: Any) -> None:
+    """Run ``serial(*arguments)`` or ``parallel(*arguments, parts)`` of `kernels`, (serial, parallel)."""
+    if size < PARALLEL_FROM or (parts := parts_for(size, rows)) == 1:
+        kernels[0](*arguments)
+        return
+    # Between the look at the lock and here another thread may have taken it: then this one waits for one kernel, once.
+    # `with` and not a try-lock, because no interrupt comes between taking a lock and entering its block.
+    with _launch:
+        kernels[1](*arguments, parts)
+
+
+def _one() -> int:
+    return 1
+
+
+def _decide() -> int:
+    """At the first call that is large enough: start Numba's threading layer and choose how to count its threads."""
+    global _threads  # noqa: PLW0603  # the decision replaces this function
+    if _forked_from_program() and _gomp_is_loaded():
+        _threads = _one
+        return 1
+    try:
+        with global_compiler_lock:
+            numba.get_num_threads()
+        name = numba.threading_layer()
+    except (ImportError, OSError, ValueError):
+        _threads = _one
+        return 1
+    _threads = _counter(name)
+    return _threads()
+
+
+def _counter(name: str) -> Callable[[], int]:
+    """A function for the number of threads that this thread may use, with the layer of that name."""
+    # Numba's public functions pass two locks on their way to these numbers, which takes 1.5 µs of every call.
+    pool = importlib.import_module(f"numba.np.ufunc.{_POOLS[name]}")
+    count = ctypes.PYFUNCTYPE(ctypes.c_int)(pool.get_num_threads)
+    if name == "workqueue":
+        main = threading.main_thread().ident
+
+        def alone() -> int:
+            return count() if threading.get_ident() == main and threading.active_count() == 1 else 1
+
+        return alone
+    within = _within_region(name, pool)
+
+    def outside() -> int:
+        return count() if within() <= 0 else 1
+
+    return outside
+
+
+def _within_region(name: str, pool: Any) -> Callable[[], int]:
+    """A function that is above 0 in a thread that works at a parallel loop (with tbb: in all of these but one)."""
+    if name == "omp":
+        try:
+            asked: Callable[[], int] = ctypes.PyDLL(pool.__file__).omp_in_parallel
+        except (AttributeError, OSError):
+            pass
+        else:
+            return asked
+    return ctypes.PYFUNCTYPE(ctypes.c_int)(pool.get_thread_id)
+
+
+def _forked_from_program() -> bool:
+    """Whether this process is a fork that still runs its parent's program; known on Linux alone."""
+    try:
+        flags = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()[6]
+    except (OSError, IndexError):
+        return False
+    return bool(int(flags) & _PF_FORKNOEXEC)
+
+
+def _gomp_is_loaded() -> bool:
+    """Whether a GNU OpenMP library lies in this process, whoever loaded it; known on Linux alone."""
+    try:
+        return b"libgomp" in Path("/proc/self/maps").read_bytes()
+    except OSError:
+        return False
+
+
+def _after_fork_in_child() -> None:
+    global _launch, _threads  # noqa: PLW0603  # a child starts with a lock of its own and without its parent's threads
+    global_compiler_lock.release()
+    _launch = threading.Lock()
+    _threads = _one if layer._is_initialized else _decide
+
+
+_launch = threading.Lock()  # held while a parallel kernel runs
+# Numba's layer may have been started before this module was imported, and in a parent of this process.
+_threads: Callable[[], int] = _one if layer._is_initialized and _forked_from_program() else _decide
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=_after_fork_in_child,
+    )
