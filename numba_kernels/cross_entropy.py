@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from .jit import helper, kernel, over_rows
 from .layout import KINDS, Array, address, as_floats, check_axis, last_axis_copy, launch
+from .memory import load_number, store_number
 from .rows import log_sum
-from .simd import itemsize, load_number, store_number
+from .simd import itemsize
 from .sums import two_sum
 
 REDUCTIONS = ("mean", "sum", "none")

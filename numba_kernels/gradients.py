@@ -7,7 +7,8 @@ from numba import types
 
 from .jit import by_type, helper, over_rows
 from .layout import two_rows_to_rows
-from .simd import fma_exact, itemsize, lanes, load, load_first, narrow, splat, store, store_first, widen
+from .memory import load, load_first, store, store_first
+from .simd import fma_exact, itemsize, lanes, narrow, splat, widen
 from .sums import fold, two_sum
 
 

@@ -8,20 +8,9 @@ import numpy.typing as npt
 from .jit import helper
 from .layout import along_axis
 from .lines import kernels_of
+from .memory import load, load_first, store, store_first, store_number
 from .rows import maximum, nan_at
-from .simd import (
-    bits,
-    first_lane,
-    itemsize,
-    lanes,
-    load,
-    load_first,
-    splat,
-    store,
-    store_first,
-    store_number,
-    where,
-)
+from .simd import bits, first_lane, itemsize, lanes, splat, where
 
 
 @helper

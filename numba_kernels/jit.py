@@ -23,7 +23,7 @@ import numba.extending
 
 from .cache import enable_cache
 
-_OPTIONS: dict[str, Any] = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
+_OPTIONS: Any = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
 
 
 def helper(function: Callable[..., Any]) -> Any:
@@ -71,6 +71,6 @@ def by_type(stub: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable
     decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.extending.overload(
         stub,
         jit_options=_OPTIONS,
-        strict=False,  # type: ignore[arg-type]
+        strict=False,
     )
     return decorate

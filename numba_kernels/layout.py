@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import ml_dtypes
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,13 @@ from numpy.lib.array_utils import normalize_axis_index
 Array = npt.NDArray[Any]
 Kernels = tuple[Any, Any]
 
-# What says to a kernel which numbers lie at an address: a scalar of the type.
-KINDS: dict[np.dtype[Any], Any] = {np.dtype(np.float32): np.float32(0), np.dtype(np.float64): np.float64(0)}
+# What says to a kernel which numbers lie at an address: a scalar whose type stands for it (see `vector.FLOAT16`).
+KINDS: dict[np.dtype[Any], Any] = {
+    np.dtype(np.float32): np.float32(0),
+    np.dtype(np.float64): np.float64(0),
+    np.dtype(np.float16): np.uint16(0),
+    np.dtype(ml_dtypes.bfloat16): np.int16(0),
+}
 
 # Below this many numbers starting threads costs more than it saves (a launch takes some 5 µs).
 PARALLEL_FROM = 16384
@@ -31,7 +37,8 @@ def as_floats(name: str, x: npt.ArrayLike) -> Array:
         foreign = hasattr(given, "__dlpack__") and not hasattr(given, "__array__")
         x = np.from_dlpack(given) if foreign else np.asarray(given)
     if x.dtype not in KINDS:
-        message = f"{name} takes float32 or float64 (got {x.dtype}); convert with x.astype(np.float32)"
+        known = "float16, bfloat16, float32 or float64"
+        message = f"{name} takes {known} (got {x.dtype}); convert with x.astype(np.float32)"
         raise TypeError(message)
     return x
 

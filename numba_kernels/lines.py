@@ -12,18 +12,8 @@ import numpy as np
 from numba import prange
 
 from .jit import helper, kernel, parallel_kernel
-from .simd import (
-    computing,
-    is_half,
-    itemsize,
-    lanes,
-    load,
-    load_first,
-    load_number,
-    store,
-    store_first,
-    store_number,
-)
+from .memory import load, load_first, load_number, store, store_first, store_number
+from .simd import computing, is_half, itemsize, lanes
 
 # Rows shorter than this many vectors' worth are cheaper as columns.
 SHORT = 1

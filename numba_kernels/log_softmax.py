@@ -7,8 +7,9 @@ import numpy.typing as npt
 from .jit import helper
 from .layout import along_axis
 from .lines import kernels_of
+from .memory import load, load_first, store, store_first
 from .rows import log_sum, log_sum_columns
-from .simd import itemsize, lanes, load, load_first, narrow, splat, store, store_first, where, widen
+from .simd import itemsize, lanes, narrow, splat, where, widen
 
 
 @helper

@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from .jit import helper, over_rows
 from .layout import rows_to_numbers
+from .memory import store_number
 from .rows import log_sum, maximum, nan_at
-from .simd import itemsize, narrow, store_number
+from .simd import itemsize, narrow
 
 
 @helper

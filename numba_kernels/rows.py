@@ -7,7 +7,8 @@ import numpy as np
 
 from .exp import exp_below
 from .jit import by_type, helper
-from .simd import first_lane, halves, itemsize, join, lane_index, lanes, load, load_first, splat, where, widen
+from .memory import load, load_first
+from .simd import first_lane, halves, itemsize, join, lane_index, lanes, splat, where, widen
 from .sums import add, fold, largest, settle
 from .vector import Vector
 

@@ -8,7 +8,8 @@ from numba import types
 from .exp import exp_below
 from .jit import by_type, helper, over_rows
 from .layout import elementwise
-from .simd import fma, itemsize, lanes, load, load_first, narrow, splat, store, store_first, where
+from .memory import load, load_first, store, store_first
+from .simd import fma, itemsize, lanes, narrow, splat, where
 
 
 def _quotient(numerator: Any, e: Any, like: Any) -> Any:

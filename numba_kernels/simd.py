@@ -26,17 +26,7 @@ from .vector import (
     with_scalar,
 )
 
-# Memory --------------------------------------------------------------------------------------------------------------
-
-
-def _pointer(builder: Any, address: Any, pointee: Any) -> Any:
-    return builder.inttoptr(address, pointee.as_pointer())
-
-
-def _first_lanes(builder: Any, vector: Vector, count: Any) -> Any:
-    """The mask of the lanes below `count`."""
-    index = ir.Constant(ir.VectorType(ir.IntType(64), vector.lanes), list(range(vector.lanes)))
-    return builder.icmp_signed("<", index, broadcast(builder, count, vector.lanes))
+# Kinds ---------------------------------------------------------------------------------------------------------------
 
 
 @intrinsic
@@ -78,80 +68,6 @@ def itemsize(typingctx: Any, kind: Any) -> Any:
         return ir.Constant(ir.IntType(64), kind.bitwidth // 8)
 
     return types.int64(kind), codegen
-
-
-@intrinsic
-def load(typingctx: Any, kind: Any, address: Any) -> Any:
-    """The vector at `address`."""
-    vector = vector_of(kind)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.load(_pointer(builder, args[1], llvm(vector)), align=1)
-
-    return vector(kind, types.int64), codegen
-
-
-@intrinsic
-def store(typingctx: Any, kind: Any, address: Any, value: Any) -> Any:
-    """Write a vector to `address`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.store(args[2], _pointer(builder, args[1], llvm(value)), align=1)
-        return context.get_dummy_value()
-
-    return types.void(kind, types.int64, value), codegen
-
-
-@intrinsic
-def load_number(typingctx: Any, kind: Any, address: Any) -> Any:
-    """The one number at `address`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.load(_pointer(builder, args[1], llvm(kind)), align=1)
-
-    return kind(kind, types.int64), codegen
-
-
-@intrinsic
-def store_number(typingctx: Any, kind: Any, address: Any, value: Any) -> Any:
-    """Write one number to `address`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.store(args[2], _pointer(builder, args[1], llvm(kind)), align=1)
-        return context.get_dummy_value()
-
-    return types.void(kind, types.int64, kind), codegen
-
-
-@intrinsic
-def load_first(typingctx: Any, kind: Any, address: Any, count: Any, fill: Any) -> Any:
-    """The first `count` numbers at `address`, and `fill` in the other lanes, whose memory is not touched."""
-    vector = vector_of(kind)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _pointer(builder, args[1], llvm(vector))
-        mask = _first_lanes(builder, vector, args[2])
-        fills = broadcast(builder, args[3], vector.lanes)
-        one = ir.Constant(ir.IntType(32), 1)
-        return call(
-            builder, f"llvm.masked.load.{llvm_name(vector)}.p0", llvm(vector), pointer, one, mask, fills
-        )
-
-    return vector(kind, types.int64, types.int64, kind), codegen
-
-
-@intrinsic
-def store_first(typingctx: Any, kind: Any, address: Any, value: Any, count: Any) -> Any:
-    """Write the first `count` lanes of a vector to `address`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _pointer(builder, args[1], llvm(value))
-        mask = _first_lanes(builder, value, args[3])
-        one = ir.Constant(ir.IntType(32), 1)
-        call(builder, f"llvm.masked.store.{llvm_name(value)}.p0", ir.VoidType(), args[2], pointer, one, mask)
-        return context.get_dummy_value()
-
-    return types.void(kind, types.int64, value, types.int64), codegen
 
 
 # Arithmetic, for vectors and scalars alike ---------------------------------------------------------------------------
@@ -236,8 +152,8 @@ def widen(typingctx: Any, value: Any) -> Any:
 
 @intrinsic
 def narrow(typingctx: Any, like: Any, value: Any) -> Any:
-    """float64 as the float type of `like`, lane by lane, rounded to nearest."""
-    result = with_scalar(value, scalar_of(like))
+    """float64 as the float type that `like` (a vector, a number or a kind) is computed in, rounded to nearest."""
+    result = with_scalar(value, computed_as(scalar_of(like)))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return args[1] if result == value else builder.fptrunc(args[1], llvm(result))
@@ -264,6 +180,26 @@ def halves(typingctx: Any, value: Any) -> Any:
         return context.make_tuple(builder, sig.return_type, [part(0), part(count)])
 
     return types.UniTuple(result, 2)(value), codegen
+
+
+@intrinsic
+def insert(typingctx: Any, value: Any, index: Any, number: Any) -> Any:
+    """A vector with another number in lane `index`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.insert_element(args[0], args[2], args[1])
+
+    return value(value, types.int64, value.scalar), codegen
+
+
+@intrinsic
+def lane(typingctx: Any, value: Any, index: Any) -> Any:
+    """The number in lane `index`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.extract_element(args[0], args[1])
+
+    return value.scalar(value, types.int64), codegen
 
 
 @intrinsic

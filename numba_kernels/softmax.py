@@ -8,8 +8,9 @@ from .exp import exp_scaled, exp_scaled_pair, exponent_shift, traits
 from .jit import helper
 from .layout import along_axis
 from .lines import kernels_of
+from .memory import load, store
 from .rows import extremes, one_lane
-from .simd import fma, itemsize, lane_index, lanes, load, splat, store, where
+from .simd import fma, itemsize, lane_index, lanes, splat, where
 from .sums import across, add, reciprocal, settle
 
 

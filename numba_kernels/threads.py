@@ -52,7 +52,9 @@ def parts_for(size: int, rows: int) -> int:
     if size < PARALLEL_FROM or rows < 2 or _launch.locked():
         return 1
     threads = _threads()
-    return threads if threads < rows else rows  # min() takes longer than both calls before it
+    if threads < 2:
+        return 1
+    return threads if threads < rows else rows  # min() would take longer than asking for the threads
 
 
 def run(kernels: tuple[Any, Any], size: int, rows: int, *arguments: Any) -> None:
@@ -79,7 +81,7 @@ def _decide() -> int:
     try:
         with global_compiler_lock:
             numba.get_num_threads()
-        name = numba.threading_layer()
+        name = layer.threading_layer()
     except (ImportError, OSError, ValueError):
         _threads = _one
         return 1
