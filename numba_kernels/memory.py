@@ -108,7 +108,7 @@ def _sixteen(vector: bool) -> Any:
     """The intrinsic that loads one number of 16 bits, or a vector of them, into the low halves of 32."""
 
     def load_sixteen(typingctx: Any, kind: Any, address: Any) -> Any:
-        result = vector_of(kind).of(types.int32) if vector else types.int32
+        result: Any = vector_of(kind).of(types.int32) if vector else types.int32
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             narrow = llvm(result.of(types.int16)) if vector else ir.IntType(16)

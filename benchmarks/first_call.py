@@ -1,0 +1,75 @@
+"""What the first call in a fresh process costs, with an empty and with a filled cache, and what the import costs."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+
+from .results import Figure
+from .workloads import matches
+
+WARM_TARGET, COLD_TARGET, IMPORT_TARGET = 0.1, 3.0, 0.15
+OPERATORS = ("softmax", "log_softmax", "hardmax", "logsumexp", "sigmoid", "softmax_grad", "cross_entropy")
+SIZES = {"serial": (2, 10), "parallel": (4096, 100)}
+IMPORT_NUMBA, IMPORT_SOFTOPS = "import: numba", "import: softops.numba_kernels beside it"
+
+# Run in a process of its own: argv is the operator and the two sizes; prints seconds as JSON.
+_SCRIPT = """
+import json, sys, time
+begin = time.perf_counter()
+import numba
+with_numba = time.perf_counter()
+from softops import numba_kernels
+with_softops = time.perf_counter()
+import numpy as np
+operator, rows, n = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+x = np.linspace(-1, 1, rows * n, dtype=np.float32).reshape(rows, n)
+arguments = {"softmax_grad": (x, x), "cross_entropy": (x, np.zeros(rows, np.int64))}.get(operator, (x,))
+ready = time.perf_counter()
+getattr(numba_kernels, operator)(*arguments)
+done = time.perf_counter()
+print(json.dumps([with_numba - begin, with_softops - with_numba, done - ready]))
+"""
+
+
+def _fresh_process(operator: str, size: str, cache: str) -> list[float]:
+    """Seconds of importing numba, of importing the kernels after it, and of the first call."""
+    command = [sys.executable, "-c", _SCRIPT, operator, *map(str, SIZES[size])]
+    environment = os.environ | {"NUMBA_CACHE_DIR": cache}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        message = f"the first call of {operator} failed in a process of its own:\n{done.stderr}"
+        raise RuntimeError(message)
+    seconds: list[float] = json.loads(done.stdout)
+    return seconds
+
+
+def first_call_figures(
+    patterns: Sequence[str], *, operators: Sequence[str] = OPERATORS, repeats: int = 3
+) -> Iterator[Figure]:
+    """First calls with a cold cache (once each: a compilation is long enough) and a warm one (fastest of `repeats`)."""
+    imports: list[list[float]] = []
+    for operator in operators:
+        for size in SIZES:
+            cold_name = f"first call: {operator}, {size}, cold cache"
+            warm_name = f"first call: {operator}, {size}, warm cache"
+            if not any(matches(name, patterns) for name in (cold_name, warm_name)):
+                continue
+            with tempfile.TemporaryDirectory(prefix="softops-cache-") as cache:
+                cold = _fresh_process(operator, size, cache)
+                warm = [_fresh_process(operator, size, cache) for _ in range(repeats)]
+            imports += warm
+            if matches(cold_name, patterns):
+                yield Figure(cold_name, cold[2], COLD_TARGET)
+            if matches(warm_name, patterns):
+                yield Figure(warm_name, min(each[2] for each in warm), WARM_TARGET)
+    names = [name for name in (IMPORT_NUMBA, IMPORT_SOFTOPS) if matches(name, patterns)]
+    if names and not imports:
+        with tempfile.TemporaryDirectory(prefix="softops-cache-") as cache:
+            imports = [_fresh_process("softmax", "serial", cache) for _ in range(repeats)]
+    if IMPORT_NUMBA in names:
+        yield Figure(IMPORT_NUMBA, min(each[0] for each in imports))
+    if IMPORT_SOFTOPS in names:
+        yield Figure(IMPORT_SOFTOPS, min(each[1] for each in imports), IMPORT_TARGET)

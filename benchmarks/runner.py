@@ -1,0 +1,122 @@
+"""Run workloads: prepare every library, check that all compute the same, time them in turns."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numba
+import numpy as np
+
+from .peer import Peer, Prepared
+from .peer_jax import Jax
+from .peer_onnxruntime import OnnxRuntime
+from .peer_openvino import OpenVino
+from .peer_scipy import SciPy
+from .peer_softops import Softops
+from .peer_torch import Torch
+from .plain_copy import copies
+from .results import OURS, Row
+from .timing import Call, Method, fastest
+from .workloads import WORKLOADS, Array, Inputs, Workload, inputs, matches
+
+PEERS: tuple[type[Peer], ...] = (Torch, OnnxRuntime, OpenVino, SciPy, Jax)
+# Enough to tell the right thing from a wrong one; halves are a few units in the last place wide.
+TOLERANCE = {"float32": 1e-3, "float64": 1e-3, "float16": 4e-3, "bfloat16": 3e-2}
+
+
+def cores() -> int:
+    """How many threads there are to time with: the processors this process may use, as Numba counts them."""
+    settings: Any = numba.config
+    return min(int(settings.NUMBA_NUM_THREADS), os.cpu_count() or 1)
+
+
+def select(patterns: Sequence[str]) -> list[Workload]:
+    """The workloads whose name holds one of the patterns."""
+    return [workload for workload in WORKLOADS if matches(workload.name, patterns)]
+
+
+def blas_limit(threads: int) -> Any:
+    """A context in which BLAS uses so many threads, where threadpoolctl is installed."""
+    if find_spec("threadpoolctl") is None:
+        return nullcontext()
+    return import_module("threadpoolctl").threadpool_limits(threads, user_api="blas")
+
+
+def differs(actual: Any, expected: Any, dtype: str) -> str | None:
+    """What is wrong with a result, or None. Relative to the value or to the mean size, whichever is larger."""
+    a, b = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    if a.shape != b.shape:
+        return f"wrong result: shape {a.shape} (expected {b.shape})"
+    tolerance = TOLERANCE[dtype]
+    error = np.abs(a - b) / np.maximum(np.abs(b), np.mean(np.abs(b)))
+    worst = float(np.max(error, initial=0.0))
+    # "not below" rather than "above": a NaN is wrong too
+    return None if worst <= tolerance else f"wrong result: relative error {worst:.2g}"
+
+
+def _expected(workload: Workload, given: Inputs) -> Array:
+    """What our kernels give in float64."""
+    wide = Inputs(*(a if a.dtype.kind == "i" else a.astype(np.float64) for a in vars(given).values()))
+    double = Workload(workload.operator, workload.shape, workload.axis, "float64", workload.sigma)
+    result: Array = Softops().prepare(double, wide, 1).result()
+    return result
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:160]}"
+
+
+def _prepare(
+    peer: Peer, workload: Workload, given: Inputs, threads: int, expected: Array
+) -> Prepared | str | None:
+    """A library ready to be timed; None: it has no such operator; a text: what kept it from computing this."""
+    try:
+        prepared = peer.prepare(workload, given, threads)
+        if prepared is None:
+            return None
+        prepared.call()
+        wrong = differs(prepared.result(), expected, workload.dtype)
+    except TypeError as error:
+        return f"does not take {workload.dtype} yet" if peer.name == OURS else _first_line(error)
+    except Exception as error:  # whatever a library raises must not stop the others
+        return _first_line(error)
+    return wrong or prepared
+
+
+def run_row(workload: Workload, threads: int, peers: Sequence[Peer], method: Method) -> Row:
+    """Time one workload."""
+    given = inputs(workload)
+    expected = _expected(workload, given)
+    calls: dict[str, Call] = {}
+    seconds: dict[str, float | None] = {}
+    notes: dict[str, str] = {}
+    kept: list[Prepared] = []  # sessions and arrays live as long as they are timed
+    with blas_limit(threads):
+        for peer in (Softops(), *peers):
+            prepared = _prepare(peer, workload, given, threads, expected)
+            seconds[peer.name] = None
+            if isinstance(prepared, Prepared):
+                kept.append(prepared)
+                calls[peer.name] = prepared.call
+            elif prepared is not None:
+                notes[peer.name] = prepared
+        copying = copies(given.x, threads)
+        times = fastest(calls | copying, method)
+    seconds |= {name: times[name] for name in calls}
+    copy_seconds = min(times[name] for name in copying)
+    ours = seconds[OURS]
+    speed = workload.least_bytes / ours if ours else None
+    share = speed / (2 * workload.input_bytes / copy_seconds) if speed else None
+    return Row(workload.name, threads, seconds, copy_seconds, share, notes)
+
+
+def run_rows(
+    workloads: Sequence[Workload], threads: Sequence[int], peers: Sequence[Peer], method: Method
+) -> Iterator[Row]:
+    """Time all workloads at every number of threads."""
+    for count in threads:
+        for workload in workloads:
+            yield run_row(workload, count, peers, method)
