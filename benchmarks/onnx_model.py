@@ -29,6 +29,8 @@ def onnx_model(workload: Workload) -> bytes | None:
             node = helper.make_node("Hardmax", ["x"], ["y"], axis=axis)
         case "sigmoid":
             node = helper.make_node("Sigmoid", ["x"], ["y"])
+        case "softplus":
+            node = helper.make_node("Softplus", ["x"], ["y"])
         case "logsumexp":
             node = helper.make_node("ReduceLogSumExp", ["x", "axes"], ["y"], keepdims=0)
             constants = [helper.make_tensor("axes", TensorProto.INT64, [1], [axis])]

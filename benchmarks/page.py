@@ -21,7 +21,7 @@ operator for the dtype. A cross: it failed or its result was wrong, see the note
 """
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
@@ -55,7 +55,7 @@ def page(results: Results, picture: str | None) -> str:
                 if row.lost:
                     name, ratio = f"**{name}**", f"**{ratio}**"
                 table.append([name, *cells, ratio, share_cell(row)])
-        parts.append(_table(header, table))
+        parts.append(markdown_table(header, table))
     if results.figures:
         parts.append("## Calls and first calls")
         figures = [
@@ -66,7 +66,7 @@ def page(results: Results, picture: str | None) -> str:
             ]
             for figure in results.figures
         ]
-        parts.append(_table(["what", "time", "target"], figures))
+        parts.append(markdown_table(["what", "time", "target"], figures))
     parts += ["## Method", METHOD.strip(), "Where results are written:"]
     outputs = [f"- softops: {_softops_output()}"]
     outputs += [f"- {peer.name}: {peer.output}" for peer in PEERS if peer.name in results.versions]

@@ -18,14 +18,16 @@ class SciPy(Peer):
         axis, x = workload.axis, inputs.x
         if workload.dtype == "bfloat16":
             return None
-        match workload.operator:
-            case "softmax":
-                return returning(lambda: special.softmax(x, axis=axis), lambda y: y)
-            case "log_softmax":
-                return returning(lambda: special.log_softmax(x, axis=axis), lambda y: y)
-            case "logsumexp":
-                return returning(lambda: special.logsumexp(x, axis=axis), lambda y: y)
-            case "sigmoid":
-                out = aligned_empty(x.shape, x.dtype)
-                return Prepared(lambda: special.expit(x, out=out), lambda: out)
-        return None
+        if workload.operator == "sigmoid":
+            out = aligned_empty(x.shape, x.dtype)
+            return Prepared(lambda: special.expit(x, out=out), lambda: out)
+        calls = {
+            "softmax": lambda: special.softmax(x, axis=axis),
+            "log_softmax": lambda: special.log_softmax(x, axis=axis),
+            "logsumexp": lambda: special.logsumexp(x, axis=axis),
+            "log_sigmoid": lambda: special.log_expit(x),
+        }
+        if hasattr(special, "softplus"):
+            calls["softplus"] = lambda: special.softplus(x)
+        call = calls.get(workload.operator)
+        return call and returning(call, lambda y: y)

@@ -30,7 +30,7 @@ class Softops(Peer):
             shape = workload.rows_shape if workload.operator == "logsumexp" else workload.shape
             out = aligned_empty(shape, DTYPES[workload.dtype])
             match workload.operator:
-                case "sigmoid":
+                case "sigmoid" | "log_sigmoid" | "softplus":
                     call = partial(function, x, out=out)
                 case "softmax_grad":
                     call = partial(function, inputs.dy, inputs.y, axis, out=out)

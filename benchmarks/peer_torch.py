@@ -49,6 +49,8 @@ class Torch(Peer):
             "softmax": lambda: torch.softmax(x, axis, out=out),
             "log_softmax": lambda: torch.log_softmax(x, axis, out=out),
             "sigmoid": lambda: torch.sigmoid(x, out=out),
+            "log_sigmoid": lambda: torch.ops.aten.log_sigmoid.out(x, out=out),
+            "softplus": lambda: torch.ops.aten.softplus.out(x, out=out),
             "logsumexp": lambda: torch.logsumexp(x, axis, out=out),
             "hardmax": hardmax,
             "softmax_grad": lambda: backward(dy, y, axis, x.dtype, grad_input=out),

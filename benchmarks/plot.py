@@ -77,10 +77,11 @@ def save_plot(results: Results, path: Path) -> None:
         grid[0].set_ylim(len(names) - 0.4, -0.6)
         figure.suptitle("Time of the fastest peer / time of softops", fontsize=11)
         figure.supxlabel(f"above 1: softops is faster   ({results.cpu}, {results.date[:10]})", fontsize=8)
-        _save(figure, path)
+        save_figure(figure, path)
 
 
-def _save(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
     os.close(handle)

@@ -1,11 +1,41 @@
 """Softmax and its relatives on NumPy arrays: compiled by Numba, parallel, exact to a few units in the last place."""
 
+from . import overloads, row_overloads  # noqa: F401  # register the operators for jitted code
 from .cross_entropy import cross_entropy
-from .gradients import softmax_grad
+from .cross_entropy_grad import cross_entropy_grad
+from .gradients import log_softmax_grad, softmax_grad
 from .hardmax import hardmax
 from .log_softmax import log_softmax
 from .logsumexp import logsumexp
+from .nll_loss import nll_loss
+from .row_forms import hardmax_row, log_softmax_row, logsumexp_row, sigmoid_row, softmax_row
 from .sigmoid import sigmoid
+from .sigmoid_grad import sigmoid_grad
 from .softmax import softmax
+from .softplus import log_sigmoid, softplus
+from .stats import merge_stats, softmax_stats
+from .warmup import warmup
 
-__all__ = ["cross_entropy", "hardmax", "log_softmax", "logsumexp", "sigmoid", "softmax", "softmax_grad"]
+__all__ = [
+    "cross_entropy",
+    "cross_entropy_grad",
+    "hardmax",
+    "hardmax_row",
+    "log_sigmoid",
+    "log_softmax",
+    "log_softmax_grad",
+    "log_softmax_row",
+    "logsumexp",
+    "logsumexp_row",
+    "merge_stats",
+    "nll_loss",
+    "sigmoid",
+    "sigmoid_grad",
+    "sigmoid_row",
+    "softmax",
+    "softmax_grad",
+    "softmax_row",
+    "softmax_stats",
+    "softplus",
+    "warmup",
+]

@@ -32,6 +32,7 @@ import numba
 import numpy as np
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -151,7 +152,9 @@ class KernelCache(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled code for a signature; None where no folder holds it whole."""
-        target_context.refresh()
+        # Numba's own cache loads everything here that it can compile, SciPy's linear algebra among it: 0.5 s. Code that
+        # is compiled already needs the run-time functions alone, and a later compilation loads the rest itself.
+        rtsys.initialize(target_context)
         name = self._name(sig, target_context.codegen())
         for folder in _folders()[0]:
             try:
@@ -186,8 +189,15 @@ class KernelCache(_Cache):
                 raise
 
 
+def _not_compiled(*_: Any) -> Any:
+    message = "kernels run compiled (got NUMBA_DISABLE_JIT=1, which turns the compiler off); unset NUMBA_DISABLE_JIT"
+    raise RuntimeError(message)
+
+
 def enable_cache(dispatcher: Any) -> Any:
     """Give a dispatcher the package's disk cache."""
+    if not hasattr(dispatcher, "py_func"):  # with NUMBA_DISABLE_JIT the decorator gives the function back
+        return _not_compiled
     if _folders()[0]:
         dispatcher._cache = KernelCache(dispatcher.py_func)
     return dispatcher

@@ -1,14 +1,15 @@
-"""The gradient of softmax with respect to its scores."""
+"""The gradients of softmax and log_softmax with respect to their scores."""
 
 from typing import Any
 
 import numpy.typing as npt
 from numba import types
 
+from .exp import exp_below
 from .jit import by_type, helper, over_rows
 from .layout import two_rows_to_rows
 from .memory import load, load_first, store, store_first
-from .simd import fma_exact, itemsize, lanes, narrow, splat, widen
+from .simd import fma, fma_exact, itemsize, lanes, narrow, splat, widen
 from .sums import fold, two_sum
 
 
@@ -65,7 +66,49 @@ def softmax_grad_rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: A
             store_first(kind, to + tail, narrow(g, widen(p) * ((widen(g) - high_v) - low_v)), n % step)
 
 
+@helper
+def _sum(kind: Any, src: Any, n: Any) -> Any:
+    """Σ of a row as a float64 pair; (±inf, 0) or (NaN, 0) where it is not finite."""
+    size, step = itemsize(kind), lanes(kind)
+    high = widen(splat(load_first(kind, src, 0, 0.0), 0.0))
+    low = high
+    for i in range(0, n, step):
+        at = src + i * size
+        x = load(kind, at) if n - i >= step else load_first(kind, at, n - i, 0.0)
+        high, error = two_sum(high, widen(x))
+        low = low + error
+    total, rest = fold(high, low)
+    return total, rest if rest == rest else 0.0
+
+
+@helper
+def _log_softmax_grad_vector(g: Any, y: Any, high: Any, low: Any) -> Any:
+    p = exp_below(y, splat(y, 0.0))
+    negative = splat(p, 0.0) - p
+    return narrow(g, fma(negative, high, widen(g)) + negative * low)
+
+
+@helper
+def log_softmax_grad_rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
+    """Rows `first` to `last` of contiguous arrays; `src` holds the addresses of dy and y."""
+    size, step = itemsize(kind), lanes(kind)
+    for row in range(first, last):
+        at = row * n * size
+        to, dy, y = dst + at, src[0] + at, src[1] + at
+        high, low = _sum(kind, dy, n)
+        zero = widen(splat(load_first(kind, dy, 0, 0.0), 0.0))
+        high_v, low_v = splat(zero, high), splat(zero, low)
+        for i in range(n // step):
+            g, logs = load(kind, dy + i * step * size), load(kind, y + i * step * size)
+            store(kind, to + i * step * size, _log_softmax_grad_vector(g, logs, high_v, low_v))
+        if n % step:
+            tail = (n - n % step) * size
+            g, logs = load_first(kind, dy + tail, n % step, 0.0), load_first(kind, y + tail, n % step, 0.0)
+            store_first(kind, to + tail, _log_softmax_grad_vector(g, logs, high_v, low_v), n % step)
+
+
 _SOFTMAX = over_rows(softmax_grad_rows)
+_LOG_SOFTMAX = over_rows(log_softmax_grad_rows)
 
 
 def softmax_grad(
@@ -105,3 +148,42 @@ def softmax_grad(
     float32 arguments, compensated for float64 ones.
     """
     return two_rows_to_rows("softmax_grad", _SOFTMAX, dy, y, axis, out)
+
+
+def log_softmax_grad(
+    dy: npt.ArrayLike, y: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None
+) -> npt.NDArray[Any]:
+    """Gradient of a loss with respect to the scores of a log_softmax: ``dy - exp(y) * sum(dy)``.
+
+    Parameters
+    ----------
+    dy : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
+        The gradient with respect to the log-probabilities.
+    y : array of the shape and dtype of `dy`
+        The log-probabilities, `log_softmax`'s result: numbers up to 0.
+    axis : int
+        The axis of the log_softmax; NumPy's meaning and errors.
+    out : array, optional
+        Where to write the result: shape and dtype of `dy`; may be `dy` or `y`.
+
+    Returns
+    -------
+    array of the shape and dtype of `dy`
+
+    Raises
+    ------
+    TypeError
+        Another dtype, or two different ones.
+    numpy.exceptions.AxisError
+        No such axis.
+    ValueError
+        Shapes that differ, rank 0, or an `out` of another shape or dtype.
+
+    Notes
+    -----
+    Special values follow the formula: a NaN in a row of `dy` makes the row NaN, one in `y` its own number.
+
+    Error: at most 4 ULP of the larger of the two terms, 1 in float16 and bfloat16
+    (``tests/numba_kernels/test_gradients.py``). The sum is compensated in float64.
+    """
+    return two_rows_to_rows("log_softmax_grad", _LOG_SOFTMAX, dy, y, axis, out)

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import ml_dtypes
-import numba
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_index
+
+from .threads import parts_for, run
 
 Array = npt.NDArray[Any]
 Kernels = tuple[Any, Any]
@@ -26,8 +27,9 @@ KINDS: dict[np.dtype[Any], Any] = {
     np.dtype(ml_dtypes.bfloat16): np.int16(0),
 }
 
-# Below this many numbers starting threads costs more than it saves (a launch takes some 5 µs).
-PARALLEL_FROM = 16384
+
+# Rows from this length on are worth spreading over threads, one by one.
+LONG = 32768
 
 
 def as_floats(name: str, x: npt.ArrayLike) -> Array:
@@ -90,13 +92,9 @@ def _address_function() -> Callable[[Array], int]:
 address = _address_function()
 
 
-def launch(kernels: Kernels, size: int, count: int, kind: Any, dst: int, src: Any, *layout: int) -> None:
+def launch(kernels: Kernels, size: int, count: int, kind: Any, dst: Any, src: Any, *layout: int) -> None:
     """Run a kernel over `count` lines, on this thread or, where `size` numbers are worth it, on all."""
-    parts = 1 if size < PARALLEL_FROM or count < 2 else min(count, numba.get_num_threads())
-    if parts > 1:
-        kernels[1](kind, dst, src, count, *layout, parts)
-    else:
-        kernels[0](kind, dst, src, count, *layout)
+    run(kernels, size, count, kind, dst, src, count, *layout)
 
 
 def last_axis_copy(x: Array, axis: int) -> Array:
@@ -177,18 +175,34 @@ def _plain_target(out: Any, x: Array) -> bool:
 
 
 def along_axis(
-    name: str, kernels: tuple[Kernels, Kernels], given: npt.ArrayLike, axis: int, out: Array | None
+    name: str,
+    kernels: tuple[Kernels, Kernels],
+    given: npt.ArrayLike,
+    axis: int,
+    out: Array | None,
+    few_long_rows: Callable[[Array, Array], None] | None = None,
 ) -> Array:
-    """Run the kernels of an operator (for rows, for columns) along an axis of an array."""
+    """Run the kernels of an operator (for rows, for columns) along an axis of an array.
+
+    `few_long_rows(x, out)` takes over where whole rows would leave threads idle.
+    """
     x = as_floats(name, given)
-    if (axis == -1 or axis == x.ndim - 1) and x.flags.c_contiguous and x.size:
+    if type(axis) is int and axis in (-1, x.ndim - 1) and x.ndim and x.flags.c_contiguous and x.size:
         # the usual case, in two microseconds
         result = np.empty(x.shape, x.dtype) if out is None else out
         if out is None or _plain_target(out, x):
             n, size = x.shape[-1], x.itemsize
+            if (
+                n >= LONG
+                and few_long_rows is not None
+                and size > 2
+                and x.size // n < parts_for(x.size, x.size)
+            ):
+                few_long_rows(x, result)
+                return result
             step = n * size
-            places = (address(result), address(x), n, 1, step, size, step, size)
-            launch(kernels[0], x.size, x.size // n, KINDS[x.dtype], *places)
+            memory = (address(result), address(x), n, 1, step, size, step, size)
+            launch(kernels[0], x.size, x.size // n, KINDS[x.dtype], *memory)
             return result
     axis = check_axis(name, x, axis)
     if out is not None:
@@ -228,10 +242,8 @@ def along_axis(
     return out
 
 
-def two_rows_to_rows(
-    name: str, kernels: Kernels, a: npt.ArrayLike, b: npt.ArrayLike, axis: int, out: Array | None
-) -> Array:
-    """Run a kernel that turns a row of `a` and the same row of `b` into a row of the result."""
+def as_pair(name: str, a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Array, Array]:
+    """Two arrays of one shape and one dtype that the kernels take."""
     first, second = as_floats(name, a), as_floats(name, b)
     if first.dtype != second.dtype:
         message = f"{name} takes two arrays of one dtype (got {first.dtype} and {second.dtype}); convert one"
@@ -239,7 +251,14 @@ def two_rows_to_rows(
     if first.shape != second.shape:
         message = f"{name} takes two arrays of one shape (got {first.shape} and {second.shape})"
         raise ValueError(message)
-    return _rows(name, kernels, (first, second), axis, out)
+    return first, second
+
+
+def two_rows_to_rows(
+    name: str, kernels: Kernels, a: npt.ArrayLike, b: npt.ArrayLike, axis: int, out: Array | None
+) -> Array:
+    """Run a kernel that turns a row of `a` and the same row of `b` into a row of the result."""
+    return _rows(name, kernels, as_pair(name, a, b), axis, out)
 
 
 def rows_to_numbers(
@@ -270,13 +289,26 @@ def rows_to_numbers(
 
 def elementwise(name: str, kernels: Kernels, x: npt.ArrayLike, out: Array | None) -> Array:
     """Run a kernel that turns every number of `x` into a number of the result."""
-    x = as_floats(name, x)
+    return _elements(name, kernels, (as_floats(name, x),), out)
+
+
+def two_elementwise(
+    name: str, kernels: Kernels, a: npt.ArrayLike, b: npt.ArrayLike, out: Array | None
+) -> Array:
+    """Run a kernel that turns a number of `a` and the same one of `b` into a number of the result."""
+    return _elements(name, kernels, as_pair(name, a, b), out)
+
+
+def _elements(name: str, kernels: Kernels, given: tuple[Array, ...], out: Array | None) -> Array:
+    """Run a kernel for each element of arrays of one shape."""
+    x = given[0]
     if out is not None:
         check_out(name, out, x.shape, x.dtype)
-    source = np.ascontiguousarray(x).reshape(x.shape)
-    result = out if out is not None and _direct(out, (source,)) else np.empty(x.shape, x.dtype)
+    sources = tuple(np.ascontiguousarray(source).reshape(x.shape) for source in given)
+    result = out if out is not None and _direct(out, sources) else np.empty(x.shape, x.dtype)
     if x.size:
-        launch(kernels, x.size, x.size, KINDS[x.dtype], address(result), address(source), 1)
+        addresses = address(sources[0]) if len(sources) == 1 else tuple(address(source) for source in sources)
+        launch(kernels, x.size, x.size, KINDS[x.dtype], address(result), addresses, 1)
     if out is None:
         return result if x.ndim else result[()]
     if result is not out:

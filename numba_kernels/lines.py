@@ -13,7 +13,7 @@ from numba import prange
 
 from .jit import helper, kernel, parallel_kernel
 from .memory import load, load_first, load_number, store, store_first, store_number
-from .simd import computing, is_half, itemsize, lanes
+from .simd import computing, is_half, itemsize, lanes, stack_scratch
 
 # Rows shorter than this many vectors' worth are cheaper as columns.
 SHORT = 1
@@ -126,15 +126,14 @@ def along_rows(row: Any, tile: Any) -> Any:
     ) -> Any:
         work = computing(kind)
         if n < SHORT * lanes(kind):
-            width = lanes(kind) * _TILE_VECTORS
-            owner, scratch = new_scratch(n * width, kind)
+            # n times four vectors at the most, less than a stack scratch holds
+            width, scratch = lanes(kind) * _TILE_VECTORS, stack_scratch(kind)
             for line in range(first, last, width):
                 count = min(width, last - line)
                 used = (count + lanes(kind) - 1) // lanes(kind) * lanes(kind)
                 load_transposed(kind, scratch, src + line * src_outer, n, count, used, src_outer)
                 tile(work, scratch, n, used)
                 store_transposed(kind, dst + line * dst_outer, scratch, n, count, used, dst_outer)
-            keep(owner)
         elif is_half(kind):
             owner, scratch = new_scratch(n, kind)
             for line in range(first, last):

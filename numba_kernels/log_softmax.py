@@ -7,24 +7,34 @@ import numpy.typing as npt
 from .jit import helper
 from .layout import along_axis
 from .lines import kernels_of
-from .memory import load, load_first, store, store_first
+from .memory import load, store
 from .rows import log_sum, log_sum_columns
 from .simd import itemsize, lanes, narrow, splat, where, widen
+from .tempered import tempered
 
 
 @helper
 def _log_softmax_row(kind: Any, dst: Any, src: Any, n: Any) -> Any:
+    """A row of at least one vector; `dst` may be `src`."""
     size, step = itemsize(kind), lanes(kind)
     m, log_of_sum = log_sum(kind, src, n)
-    zero = widen(splat(load_first(kind, src, 0, 0.0), 0.0))
+    # the last vector overlaps the one before it, so it is read before anything is written
+    tail = load(kind, src + (n - step) * size)
+    zero = widen(splat(tail, 0.0))
+    if size < 8 and abs(m) < 65536.0 and log_of_sum > 0.01:
+        # one subtraction is as good as two here, for float32
+        m, log_of_sum = m + log_of_sum, 0.0
     m_v, l_v = splat(zero, m), splat(zero, log_of_sum)
-    for i in range(n // step):
-        x = load(kind, src + i * step * size)
-        store(kind, dst + i * step * size, narrow(x, (widen(x) - m_v) - l_v))
-    if n % step:
-        at = (n - n % step) * size
-        x = load_first(kind, src + at, n % step, 0.0)
-        store_first(kind, dst + at, narrow(x, (widen(x) - m_v) - l_v), n % step)
+    tail = narrow(tail, (widen(tail) - m_v) - l_v)
+    if log_of_sum == 0.0:
+        for i in range(n // step):
+            x = load(kind, src + i * step * size)
+            store(kind, dst + i * step * size, narrow(x, widen(x) - m_v))
+    else:
+        for i in range(n // step):
+            x = load(kind, src + i * step * size)
+            store(kind, dst + i * step * size, narrow(x, (widen(x) - m_v) - l_v))
+    store(kind, dst + (n - step) * size, tail)
 
 
 @helper
@@ -47,7 +57,14 @@ def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
 _KERNELS = kernels_of(_log_softmax_row, _log_softmax_tile)
 
 
-def log_softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+def log_softmax(
+    x: npt.ArrayLike,
+    axis: int = -1,
+    *,
+    temperature: float = 1.0,
+    where: npt.ArrayLike | None = None,
+    out: npt.NDArray[Any] | None = None,
+) -> npt.NDArray[Any]:
     """Logarithm of the softmax along an axis: ``x - log(sum(exp(x)))``.
 
     Parameters
@@ -56,6 +73,10 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | Non
         The scores. Any rank from 1, any strides.
     axis : int
         The axis along which the exponentials of the results sum to one; NumPy's meaning and errors.
+    temperature : float
+        Above 0 and finite; `x` is divided by it, without rounding the quotient to the dtype of `x`.
+    where : array of bool, optional
+        What counts, broadcast against `x`; what does not is −inf in the result, and so is a row with nothing left.
     out : array, optional
         Where to write the result: shape and dtype of `x`. ``out=x`` works in place.
 
@@ -66,11 +87,11 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | Non
     Raises
     ------
     TypeError
-        Another dtype.
+        Another dtype, or a `where` not of bool.
     numpy.exceptions.AxisError
         No such axis.
     ValueError
-        Rank 0, or an `out` of another shape or dtype.
+        Rank 0, a temperature out of range, a `where` that does not broadcast, or an `out` of another shape or dtype.
 
     Notes
     -----
@@ -80,4 +101,6 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | Non
     Error: at most 1 ULP in float32 and 2 in float64, also right beside zero (``tests/numba_kernels/test_accuracy.py``).
     Computed in float64 as ``(x - max) - log1p(sum of the others)``. Source: ``ai.onnx@13::LogSoftmax``.
     """
+    if where is not None or temperature != 1.0:
+        return tempered("log_softmax", x, axis, temperature, where, out)
     return along_axis("log_softmax", _KERNELS, x, axis, out)

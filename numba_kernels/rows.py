@@ -4,13 +4,65 @@ import math
 from typing import Any
 
 import numpy as np
+from numba import types
 
-from .exp import exp_below
+from .exp import exp_below, exp_scaled, exp_scaled_parts, exponent, exponent_shift, traits
 from .jit import by_type, helper
+from .log import log1p_vector
 from .memory import load, load_first
-from .simd import first_lane, halves, itemsize, join, lane_index, lanes, splat, where, widen
-from .sums import add, fold, largest, settle
-from .vector import Vector
+from .simd import computing, first_lane, itemsize, lane, lane_index, lanes, splat, where, widen
+from .sums import across, add, fold, largest, settle
+from .vector import computed_as
+
+
+@helper
+def frame(m: Any) -> Any:
+    """What a row with maximum `m` needs: (base to subtract, lowest x that counts, exponent shift).
+
+    Of a maximum beyond BIG the subtraction is exact for every x that counts; of others none is made.
+    """
+    big, cut, _, _, _ = traits(m)
+    zero = splat(m, 0.0)
+    base = where(m > splat(m, big), m, where(m < splat(m, -big), m, zero))
+    low = m - base
+    return base, low - splat(m, cut), exponent_shift(low)
+
+
+@helper
+def largest_term(m: Any) -> Any:
+    """The scaled exponential of a row's maximum, and what it is off by.
+
+    Put right in the sum and in the result, or else its error would add to that of every other probability.
+    """
+    base, _, shift = frame(m)
+    low = m - base
+    top = exp_scaled(low, shift)
+    large, small = exp_scaled_parts(low, shift)
+    return top, (large - top) + small
+
+
+@helper
+def anchor(like: Any) -> Any:
+    """Where an anchored sum of scaled exponentials starts: above the largest summand."""
+    return splat(like, 2.0 ** (traits(like)[4] + 1))
+
+
+@helper
+def scaled(x: Any, base: Any, lowest: Any, shift: Any) -> Any:
+    """exp(x) scaled by the row's exponent; exactly 0 below `lowest`, for −inf too."""
+    x = x - base
+    return where(x < lowest, splat(x, 0.0), exp_scaled(x, shift))
+
+
+@helper
+def add_scaled(total: Any, lost: Any, x: Any, base: Any, lowest: Any, shift: Any) -> Any:
+    """An anchored sum and exp(x) as exactly as `exp_scaled_parts` gives it; nothing below `lowest`."""
+    x = x - base
+    zero = splat(x, 0.0)
+    beyond = x < lowest
+    large, small = exp_scaled_parts(x, shift)
+    total, lost = add(total, lost, where(beyond, zero, large))
+    return total, lost + where(beyond, zero, small)
 
 
 @helper
@@ -59,15 +111,72 @@ def nan_at(kind: Any, src: Any, n: Any) -> Any:
     return n
 
 
-@helper
 def log_sum(kind: Any, src: Any, n: Any) -> Any:
-    """(m, L) of a row, in float64: the maximum, and log Σ exp(x − m) as log1p(Σ without the maximum).
+    """(m, L) of a row, in float64: the maximum, and log Σ exp(x − m), right to the last place of the computing type.
 
-    The maximum's own term is exactly 1 and is taken off the sum exactly, so that L keeps its relative precision down to
-    the smallest numbers. NaN for a row with a NaN or +inf, or nothing but −inf.
+    NaN for a row with a NaN or +inf, or nothing but −inf.
+    """
+    raise NotImplementedError
+
+
+@by_type(log_sum)
+def _log_sum(kind: Any, src: Any, n: Any) -> Any:
+    if computed_as(kind) != types.float32:
+        return lambda kind, src, n: _careful_log_sum(kind, src, n, np.float64(maximum(kind, src, n)))
+
+    def float32(kind: Any, src: Any, n: Any) -> Any:
+        m, log_of_sum = 0.0, 0.0
+        if n >= lanes(kind):
+            m, log_of_sum = _quick_log_sum(kind, src, n)
+            if log_of_sum > QUICK_FROM:
+                return m, log_of_sum
+        return _careful_log_sum(kind, src, n, np.float64(maximum(kind, src, n)))
+
+    return float32
+
+
+# Exponentials in float32 leave the logarithm of their sum right to 2⁻²⁶; that is enough from here on.
+QUICK_FROM = math.log(2.0)
+_LN2 = math.log(2.0)
+
+
+@helper
+def _quick_log_sum(kind: Any, src: Any, n: Any) -> Any:
+    """`log_sum` with float32 exponentials, for a row of at least one vector; not right below QUICK_FROM."""
+    size, step = itemsize(kind), lanes(kind)
+    big, cut, _, _, headroom = traits(computing(kind))
+    m, lowest_x = extremes(kind, src, n)
+    tail = load(kind, src + (n - step) * size)
+    m_v = splat(tail, m)
+    base, lowest, shift = frame(m_v)
+    start = anchor(tail)
+    total, lost = start, splat(tail, 0.0)
+    if abs(m) <= big and m - lowest_x <= cut:
+        for i in range(n // step):
+            large, small = exp_scaled_parts(load(kind, src + i * step * size), shift)
+            total, lost = add(total, lost, large)
+            lost = lost + small
+    else:
+        for i in range(n // step):
+            total, lost = add_scaled(total, lost, load(kind, src + i * step * size), base, lowest, shift)
+    if n % step:
+        index = lane_index(tail)
+        seen = index < splat(index, step - n % step)
+        total, lost = add_scaled(total, lost, where(seen, splat(tail, -np.inf), tail), base, lowest, shift)
+    high, low = across(total, lost, start)
+    # Σ exp(x − base) = sum · 2^(exponent − headroom), and the maximum is m − base above the base
+    power = np.float64(lane(exponent(m_v - base), 0) - np.int64(headroom))
+    return np.float64(m), math.log(high + low) + (power * _LN2 - (np.float64(m) - np.float64(lane(base, 0))))
+
+
+@helper
+def sum_of_others(kind: Any, src: Any, n: Any, m: Any) -> Any:
+    """Σ exp(x − m) over a row with maximum `m`, without the maximum's own term, in float64 as a pair (high, low).
+
+    That term is exactly 1 and is taken off the sum exactly, so that the rest keeps its relative precision down to the
+    smallest numbers. NaN for a row with a NaN or +inf, or nothing but −inf.
     """
     size, step = itemsize(kind), lanes(kind)
-    m = maximum(kind, src, n)
     m_v = splat(load_first(kind, src, 0, 0.0), m)
     zero = widen(splat(m_v, 0.0))
     start = splat(zero, 2.0)
@@ -78,8 +187,14 @@ def log_sum(kind: Any, src: Any, n: Any) -> Any:
         rest = load_first(kind, src + (n - n % step) * size, n % step, -np.inf)
         total, lost = add(total, lost, exp_below(rest, m_v))
     high, low = settle(total, lost, start + one_lane(splat(zero, 1.0)))
-    high, low = fold(high, low)
-    return np.float64(m), log1p_lanes(high, low)
+    return fold(high, low)
+
+
+@helper
+def _careful_log_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
+    """`log_sum` in float64, as log1p(Σ without the maximum): L keeps its relative precision near zero."""
+    high, low = sum_of_others(kind, src, n, m)
+    return m, log1p_vector(high, low)
 
 
 @helper
@@ -91,22 +206,4 @@ def log_sum_columns(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
     for k in range(n):
         total, lost = add(total, lost, exp_below(load(kind, at + k * along), m))
     high, low = settle(total, lost, start + splat(zero, 1.0))
-    return log1p_lanes(high, low)
-
-
-def log1p_lanes(high: Any, low: Any) -> Any:
-    """log(1 + high + low) for each lane of float64 vectors."""
-    raise NotImplementedError
-
-
-@by_type(log1p_lanes)
-def _log1p_lanes(high: Any, low: Any) -> Any:
-    if not isinstance(high, Vector):
-        return lambda high, low: math.log1p(high) + low / (1.0 + high)
-
-    def impl(high: Any, low: Any) -> Any:
-        a, b = halves(high)
-        c, d = halves(low)
-        return join(log1p_lanes(a, c), log1p_lanes(b, d))
-
-    return impl
+    return log1p_vector(high, low)

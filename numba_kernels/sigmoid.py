@@ -5,40 +5,52 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .exp import exp_below
+from .exp import exp_below, exp_scaled_pair
 from .jit import by_type, helper, over_rows
 from .layout import elementwise
 from .memory import load, load_first, store, store_first
-from .simd import fma, itemsize, lanes, narrow, splat, where
+from .simd import bits, fma, itemsize, lanes, splat, where
+from .sums import add
 
 
-def _quotient(numerator: Any, e: Any, like: Any) -> Any:
-    """numerator / (1 + e) for float64 vectors, e in [0, 1], as exactly as the float type of `like` can show."""
+def _sigmoid_vector(x: Any) -> Any:
+    """sigmoid of a vector: exp(−|x|) or 1, over 1 + exp(−|x|), the quotient put right by what it left."""
     raise NotImplementedError
 
 
-@by_type(_quotient)
-def _quotient_by_type(numerator: Any, e: Any, like: Any) -> Any:
-    if like.scalar == types.float32:
-        return lambda numerator, e, like: numerator / (splat(e, 1.0) + e)
+@by_type(_sigmoid_vector)
+def _sigmoid_by_type(x: Any) -> Any:
+    if x.scalar == types.float32:
 
-    def float64(numerator: Any, e: Any, like: Any) -> Any:
-        one = splat(e, 1.0)
-        s = one + e
-        q = numerator / s
-        # one Newton step with what the sum rounded off
-        missing = fma(splat(e, 0.0) - q, s, numerator) - q * (e - (s - one))
-        return q + missing / s
+        def float32(x: Any) -> Any:
+            zero = splat(x, 0.0)
+            negative = x < zero
+            z = where(negative, x, zero - x)
+            # numerator and denominator 2^32 too large, so that the tail stays normal until the quotient
+            e, error = exp_scaled_pair(z, splat(bits(z), (127 + 32) << 23))
+            far = z < splat(z, -104.0)
+            e, error = where(far, zero, e), where(far, zero, error)
+            unit = splat(x, 2.0**32)
+            total, lost = add(unit, error, e)
+            inverse = splat(x, 1.0) / total
+            numerator = where(negative, e, unit)
+            quotient = numerator * inverse
+            left = fma(zero - quotient, total, numerator) - quotient * lost + where(negative, error, zero)
+            return fma(left, inverse, quotient)
+
+        return float32
+
+    def float64(x: Any) -> Any:
+        zero, one = splat(x, 0.0), splat(x, 1.0)
+        negative = x < zero
+        e = exp_below(where(negative, x, zero - x), zero)
+        numerator = where(negative, e, one)
+        total, lost = add(one, zero, e)
+        quotient = numerator / total
+        left = fma(zero - quotient, total, numerator) - quotient * lost
+        return quotient + left / total
 
     return float64
-
-
-@helper
-def _sigmoid_vector(x: Any) -> Any:
-    zero = splat(x, 0.0)
-    negative = x < zero
-    e = exp_below(where(negative, x, zero - x), zero)
-    return narrow(x, _quotient(where(negative, e, splat(e, 1.0)), e, x))
 
 
 @helper

@@ -11,6 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 
 from .jit import intrinsic
 from .vector import (
@@ -180,6 +181,22 @@ def halves(typingctx: Any, value: Any) -> Any:
         return context.make_tuple(builder, sig.return_type, [part(0), part(count)])
 
     return types.UniTuple(result, 2)(value), codegen
+
+
+# A scratch on the stack holds this many vectors: four vectors of lines, each shorter than a vector of 16.
+STACK_VECTORS = 64
+
+
+@intrinsic
+def stack_scratch(typingctx: Any, kind: Any) -> Any:
+    """The address of memory for STACK_VECTORS vectors of the computing type, gone when the caller returns."""
+    vector = vector_of(kind)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = cgutils.alloca_once(builder, llvm(vector), size=ir.Constant(ir.IntType(32), STACK_VECTORS))
+        return builder.ptrtoint(place, ir.IntType(64))
+
+    return types.int64(kind), codegen
 
 
 @intrinsic

@@ -2,39 +2,18 @@
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from .exp import exp_scaled, exp_scaled_pair, exponent_shift, traits
-from .jit import helper
-from .layout import along_axis
+from .exp import exp_scaled, traits
+from .jit import helper, over_rows
+from .layout import KINDS, Array, address, along_axis, launch
 from .lines import kernels_of
-from .memory import load, store
-from .rows import extremes, one_lane
-from .simd import fma, itemsize, lane_index, lanes, splat, where
-from .sums import across, add, reciprocal, settle
-
-
-@helper
-def frame(m: Any) -> Any:
-    """What a row with maximum `m` needs: (base to subtract, lowest x that counts, exponent shift, top, its error).
-
-    Of a maximum beyond BIG the subtraction is exact for every x that counts; of others none is made. The error of the
-    largest exponential, `top`, is known and put right in the sum and in the result, or else it would add to that of
-    every other probability.
-    """
-    big, cut, _, _, _ = traits(m)
-    zero = splat(m, 0.0)
-    base = where(m > splat(m, big), m, where(m < splat(m, -big), m, zero))
-    low = m - base
-    shift = exponent_shift(low)
-    top, error = exp_scaled_pair(low, shift)
-    return base, low - splat(m, cut), shift, top, error
-
-
-@helper
-def anchor(like: Any) -> Any:
-    """Where an anchored sum of scaled exponentials starts: above the largest summand."""
-    return splat(like, 2.0 ** (traits(like)[4] + 1))
+from .memory import load, load_number, store, store_number
+from .rows import anchor, extremes, frame, largest_term, scaled
+from .simd import fma, itemsize, lane, lane_index, lanes, splat, where
+from .sums import across, add, reciprocal, settle, two_sum
+from .tempered import tempered
 
 
 @helper
@@ -50,48 +29,135 @@ def winner_of(top: Any, error: Any, first: Any, second: Any) -> Any:
 
 
 @helper
-def scaled(x: Any, base: Any, lowest: Any, shift: Any) -> Any:
-    """exp(x) scaled by the row's exponent; exactly 0 below `lowest`, for −inf too."""
-    x = x - base
-    return where(x < lowest, splat(x, 0.0), exp_scaled(x, shift))
+def exponentials(kind: Any, dst: Any, src: Any, n: Any, m: Any, plain: Any) -> Any:
+    """Scaled exponentials of a part of a row with maximum `m`, and their sum as a float64 pair; `dst` may be `src`.
 
-
-@helper
-def softmax_row(kind: Any, dst: Any, src: Any, n: Any) -> Any:
-    """A row of at least one vector: maximum, exponentials and their sum, scaling; `dst` may be `src`."""
+    The part is at least one vector; `plain` says that nothing in the row needs a look: no shift, nothing too low.
+    """
     size, step = itemsize(kind), lanes(kind)
-    big, cut, _, _, _ = traits(kind)
-    m, lowest_x = extremes(kind, src, n)
     # the last vector overlaps the one before it, so it is read before anything is written
-    tail_at = (n - step) * size
-    tail = load(kind, src + tail_at)
-    base, lowest, shift, top, error = frame(splat(tail, m))
+    tail = load(kind, src + (n - step) * size)
+    base, lowest, shift = frame(splat(tail, m))
     start = anchor(tail)
-    total, lost = start, one_lane(error)
-    if abs(m) <= big and m - lowest_x <= cut:
+    total, lost = start, splat(tail, 0.0)
+    if plain:
         for i in range(n // step):
             e = exp_scaled(load(kind, src + i * step * size), shift)
             store(kind, dst + i * step * size, e)
             total, lost = add(total, lost, e)
-        tail = exp_scaled(tail, shift)
     else:
         for i in range(n // step):
             e = scaled(load(kind, src + i * step * size), base, lowest, shift)
             store(kind, dst + i * step * size, e)
             total, lost = add(total, lost, e)
-        tail = scaled(tail, base, lowest, shift)
     if n % step:
+        tail = scaled(tail, base, lowest, shift)
+        store(kind, dst + (n - step) * size, tail)
         index = lane_index(tail)
         total, lost = add(total, lost, where(index < splat(index, step - n % step), splat(tail, 0.0), tail))
-    high, low = across(total, lost, start)
-    first, second = reciprocal(kind, high, low)
+    return across(total, lost, start)
+
+
+@helper
+def probabilities(kind: Any, dst: Any, n: Any, m: Any, high: Any, low: Any) -> Any:
+    """Scaled exponentials of a part of a row to probabilities, in place; the row has maximum m and sum high + low."""
+    size, step = itemsize(kind), lanes(kind)
+    tail = load(kind, dst + (n - step) * size)
+    top, error = largest_term(splat(tail, m))
+    first, second = reciprocal(kind, high, low + np.float64(lane(error, 0)))
     first_v, second_v = splat(tail, first), splat(tail, second)
     winner = winner_of(top, error, first_v, second_v)
     for i in range(n // step):
         e = load(kind, dst + i * step * size)
         store(kind, dst + i * step * size, finish(e, first_v, second_v, top, winner))
     if n % step:
-        store(kind, dst + tail_at, finish(tail, first_v, second_v, top, winner))
+        store(kind, dst + (n - step) * size, finish(tail, first_v, second_v, top, winner))
+
+
+# A row is summed in blocks of so many numbers, the last one up to twice as long: one thread's share of a long row.
+BLOCK = 16384
+
+
+@helper
+def blocks_of(n: Any) -> Any:
+    """In how many blocks a row is summed."""
+    return max(1, n // BLOCK)
+
+
+@helper
+def block_length(block: Any, n: Any) -> Any:
+    """How many numbers a block of a row has."""
+    return BLOCK if block < blocks_of(n) - 1 else n - BLOCK * (blocks_of(n) - 1)
+
+
+@helper
+def is_plain(kind: Any, m: Any, lowest_x: Any) -> Any:
+    """Whether a row with these extremes needs no shift and has nothing that is too low to count."""
+    big, cut, _, _, _ = traits(kind)
+    return abs(m) <= big and m - lowest_x <= cut
+
+
+@helper
+def softmax_row(kind: Any, dst: Any, src: Any, n: Any) -> Any:
+    """A row of at least one vector: maximum, exponentials and their sum, scaling; `dst` may be `src`."""
+    size = itemsize(kind)
+    m, lowest_x = extremes(kind, src, n)
+    plain = is_plain(kind, m, lowest_x)
+    high, low = 0.0, 0.0
+    for block in range(blocks_of(n)):
+        at = block * BLOCK * size
+        a, b = exponentials(kind, dst + at, src + at, block_length(block, n), m, plain)
+        high, error = two_sum(high, a)
+        low += b + error
+    probabilities(kind, dst, n, m, high, low)
+
+
+@helper
+def _split_blocks(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
+    """One stage of a few long rows, on blocks `first` to `last`: `src` is (scores, statistics of blocks, stage)."""
+    x, statistics, stage = src
+    size, blocks = itemsize(kind), blocks_of(n)
+    for item in range(first, last):
+        row, block = item // blocks, item % blocks
+        of_row, own = statistics + row * blocks * 32, statistics + item * 32
+        at = (row * n + block * BLOCK) * size
+        length = block_length(block, n)
+        if stage == 0:
+            m, lowest_x = extremes(kind, x + at, length)
+            store_number(np.float64(0), own, np.float64(m))
+            store_number(np.float64(0), own + 8, np.float64(lowest_x))
+            continue
+        m = load_number(np.float64(0), of_row)
+        lowest_x = load_number(np.float64(0), of_row + 8)
+        high, low = 0.0, 0.0
+        for other in range(blocks):
+            place = of_row + other * 32
+            value = load_number(np.float64(0), place)
+            m = value if value > m else m
+            value = load_number(np.float64(0), place + 8)
+            lowest_x = value if value < lowest_x else lowest_x
+            high, error = two_sum(high, load_number(np.float64(0), place + 16))
+            low += load_number(np.float64(0), place + 24) + error
+        if stage == 1:
+            plain = is_plain(kind, m, lowest_x)
+            high, low = exponentials(kind, dst + at, x + at, length, m, plain)
+            store_number(np.float64(0), own + 16, high)
+            store_number(np.float64(0), own + 24, low)
+        else:
+            probabilities(kind, dst + at, length, m, high, low)
+
+
+_SPLIT = over_rows(_split_blocks)
+
+
+def _few_long_rows(x: Array, out: Array) -> None:
+    """Rows that are fewer than the threads, each spread over them; the bits are those of `softmax_row`."""
+    n = x.shape[-1]
+    items = x.size // n * max(1, n // BLOCK)
+    statistics = np.zeros((items, 4))
+    for stage in range(3):
+        places = (address(out), (address(x), address(statistics), stage), n)
+        launch(_SPLIT, x.size, items, KINDS[x.dtype], *places)
 
 
 @helper
@@ -104,7 +170,8 @@ def softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
         for k in range(1, n):
             x = load(kind, top_of + k * along)
             m = where(x > m, x, m)
-        base, lowest, shift, top, error = frame(m)
+        base, lowest, shift = frame(m)
+        top, error = largest_term(m)
         start = anchor(m)
         total, lost = start, error
         for k in range(n):
@@ -122,7 +189,14 @@ def softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
 _KERNELS = kernels_of(softmax_row, softmax_tile)
 
 
-def softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+def softmax(
+    x: npt.ArrayLike,
+    axis: int = -1,
+    *,
+    temperature: float = 1.0,
+    where: npt.ArrayLike | None = None,
+    out: npt.NDArray[Any] | None = None,
+) -> npt.NDArray[Any]:
     """Softmax along an axis: ``exp(x) / sum(exp(x))``.
 
     Parameters
@@ -131,6 +205,10 @@ def softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = 
         The scores. Any rank from 1, any strides.
     axis : int
         The axis along which the results sum to one; NumPy's meaning and errors.
+    temperature : float
+        Above 0 and finite; `x` is divided by it, without rounding the quotient to the dtype of `x`.
+    where : array of bool, optional
+        What counts, broadcast against `x`; what does not is 0 in the result, and so is a row with nothing left.
     out : array, optional
         Where to write the result: shape and dtype of `x`. ``out=x`` works in place.
 
@@ -141,11 +219,11 @@ def softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = 
     Raises
     ------
     TypeError
-        Another dtype.
+        Another dtype, or a `where` not of bool.
     numpy.exceptions.AxisError
         No such axis.
     ValueError
-        Rank 0, or an `out` of another shape or dtype.
+        Rank 0, a temperature out of range, a `where` that does not broadcast, or an `out` of another shape or dtype.
 
     Notes
     -----
@@ -156,4 +234,6 @@ def softmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = 
     Error: at most 2 ULP (``tests/numba_kernels/test_accuracy.py``). The maximum is not subtracted, its exponent is
     (see `exp`); the sum is compensated. Source: ``ai.onnx@13::Softmax``.
     """
-    return along_axis("softmax", _KERNELS, x, axis, out)
+    if where is not None or temperature != 1.0:
+        return tempered("softmax", x, axis, temperature, where, out)
+    return along_axis("softmax", _KERNELS, x, axis, out, _few_long_rows)

@@ -40,6 +40,7 @@ INTEGER = {types.float32: types.int32, types.float64: types.int64}
 _SCALARS = {
     types.float32: (ir.FloatType(), "f32"),
     types.float64: (ir.DoubleType(), "f64"),
+    types.uint8: (ir.IntType(8), "i8"),
     types.int16: (ir.IntType(16), "i16"),
     types.int32: (ir.IntType(32), "i32"),
     types.int64: (ir.IntType(64), "i64"),

@@ -113,6 +113,41 @@ def sigmoid(x: ArrayLike, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
         return rounded(np.asarray(1 / (1 + np.exp(-x))), dtype)
 
 
+def softplus(x: ArrayLike, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """log(1 + exp(x)), as max(x, 0) + log1p(exp(-|x|)), in which nothing overflows or cancels."""
+    x = _extended(x)
+    with np.errstate(under="ignore"):
+        return rounded(np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))), dtype)
+
+
+def log_sigmoid(x: ArrayLike, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """log(1 / (1 + exp(-x))), which is -softplus(-x)."""
+    return rounded(-softplus(-_extended(x)), dtype)
+
+
+def log_softmax_grad(
+    dy: ArrayLike, y: ArrayLike, axis: int = -1, *, dtype: DTypeLike | None = None
+) -> NDArray[Any]:
+    """
+    dy - exp(y) sum dy along ``axis``: the gradient of log_softmax's input, given that of its output ``y``.
+
+    ``dy`` and ``y`` have one shape. The error is relative to the larger term of the difference.
+    """
+    dy, y = _extended(dy), _extended(y)
+    if dy.shape != y.shape:
+        message = f"expected dy of the shape of y, {y.shape} (got {dy.shape}); pass the gradient of y itself"
+        raise ValueError(message)
+    with np.errstate(invalid="ignore", under="ignore"):
+        return rounded(dy - np.exp(y) * dy.sum(axis, keepdims=True), dtype)
+
+
+def sigmoid_grad(dy: ArrayLike, y: ArrayLike, *, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """dy y (1 - y): the gradient of sigmoid's input, given that of its output ``y``."""
+    dy, y = _extended(dy), _extended(y)
+    with np.errstate(invalid="ignore", under="ignore"):
+        return rounded(np.asarray(dy * (y * (1 - y))), dtype)
+
+
 def softmax_grad(
     dy: ArrayLike, y: ArrayLike, axis: int = -1, *, dtype: DTypeLike | None = None
 ) -> NDArray[Any]:

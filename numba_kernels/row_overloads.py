@@ -1,0 +1,117 @@
+"""The row forms inside a user's own jitted function.
+
+They run the serial kernels of the operators on the one row, and so give their bits. Rows and results that are
+contiguous are taken as they lie. A row with steps is copied to `out` first and worked on there. Only where `out` has
+steps itself, or shares a part of its memory with the row, is a scratch of one row allocated.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba.core.errors import TypingError
+
+from .hardmax import _KERNELS as _HARDMAX
+from .jit import by_type, helper
+from .log_softmax import _KERNELS as _LOG_SOFTMAX
+from .logsumexp import _KERNELS as _LOGSUMEXP
+from .memory import load_number, store_number
+from .refusals import KINDS, refuse_dtype, refuse_out, wrong_shape
+from .row_forms import hardmax_row, log_softmax_row, logsumexp_row, sigmoid_row, softmax_row
+from .sigmoid import _KERNELS as _SIGMOID
+from .simd import stack_scratch
+from .softmax import _KERNELS as _SOFTMAX
+from .strides import apart, at, hold, spread
+
+
+def _refuse(name: str, x: Any) -> None:
+    refuse_dtype(name, x)
+    if x.ndim != 1:
+        message = f"{name} takes one row, an array of rank 1 (got rank {x.ndim}); pass x[i]"
+        raise TypingError(message)
+
+
+@helper
+def _ready(x: Any, out: Any) -> Any:
+    """Whether a kernel can write to `out` while it reads `x`, once `x` lies there if it has steps."""
+    if out.strides[0] != out.itemsize:
+        return False
+    return apart(x, out) or (at(x) == at(out) and x.strides[0] == out.strides[0])
+
+
+@helper
+def _of_lines(n: Any, size: Any) -> Any:
+    """What a kernel of `lines.kernels_of` takes to do one row."""
+    return np.int64(1), n, np.int64(1), n * size, size, n * size, size
+
+
+@helper
+def _of_elements(n: Any, size: Any) -> Any:
+    """What a kernel over spans of elements takes to do one row."""
+    return n, np.int64(1)
+
+
+def _to_row(stub: Callable[..., Any], kernel: Any, one_row: Any) -> None:
+    """Let jitted code call ``stub(x, out)``, with a serial kernel and what it takes to do one row."""
+    name = stub.__name__
+
+    @by_type(stub)
+    def to_row(x: Any, out: Any) -> Any:
+        _refuse(name, x)
+        if not refuse_out(name, out, x.dtype, 1):
+            message = f"{name} writes to out (got None); pass np.empty_like(x)"
+            raise TypingError(message)
+        kind, message = KINDS[x.dtype], wrong_shape(name)
+
+        def row(x: Any, out: Any) -> Any:
+            if out.size != x.size:
+                raise ValueError(message)
+            if x.size == 0:
+                return
+            if _ready(x, out):
+                dst, src = at(out), at(x)
+                if x.strides[0] != x.itemsize:
+                    spread(kind, dst, out.strides, src, x.strides, x.shape)
+                    src = dst
+                kernel(kind, dst, src, *one_row(x.size, x.itemsize))
+            else:
+                scratch = np.empty(x.shape, x.dtype)
+                place = at(scratch)
+                spread(kind, place, scratch.strides, at(x), x.strides, x.shape)
+                kernel(kind, place, place, *one_row(x.size, x.itemsize))
+                spread(kind, at(out), out.strides, place, scratch.strides, x.shape)
+                hold(scratch)
+
+        return row
+
+
+def _to_number(stub: Callable[..., Any], kernel: Any, empty: float) -> None:
+    """Let jitted code call ``stub(x)``, with a serial kernel of `jit.over_rows`."""
+    name = stub.__name__
+
+    @by_type(stub)
+    def to_number(x: Any) -> Any:
+        _refuse(name, x)
+        kind = KINDS[x.dtype]
+
+        def number(x: Any) -> Any:
+            place = stack_scratch(kind)
+            if x.size == 0:
+                store_number(kind, place, empty)
+            elif x.strides[0] == x.itemsize:
+                kernel(kind, place, at(x), np.int64(1), x.size)
+            else:
+                row = np.empty(x.shape, x.dtype)
+                spread(kind, at(row), row.strides, at(x), x.strides, x.shape)
+                kernel(kind, place, at(row), np.int64(1), x.size)
+                hold(row)
+            return load_number(kind, place)
+
+        return number
+
+
+_to_row(softmax_row, _SOFTMAX[0][0], _of_lines)
+_to_row(log_softmax_row, _LOG_SOFTMAX[0][0], _of_lines)
+_to_row(hardmax_row, _HARDMAX[0][0], _of_lines)
+_to_row(sigmoid_row, _SIGMOID[0], _of_elements)
+_to_number(logsumexp_row, _LOGSUMEXP[0], empty=-np.inf)

@@ -1,0 +1,67 @@
+"""The gradient of sigmoid with respect to its scores."""
+
+from typing import Any
+
+import numpy.typing as npt
+
+from .jit import helper, over_rows
+from .layout import two_elementwise
+from .memory import load, load_first, store, store_first
+from .simd import itemsize, lanes, narrow, splat, widen
+
+
+@helper
+def _vector(dy: Any, y: Any) -> Any:
+    p = widen(y)
+    # in this order nothing under- or overflows before the result does
+    return narrow(dy, widen(dy) * (p * (splat(p, 1.0) - p)))
+
+
+@helper
+def sigmoid_grad_span(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> Any:
+    """Elements `first` to `last`; `src` holds the addresses of dy and y."""
+    size, step = itemsize(kind), lanes(kind)
+    full = first + (last - first) // step * step
+    for i in range(first, full, step):
+        at = i * size
+        store(kind, dst + at, _vector(load(kind, src[0] + at), load(kind, src[1] + at)))
+    if full < last:
+        at, count = full * size, last - full
+        dy, y = load_first(kind, src[0] + at, count, 0.0), load_first(kind, src[1] + at, count, 0.0)
+        store_first(kind, dst + at, _vector(dy, y), count)
+
+
+_KERNELS = over_rows(sigmoid_grad_span)
+
+
+def sigmoid_grad(
+    dy: npt.ArrayLike, y: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None
+) -> npt.NDArray[Any]:
+    """Gradient of a loss with respect to the scores of a sigmoid: ``dy * y * (1 - y)``.
+
+    Parameters
+    ----------
+    dy : array of float16, bfloat16, float32 or float64, any shape
+        The gradient with respect to the sigmoid's result.
+    y : array of the shape and dtype of `dy`
+        The sigmoid's result: numbers from 0 to 1.
+    out : array, optional
+        Where to write the result: shape and dtype of `dy`; may be `dy` or `y`.
+
+    Returns
+    -------
+    array of the shape and dtype of `dy`
+
+    Raises
+    ------
+    TypeError
+        Another dtype, or two different ones.
+    ValueError
+        Shapes that differ, or an `out` of another shape or dtype.
+
+    Notes
+    -----
+    Special values follow the formula. Error: at most 0.51 ULP in float16, bfloat16 and float32, 2 in float64
+    (``tests/numba_kernels/test_gradients.py``).
+    """
+    return two_elementwise("sigmoid_grad", _KERNELS, dy, y, out)

@@ -1,0 +1,152 @@
+"""softmax_stats and merge_stats: what a softmax needs to know of a row, also of one that lies in pieces."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .exp import exp_of_pair
+from .gather import places_of, reading
+from .jit import helper
+from .layout import KINDS, Array, address, as_floats, check_axis, launch
+from .memory import load, load_first, store_number
+from .rows import maximum, nan_at
+from .simd import itemsize, lanes, narrow, splat, widen
+from .sums import across, add, two_sum
+
+Stats = tuple[Array, Array]
+
+
+@helper
+def _sum(kind: Any, at: Any, n: Any, m: Any) -> Any:
+    """Σ exp(x − m) over a row with maximum m, right to the last place of float64 for every kind."""
+    size, step = itemsize(kind), lanes(kind)
+    minus_m = splat(widen(load_first(kind, at, 0, 0.0)), -np.float64(m))
+    start = splat(minus_m, 2.0)
+    total, lost = start, splat(minus_m, 0.0)
+    for i in range(0, n, step):
+        x = load(kind, at + i * size) if n - i >= step else load_first(kind, at + i * size, n - i, -np.inf)
+        d, rest = two_sum(widen(x), minus_m)
+        total, lost = add(total, lost, exp_of_pair(d, rest))
+    high, low = across(total, lost, start)
+    return high + low
+
+
+@helper
+def _stats_line(kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, n: Any) -> Any:
+    m = maximum(work, at, n)
+    total = _sum(work, at, n, m)
+    if total != total:
+        if nan_at(work, at, n) < n:
+            m = narrow(kind, np.nan)
+        elif m < 0:
+            total = 0.0
+    store_number(kind, dst[0] + index * itemsize(kind), m)
+    store_number(np.float64(0), dst[1] + index * 8, total)
+
+
+_KERNELS = reading(_stats_line)
+
+
+def softmax_stats(x: npt.ArrayLike, axis: int = -1) -> Stats:
+    """The maximum along an axis and ``sum(exp(x - maximum))``, the pair behind a softmax.
+
+    Of a row that lies in pieces (chunks, files, machines) the pairs of the pieces are merged by `merge_stats`, in any
+    order; each piece then has its probabilities without seeing the others::
+
+        maximum, total = merge_stats(softmax_stats(left), softmax_stats(right))
+        p_left = np.exp(left - maximum[..., None]) / total[..., None]
+
+    and ``maximum + log(total)`` is the row's logsumexp.
+
+    Parameters
+    ----------
+    x : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
+        The scores. Any rank from 1, any strides.
+    axis : int
+        The axis of the softmax; NumPy's meaning and errors.
+
+    Returns
+    -------
+    maximum : array of the dtype of `x`, without `axis`; a scalar for rank 1
+    sum : array of float64 of the same shape
+
+    Raises
+    ------
+    TypeError
+        Another dtype.
+    numpy.exceptions.AxisError
+        No such axis.
+    ValueError
+        Rank 0.
+
+    Notes
+    -----
+    Special values: (NaN, NaN) for a row with a NaN; (+inf, NaN) for one with +inf, whose probabilities are all NaN;
+    (−inf, 0) for an empty row and for nothing but −inf, which leaves another piece as it is.
+
+    Error: the maximum is exact, the sum within 2 ULP of float64 whatever the dtype of `x`
+    (``tests/numba_kernels/test_stats.py``).
+    """
+    name = "softmax_stats"
+    x = as_floats(name, x)
+    axis = check_axis(name, x, axis)
+    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    largest, sums = np.full(shape, -np.inf, x.dtype), np.zeros(shape)
+    if x.size:
+        places, offsets = places_of(x, axis)
+        addresses = (address(largest), address(sums))
+        launch(_KERNELS, x.size, sums.size, KINDS[x.dtype], addresses, places, x.shape[axis])
+        del offsets  # the kernel read them until here
+    return (largest, sums) if shape else (largest[()], sums[()])
+
+
+def merge_stats(a: tuple[npt.ArrayLike, npt.ArrayLike], b: tuple[npt.ArrayLike, npt.ArrayLike]) -> Stats:
+    """The pair of a row from those of two pieces of it (see `softmax_stats`).
+
+    Parameters
+    ----------
+    a, b : pairs of arrays (maximum, sum)
+        What `softmax_stats` or `merge_stats` gave for the pieces; all of one shape, the maxima of one dtype.
+
+    Returns
+    -------
+    maximum, sum : as `softmax_stats`
+
+    Raises
+    ------
+    TypeError
+        Maxima of two dtypes, or of one that is not a float.
+    ValueError
+        Shapes that differ.
+
+    Notes
+    -----
+    Special values as of the whole row: a NaN or +inf in a piece makes the sum NaN, a piece of −inf alone adds nothing.
+    The maximum is exact, and each merging adds 2 ULP of float64 at the most to the error of the sum.
+    """
+    name = "merge_stats"
+    tops = [as_floats(name, part[0]) for part in (a, b)]
+    sums = [np.asarray(part[1], np.float64) for part in (a, b)]
+    if tops[0].dtype != tops[1].dtype:
+        message = f"{name} takes maxima of one dtype (got {tops[0].dtype} and {tops[1].dtype}); convert one"
+        raise TypeError(message)
+    shapes = [array.shape for array in (*tops, *sums)]
+    if len(set(shapes)) > 1:
+        message = f"{name} takes pairs of one shape (got {', '.join(map(str, shapes))})"
+        raise ValueError(message)
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        top = np.maximum(*tops)
+        total = _share(tops[0], sums[0], top) + _share(tops[1], sums[1], top)
+    return top, total
+
+
+def _share(own: Array, total: Array, top: Array) -> Any:
+    """total · exp(own − top), with what the difference rounds off."""
+    x, m = own.astype(np.float64), top.astype(np.float64)
+    d = x - m
+    back = d + m
+    lost = (x - back) + ((back - d) - m)
+    e = np.exp(d)
+    e = e + e * np.where(np.isfinite(lost), lost, 0.0)
+    return np.where(x == m, total, np.where(x == -np.inf, 0.0, total * e))

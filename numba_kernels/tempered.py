@@ -1,0 +1,208 @@
+"""softmax and log_softmax of x / temperature, over the numbers that a mask leaves.
+
+x / T is nowhere rounded to the dtype of x: (x − max) / T is taken in float64, for float64 with what the difference and
+the quotient round off.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from .exp import exp_of_pair
+from .gather import block_of, gather, line_at, places_of, run_writing, scatter, writing
+from .jit import by_type, helper, over_rows
+from .layout import Array, address, as_floats, check_axis, check_out
+from .lines import keep, new_scratch
+from .log import log1p_vector
+from .memory import load, load_first, load_number, store, store_first, store_number
+from .rows import maximum, one_lane
+from .simd import computing, fma, fma_exact, itemsize, lanes, narrow, splat, where, widen
+from .sums import add, fold, reciprocal, settle, two_sum
+
+
+def _quotient(x: Any, m: Any, options: Any) -> Any:
+    """(x − m) / T in float64 as a pair; `options` is the address of T and of a factor for x and m, 1 or 1/2."""
+    raise NotImplementedError
+
+
+@by_type(_quotient)
+def _quotient_by_type(x: Any, m: Any, options: Any) -> Any:
+    if x.scalar == types.float32:
+
+        def float32(x: Any, m: Any, options: Any) -> Any:
+            d = widen(x) - widen(m)
+            return d / splat(d, load_number(np.float64(0), options)), splat(d, 0.0)
+
+        return float32
+
+    def float64(x: Any, m: Any, options: Any) -> Any:
+        temperature = splat(x, load_number(np.float64(0), options))
+        factor = splat(x, load_number(np.float64(0), options + 8))
+        d, lost = two_sum(x * factor, splat(x, 0.0) - m * factor)
+        quotient = d / temperature
+        return quotient, (fma_exact(splat(x, 0.0) - quotient, temperature, d) + lost) / temperature
+
+    return float64
+
+
+@helper
+def _sum_of_others(kind: Any, at: Any, n: Any, m: Any, options: Any) -> Any:
+    """Σ exp((x − m) / T) without the maximum's own term, as `rows.sum_of_others`."""
+    size, step = itemsize(kind), lanes(kind)
+    m_v = splat(load_first(kind, at, 0, 0.0), m)
+    zero = widen(splat(m_v, 0.0))
+    start = splat(zero, 2.0)
+    total, lost = start, zero
+    for i in range(0, n, step):
+        x = load(kind, at + i * size) if n - i >= step else load_first(kind, at + i * size, n - i, -np.inf)
+        quotient, rest = _quotient(x, m_v, options)
+        total, lost = add(total, lost, exp_of_pair(quotient, rest))
+    high, low = settle(total, lost, start + one_lane(splat(zero, 1.0)))
+    return fold(high, low)
+
+
+@helper
+def _softmax_row(kind: Any, to: Any, at: Any, n: Any, options: Any) -> Any:
+    size, step = itemsize(kind), lanes(kind)
+    m = maximum(kind, at, n)
+    high, low = _sum_of_others(kind, at, n, m, options)
+    total, error = two_sum(1.0, high)
+    first, second = reciprocal(0.0, total, error + low)
+    m_v = splat(load_first(kind, at, 0, 0.0), m)
+    first_v, second_v = splat(widen(m_v), first), splat(widen(m_v), second)
+    for i in range(0, n, step):
+        x = load(kind, at + i * size) if n - i >= step else load_first(kind, at + i * size, n - i, 0.0)
+        quotient, rest = _quotient(x, m_v, options)
+        e = exp_of_pair(quotient, rest)
+        p = narrow(x, fma(e, first_v, e * second_v))
+        if n - i >= step:
+            store(kind, to + i * size, p)
+        else:
+            store_first(kind, to + i * size, p, n - i)
+
+
+@helper
+def _log_softmax_row(kind: Any, to: Any, at: Any, n: Any, options: Any) -> Any:
+    size, step = itemsize(kind), lanes(kind)
+    m = maximum(kind, at, n)
+    high, low = _sum_of_others(kind, at, n, m, options)
+    m_v = splat(load_first(kind, at, 0, 0.0), m)
+    log_of_sum = splat(widen(m_v), log1p_vector(high, low))
+    for i in range(0, n, step):
+        x = load(kind, at + i * size) if n - i >= step else load_first(kind, at + i * size, n - i, 0.0)
+        quotient, rest = _quotient(x, m_v, options)
+        # of −inf the rest is NaN
+        rest = where(quotient == splat(quotient, -np.inf), splat(rest, 0.0), rest)
+        result = narrow(x, (quotient - log_of_sum) + rest)
+        if n - i >= step:
+            store(kind, to + i * size, result)
+        else:
+            store_first(kind, to + i * size, result, n - i)
+
+
+def _unmasked(row: Any) -> tuple[Any, Any]:
+    """The kernels of a row helper for lines without a mask."""
+
+    @helper
+    def line(kind: Any, to: Any, at: Any, src: Any, index: Any, n: Any) -> Any:
+        row(kind, to, at, n, src[4])
+
+    return writing(line)
+
+
+def _masked(row: Any, left_out: float) -> tuple[Any, Any]:
+    """The kernels of a row helper for lines with a mask; what it leaves out is `left_out`."""
+
+    @helper
+    def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
+        work = computing(kind)
+        block, wide = block_of(kind, n), itemsize(work)
+        owner, scratch = new_scratch(block * n, kind)
+        mask = src[5:9]
+        for start in range(first, last, block):
+            count = min(block, last - start)
+            gather(kind, scratch, src, start, count, n)
+            for j in range(count):
+                at, bytes_at = scratch + j * n * wide, line_at(mask, start + j)
+                left = 0
+                for k in range(n):
+                    if load_number(np.uint8(0), bytes_at + k * mask[3]) == 0:
+                        store_number(work, at + k * wide, -np.inf)
+                    else:
+                        left += 1
+                if left:
+                    row(work, at, at, n, src[4])
+                for k in range(n):
+                    if load_number(np.uint8(0), bytes_at + k * mask[3]) == 0:
+                        store_number(work, at + k * wide, left_out)
+            scatter(kind, dst, scratch, start, count, n)
+        keep(owner)
+
+    return over_rows(lines)
+
+
+_KERNELS = {
+    "softmax": (_unmasked(_softmax_row), _masked(_softmax_row, 0.0)),
+    "log_softmax": (_unmasked(_log_softmax_row), _masked(_log_softmax_row, -math.inf)),
+}
+
+
+def _checked_temperature(name: str, temperature: Any) -> float:
+    """The temperature as a positive finite float."""
+    known = isinstance(temperature, (int, float, np.integer, np.floating))
+    if not known or not 0 < temperature < math.inf:
+        message = f"{name} takes a temperature above 0 and finite, as a float (got {temperature!r})"
+        raise ValueError(message)
+    return float(temperature)
+
+
+def _checked_mask(name: str, mask: npt.ArrayLike, shape: tuple[int, ...]) -> Array:
+    """The mask in the shape of x, not copied."""
+    given = np.asarray(mask)
+    if given.dtype != np.bool_:
+        message = (
+            f"{name} takes a where of bool (got {given.dtype}); compare, or convert with where.astype(bool)"
+        )
+        raise TypeError(message)
+    try:
+        return np.broadcast_to(given, shape)
+    except ValueError:
+        message = (
+            f"{name} takes a where that broadcasts to the shape of x, {shape} (got {given.shape}); "
+            "add axes of length 1"
+        )
+        raise ValueError(message) from None
+
+
+def tempered(
+    name: str,
+    given: npt.ArrayLike,
+    axis: int,
+    temperature: float,
+    mask: npt.ArrayLike | None,
+    out: Array | None,
+) -> Array:
+    """softmax or log_softmax, by `name`, of given / temperature where the mask is set."""
+    x = as_floats(name, given)
+    axis = check_axis(name, x, axis)
+    if out is not None:
+        check_out(name, out, x.shape, x.dtype)
+    degrees = _checked_temperature(name, temperature)
+    wanted = None if mask is None else _checked_mask(name, mask, x.shape)
+    if x.size == 0:
+        return np.empty(x.shape, x.dtype) if out is None else out
+    # above 1 halves are taken, so that the difference of two float64 numbers does not overflow
+    options = np.array([degrees / 2, 0.5] if degrees > 1 else [degrees, 1.0])
+    if x.dtype.itemsize < 8:
+        # nor does the quotient: numbers that differ at all differ by 2⁻¹⁴⁹ or more
+        options[0] = max(degrees, 1e-200)
+    plain, masked = _KERNELS[name]
+    if wanted is None:
+        return run_writing(plain, x, axis, out, address(options))
+    places, offsets = places_of(wanted, axis)
+    result = run_writing(masked, x, axis, out, address(options), *places)
+    del offsets  # the kernels read them until here
+    return result

@@ -1,0 +1,137 @@
+"""warmup: compile kernels ahead of their first use."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .cross_entropy import cross_entropy
+from .cross_entropy_grad import cross_entropy_grad
+from .gradients import log_softmax_grad, softmax_grad
+from .hardmax import hardmax
+from .layout import KINDS, Array
+from .log_softmax import log_softmax
+from .logsumexp import logsumexp
+from .sigmoid import sigmoid
+from .sigmoid_grad import sigmoid_grad
+from .softmax import softmax
+from .softplus import log_sigmoid, softplus
+from .stats import softmax_stats
+
+# Two shapes, one below the size from which threads are used and one above, the latter of several rows.
+_SHAPES = ((2, 40), (16, 2048))
+
+
+def _along(operator: Callable[..., Any]) -> Callable[[Array], None]:
+    """Run an operator along rows and along columns."""
+
+    def run(x: Array) -> None:
+        operator(x, 1)
+        operator(x, 0)
+
+    return run
+
+
+def _with_options(operator: Callable[..., Any]) -> Callable[[Array], None]:
+    """Run an operator along rows and columns, and with each of its options."""
+
+    def run(x: Array) -> None:
+        _along(operator)(x)
+        operator(x, temperature=2.0)
+        operator(x, where=np.ones(x.shape, bool))
+
+    return run
+
+
+def _labels(x: Array) -> Array:
+    return np.zeros(x.shape[0], np.int64)
+
+
+# How to have every kernel of an operator compiled for the dtype of an array.
+_RUNS: dict[str, Callable[[Array], Any]] = {
+    "softmax": _with_options(softmax),
+    "log_softmax": _with_options(log_softmax),
+    "hardmax": _along(hardmax),
+    "logsumexp": _along(logsumexp),
+    "sigmoid": sigmoid,
+    "log_sigmoid": log_sigmoid,
+    "softplus": softplus,
+    "softmax_grad": lambda x: softmax_grad(x, x),
+    "log_softmax_grad": lambda x: log_softmax_grad(x, x),
+    "sigmoid_grad": lambda x: sigmoid_grad(x, x),
+    "cross_entropy": lambda x: cross_entropy(x, _labels(x)),
+    "cross_entropy_grad": lambda x: cross_entropy_grad(x, _labels(x)),
+    "softmax_stats": softmax_stats,
+}
+
+
+def _checked_dtypes(dtypes: Iterable[npt.DTypeLike]) -> list[np.dtype[Any]]:
+    names = {dtype.name: dtype for dtype in KINDS}
+    known = [names.get(dtype) if isinstance(dtype, str) else np.dtype(dtype) for dtype in dtypes]
+    for given, dtype in zip(dtypes, known, strict=True):
+        if dtype not in KINDS:
+            message = f"warmup takes dtypes among {', '.join(names)} (got {given!r})"
+            raise TypeError(message)
+    return [dtype for dtype in known if dtype is not None]
+
+
+def _progress(jobs: list[tuple[np.dtype[Any], str]]) -> Iterable[tuple[np.dtype[Any], str]]:
+    """The jobs, with a bar while they run where there is a terminal and rich is installed."""
+    if not sys.stderr.isatty():
+        return jobs
+    try:
+        # optional: kernels need nothing but Numba and NumPy
+        progress = importlib.import_module("rich.progress")
+        console = importlib.import_module("rich.console").Console(stderr=True)
+    except ImportError:
+        return jobs
+    tracked: Iterable[tuple[np.dtype[Any], str]] = progress.track(
+        jobs, description="Compiling kernels", console=console, transient=True
+    )
+    return tracked
+
+
+def warmup(dtypes: Iterable[npt.DTypeLike] = ("float32",), operators: Iterable[str] | None = None) -> None:
+    """Compile kernels now, so that no later call waits for it; the disk cache keeps them for later processes.
+
+    For each dtype and operator the serial and the parallel kernels, for rows and for columns. Shows a progress bar on a
+    terminal. What lies in the disk cache already is only loaded.
+
+    Parameters
+    ----------
+    dtypes : iterable of dtypes
+        Which of float16, bfloat16, float32 and float64, by name or as NumPy dtypes.
+    operators : iterable of str, optional
+        The names of functions of this package; None for all that have kernels.
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    TypeError
+        Another dtype.
+    ValueError
+        An unknown operator.
+
+    Notes
+    -----
+    The kernels of an operator inside a user's own jitted function are compiled with that function.
+    """
+    if isinstance(dtypes, str):
+        dtypes = (dtypes,)
+    if isinstance(operators, str):
+        operators = (operators,)
+    wanted = list(_RUNS) if operators is None else list(operators)
+    for name in wanted:
+        if name not in _RUNS:
+            message = f"warmup takes operators among {', '.join(_RUNS)} (got {name!r})"
+            raise ValueError(message)
+    jobs = [(dtype, name) for dtype in _checked_dtypes(tuple(dtypes)) for name in wanted]
+    for dtype, name in _progress(jobs):
+        for shape in _SHAPES:
+            _RUNS[name](np.zeros(shape, dtype))

@@ -1,0 +1,59 @@
+"""What the tests of the kernels share: the dtypes, and Python in a process of its own."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+DTYPES = [np.float32, np.float64]
+
+
+@pytest.fixture(params=DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+def dtype(request: pytest.FixtureRequest) -> np.dtype:
+    return np.dtype(request.param)
+
+
+@pytest.fixture
+def start_python() -> Callable[..., subprocess.Popen]:
+    """start_python(code, **environment) -> a running process; a variable given as None is taken away."""
+
+    def start(code: str, **environment: object) -> subprocess.Popen:
+        merged = {**os.environ, **{name: value and str(value) for name, value in environment.items()}}
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={name: value for name, value in merged.items() if value is not None},
+        )
+
+    return start
+
+
+@pytest.fixture
+def run_python(start_python: Callable[..., subprocess.Popen]) -> Callable[..., str]:
+    """run_python(code, **environment) -> what it printed; it must end well and say nothing on stderr."""
+
+    def run(code: str, **environment: object) -> str:
+        process = start_python(code, **environment)
+        output, errors = process.communicate(timeout=240)
+        assert (process.returncode, errors) == (0, "")
+        return output.strip()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def compiled_by_user() -> Callable[..., object]:
+    """compiled_by_user(**options) -> jitted functions of another module, `user_functions`, that call the kernels."""
+    spec = importlib.util.spec_from_file_location(
+        "user_functions", Path(__file__).with_name("user_functions.py")
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.compiled

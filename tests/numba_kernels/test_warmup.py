@@ -1,0 +1,48 @@
+"""warmup: afterwards nothing is compiled any more."""
+
+import pytest
+
+from softops.numba_kernels import warmup
+
+AFTER = """
+import numba.core.compiler, numpy as np
+from softops import numba_kernels as kernels
+
+kernels.warmup(operators=NAMES)
+
+def refuse(*args, **kwargs):
+    raise AssertionError("compiled")
+
+numba.core.compiler.compile_extra = refuse
+for shape in [(2, 40), (100, 1000)]:
+    x = np.ones(shape, np.float32)
+    for name in NAMES:
+        for axis in (0, 1):
+            getattr(kernels, name)(x, axis)
+    for options in ({"temperature": 2.0}, {"where": x > 0}):
+        if "softmax" in NAMES:
+            kernels.softmax(x, **options)
+print("done")
+"""
+
+
+@pytest.mark.parametrize("names", [["softmax"], ["hardmax", "logsumexp"]], ids=" ".join)
+def test_nothing_is_compiled_afterwards(names, run_python, tmp_path):
+    code = AFTER.replace("NAMES", repr(names))
+    assert run_python(code, NUMBA_CACHE_DIR=tmp_path) == "done"
+    # and from the cache, in another process, there is nothing to compile at all
+    code = code.replace("kernels.warmup", "pass  #")
+    assert run_python(code, NUMBA_CACHE_DIR=tmp_path) == "done"
+
+
+def test_one_operator_and_one_dtype():
+    assert warmup("float32", "sigmoid") is None
+    assert warmup(dtypes=(), operators=["softmax"]) is None
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match=r"operators among softmax, .*got .softmin"):
+        warmup(operators=["softmin"])
+    for dtype in ("int64", "no dtype", int):
+        with pytest.raises(TypeError, match="dtypes among float32"):
+            warmup([dtype])
