@@ -13,7 +13,7 @@ POINTS = 100
 
 
 def _atanh_tail(z: Any) -> Any:
-    """(2 atanh(√z) / √z − 2) / z, from its series: Σ 2 zᵏ / (2k + 3)."""
+    """(2 atanh(√z) / √z- 2) / z, from its series: Σ 2 zᵏ / (2k + 3)."""
     return mp.nsum(lambda k: 2 * z**k / (2 * k + 3), [0, 80], method="d")
 
 
@@ -42,7 +42,7 @@ def main() -> None:
     """Print the coefficients that the kernels use."""
     mp.mp.dps = 60
     halved = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * (1 + mp.mpf(2) ** -12)
-    for terms, limit, name in ((7, halved, "|f| up to √2 − 1"), (6, mp.mpf(1) / 9, "0 ≤ f ≤ 1")):
+    for terms, limit, name in ((7, halved, "|f| up to √2 - 1"), (6, mp.mpf(1) / 9, "0 ≤ f ≤ 1")):
         coefficients, error = fit(terms, limit)
         print(f"{name}: {terms} terms, relative error 2^{error:.1f}")
         for c in coefficients:

@@ -9,7 +9,7 @@ from .exp import exp_below
 from .jit import by_type, helper, over_rows
 from .layout import two_rows_to_rows
 from .memory import load, load_first, store, store_first
-from .simd import fma, fma_exact, itemsize, lanes, narrow, splat, widen
+from .simd import fma, fma_exact, itemsize, lanes, narrow, splat, where, widen
 from .sums import fold, two_sum
 
 
@@ -47,6 +47,24 @@ def _dot(kind: Any, a: Any, b: Any, n: Any) -> Any:
     return fold(high, low)
 
 
+def _softmax_grad_vector(g: Any, p: Any, high: Any, low: Any) -> Any:
+    """p · (g − (high + low)): in float64 for float32 arguments, with the difference in two parts for float64 ones."""
+    raise NotImplementedError
+
+
+@by_type(_softmax_grad_vector)
+def _softmax_grad_by_type(g: Any, p: Any, high: Any, low: Any) -> Any:
+    if g.scalar == types.float32:
+        return lambda g, p, high, low: narrow(g, widen(p) * ((widen(g) - high) - low))
+
+    def float64(g: Any, p: Any, high: Any, low: Any) -> Any:
+        d, lost = two_sum(g, splat(g, 0.0) - high)
+        rest = lost - low
+        return fma(p, d, where(rest == rest, p * rest, splat(g, 0.0)))
+
+    return float64
+
+
 @helper
 def softmax_grad_rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
     """Rows `first` to `last` of contiguous arrays; `src` holds the addresses of dy and y."""
@@ -59,11 +77,11 @@ def softmax_grad_rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: A
         high_v, low_v = splat(zero, high), splat(zero, low)
         for i in range(n // step):
             g, p = load(kind, dy + i * step * size), load(kind, y + i * step * size)
-            store(kind, to + i * step * size, narrow(g, widen(p) * ((widen(g) - high_v) - low_v)))
+            store(kind, to + i * step * size, _softmax_grad_vector(g, p, high_v, low_v))
         if n % step:
             tail = (n - n % step) * size
             g, p = load_first(kind, dy + tail, n % step, 0.0), load_first(kind, y + tail, n % step, 0.0)
-            store_first(kind, to + tail, narrow(g, widen(p) * ((widen(g) - high_v) - low_v)), n % step)
+            store_first(kind, to + tail, _softmax_grad_vector(g, p, high_v, low_v), n % step)
 
 
 @helper

@@ -32,12 +32,16 @@ KINDS: dict[np.dtype[Any], Any] = {
 LONG = 32768
 
 
+def as_array(x: Any) -> Array:
+    """Whatever holds an array, as one of NumPy's: lists, ``__array__``, DLPack."""
+    foreign = hasattr(x, "__dlpack__") and not hasattr(x, "__array__")
+    return np.from_dlpack(x) if foreign else np.asarray(x)
+
+
 def as_floats(name: str, x: npt.ArrayLike) -> Array:
     """`x` as an array of a dtype the kernels take."""
     if type(x) is not np.ndarray:
-        given: Any = x
-        foreign = hasattr(given, "__dlpack__") and not hasattr(given, "__array__")
-        x = np.from_dlpack(given) if foreign else np.asarray(given)
+        x = as_array(x)
     if x.dtype not in KINDS:
         known = "float16, bfloat16, float32 or float64"
         message = f"{name} takes {known} (got {x.dtype}); convert with x.astype(np.float32)"

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .jit import kernel
-from .layout import KINDS, Array, address
+from .layout import KINDS, Array, address, as_array
 from .memory import load_number
 from .sums import two_sum
 
@@ -33,7 +33,7 @@ def checked_labels(
     name: str, labels: npt.ArrayLike, shape: tuple[int, ...], classes: int, ignore: int | None
 ) -> Array:
     """Class indices as contiguous int64, −1 where ignored."""
-    given = np.asarray(labels)
+    given = as_array(labels)
     if given.dtype.kind not in "iu":
         message = f"{name} takes integer labels (got {given.dtype}); convert with labels.astype(np.int64)"
         raise TypeError(message)
@@ -42,24 +42,23 @@ def checked_labels(
             f"{name} takes one label for each row: shape {shape} (got {given.shape}); drop the class axis"
         )
         raise ValueError(message)
-    result = np.ascontiguousarray(given, np.int64)
-    ignored = np.zeros(shape, bool) if ignore is None else result == ignore
-    wrong = ((result < 0) | (result >= classes)) & ~ignored
+    ignored = np.zeros(shape, bool) if ignore is None else given == ignore
+    wrong = ((given < 0) | (given >= classes)) & ~ignored
     if wrong.any():
         index = tuple(int(i) for i in np.argwhere(wrong)[0])
         message = (
-            f"{name} takes labels from 0 to {classes - 1} (got {result[index]} at index {index}); "
+            f"{name} takes labels from 0 to {classes - 1} (got {given[index]} at index {index}); "
             "pass ignore_index= for rows without a class"
         )
         raise ValueError(message)
-    return np.where(ignored, np.int64(-1), result)
+    return np.where(ignored, np.int64(-1), given.astype(np.int64))
 
 
 def checked_weights(name: str, weight: npt.ArrayLike | None, classes: int, labels: Array) -> Array:
     """The weight of every row in float64: its class's, 1 without weights, 0 where ignored."""
     if weight is None:
         return np.where(labels < 0, 0.0, 1.0)
-    given = np.asarray(weight)
+    given = as_array(weight)
     if given.shape != (classes,) or (given.dtype.kind != "f" and given.dtype not in KINDS):
         message = (
             f"{name} takes {classes} float weights, one a class (got {given.dtype} of shape {given.shape})"

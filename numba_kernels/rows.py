@@ -11,7 +11,7 @@ from .jit import by_type, helper
 from .log import log1p_vector
 from .memory import load, load_first
 from .simd import computing, first_lane, itemsize, lane, lane_index, lanes, splat, where, widen
-from .sums import across, add, fold, largest, settle
+from .sums import across, add, fold, largest, two_sum
 from .vector import computed_as
 
 
@@ -170,24 +170,47 @@ def _quick_log_sum(kind: Any, src: Any, n: Any) -> Any:
 
 
 @helper
+def only_finite(m: Any) -> Any:
+    """Maxima as they are to be compared with: NaN, equal to nothing, for infinite ones."""
+    return m + (m - m)
+
+
+@helper
+def add_other(total: Any, lost: Any, tops: Any, x: Any, top: Any, e: Any) -> Any:
+    """One step of the sum of a row's float64 exponentials without those of its maximum, which are counted in `tops`."""
+    zero = splat(e, 0.0)
+    is_top = x == top
+    total, error = two_sum(total, where(is_top, zero, e))
+    return total, lost + error, tops + where(is_top, splat(e, 1.0), zero)
+
+
+@helper
+def others(total: Any, lost: Any, tops: Any) -> Any:
+    """The sum over the lanes, with all but one of the maxima, as a pair."""
+    high, low = fold(total, lost)
+    count, _ = fold(tops, splat(tops, 0.0))
+    high, error = two_sum(high, count - 1.0)
+    return high, low + error
+
+
+@helper
 def sum_of_others(kind: Any, src: Any, n: Any, m: Any) -> Any:
     """Σ exp(x − m) over a row with maximum `m`, without the maximum's own term, in float64 as a pair (high, low).
 
-    That term is exactly 1 and is taken off the sum exactly, so that the rest keeps its relative precision down to the
-    smallest numbers. NaN for a row with a NaN or +inf, or nothing but −inf.
+    Without that term, which is 1, the sum keeps its relative precision down to the smallest numbers. NaN for a row with
+    a NaN or +inf, or nothing but −inf.
     """
     size, step = itemsize(kind), lanes(kind)
     m_v = splat(load_first(kind, src, 0, 0.0), m)
-    zero = widen(splat(m_v, 0.0))
-    start = splat(zero, 2.0)
-    total, lost = start, zero
+    top, zero = only_finite(m_v), widen(splat(m_v, 0.0))
+    total, lost, tops = zero, zero, zero
     for i in range(n // step):
-        total, lost = add(total, lost, exp_below(load(kind, src + i * step * size), m_v))
+        x = load(kind, src + i * step * size)
+        total, lost, tops = add_other(total, lost, tops, x, top, exp_below(x, m_v))
     if n % step:
-        rest = load_first(kind, src + (n - n % step) * size, n % step, -np.inf)
-        total, lost = add(total, lost, exp_below(rest, m_v))
-    high, low = settle(total, lost, start + one_lane(splat(zero, 1.0)))
-    return fold(high, low)
+        x = load_first(kind, src + (n - n % step) * size, n % step, -np.inf)
+        total, lost, tops = add_other(total, lost, tops, x, top, exp_below(x, m_v))
+    return others(total, lost, tops)
 
 
 @helper
@@ -200,10 +223,10 @@ def _careful_log_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
 @helper
 def log_sum_columns(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
     """The L of `log_sum` for a vector of columns with maxima `m`."""
-    zero = widen(splat(m, 0.0))
-    start = splat(zero, 2.0)
-    total, lost = start, zero
+    top, zero = only_finite(m), widen(splat(m, 0.0))
+    total, lost, tops = zero, zero, zero
     for k in range(n):
-        total, lost = add(total, lost, exp_below(load(kind, at + k * along), m))
-    high, low = settle(total, lost, start + splat(zero, 1.0))
-    return log1p_vector(high, low)
+        x = load(kind, at + k * along)
+        total, lost, tops = add_other(total, lost, tops, x, top, exp_below(x, m))
+    high, error = two_sum(total, tops - splat(tops, 1.0))
+    return log1p_vector(high, lost + error)

@@ -18,9 +18,9 @@ from .layout import Array, address, as_floats, check_axis, check_out
 from .lines import keep, new_scratch
 from .log import log1p_vector
 from .memory import load, load_first, load_number, store, store_first, store_number
-from .rows import maximum, one_lane
+from .rows import add_other, maximum, only_finite, others
 from .simd import computing, fma, fma_exact, itemsize, lanes, narrow, splat, where, widen
-from .sums import add, fold, reciprocal, settle, two_sum
+from .sums import reciprocal, two_sum
 
 
 def _quotient(x: Any, m: Any, options: Any) -> Any:
@@ -53,15 +53,13 @@ def _sum_of_others(kind: Any, at: Any, n: Any, m: Any, options: Any) -> Any:
     """Σ exp((x − m) / T) without the maximum's own term, as `rows.sum_of_others`."""
     size, step = itemsize(kind), lanes(kind)
     m_v = splat(load_first(kind, at, 0, 0.0), m)
-    zero = widen(splat(m_v, 0.0))
-    start = splat(zero, 2.0)
-    total, lost = start, zero
+    top, zero = only_finite(m_v), widen(splat(m_v, 0.0))
+    total, lost, tops = zero, zero, zero
     for i in range(0, n, step):
         x = load(kind, at + i * size) if n - i >= step else load_first(kind, at + i * size, n - i, -np.inf)
         quotient, rest = _quotient(x, m_v, options)
-        total, lost = add(total, lost, exp_of_pair(quotient, rest))
-    high, low = settle(total, lost, start + one_lane(splat(zero, 1.0)))
-    return fold(high, low)
+        total, lost, tops = add_other(total, lost, tops, x, top, exp_of_pair(quotient, rest))
+    return others(total, lost, tops)
 
 
 @helper

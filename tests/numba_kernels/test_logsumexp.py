@@ -115,4 +115,5 @@ def test_nothing_as_large_as_x_is_allocated():
         logsumexp(x, axis)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert most < x.nbytes / 8, axis
+        # a scratch of half a megabyte, whatever the size of x
+        assert most < x.nbytes / 4, axis
