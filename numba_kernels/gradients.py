@@ -136,7 +136,7 @@ def softmax_grad(
 
     Parameters
     ----------
-    dy : array of float32 or float64, shape (..., n, ...)
+    dy : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
         The gradient with respect to the probabilities.
     y : array of the shape and dtype of `dy`
         The probabilities, `softmax`'s result.

@@ -70,7 +70,7 @@ def hardmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = 
 
     Parameters
     ----------
-    x : array of float32 or float64, shape (..., n, ...)
+    x : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
         The scores. Any rank from 1, any strides.
     axis : int
         The axis along which one element is chosen; NumPy's meaning and errors.

@@ -69,7 +69,7 @@ def assert_close(operator, x):
     assert error[at] <= BOUNDS[operator][x.dtype.name], f"{actual[at]!r} for {exact[at]!r} at {at}"
 
 
-@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("n", [*LENGTHS, 50000])
 @pytest.mark.parametrize("operator", ROW_OPERATORS)
 def test_normal_rows(operator, n, dtype):
     assert_close(operator, normal_rows(n, dtype, 0))
