@@ -105,12 +105,12 @@ def cache_directory() -> Path | None:
     return _folders()[1]
 
 
-def _identity(value: Any) -> Any:
+def identity(value: Any) -> Any:
     """What tells the code of a function, jitted or not, from every other's: where it stands and what it closes over."""
     function = getattr(value, "py_func", value)
     if not hasattr(function, "__code__"):
         return repr(value)
-    cells = [_identity(cell.cell_contents) for cell in function.__closure__ or ()]
+    cells = [identity(cell.cell_contents) for cell in function.__closure__ or ()]
     return function.__module__, function.__qualname__, function.__code__.co_firstlineno, cells
 
 
@@ -147,7 +147,7 @@ class KernelCache(_Cache):
         """Nothing to do: a changed package has another folder."""
 
     def _name(self, signature: Any, codegen: Any) -> str:
-        key = repr((_identity(self._function), signature, codegen.magic_tuple()))
+        key = repr((identity(self._function), signature, codegen.magic_tuple()))
         return f"{_title(self._function)}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:

@@ -104,8 +104,8 @@ def _exp_scaled(x: Any, shift: Any) -> Any:
     mantissa = traits_of(x.scalar)[3]
 
     def impl(x: Any, shift: Any) -> Any:
-        raised, d, c = _reduced(x)
-        r = d - c
+        raised, d, n, low = _reduced(x)
+        r = fma(n, low, d)
         p = fma(_q(r), r * r, r)
         scale = from_bits((raised << splat(raised, mantissa)) + shift)
         return fma(p, scale, scale)
@@ -123,12 +123,12 @@ def _exp_scaled_parts(x: Any, shift: Any) -> Any:
     mantissa = traits_of(x.scalar)[3]
 
     def impl(x: Any, shift: Any) -> Any:
-        raised, d, c = _reduced(x)
-        r = d - c
+        raised, d, n, low = _reduced(x)
+        r = fma(n, low, d)
         one = splat(x, 1.0)
         s = one + d
         # what 1 + d rounds off joins the small terms
-        small = fma(_q(r), r * r, (d - (s - one)) - c)
+        small = fma(_q(r), r * r, fma(n, low, d - (s - one)))
         scale = from_bits((raised << splat(raised, mantissa)) + shift)
         return s * scale, small * scale
 
@@ -144,7 +144,7 @@ def exp_scaled_pair(x: Any, shift: Any) -> Any:
 
 
 def _reduced(x: Any) -> Any:
-    """(bits that hold round(x · log₂e) lowest, d, c) with x = n · ln 2 + d − c and d exact, inside jitted code."""
+    """(bits that hold n = round(x · log₂e) lowest, d, n, low): x = n · ln 2 + d + n · low with d exact."""
     raise NotImplementedError
 
 
@@ -157,7 +157,7 @@ def _reduced_by_type(x: Any) -> Any:
     def impl(x: Any) -> Any:
         t = fma(x, splat(x, LOG2E), splat(x, magic))
         n = t - splat(x, magic)
-        return bits(t), fma(n, splat(x, -high), x), n * splat(x, low)
+        return bits(t), fma(n, splat(x, -high), x), n, splat(x, -low)
 
     return impl
 

@@ -15,30 +15,44 @@ Options, and why:
 - ``nogil=True``: kernels touch no Python object, so other threads may run.
 """
 
+import functools
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numba.extending
 
-from .cache import enable_cache
+from .cache import enable_cache, identity
 
 _OPTIONS: Any = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
 
 
+def _distinct(function: Callable[..., Any], maker: Any = None) -> Callable[..., Any]:
+    """Give a function that is made anew for each operator a name of its own.
+
+    Numba names machine code by qualified name, types and a number that starts anew in every process. Two functions made
+    by one line of code would take each other's place where a process loads both from the disk cache.
+    """
+    if function.__closure__ or maker is not None:
+        digest = hashlib.sha256(repr((identity(function), maker)).encode()).hexdigest()[:12]
+        function.__qualname__ = f"{function.__qualname__}_{digest}"
+    return function
+
+
 def helper(function: Callable[..., Any]) -> Any:
     """Compile `function` for use inside kernels; LLVM inlines it there."""
-    return numba.njit(**_OPTIONS)(function)
+    return numba.njit(**_OPTIONS)(_distinct(function))
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` for calls from Python, with the disk cache."""
-    return enable_cache(numba.njit(**_OPTIONS)(function))
+    return enable_cache(numba.njit(**_OPTIONS)(_distinct(function)))
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Any:
     """Compile `function`, which uses `numba.prange`, for calls from Python, with the disk cache."""
-    return enable_cache(numba.njit(parallel=True, **_OPTIONS)(function))
+    return enable_cache(numba.njit(parallel=True, **_OPTIONS)(_distinct(function)))
 
 
 def over_rows(rows: Any) -> tuple[Any, Any]:
@@ -68,9 +82,16 @@ def by_type(stub: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable
 
     The decorated function receives Numba types and returns the Python function to compile for them, or None.
     """
-    decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = numba.extending.overload(
-        stub,
-        jit_options=_OPTIONS,
-        strict=False,
-    )
+    overload: Any = numba.extending.overload(stub, jit_options=_OPTIONS, strict=False)
+
+    def decorate(choose: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(choose)
+        def chosen(*arguments: Any, **named: Any) -> Any:
+            implementation = choose(*arguments, **named)
+            maker = (stub.__module__, stub.__qualname__, str(arguments), str(named))
+            return None if implementation is None else _distinct(implementation, maker)
+
+        result: Callable[..., Any] = overload(chosen)
+        return result
+
     return decorate

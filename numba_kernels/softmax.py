@@ -28,6 +28,10 @@ def winner_of(top: Any, error: Any, first: Any, second: Any) -> Any:
     return fma(top, first, fma(error, first, top * second))
 
 
+# So many vectors at a time are exponentiated and then summed.
+PIECE = 64
+
+
 @helper
 def exponentials(kind: Any, dst: Any, src: Any, n: Any, m: Any, plain: Any) -> Any:
     """Scaled exponentials of a part of a row with maximum `m`, and their sum as a float64 pair; `dst` may be `src`.
@@ -41,10 +45,14 @@ def exponentials(kind: Any, dst: Any, src: Any, n: Any, m: Any, plain: Any) -> A
     start = anchor(tail)
     total, lost = start, splat(tail, 0.0)
     if plain:
-        for i in range(n // step):
-            e = exp_scaled(load(kind, src + i * step * size), shift)
-            store(kind, dst + i * step * size, e)
-            total, lost = add(total, lost, e)
+        # in two loops over a piece of the row that stays in the nearest cache: one loop holds too many values at once
+        # for the registers, and its chain of sums waits for the exponentials
+        for piece in range(0, n // step, PIECE):
+            end = min(piece + PIECE, n // step)
+            for i in range(piece, end):
+                store(kind, dst + i * step * size, exp_scaled(load(kind, src + i * step * size), shift))
+            for i in range(piece, end):
+                total, lost = add(total, lost, load(kind, dst + i * step * size))
     else:
         for i in range(n // step):
             e = scaled(load(kind, src + i * step * size), base, lowest, shift)
