@@ -265,32 +265,6 @@ def two_rows_to_rows(
     return _rows(name, kernels, as_pair(name, a, b), axis, out)
 
 
-def rows_to_numbers(
-    name: str,
-    kernels: Kernels,
-    x: npt.ArrayLike,
-    axis: int,
-    keepdims: bool,
-    out: Array | None,
-    *,
-    empty: float,
-) -> Array:
-    """Run a kernel that turns every row of `x` along `axis` into a number; `empty` is that of a row of length 0."""
-    x = as_floats(name, x)
-    axis = check_axis(name, x, axis)
-    shape = x.shape[:axis] + ((1,) if keepdims else ()) + x.shape[axis + 1 :]
-    if out is not None:
-        check_out(name, out, shape, x.dtype)
-    result = np.full(shape, empty, x.dtype)
-    if x.size:
-        rows = last_axis_copy(x, axis)
-        launch(kernels, x.size, result.size, KINDS[x.dtype], address(result), address(rows), x.shape[axis])
-    if out is not None:
-        np.copyto(out, result)
-        return out
-    return result if shape else result[()]
-
-
 def elementwise(name: str, kernels: Kernels, x: npt.ArrayLike, out: Array | None) -> Array:
     """Run a kernel that turns every number of `x` into a number of the result."""
     return _elements(name, kernels, (as_floats(name, x),), out)

@@ -66,13 +66,6 @@ def add_scaled(total: Any, lost: Any, x: Any, base: Any, lowest: Any, shift: Any
 
 
 @helper
-def one_lane(v: Any) -> Any:
-    """The first lane of `v`, zeros in the others."""
-    index = lane_index(v)
-    return where(index < splat(index, 1), v, splat(v, 0.0))
-
-
-@helper
 def extremes(kind: Any, src: Any, n: Any) -> Any:
     """The largest and the smallest number of a row of at least one vector; a NaN may be passed over."""
     size, step = itemsize(kind), lanes(kind)
