@@ -70,9 +70,12 @@ _Q64_SHORT = tuple(
 
 # What a kernel needs to know of a type: above BIG a maximum is subtracted first, CUT below the maximum every
 # probability rounds to zero, BIAS and MANTISSA describe the bits, sums run 2^HEADROOM too high so that no summand is
-# subnormal.
-_TRAITS32 = (256.0, 104.0, 127, 23, 32)
+# subnormal. FAR below the maximum even 2³¹ terms are nothing beside the smallest number.
+_TRAITS32 = (256.0, 104.0, 127, 23, 64)
 _TRAITS64 = (4096.0, 746.0, 1023, 52, 64)
+
+
+FAR_BEYOND_CUT = 24.0
 
 
 def traits_of(scalar: Any) -> tuple[float, float, int, int, int]:
@@ -94,7 +97,7 @@ def _traits(like: Any) -> Any:
 def exp_scaled(x: Any, shift: Any) -> Any:
     """exp(x) · 2^s as a vector: `shift` is s + BIAS moved up by the mantissa bits (see `exponent_shift`).
 
-    Within 1 ULP for |x| ≤ BIG + CUT; NaN and ±inf give NaN; the result must come out normal.
+    Within 1 ULP for |x| ≤ BIG + FAR; NaN and ±inf give NaN; the result must come out normal.
     """
     raise NotImplementedError
 
@@ -114,7 +117,7 @@ def _exp_scaled(x: Any, shift: Any) -> Any:
 
 
 def exp_scaled_parts(x: Any, shift: Any) -> Any:
-    """`exp_scaled` as the sum of two vectors, the second at most 7 % of the first: right to 0.2 ULP together."""
+    """`exp_scaled` as the sum of two vectors, the second at most 7 % of the first: right to 0.05 ULP together."""
     raise NotImplementedError
 
 
@@ -135,12 +138,26 @@ def _exp_scaled_parts(x: Any, shift: Any) -> Any:
     return impl
 
 
-@helper
 def exp_scaled_pair(x: Any, shift: Any) -> Any:
-    """`exp_scaled` to 0.67 ULP, and what it is off by, to 0.2 ULP together."""
-    large, small = exp_scaled_parts(x, shift)
-    e = large + small
-    return e, small - (e - large)
+    """`exp_scaled`, and what that is off by: right to 0.2 ULP together."""
+    raise NotImplementedError
+
+
+@by_type(exp_scaled_pair)
+def _exp_scaled_pair(x: Any, shift: Any) -> Any:
+    mantissa = traits_of(x.scalar)[3]
+
+    def impl(x: Any, shift: Any) -> Any:
+        raised, d, n, low = _reduced(x)
+        rest = n * low
+        r = d + rest
+        p = fma(_q(r), r * r, r)
+        scale = from_bits((raised << splat(raised, mantissa)) + shift)
+        e = fma(p, scale, scale)
+        # what the sum r rounds off counts for exp(r) times itself
+        return e, fma((d - r) + rest, e, fma(p, scale, scale - e))
+
+    return impl
 
 
 def _reduced(x: Any) -> Any:
@@ -204,6 +221,17 @@ def exponent_shift(m: Any) -> Any:
     _, _, bias, mantissa, headroom = traits(m)
     raised = exponent(m)
     return (splat(raised, bias + headroom) - raised) << splat(raised, mantissa)
+
+
+def power_of(m: Any) -> Any:
+    """round(m · log₂e) as floats, inside jitted code."""
+    raise NotImplementedError
+
+
+@by_type(power_of)
+def _power_of(m: Any) -> Any:
+    magic = _MAGIC32 if scalar_of(m) == types.float32 else _MAGIC64
+    return lambda m: fma(m, splat(m, LOG2E), splat(m, magic)) - splat(m, magic)
 
 
 def exponent(m: Any) -> Any:

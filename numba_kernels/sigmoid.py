@@ -5,11 +5,11 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .exp import exp_below, exp_scaled_pair
+from .exp import exp_below, exp_scaled
 from .jit import by_type, helper, over_rows
 from .layout import elementwise
 from .memory import load, load_first, store, store_first
-from .simd import bits, fma, itemsize, lanes, splat, where
+from .simd import bits, fma, from_bits, itemsize, lanes, splat, where
 from .sums import add
 
 
@@ -23,19 +23,19 @@ def _sigmoid_by_type(x: Any) -> Any:
     if x.scalar == types.float32:
 
         def float32(x: Any) -> Any:
-            zero = splat(x, 0.0)
-            negative = x < zero
-            z = where(negative, x, zero - x)
-            # numerator and denominator 2^32 too large, so that the tail stays normal until the quotient
-            e, error = exp_scaled_pair(z, splat(bits(z), (127 + 32) << 23))
-            far = z < splat(z, -104.0)
-            e, error = where(far, zero, e), where(far, zero, error)
-            unit = splat(x, 2.0**32)
-            total, lost = add(unit, error, e)
+            # exp(−|x|), nothing from −104 on; with 1 and the sum 2^32 too large, so that no tail but the result's is
+            # subnormal
+            raised = bits(x)
+            below = from_bits(raised | splat(raised, -(2**31)))
+            lowest = splat(x, -104.0)
+            e = exp_scaled(where(below < lowest, lowest, below), splat(raised, (127 + 32) << 23))
+            unit, minus_zero = splat(x, 2.0**32), splat(x, -0.0)
+            total, lost = add(unit, splat(x, 0.0), e)
             inverse = splat(x, 1.0) / total
-            numerator = where(negative, e, unit)
+            numerator = where(x < splat(x, 0.0), e, unit)
             quotient = numerator * inverse
-            left = fma(zero - quotient, total, numerator) - quotient * lost + where(negative, error, zero)
+            over = minus_zero - quotient
+            left = fma(over, lost, fma(over, total, numerator))
             return fma(left, inverse, quotient)
 
         return float32

@@ -249,6 +249,16 @@ def first_lane(typingctx: Any, mask: Any) -> Any:
 
 
 @intrinsic
+def all_set(typingctx: Any, mask: Any) -> Any:
+    """Whether every lane of a mask is set."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return call(builder, f"llvm.vector.reduce.and.v{mask.lanes}i1", ir.IntType(1), args[0])
+
+    return types.boolean(mask), codegen
+
+
+@intrinsic
 def lane_index(typingctx: Any, like: Any) -> Any:
     """0, 1, 2 … as integers of the width of `like`."""
     result = like.of(INTEGER.get(like.scalar, like.scalar))

@@ -11,21 +11,21 @@ from .layout import KINDS, Array, address, along_axis, launch
 from .lines import kernels_of
 from .memory import load, load_number, store, store_number
 from .rows import anchor, extremes, frame, largest_term, scaled
-from .simd import fma, itemsize, lane, lane_index, lanes, splat, where
+from .simd import all_set, fma, itemsize, lane, lane_index, lanes, splat, where
 from .sums import across, add, reciprocal, settle, two_sum
 from .tempered import tempered
 
 
 @helper
-def finish(e: Any, first: Any, second: Any, top: Any, winner: Any) -> Any:
-    """Scaled exponentials times 1 / sum = first + second; those equal to the row's largest, `top`, are `winner`."""
-    return where(e == top, winner, fma(e, first, e * second))
+def finish(e: Any, first: Any, second: Any, top: Any, more: Any) -> Any:
+    """Scaled exponentials times 1 / sum = first + second; those equal to the row's largest, `top`, get `more`."""
+    return fma(e, first, e * second) + where(e == top, more, splat(e, 0.0))
 
 
 @helper
-def winner_of(top: Any, error: Any, first: Any, second: Any) -> Any:
-    """The largest probability, from the largest exponential and its rounding error."""
-    return fma(top, first, fma(error, first, top * second))
+def winners_more(top: Any, error: Any, first: Any, second: Any) -> Any:
+    """What the largest probability lacks for the rounding error of the largest exponential; added without error."""
+    return fma(top, first, fma(error, first, top * second)) - fma(top, first, top * second)
 
 
 # So many vectors at a time are exponentiated and then summed.
@@ -55,9 +55,14 @@ def exponentials(kind: Any, dst: Any, src: Any, n: Any, m: Any, plain: Any) -> A
                 total, lost = add(total, lost, load(kind, dst + i * step * size))
     else:
         for i in range(n // step):
-            e = scaled(load(kind, src + i * step * size), base, lowest, shift)
-            store(kind, dst + i * step * size, e)
-            total, lost = add(total, lost, e)
+            x = load(kind, src + i * step * size) - base
+            beyond = x < lowest
+            if all_set(beyond):
+                store(kind, dst + i * step * size, splat(x, 0.0))
+            else:
+                e = where(beyond, splat(x, 0.0), exp_scaled(x, shift))
+                store(kind, dst + i * step * size, e)
+                total, lost = add(total, lost, e)
     if n % step:
         tail = scaled(tail, base, lowest, shift)
         store(kind, dst + (n - step) * size, tail)
@@ -74,12 +79,12 @@ def probabilities(kind: Any, dst: Any, n: Any, m: Any, high: Any, low: Any) -> A
     top, error = largest_term(splat(tail, m))
     first, second = reciprocal(kind, high, low + np.float64(lane(error, 0)))
     first_v, second_v = splat(tail, first), splat(tail, second)
-    winner = winner_of(top, error, first_v, second_v)
+    more = winners_more(top, error, first_v, second_v)
     for i in range(n // step):
         e = load(kind, dst + i * step * size)
-        store(kind, dst + i * step * size, finish(e, first_v, second_v, top, winner))
+        store(kind, dst + i * step * size, finish(e, first_v, second_v, top, more))
     if n % step:
-        store(kind, dst + (n - step) * size, finish(tail, first_v, second_v, top, winner))
+        store(kind, dst + (n - step) * size, finish(tail, first_v, second_v, top, more))
 
 
 # A row is summed in blocks of so many numbers, the last one up to twice as long: one thread's share of a long row.
@@ -188,10 +193,10 @@ def softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
             total, lost = add(total, lost, e)
         high, low = settle(total, lost, start)
         first, second = reciprocal(m, high, low)
-        winner = winner_of(top, error, first, second)
+        more = winners_more(top, error, first, second)
         for k in range(n):
             e = load(kind, top_of + k * along)
-            store(kind, top_of + k * along, finish(e, first, second, top, winner))
+            store(kind, top_of + k * along, finish(e, first, second, top, more))
 
 
 _KERNELS = kernels_of(softmax_row, softmax_tile)
