@@ -72,6 +72,26 @@ _ONNXRUNTIME = {
 _RUNTIMES = {"onnxruntime": _ONNXRUNTIME}
 
 
+def readable_by(release: str) -> Readable:
+    """
+    As `newest_opset`, of a release written as pip writes it: ``"onnxruntime==1.17"``.
+
+    Raises
+    ------
+    LookupError
+        As `newest_opset`.
+    ValueError
+        ``release`` is not of the form ``NAME==VERSION``.
+    """
+    name, equals, version = release.partition("==")
+    if not equals:
+        message = (
+            f"expected a runtime and its version such as onnxruntime==1.17 (got {release!r}); join them by =="
+        )
+        raise ValueError(message)
+    return newest_opset(name.strip().lower(), version)
+
+
 def newest_opset(runtime: str, version: str) -> Readable:
     """
     Return the newest opset, IR version and ai.onnx.ml opset that a release of a runtime reads.
