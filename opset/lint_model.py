@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -116,13 +116,12 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
         warnings.update(dict.fromkeys(node_warnings(seen)))
         warnings.update(dict.fromkeys(kernels.warnings(seen)))
     warnings.update(dict.fromkeys([*output_warnings(scopes.main, proto.graph), *late]))
-    unknown = [kernels.note] if kernels.note else []
     return LintReport(
         ir_version=proto.ir_version,
         opsets=opset_versions(proto.opset_import),
         nodes=tuple(nodes),
         warnings=tuple(warnings),
-        notes=(*scopes.notes, *_unknown_types(nodes), *unknown),
+        notes=(*scopes.notes, *_unknown(nodes), *kernels.notes),
     )
 
 
@@ -136,9 +135,20 @@ def _batch_symbols(main: Scope) -> frozenset[str]:
     return frozenset(size for size in first - later if isinstance(size, str))
 
 
-def _unknown_types(nodes: Mapping[NodeRecord, None]) -> list[str]:
+def _unknown(nodes: Iterable[NodeRecord]) -> list[str]:
     shapeless = [node.name for node in nodes if node.shape is None]
-    if not shapeless:
-        return []
-    shown = ", ".join(shapeless[:3]) + (f" and {len(shapeless) - 3} more" if len(shapeless) > 3 else "")
-    return [f"the input shape of {shown} could not be inferred"]
+    outside = [
+        node.name for node in nodes if node.shape is not None and node.works_along is None and not node.detail
+    ]
+    said = []
+    if shapeless:
+        said.append(f"the input shape of {_some(shapeless)} could not be inferred")
+    if outside:
+        said.append(
+            f"the axis of {_some(outside)} lies outside the rank of the input: runtimes refuse the model"
+        )
+    return said
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

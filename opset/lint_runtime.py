@@ -31,10 +31,10 @@ class Kernels:
         self._newest = newest_opset("onnxruntime", self.version)
 
     @property
-    def note(self) -> str | None:
+    def notes(self) -> list[str]:
         """What could not be asked."""
         missing = "onnxruntime is not installed: which dtypes its kernels take was not looked at"
-        return None if self.version else missing
+        return [] if self.version else [missing]
 
     def warnings(self, seen: Seen) -> Iterator[LintWarning]:
         """Yield a warning where onnxruntime cannot run the node on its dtypes."""
