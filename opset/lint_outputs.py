@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum
+from typing import NamedTuple
 
 from onnx import GraphProto, NodeProto
 
@@ -77,7 +78,8 @@ _OPAQUE = {
         "IsInf",
     ),
 }
-_DEEPEST = 200
+# Calls of this depth stay far within what Python allows.
+_DEEPEST = 100
 
 
 class _Verdict(Enum):
@@ -90,21 +92,16 @@ def output_warnings(main: Scope, graph: GraphProto) -> Iterator[LintWarning]:
     """Yield a warning for each output that is named like probabilities and made by something else."""
     judge = _Judge()
     for output in graph.output:
-        made = main.maker(output.name)
-        if (
-            made is None
-            or not is_named_like_probabilities(output.name)
-            or not _holds_floats(main, output.name)
-        ):
+        if not is_named_like_probabilities(output.name) or not _holds_floats(main, output.name):
             continue
-        if judge.verdict(Value(main, output.name)) is _Verdict.NO:
-            behind = next(sources(main, output.name), None) or made
+        verdict, by = judge.judge(Value(main, output.name))
+        if verdict is _Verdict.NO and by is not None:
             yield LintWarning(
                 code="not-a-probability",
-                node=label_of(behind.node),
-                where=behind.scope.where,
-                message=f"output '{output.name}' is named like probabilities, but {behind.node.op_type} "
-                f"'{label_of(behind.node)}' makes it, which does not normalise",
+                node=label_of(by.node),
+                where=by.scope.where,
+                message=f"output '{output.name}' is named like probabilities, but {by.node.op_type} "
+                f"'{label_of(by.node)}' makes it, which does not normalise",
                 cure="put a Softmax (or a Sigmoid) before the output, or name it for what it is, such as logits",
             )
 
@@ -120,42 +117,58 @@ def _holds_floats(scope: Scope, name: str) -> bool:
     return dtype is None or dtype.startswith(("float", "bfloat"))
 
 
+class _Judgement(NamedTuple):
+    verdict: _Verdict
+    by: Made | None = None
+
+
 class _Judge:
     """Follows values back to what normalises them, each node once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int], _Verdict] = {}
+        self._known: dict[tuple[int, int, int], _Judgement] = {}
 
-    def verdict(self, value: Value, depth: int = 0) -> _Verdict:
-        """Say whether a value is normalised."""
+    def judge(self, value: Value, depth: int = 0) -> _Judgement:
+        """Say whether a value is normalised, and by which node it is not."""
         made = value.scope.maker(value.name)
         # An input or a constant: whoever gives it knows.
         if made is None or depth > _DEEPEST:
-            return _Verdict.OPEN
-        key = id(made.node), made.output
+            return _Judgement(_Verdict.OPEN)
+        key = id(made.scope), id(made.node), made.output
         if key not in self._known:
-            self._known[key] = _Verdict.OPEN  # what goes in a circle stays so
+            self._known[key] = _Judgement(_Verdict.OPEN)  # what goes in a circle stays so
             self._known[key] = self._of_node(made, depth + 1)
         return self._known[key]
 
-    def _of_node(self, made: Made, depth: int) -> _Verdict:
+    def _of_node(self, made: Made, depth: int) -> _Judgement:
         node, scope, domain = made.node, made.scope, canonical_domain(made.node.domain)
         parts = made.within()
-        if node.op_type in _FIRST.get(domain, ()) or passes_on(scope, node):
+        if node.input and (node.op_type in _FIRST.get(domain, ()) or passes_on(scope, node)):
             parts = [Value(scope, node.input[0])]
-        elif domain == "" and node.op_type in _ALL and not _is_quotient_by_sum(made):
-            given = node.input[1:] if node.op_type == "Where" else node.input
-            parts = [Value(scope, name) for name in given if scope.maker(name) is not None]
         if parts:
-            verdicts = {self.verdict(part, depth) for part in parts}
-            return next(
-                verdict for verdict in (_Verdict.NO, _Verdict.OPEN, _Verdict.YES) if verdict in verdicts
-            )
-        if node.op_type in _NORMALISERS.get(domain, ()) or _is_log_undone(made) or _is_quotient_by_sum(made):
-            return _Verdict.YES
-        if domain == ML:
-            return _of_classical(made)
-        return _Verdict.OPEN if domain or node.op_type in _OPAQUE else _Verdict.NO
+            return self._worst(parts, depth)
+        if domain == "" and node.op_type in _ALL and not _is_quotient_by_sum(made):
+            given = node.input[1:] if node.op_type == "Where" else node.input
+            computed = [Value(scope, name) for name in given if scope.maker(name) is not None]
+            # Of inputs and constants alone: scores, such as those of a linear model.
+            return _Judgement(self._worst(computed, depth).verdict if computed else _Verdict.NO, made)
+        return _Judgement(_verdict_of(made), made)
+
+    def _worst(self, parts: list[Value], depth: int) -> _Judgement:
+        judgements = {part.verdict: part for part in (self.judge(part, depth) for part in reversed(parts))}
+        order = (_Verdict.NO, _Verdict.OPEN, _Verdict.YES)
+        return next(
+            (judgements[verdict] for verdict in order if verdict in judgements), _Judgement(_Verdict.OPEN)
+        )
+
+
+def _verdict_of(made: Made) -> _Verdict:
+    domain, op_type = canonical_domain(made.node.domain), made.node.op_type
+    if op_type in _NORMALISERS.get(domain, ()) or _is_log_undone(made) or _is_quotient_by_sum(made):
+        return _Verdict.YES
+    if domain == ML:
+        return _of_classical(made)
+    return _Verdict.OPEN if domain or op_type in _OPAQUE else _Verdict.NO
 
 
 def _of_classical(made: Made) -> _Verdict:

@@ -144,7 +144,7 @@ def _batch_axis(seen: Seen, record: NodeRecord) -> Iterator[LintWarning]:
 
 
 def _after_softmax(seen: Seen, record: NodeRecord) -> Iterator[LintWarning]:
-    if record.op_type not in _TAKES_LOGITS:
+    if record.op_type not in _TAKES_LOGITS or not seen.node.input:
         return
     for made in sources(seen.scope, seen.node.input[0], _passes_on_or_requantizes):
         name = None if made is None else probabilities_from(made)

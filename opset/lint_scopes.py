@@ -66,6 +66,7 @@ class Scope:
     def __post_init__(self) -> None:
         # Kept, since protobuf makes a new object for a node whenever nobody holds the last one.
         self.nodes.extend(self.graph.node)
+        _check_names(self.graph)
         for value in (*self.graph.input, *self.graph.output, *self.graph.value_info):
             self.types[value.name] = _type_of(value.type)
         for tensor in self.graph.initializer:
@@ -155,6 +156,10 @@ class Made(NamedTuple):
         return found
 
 
+_Body = tuple[FunctionKey, tuple[bytes, ...], tuple[tuple[str, ValueType], ...]]
+"""A function with the attributes and the input types of a call: all that its inner types depend on."""
+
+
 class Scopes:
     """
     All scopes of a model, and notes on what could not be known.
@@ -169,6 +174,7 @@ class Scopes:
         self._library = functions_by_key(model.functions)
         self._called: set[FunctionKey] = set()
         self._calls = 0
+        self._bodies: dict[_Body, GraphProto] = {}
         opsets = opset_versions(model.opset_import)
         self.main = self._scope("main graph", self._inferred(skeleton(model)), opsets, ())
         idle = [(key, function) for key, function in self._library.items() if key not in self._called]
@@ -235,20 +241,30 @@ class Scopes:
             return None
         opsets = opset_versions(function.opset_import)
         actual = {} if caller is None else _arguments(function, call, caller)
-        body = bound_function(function, call)
-        graph = GraphProto(name=function.name, node=body.node, value_info=function.value_info)
-        for given in function.input:
-            known = actual[given].scope.type_of(actual[given].name) if given in actual else ValueType()
-            graph.input.append(value_info(given, known))
-        graph.output.extend(onnx.ValueInfoProto(name=output) for output in function.output)
+        known = [value.scope.type_of(value.name) for value in actual.values()]
+        types = dict(zip(actual, known, strict=True))
+        attributes = tuple(attribute.SerializeToString(deterministic=True) for attribute in call.attribute)
+        body = key, attributes, tuple(types.items())
+        if body not in self._bodies:
+            self._bodies[body] = self._body(function, call, types)
+        where = name if caller is not None else f"{name} (never called)"
+        return self._scope(where, self._bodies[body], opsets, (*calls, key), actual=actual)
+
+    def _body(
+        self, function: onnx.FunctionProto, call: NodeProto, types: Mapping[str, ValueType]
+    ) -> GraphProto:
+        """The function as a graph, its attributes and types those of a call."""
+        bound = bound_function(function, call)
+        graph = GraphProto(name=function.name, node=bound.node, value_info=function.value_info)
+        graph.input.extend(value_info(name, types.get(name, ValueType())) for name in function.input)
+        graph.output.extend(onnx.ValueInfoProto(name=name) for name in function.output)
         model = ModelProto(
             ir_version=self._model.ir_version,
             opset_import=function.opset_import,
             functions=self._model.functions,
             graph=graph,
         )
-        where = name if caller is not None else f"{name} (never called)"
-        return self._scope(where, self._inferred(model), opsets, (*calls, key), actual=actual)
+        return self._inferred(model)
 
     def _inferred(self, model: ModelProto) -> GraphProto:
         try:
@@ -299,6 +315,17 @@ def skeleton(model: ModelProto) -> ModelProto:
                 onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
             )
     return light
+
+
+def _check_names(graph: GraphProto) -> None:
+    # Protobuf hands out a string that is not UTF-8 as bytes, here and there.
+    texts = [value.name for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer)]
+    for node in graph.node:
+        texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        texts += [attribute.name for attribute in node.attribute]
+    for text in texts:
+        if not isinstance(text, str):
+            bytes(text).decode()  # raises what such strings raise elsewhere
 
 
 def _is_small(tensor: TensorProto) -> bool:

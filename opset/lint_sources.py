@@ -38,7 +38,7 @@ def sources(
 
     None stands for an input of the graph, a constant, or whatever is not made by a node.
     """
-    seen: set[tuple[int, int]] = set()
+    seen: set[tuple[int, int, int]] = set()
     waiting = [Value(scope, name)]
     while waiting:
         value = waiting.pop()
@@ -47,7 +47,7 @@ def sources(
             yield None
             continue
         # A model that is not sorted, or not valid, may go in circles.
-        key = (id(made.node), made.output)
+        key = id(made.scope), id(made.node), made.output
         if key in seen:
             continue
         seen.add(key)
