@@ -2,13 +2,13 @@
 
 import json
 import sys
-from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,9 +19,10 @@ MAIN_GRAPH = "main graph"
 UNKNOWN = "?"
 # Of one kind of warning, as many nodes are named as one can take in; the rest are counted.
 SHOWN_OF_A_KIND = 5
-# A terminal narrower than this has room for the essential columns alone.
-WIDE = 76
-ESSENTIAL = {"node", "operator", "works along"}
+COLUMNS = ("node", "operator", "axis", "rule", "works along", "input", "in")
+GAP = 3  # columns of the terminal between two of the table
+NOTHING = "-"
+ELEMENTWISE = "elementwise"
 # With more nodes than this, those that differ in nothing but their name share a row.
 MOST_ROWS = 40
 
@@ -45,7 +46,9 @@ def _print_report(console: Console, report: "LintReport", model: Path) -> None:
         f"[bold]{escape(str(model))}[/bold]  IR {report.ir_version}, opset {escape(opsets)}", soft_wrap=True
     )
     if report.nodes:
-        console.print("", _nodes_table(report.nodes, console.width), "")
+        console.print()
+        _print_nodes(console, report.nodes)
+        console.print()
     else:
         console.print("No node of the softmax family.")
     kinds: dict[str, list[LintWarning]] = {}
@@ -90,25 +93,38 @@ def _summary(report: "LintReport") -> str:
     return ", ".join(said) + "."
 
 
-def _nodes_table(nodes: "tuple[NodeRecord, ...]", width: int) -> Table:
+def _print_nodes(console: Console, nodes: "tuple[NodeRecord, ...]") -> None:
+    """Print a table where it fits the terminal, else the name of each node on a line above what it does."""
     rows = [_row(node) for node in nodes]
     if len(rows) > MOST_ROWS:
         alike: dict[tuple[str, ...], list[str]] = {}
         for name, *rest, where in rows:
             alike.setdefault((*rest, where and "subgraphs and functions"), []).append(name)
         rows = [(_first_of(names), *rest) for rest, names in alike.items()]
-    columns = ("node", "operator", "axis", "rule", "works along", "input", "in")
-    shown = [
-        (width >= WIDE or name in ESSENTIAL) and any(row[position] for row in rows)
-        for position, name in enumerate(columns)
-    ]
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1))
-    for name in compress(columns, shown):
-        # The axis is never folded: a number on two lines is two numbers.
-        table.add_column(name, overflow="fold", no_wrap=name in {"axis", "rule"})
+    if not any(where for *_, where in rows):
+        rows = [row[:-1] for row in rows]
+    columns = COLUMNS[: len(rows[0])]
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    if sum(widths) + GAP * len(widths) > console.width:
+        for row in rows:
+            _print_in_two_lines(console, dict(zip(columns, row, strict=True)))
+        return
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+    for name in columns:
+        table.add_column(name, no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in compress(row, shown)))
-    return table
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _print_in_two_lines(console: Console, row: dict[str, str]) -> None:
+    where = f"  (in {row['in']})" if row.get("in") else ""
+    axis = "" if row["axis"] == NOTHING else f", axis {row['axis']}"
+    rule = "" if row["rule"] == NOTHING else f", {row['rule']}"
+    console.print(Text.assemble((row["node"], "bold"), where), soft_wrap=True)
+    along = row["works along"] if row["works along"] == ELEMENTWISE else f"works along {row['works along']}"
+    does = f"{row['operator']}{axis}{rule}, {along}, on {row['input']}"
+    console.print(Padding(Text(does), (0, 0, 0, 2), expand=False))
 
 
 def _row(node: "NodeRecord") -> tuple[str, ...]:
@@ -117,7 +133,7 @@ def _row(node: "NodeRecord") -> tuple[str, ...]:
         node.name,
         node.operator,
         _axis(node.axis),
-        node.axis_rule or "-",
+        node.axis_rule or NOTHING,
         _works_along(node),
         _input(node),
         where,
@@ -130,23 +146,23 @@ def _first_of(names: list[str]) -> str:
 
 def _axis(axis: int | tuple[int, ...] | None) -> str:
     if axis is None:
-        return "-"
+        return NOTHING
     return ",".join(map(str, axis)) if isinstance(axis, tuple) else str(axis)
 
 
 def _works_along(node: "NodeRecord") -> str:
     """`1-3 (60)`: the dimensions and how many elements they have."""
+    if node.op_type == "Attention":
+        return node.detail  # the axis of its softmax is none of an input's
     if node.works_along is None:
         along = UNKNOWN
     elif not node.works_along:
-        along = "each element"
+        along = ELEMENTWISE
     elif len(node.works_along) > 1 and node.axis_rule == "flatten":
         along = f"{node.works_along[0]}-{node.works_along[-1]}"
     else:
         along = ",".join(map(str, node.works_along))
     count = "" if node.elements is None else f" ({node.elements})"
-    if node.works_along is None and node.detail.startswith("over "):
-        return node.detail
     return f"{along}{count}" + (f", {node.detail}" if node.detail else "")
 
 

@@ -213,7 +213,7 @@ def _attention(scope: Scope, node: NodeProto, since: int) -> _Axes:
     precision = integer(node, "softmax_precision")
     stated = "" if precision is None else f", softmax_precision={onnx.TensorProto.DataType.Name(precision)}"
     # The softmax goes over the last axis of Q·Kᵀ, which no input has: the keys.
-    return _Axes(None, "single", None, f"over the keys{stated}", known=False)
+    return _Axes(None, "single", None, f"the keys{stated}", known=False)
 
 
 _FAMILY: dict[tuple[str, str], Callable[[Scope, NodeProto, int], _Axes]] = {

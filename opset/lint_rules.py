@@ -15,7 +15,7 @@ from .lint_sources import passes_on, probabilities_from, sources
 Severity = Literal["error", "warning"]
 
 NORMALISERS = {"Softmax", "LogSoftmax", "Hardmax", "QLinearSoftmax"}
-_HALVES = {"float16", "bfloat16"}
+_HALVES = {"float16": 2048, "bfloat16": 256}  # where 1 is less than half a unit in the last place
 _WIDER = {TensorProto.FLOAT, TensorProto.DOUBLE}
 _TAKES_LOGITS = {"Softmax", "LogSoftmax", "QLinearSoftmax", "SoftmaxCrossEntropyLoss"}
 _SUMS = {
@@ -173,8 +173,8 @@ def _half_accumulation(seen: Seen, record: NodeRecord) -> Iterator[LintWarning]:
         return  # nothing is summed
     yield seen.warning(
         "half-accumulation",
-        f"{record.operator} sums in {record.dtype} as far as ONNX says: some runtimes take float32, others lose "
-        "digits with every element",
+        f"{record.operator} sums in {record.dtype} as far as ONNX says, where a sum of ones stops at "
+        f"{_HALVES[record.dtype]}; whether a runtime takes float32 instead is its own choice",
         cure,
     )
 

@@ -1,5 +1,6 @@
 """Warnings about dtypes, versions and what the outputs are named."""
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
@@ -35,6 +36,15 @@ def test_half_precision_sums(op_type):
     (warning,) = lint(model(N(op_type, ["x"], ["y"]), dtype=HALF)).warnings
     assert warning.code == "half-accumulation"
     assert "Cast to float32" in warning.cure
+
+
+@pytest.mark.parametrize(("number", "dtype"), [(HALF, np.float16), (BFLOAT16, ml_dtypes.bfloat16)])
+def test_a_sum_of_ones_stops_where_the_warning_says(number, dtype):
+    total = dtype(0)
+    for _ in range(5000):
+        total = dtype(total + dtype(1))
+    messages = [w.message for w in lint(model(N("Softmax", ["x"], ["y"]), dtype=number)).warnings]
+    assert any(f"a sum of ones stops at {int(total)};" in message for message in messages)
 
 
 HALF_FINE = {
@@ -90,8 +100,16 @@ def test_no_kernel_is_said_of_what_onnxruntime_refuses(op_type, dtype):
         assert onnxruntime.__version__ in warning.message
 
 
-def test_both_answers_are_among_these():
-    assert not loads(model(N("Hardmax", ["x"], ["y"]), dtype=DOUBLE))
+def test_both_answers_are_among_these_and_the_cure_helps():
+    trap = model(N("Hardmax", ["x"], ["y"]), dtype=DOUBLE)
+    casts = [
+        N("Cast", ["x"], ["a"], to=FLOAT),
+        N("Hardmax", ["a"], ["b"]),
+        N("Cast", ["b"], ["y"], to=DOUBLE),
+    ]
+    (warning,) = lint(trap).warnings
+    assert warning.cure == "put a Cast to float32 before it and a Cast back after it"
+    assert (loads(trap), loads(model(*casts, dtype=DOUBLE))) == (False, True)
     assert loads(model(N("Softmax", ["x"], ["y"]), dtype=DOUBLE))
 
 

@@ -88,7 +88,7 @@ def test_operators_with_several_inputs():
         ("Multinomial-22", (1,), ""),
         ("ReduceLogSumExp-18", (1,), ""),
         ("ReduceLogSumExp-18", None, "axes are computed"),
-        ("Attention-24", None, "over the keys, softmax_precision=FLOAT"),
+        ("Attention-24", None, "the keys, softmax_precision=FLOAT"),
         ("ai.onnx.ml.Normalizer-1", (1,), "norm=L2"),
         ("ai.onnx.ml.LinearClassifier-1", (1,), "post_transform=NONE"),
         ("com.microsoft.QLinearSoftmax-1", (0,), "opset=13"),
