@@ -11,9 +11,10 @@ from onnx import ModelProto
 from .errors import ModelError
 from .lint_family import NodeRecord, record_of
 from .lint_outputs import output_warnings
+from .lint_protos import opset_versions
 from .lint_rules import LintWarning, Seen, node_warnings
 from .lint_runtime import Kernels, version_warnings
-from .lint_scopes import Scope, Scopes, opset_versions
+from .lint_scopes import Scope, Scopes
 from .model import ModelSource, load_model
 
 SCHEMA_VERSION = 1

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from onnx import GraphProto, NodeProto
 
 from .lint_family import MICROSOFT, ML, text
+from .lint_protos import attribute_of, canonical_domain, label_of
 from .lint_rules import LintWarning
-from .lint_scopes import Made, Scope, Value, attribute_of, canonical_domain, label_of
+from .lint_scopes import Made, Scope, Value
 from .lint_sources import passes_on, sources
 
 _PROBABILITY = {"prob", "probs", "proba", "probas", "probability", "probabilities", "softmax"}

@@ -9,7 +9,8 @@ from typing import Literal
 from onnx import NodeProto, TensorProto
 
 from .lint_family import NodeRecord, integer
-from .lint_scopes import Scope, canonical_domain, label_of
+from .lint_protos import canonical_domain, label_of
+from .lint_scopes import Scope
 from .lint_sources import passes_on, probabilities_from, sources
 
 Severity = Literal["error", "warning"]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import onnx
 
 from .errors import one_line
+from .lint_protos import ValueType, canonical_domain, opset_versions, value_info
 from .lint_rules import LintWarning, Seen
-from .lint_scopes import ValueType, canonical_domain, opset_versions, value_info
 from .runtime_versions import newest_opset, readable_by
 
 

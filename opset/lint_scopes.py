@@ -6,32 +6,32 @@ A function of the model is looked into once for each call, with the attributes a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 from .errors import one_line
 from .functions import FunctionKey, bound_function, function_key, functions_by_key
+from .lint_protos import (
+    DTYPES,
+    ValueType,
+    canonical_domain,
+    check_names,
+    declared_type,
+    is_small,
+    label_of,
+    opset_versions,
+    skeleton,
+    value_info,
+)
 
-# Shape inference reads the small tensors (shapes, axes) alone; larger ones would be copied for nothing.
-_LARGE = 1024
 # Functions that call functions can make more calls than anyone could read.
-_MOST_CALLS = 5000
-
-Dimension = int | str | None
-"""A size, a symbol, or nothing known."""
-
-
-class ValueType(NamedTuple):
-    """What is known of a value: dtype (such as ``"float32"``) and shape, None where nothing is known."""
-
-    dtype: str | None = None
-    shape: tuple[Dimension, ...] | None = None
+_MOST_CALLS = 2000
 
 
 @dataclass(eq=False)
@@ -66,12 +66,12 @@ class Scope:
     def __post_init__(self) -> None:
         # Kept, since protobuf makes a new object for a node whenever nobody holds the last one.
         self.nodes.extend(self.graph.node)
-        _check_names(self.graph)
+        check_names(self.graph)
         for value in (*self.graph.input, *self.graph.output, *self.graph.value_info):
-            self.types[value.name] = _type_of(value.type)
+            self.types[value.name] = declared_type(value.type)
         for tensor in self.graph.initializer:
             self.constants[tensor.name] = tensor
-            self.types[tensor.name] = ValueType(_DTYPES.get(tensor.data_type), tuple(tensor.dims))
+            self.types[tensor.name] = ValueType(DTYPES.get(tensor.data_type), tuple(tensor.dims))
         for node in self.nodes:
             self.made |= {name: (node, index) for index, name in enumerate(node.output) if name}
             if node.op_type == "Constant" and node.output and node.attribute:
@@ -99,7 +99,7 @@ class Scope:
         if name in scope.actual:
             return scope.actual[name].scope.constant(scope.actual[name].name)
         tensor = scope.constants.get(name)
-        if tensor is None or not _is_small(tensor):
+        if tensor is None or not is_small(tensor):
             return None
         try:
             return numpy_helper.to_array(tensor)
@@ -275,66 +275,6 @@ class Scopes:
             return model.graph
 
 
-def canonical_domain(domain: str) -> str:
-    """Give ai.onnx, which has two names, the one that the table and the schemas use."""
-    return "" if domain == "ai.onnx" else domain
-
-
-def opset_versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
-    """Version by domain, ai.onnx as ``""``."""
-    return {canonical_domain(entry.domain): entry.version for entry in imports} or {"": 1}
-
-
-def label_of(node: NodeProto) -> str:
-    """What to call a node: its name, or the value it makes."""
-    return node.name or next((name for name in node.output if name), node.op_type)
-
-
-def attribute_of(node: NodeProto, name: str) -> AttributeProto | None:
-    """The attribute of that name, None where the node leaves it to the default."""
-    return next((attribute for attribute in node.attribute if attribute.name == name), None)
-
-
-def skeleton(model: ModelProto) -> ModelProto:
-    """Return the model without its large tensors, which become inputs of their type."""
-    light = ModelProto(
-        ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions
-    )
-    graph = model.graph
-    light.graph.name = graph.name
-    light.graph.node.extend(graph.node)
-    light.graph.output.extend(graph.output)
-    light.graph.value_info.extend(graph.value_info)
-    light.graph.input.extend(graph.input)
-    listed = {value.name for value in graph.input}
-    for tensor in graph.initializer:
-        if _is_small(tensor):
-            light.graph.initializer.append(tensor)
-        elif tensor.name not in listed:
-            light.graph.value_info.append(
-                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
-            )
-    return light
-
-
-def _check_names(graph: GraphProto) -> None:
-    # Protobuf hands out a string that is not UTF-8 as bytes, here and there.
-    texts = [value.name for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer)]
-    for node in graph.node:
-        texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
-        texts += [attribute.name for attribute in node.attribute]
-    for text in texts:
-        if not isinstance(text, str):
-            bytes(text).decode()  # raises what such strings raise elsewhere
-
-
-def _is_small(tensor: TensorProto) -> bool:
-    size = 1
-    for dimension in tensor.dims:
-        size *= dimension
-    return size <= _LARGE and tensor.data_location != TensorProto.EXTERNAL
-
-
 def _is_of_onnx(node: NodeProto, scope: Scope) -> bool:
     opset = scope.opset_of(node)
     return opset is not None and bool(onnx.defs.has(node.op_type, opset, canonical_domain(node.domain)))
@@ -351,33 +291,3 @@ def _subgraphs(node: NodeProto) -> Iterator[tuple[str, GraphProto]]:
 def _arguments(function: onnx.FunctionProto, call: NodeProto, caller: Scope) -> dict[str, Value]:
     given = zip(function.input, call.input, strict=False)
     return {formal: Value(caller, name) for formal, name in given if name}
-
-
-_DTYPES = {
-    number: {"float": "float32", "double": "float64"}.get(name.lower(), name.lower())
-    for name, number in TensorProto.DataType.items()
-    if number != TensorProto.UNDEFINED
-}
-_NUMBERS = {name: number for number, name in _DTYPES.items()}
-
-
-def _type_of(given: onnx.TypeProto) -> ValueType:
-    if not given.HasField("tensor_type"):
-        return ValueType()
-    tensor = given.tensor_type
-    if not tensor.HasField("shape"):
-        return ValueType(_DTYPES.get(tensor.elem_type))
-    shape = tuple(
-        dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or None) for dim in tensor.shape.dim
-    )
-    return ValueType(_DTYPES.get(tensor.elem_type), shape)
-
-
-def value_info(name: str, known: ValueType) -> onnx.ValueInfoProto:
-    """Return the declaration of a value, as far as its type is known."""
-    if known.dtype is None:
-        return onnx.ValueInfoProto(name=name)
-    declared: onnx.ValueInfoProto = onnx.helper.make_tensor_value_info(
-        name, _NUMBERS[known.dtype], known.shape
-    )
-    return declared

@@ -8,7 +8,8 @@ import numpy as np
 from onnx import NodeProto, TensorProto
 
 from .lint_family import MICROSOFT, ML, integer
-from .lint_scopes import Made, Scope, Value, attribute_of, canonical_domain
+from .lint_protos import attribute_of, canonical_domain
+from .lint_scopes import Made, Scope, Value
 
 _FLOATS = (
     TensorProto.FLOAT16,
