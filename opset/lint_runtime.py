@@ -9,7 +9,7 @@ import onnx
 from .errors import one_line
 from .lint_protos import ValueType, canonical_domain, opset_versions, value_info
 from .lint_rules import LintWarning, Seen
-from .runtime_versions import newest_opset, readable_by
+from .runtime_versions import readable_by
 
 
 class Kernels:
@@ -28,7 +28,6 @@ class Kernels:
             self.version = ""
             return
         self.version = str(onnxruntime.__version__)
-        self._newest = newest_opset("onnxruntime", self.version)
 
     @property
     def notes(self) -> list[str]:
@@ -43,8 +42,6 @@ class Kernels:
         if not self.version or record is None or any(given.dtype is None for given in types.values()):
             return
         model = _alone(seen, types)
-        if any(entry.version > self._newest.opset for entry in model.opset_import if not entry.domain):
-            return
         reason = self._refusal(model)
         if reason is not None:
             wider = "int64" if str(record.dtype).startswith(("int", "uint")) else "float32"

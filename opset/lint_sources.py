@@ -66,7 +66,7 @@ def _trains(scope: Scope, node: NodeProto) -> bool:
     opset = scope.opset_of(node) or 0
     if opset < 7:
         return not integer(node, "is_test", 0)
-    if opset < 12 or len(node.input) < 3 or not node.input[2]:
+    if len(node.input) < 3 or not node.input[2]:
         return False
     training = scope.constant(node.input[2])
     return training is None or bool(np.any(training))

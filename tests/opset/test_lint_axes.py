@@ -119,6 +119,9 @@ BATCH = {
     "the batch moved to the end": model(["n", 3], 13, before=[transpose(1, 0)], axis=-1),
 }
 NO_BATCH = {
+    "scores of one example against another": model(
+        ["n", 3], 13, before=[transpose(1, 0), helper.make_node("MatMul", ["x", "t"], ["m"])], axis=-1
+    ),
     "the classes": model(["n", 3], 13),
     "rank 1": model([3], 13, axis=0),
     "rank 1 of any size": model(["n"], 13, axis=0),
@@ -138,6 +141,16 @@ def test_batch_axis_wherever_it_lies(proto):
 @pytest.mark.parametrize("proto", NO_BATCH.values(), ids=NO_BATCH.keys())
 def test_no_batch_axis(proto):
     assert codes(proto) == []
+
+
+def test_a_symbol_that_names_another_dimension_too_is_no_batch():
+    def pair(second):
+        proto = model(["s", 3], 13, before=[transpose(1, 0)], axis=1)
+        proto.graph.input.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, second))
+        return proto
+
+    assert codes(pair([2, "s"])) == []
+    assert codes(pair(["s", 2])) == ["batch-axis"]
 
 
 def test_over_the_batch_one_example_depends_on_another():

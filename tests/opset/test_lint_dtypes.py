@@ -66,6 +66,16 @@ def test_no_half_precision_sums(proto):
     assert codes(proto) == []
 
 
+@pytest.mark.parametrize(("reduction", "expected"), [("mean", 1), ("sum", 1), ("none", 0)])
+def test_a_loss_sums_where_it_reduces(reduction, expected):
+    inputs = [
+        helper.make_tensor_value_info("x", HALF, ["n", 4]),
+        helper.make_tensor_value_info("l", TensorProto.INT64, ["n"]),
+    ]
+    loss = N("NegativeLogLikelihoodLoss", ["x", "l"], ["y"], reduction=reduction)
+    assert codes(model(loss, inputs=inputs)).count("half-accumulation") == expected
+
+
 def test_attention_says_its_precision():
     qkv = [helper.make_tensor_value_info(name, HALF, [1, 2, 3, 8]) for name in "qkv"]
     plain = model(N("Attention", [*"qkv"], ["y"]), opset=23, inputs=qkv)

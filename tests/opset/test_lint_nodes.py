@@ -166,6 +166,14 @@ def test_functions_that_nothing_calls_or_that_call_themselves():
     assert any("calls itself" in note for note in report.notes)
 
 
+def test_a_function_named_like_an_operator_that_onnx_does_not_have():
+    body = [helper.make_node("Sigmoid", ["a"], ["b"])]
+    own = helper.make_function(MICROSOFT, "QLinearSigmoid", ["a"], ["b"], body, [helper.make_opsetid("", 17)])
+    call = helper.make_node("QLinearSigmoid", ["x"], ["y"], domain=MICROSOFT)
+    report = lint(model([call], [value("x", 3)], functions=[own], extra=[(MICROSOFT, 1)]))
+    assert only(report).op_type == "Sigmoid"
+
+
 def test_unknown_shapes_are_said():
     report = lint(model([helper.make_node("Softmax", ["x"], ["y"])], [onnx.ValueInfoProto(name="x")]))
     assert (only(report).dtype, only(report).shape, only(report).works_along) == (None, None, None)

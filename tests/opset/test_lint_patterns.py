@@ -157,6 +157,27 @@ def test_across_functions_and_branches():
     assert codes(model(choice, N("Log", ["p"], ["y"]), inputs=[condition])) == ["log-of-softmax"]
 
 
+def test_behind_a_loop():
+    def body(first, second):
+        made = [N(first, ["s"], ["a"]), N(second, ["s"], ["b"]), N("Identity", ["c"], ["go"])]
+        values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4]) for name in "sab"]
+        count = helper.make_tensor_value_info("i", TensorProto.INT64, [])
+        condition, again = (helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("c", "go"))
+        return helper.make_graph(made, "body", [count, condition, values[0]], [again, *values[1:]])
+
+    for first, second, expected in (("Softmax", "Relu", ["log-of-softmax"]), ("Relu", "Softmax", [])):
+        loop = N("Loop", ["", "", "x"], ["p", "q"], body=body(first, second))
+        assert codes(model(loop, N("Log", ["p"], ["y"]))) == expected
+
+
+def test_a_log_of_another_domain_is_no_logarithm():
+    own = helper.make_function(
+        "own", "Log", ["a"], ["b"], [N("Neg", ["a"], ["b"])], [helper.make_opsetid("", 17)]
+    )
+    nodes = [N("Softmax", ["x"], ["p"]), N("Log", ["p"], ["y"], domain="own")]
+    assert codes(model(*nodes, functions=[own])) == []
+
+
 def test_softmax_twice_leaves_almost_nothing():
     twice = model(N("Softmax", ["x"], ["p"]), N("Softmax", ["p"], ["y"]))
     y = run(twice, np.array([[100, 0, -100, 50]], np.float32))
