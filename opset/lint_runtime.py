@@ -11,6 +11,9 @@ from .lint_protos import ValueType, canonical_domain, opset_versions, value_info
 from .lint_rules import LintWarning, Seen
 from .runtime_versions import readable_by
 
+# Of ai.onnx, where a model of other domains alone names none; every onnxruntime since 1.6 reads it.
+_ANY_OPSET = 13
+
 
 class Kernels:
     """
@@ -106,7 +109,7 @@ def _alone(seen: Seen, types: dict[str, ValueType]) -> onnx.ModelProto:
         free = None if shape is None else (None,) * len(shape)
         graph.input.append(value_info(names[name], ValueType(dtype, free)))
     graph.output.extend(onnx.ValueInfoProto(name=name) for name in node.output if name)
-    imports = [onnx.helper.make_opsetid("", seen.scope.opsets.get("", onnx.defs.onnx_opset_version()))]
+    imports = [onnx.helper.make_opsetid("", seen.scope.opsets.get("", _ANY_OPSET))]
     domain = canonical_domain(node.domain)
     if domain:
         imports.append(onnx.helper.make_opsetid(domain, seen.scope.opsets[domain]))

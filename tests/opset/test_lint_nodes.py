@@ -186,8 +186,11 @@ def test_a_name_the_opset_does_not_have_is_no_operator():
     )
 
 
-def test_records_and_warnings_are_values():
-    report = lint(model([helper.make_node("Softmax", ["x"], ["y"])], [value("x", 2, 3, 4)], 9))
+def test_records_and_warnings_are_values_and_the_model_stays_as_it_is():
+    proto = model([helper.make_node("Softmax", ["x"], ["y"])], [value("x", 2, 3, 4)], 9)
+    before = proto.SerializeToString(deterministic=True)
+    report = lint(proto)
+    assert proto.SerializeToString(deterministic=True) == before
     with pytest.raises(dataclasses.FrozenInstanceError):
         only(report).axis = 3
     assert len({*report.nodes, *report.warnings}) == 2
