@@ -38,7 +38,8 @@ def declared_type(given: onnx.TypeProto) -> ValueType:
     if not tensor.HasField("shape"):
         return ValueType(DTYPES.get(tensor.elem_type))
     shape = tuple(
-        dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or None) for dim in tensor.shape.dim
+        dim.dim_value if dim.HasField("dim_value") else (_text(dim.dim_param) or None)
+        for dim in tensor.shape.dim
     )
     return ValueType(DTYPES.get(tensor.elem_type), shape)
 
@@ -60,7 +61,7 @@ def canonical_domain(domain: str) -> str:
 
 def opset_versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
     """Version by domain, ai.onnx as ``""``."""
-    return {canonical_domain(entry.domain): entry.version for entry in imports} or {"": 1}
+    return {canonical_domain(_text(entry.domain)): entry.version for entry in imports} or {"": 1}
 
 
 def label_of(node: NodeProto) -> str:
@@ -97,14 +98,17 @@ def skeleton(model: ModelProto) -> ModelProto:
 
 def check_names(graph: GraphProto) -> None:
     """Raise UnicodeDecodeError where a name is not UTF-8."""
-    # Protobuf hands out a string that is not UTF-8 as bytes, here and there.
     texts = [value.name for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer)]
     for node in graph.node:
         texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
         texts += [attribute.name for attribute in node.attribute]
     for text in texts:
-        if not isinstance(text, str):
-            bytes(text).decode()  # raises what such strings raise elsewhere
+        _text(text)
+
+
+def _text(given: str | bytes) -> str:
+    # Protobuf hands out a string that is not UTF-8 as bytes, or raises, depending on the version.
+    return given if isinstance(given, str) else given.decode()
 
 
 def is_small(tensor: TensorProto) -> bool:
