@@ -13,7 +13,7 @@ import typer
 
 from .errors import explain, repeat_lost_interrupt
 
-FAILED = 1  # the model was run, and its outputs are wrong
+FAILED = 1  # the model was run, and its outputs are wrong; or --strict, and there are warnings
 UNUSABLE = 2  # a file, an option or an argument with which nothing could be done
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -115,6 +115,33 @@ def validate(
     from .validation import run_validation
 
     if not run_validation(model, runtime, inputs, report):
+        raise typer.Exit(FAILED)
+
+
+@app.command(name="inspect")
+def inspect_model(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when there are warnings.")] = False,
+    for_runtime: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME==VERSION",
+            help="Also say whether that release reads the model, such as onnxruntime==1.17.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """List the softmax-family nodes of a model, with warnings.
+
+    Shows the version, the axis rule and the axis each node really works along, and warns of what is likely
+    meant otherwise, with the cure. The exit code is 0, with --strict 1 when there are warnings, and 2 when the
+    model could not be read.
+    """
+    from .inspection import run_inspection
+
+    if not run_inspection(model, as_json=as_json, for_runtime=for_runtime) and strict:
         raise typer.Exit(FAILED)
 
 

@@ -1,17 +1,24 @@
 """What each operator of the softmax family means at every ONNX opset version."""
 
 from .errors import FeedError, ModelError, UnknownOperatorError, UnknownOpsetError, UnsupportedModelError
+from .lint_family import NodeRecord
+from .lint_model import LintReport, lint
+from .lint_rules import LintWarning
 from .model import ModelSource, load_model
 from .operators import Operator, operator, operators
 
 __all__ = [
     "FeedError",
+    "LintReport",
+    "LintWarning",
     "ModelError",
     "ModelSource",
+    "NodeRecord",
     "Operator",
     "UnknownOperatorError",
     "UnknownOpsetError",
     "UnsupportedModelError",
+    "lint",
     "load_model",
     "operator",
     "operators",
