@@ -1,5 +1,6 @@
 """What each operator of the softmax family means at every ONNX opset version."""
 
+from .convert import convert_version
 from .errors import FeedError, ModelError, UnknownOperatorError, UnknownOpsetError, UnsupportedModelError
 from .model import ModelSource, load_model
 from .operators import Operator, operator, operators
@@ -12,6 +13,7 @@ __all__ = [
     "UnknownOperatorError",
     "UnknownOpsetError",
     "UnsupportedModelError",
+    "convert_version",
     "load_model",
     "operator",
     "operators",
