@@ -75,7 +75,7 @@ def convert_version(model: ModelSource, target_opset: int) -> onnx.ModelProto:
     Below opset 11 no text says what a negative axis of Softmax is; it is taken as counted from the end, as
     onnxruntime takes it, and written only where the rank is unknown. Below opset 14 a Reshape to a computed
     shape cannot tell a length of 0 from "copy": an empty tensor of unknown rank, or with two unknown
-    dimensions, may then be refused by the runtime, but never gives a wrong result.
+    dimensions, may then be refused by the runtime.
 
     Sources: ``ai.onnx@1::Softmax``, ``@11``, ``@13`` and its siblings; ``onnx.defs`` for all others.
     """

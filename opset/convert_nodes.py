@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from .convert_axis import AXIS_OPERATORS, convert_axis
 from .convert_onnx import convert_by_onnx, refusal
@@ -15,6 +15,7 @@ from .errors import ModelError
 
 _NEGATIVE_SINCE = 11  # axes counted from the end
 _TOPK_INPUT_SINCE = 10
+_CONSTANT_TYPES_BELOW_9 = (TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE)
 # What reduces nothing leaves the numbers as they are, for these; the others still square or take a logarithm.
 _IDENTITY_WITHOUT_AXES = (
     "ReduceSum",
@@ -149,10 +150,12 @@ def _constant_ints(node: onnx.NodeProto, name: str, scope: Scope, source: int, t
 
 
 def _constant_down(
-    node: onnx.NodeProto, _scope: Scope, source: int, target: int
+    node: onnx.NodeProto, scope: Scope, source: int, target: int
 ) -> list[onnx.NodeProto] | None:
-    """A number or list as an attribute (12) → a tensor."""
+    """A number or list as an attribute (12) → a tensor; one of integers (9) → an initializer."""
     tensor = constant_tensor(node)
+    if tensor is not None and source == 9 and tensor.data_type not in _CONSTANT_TYPES_BELOW_9:
+        return [] if scope.keep(tensor, node.output[0]) else convert_by_onnx(node, scope, source, target)
     if source != 12 or tensor is None:
         return None
     result = onnx.NodeProto()
@@ -162,8 +165,31 @@ def _constant_down(
     return [result]
 
 
+def _reshape_down(
+    node: onnx.NodeProto, scope: Scope, source: int, target: int
+) -> list[onnx.NodeProto] | None:
+    """``allowzero`` (14) → nothing, where the shape has no 0, or where only an empty tensor can have one."""
+    allows = any(attribute.name == "allowzero" and attribute.i for attribute in node.attribute)
+    if source != 14 or not allows:
+        return None
+    shape = scope.constant(node.input[1])
+    if shape is None:
+        fits = scope.is_a_shape(node.input[1])
+    else:
+        fits = 0 not in _constant_ints(node, node.input[1], scope, source, target)
+    if not fits:
+        raise refusal(node, source, target, "allowzero is new in opset 14")
+    result = onnx.NodeProto()
+    result.CopyFrom(node)
+    kept = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
+    del result.attribute[:]
+    result.attribute.extend(kept)
+    return [result]
+
+
 _DOWN: dict[str, Callable[[onnx.NodeProto, Scope, int, int], list[onnx.NodeProto] | None]] = {
     "TopK": _topk_down,
     "Constant": _constant_down,
+    "Reshape": _reshape_down,
     **dict.fromkeys(_REDUCTIONS, _reduce_down),
 }

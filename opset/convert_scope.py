@@ -106,15 +106,26 @@ class Scope:
             return self.parent.constant(name)
         return None if tensor is None or external_data_helper.uses_external_data(tensor) else tensor
 
+    def is_a_shape(self, name: str) -> bool:
+        """Whether a value is the output of a Shape node."""
+        if name not in self._local and self.parent is not None:
+            return self.parent.is_a_shape(name)
+        return any(node.op_type == "Shape" and name in node.output for node in self.body.node)
+
+    def keep(self, tensor: onnx.TensorProto, name: str) -> bool:
+        """Make a constant that has a name already an initializer, if the body may have them."""
+        if not self._stores or not isinstance(self.body, onnx.GraphProto):
+            return False
+        self.body.initializer.add().CopyFrom(tensor)
+        self.body.initializer[-1].name = name
+        return True
+
     def store(self, values: NDArray[Any] | onnx.TensorProto, hint: str, nodes: list[onnx.NodeProto]) -> str:
         """Name a new constant: an initializer, or a Constant node that is appended to ``nodes``."""
         name = self.names.fresh(hint)
         tensor = onnx.TensorProto()
         tensor.CopyFrom(values if isinstance(values, onnx.TensorProto) else numpy_helper.from_array(values))
-        if self._stores and isinstance(self.body, onnx.GraphProto):
-            tensor.name = name
-            self.body.initializer.append(tensor)
-        else:
+        if not self.keep(tensor, name):
             tensor.ClearField("name")
             nodes.append(helper.make_node("Constant", [], [name], value=tensor))
         self._constants[name] = tensor
