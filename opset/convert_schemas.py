@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import onnx
@@ -48,20 +49,36 @@ _MEANING_CHANGED = {
 _COMPARED = {6, *range(8, 29)}
 
 
+@cache
 def schema_of(op_type: str, opset: int) -> Schema | None:
     """The text of an ai.onnx operator at an opset; None where there is none."""
     return onnx.defs.get_schema(op_type, opset, "") if onnx.defs.has(op_type, opset, "") else None
 
 
+@cache
+def _versions() -> dict[str, list[int]]:
+    """The versions of every operator of ai.onnx, in ascending order."""
+    versions: dict[str, list[int]] = {}
+    for schema in onnx.defs.get_all_schemas_with_history():
+        if schema.domain == "":
+            versions.setdefault(schema.name, []).append(schema.since_version)
+    return {name: sorted(found) for name, found in versions.items()}
+
+
+# A schema copies these out of C++ each time it is asked.
+@cache
+def _attributes(schema: Schema) -> dict[str, Schema.Attribute]:
+    return dict(schema.attributes)
+
+
+@cache
+def _constraints(schema: Schema) -> dict[str, set[str]]:
+    return {c.type_param_str: set(c.allowed_type_strs) for c in schema.type_constraints}
+
+
 def steps(op_type: str, source: int, target: int) -> list[tuple[int, int]]:
     """The pairs of neighbouring opsets between which the operator has a new version, in the order of the way."""
-    versions = sorted(
-        {
-            schema.since_version
-            for schema in onnx.defs.get_all_schemas_with_history()
-            if schema.name == op_type and schema.domain == ""
-        }
-    )
+    versions = _versions().get(op_type, [])
     if source < target:
         return [(version - 1, version) for version in versions if source < version <= target]
     return [(version, version - 1) for version in reversed(versions) if target < version <= source]
@@ -98,17 +115,16 @@ def _values_fit(node: onnx.NodeProto, new: Schema) -> bool:
 def _attributes_fit(node: onnx.NodeProto, old: Schema, new: Schema) -> bool:
     """Whether what the node's attributes say, and what their absence says, is the same in both schemas."""
     given = {attribute.name: attribute for attribute in node.attribute}
+    before, after = _attributes(old), _attributes(new)
     for name, attribute in given.items():
-        if name not in new.attributes:
-            if not _is_default(attribute, old.attributes.get(name)):
+        if name not in after:
+            if not _is_default(attribute, before.get(name)):
                 return False
-        elif _kind(new.attributes[name]) != attribute.type:
+        elif _kind(after[name]) != attribute.type:
             return False
-    absent = new.attributes.keys() - given.keys()
     return not any(
-        new.attributes[name].required
-        or (name in old.attributes and _default(old.attributes[name]) != _default(new.attributes[name]))
-        for name in absent
+        after[name].required or (name in before and _default(before[name]) != _default(after[name]))
+        for name in after.keys() - given.keys()
     )
 
 
@@ -117,7 +133,7 @@ def without_defaults(node: onnx.NodeProto, source: int, target: int) -> onnx.Nod
     new = schema_of(node.op_type, target)
     result = onnx.NodeProto()
     result.CopyFrom(node)
-    kept = [attribute for attribute in node.attribute if new is None or attribute.name in new.attributes]
+    kept = [attribute for attribute in node.attribute if new is None or attribute.name in _attributes(new)]
     del result.attribute[:]
     result.attribute.extend(kept)
     return result
@@ -125,7 +141,7 @@ def without_defaults(node: onnx.NodeProto, source: int, target: int) -> onnx.Nod
 
 def refused_type(node: onnx.NodeProto, schema: Schema, scope: Scope) -> str | None:
     """The first type of the node that the schema does not take, as ONNX writes it; None where all fit."""
-    constraints = {c.type_param_str: set(c.allowed_type_strs) for c in schema.type_constraints}
+    constraints = _constraints(schema)
     bound: dict[str, str] = {}
     for names, formals in ((node.input, schema.inputs), (node.output, schema.outputs)):
         for index, name in enumerate(names[: len(names) if _is_variadic(formals) else len(formals)]):
