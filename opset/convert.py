@@ -24,8 +24,8 @@ from .convert_axis import SINGLE_SINCE
 from .convert_functions import inline_axes
 from .convert_ir import fit_ir_version
 from .convert_nodes import convert_node
-from .convert_outside import checkable, kept_outside
-from .convert_scope import Body, Names, Scope, bodies, constant_tensor, subgraphs
+from .convert_outside import checkable, kept_outside, plainly_named
+from .convert_scope import Body, Names, Scope, bodies, constant_tensor, subgraphs, training_graphs
 from .errors import ModelError, UnknownOpsetError, UnsupportedModelError, one_line
 from .functions import FunctionKey, function_key, functions_by_key
 from .model import ModelSource, load_model
@@ -134,10 +134,7 @@ def _convert(model: onnx.ModelProto, source: int, target: int) -> None:
     overridable = model.ir_version >= 4  # before, every initializer had to be listed as an input
     graph = Scope(model.graph, names, stores=True, overridable=overridable)
     roots: list[tuple[Scope, int]] = [(graph, source)]
-    for training in model.training_info:
-        roots += [
-            (Scope(body, names, graph), source) for body in (training.initialization, training.algorithm)
-        ]
+    roots += [(Scope(body, names, graph), source) for body in training_graphs(model)]
     for function in model.functions:
         version = _opset(function.opset_import)
         if version is not None:
@@ -194,7 +191,7 @@ def _tree(body: Body) -> Iterable[Body]:
 def _typed(model: onnx.ModelProto) -> Iterator[None]:
     """Note down the types of the values in between, as far as they can be inferred, while the context lasts."""
     try:
-        inferred = shape_inference.infer_shapes(model, data_prop=True)
+        inferred = shape_inference.infer_shapes(plainly_named(model), data_prop=True)
     except Exception:  # what is wrong with the model is for the checker to say; types are then those it names
         yield
         return

@@ -71,6 +71,8 @@ def convert_file(
     ------
     FileExistsError
         ``out``, or a file of external data to be copied, is there already and ``overwrite`` is not set.
+    ValueError
+        ``out`` is a file of external data.
     ModelError
         As for `convert_version`; also where a file of external data is missing, too short, or lies outside
         the model's folder.
@@ -88,6 +90,10 @@ def convert_file(
         copies = {source.parent / name: target.parent / name for name in data}
     for copy in copies.values():
         _refuse_existing(copy, overwrite)
+    holders = [source.parent / name for name in data] + list(copies.values())
+    if os.path.realpath(target) in map(os.path.realpath, holders):
+        message = f"expected a path that holds no weights (got {target}, which the model's tensors lie in)"
+        raise ValueError(message + "; choose another --out")
     opset, before = opset_of(proto), _operators(proto)
     proto = converted(proto, target_opset, own=True)
     content, after = serialize(proto), _operators(proto)

@@ -187,9 +187,17 @@ def _reshape_down(
     return [result]
 
 
+def _pad_down(node: onnx.NodeProto, scope: Scope, source: int, target: int) -> list[onnx.NodeProto] | None:
+    """Padding that wraps around is new in 19, which onnx's converter does not mind."""
+    if source == 19 and any(attribute.s == b"wrap" for attribute in node.attribute):
+        raise refusal(node, source, target, "mode='wrap' is new in opset 19")
+    return None
+
+
 _DOWN: dict[str, Callable[[onnx.NodeProto, Scope, int, int], list[onnx.NodeProto] | None]] = {
     "TopK": _topk_down,
     "Constant": _constant_down,
     "Reshape": _reshape_down,
+    "Pad": _pad_down,
     **dict.fromkeys(_REDUCTIONS, _reduce_down),
 }

@@ -13,6 +13,7 @@ from .model import _tensors
 
 _KEPT_BYTES_MIN = 1 << 16
 _MARK = "softops.kept"
+_LONG_NAME = "ai.onnx"
 
 
 @contextmanager
@@ -36,6 +37,26 @@ def kept_outside(model: onnx.ModelProto) -> Iterator[None]:
                 tensor.ClearField("data_location")
 
 
+def plainly_named(model: onnx.ModelProto) -> onnx.ModelProto:
+    """
+    The model with the domain of ONNX's own operators called ``""`` everywhere; itself where it is so already.
+
+    ``"ai.onnx"`` is the same domain, but neither onnx's checker nor its inference knows it by that name.
+    """
+    own = [entry for entry in model.opset_import if entry.domain == _LONG_NAME]
+    if not own and not any(node.domain == _LONG_NAME for body in bodies(model) for node in body.node):
+        return model
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for holder in (copy, *copy.functions):
+        for entry in holder.opset_import:
+            entry.domain = "" if entry.domain == _LONG_NAME else entry.domain
+    for body in bodies(copy):
+        for node in body.node:
+            node.domain = "" if node.domain == _LONG_NAME else node.domain
+    return copy
+
+
 def checkable(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     A copy for `onnx.checker`, in which tensors that lie elsewhere are empty.
@@ -44,7 +65,7 @@ def checkable(model: onnx.ModelProto) -> onnx.ModelProto:
     left out: ONNX allows both and runtimes take them, but the checker does not.
     """
     copy = onnx.ModelProto()
-    copy.CopyFrom(model)
+    copy.CopyFrom(plainly_named(model))
     for tensor in _tensors(copy):
         if external_data_helper.uses_external_data(tensor):
             tensor.ClearField("external_data")
@@ -62,4 +83,4 @@ def checkable(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _imported(holder: onnx.ModelProto | onnx.FunctionProto) -> int | None:
-    return next((entry.version for entry in holder.opset_import if entry.domain in ("", "ai.onnx")), None)
+    return next((entry.version for entry in holder.opset_import if entry.domain in ("", _LONG_NAME)), None)

@@ -135,11 +135,20 @@ class Scope:
 def bodies(model: onnx.ModelProto) -> Iterator[Body]:
     """Every graph, subgraph and function body of a model."""
     yield from _with_subgraphs(model.graph)
-    for training in model.training_info:
-        yield from _with_subgraphs(training.initialization)
-        yield from _with_subgraphs(training.algorithm)
+    for graph in training_graphs(model):
+        yield from _with_subgraphs(graph)
     for function in model.functions:
         yield from _with_subgraphs(function)
+
+
+def training_graphs(model: onnx.ModelProto) -> list[onnx.GraphProto]:
+    """The graphs of a model that is to be trained, beside its main one."""
+    return [
+        getattr(training, field)
+        for training in model.training_info
+        for field in ("initialization", "algorithm")
+        if training.HasField(field)
+    ]
 
 
 def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:

@@ -210,3 +210,23 @@ def test_there_and_back():
     model = parsed(9, text, 4)
     back = convert_version(convert_version(model, 21), 9)
     np.testing.assert_array_equal(run(back, x=X)[0], run(model, x=X)[0])
+
+
+@pytest.mark.parametrize(("source", "target", "nodes"), [(12, 13, 3), (13, 12, 3)])
+def test_the_long_name_of_the_domain(source, target, nodes):
+    model = parsed(source, f"g ({TYPE} x) => ({TYPE} y) {{ y = Softmax <axis = 1> (x) }}")
+    expected = run(convert_version(model, target), x=X)[0]
+    model.opset_import[0].domain = model.graph.node[0].domain = "ai.onnx"
+    converted = convert_version(model, target)
+    assert [(entry.domain, entry.version) for entry in converted.opset_import] == [("ai.onnx", target)]
+    assert [node.domain for node in converted.graph.node] == ["ai.onnx"] * nodes
+    np.testing.assert_array_equal(run(converted, x=X)[0], expected)
+
+
+def test_training_graphs():
+    model = parsed(12, f"g ({TYPE} x) => ({TYPE} y) {{ y = Relu (x) }}")
+    algorithm = f"a () => ({TYPE} z) {{ z = Softmax <axis = 1> (y) }}"
+    model.training_info.add().algorithm.CopyFrom(onnx.parser.parse_graph(algorithm))
+    (training,) = convert_version(model, 13).training_info
+    assert not training.HasField("initialization")
+    assert [node.op_type for node in training.algorithm.node][-3:] == ["Flatten", "Softmax", "Reshape"]

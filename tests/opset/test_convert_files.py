@@ -68,6 +68,14 @@ def test_in_place(model):
     np.testing.assert_array_equal(run(model), expected)
 
 
+def test_the_model_does_not_replace_its_own_weights(model):
+    data = model.parent / "parts" / "w.bin"
+    before = data.read_bytes()
+    with pytest.raises(ValueError, match="choose another --out"):
+        convert_file(model, 13, data, overwrite=True)
+    assert data.read_bytes() == before
+
+
 def test_data_that_is_there_already(model, tmp_path):
     (tmp_path / "out" / "parts").mkdir(parents=True)
     taken = tmp_path / "out" / "parts" / "w.bin"

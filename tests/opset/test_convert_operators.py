@@ -163,6 +163,7 @@ REFUSED = [
     ),
     (7, 6, "(float[2,3] x) => (int32[2,1] v)", "v = Multinomial (x)", "new in opset 7"),
     (20, 19, ONE, "v = Gelu (x)", "new in opset 20"),
+    (19, 18, "(float[2,3] x, int64[4] p) => (float[N,M] v)", 'v = Pad <mode = "wrap"> (x, p)', "wrap"),
 ]
 
 
