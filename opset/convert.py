@@ -25,12 +25,21 @@ from .convert_functions import inline_axes
 from .convert_ir import fit_ir_version
 from .convert_nodes import convert_node
 from .convert_outside import checkable, kept_outside, plainly_named
-from .convert_scope import Body, Names, Scope, bodies, constant_tensor, subgraphs, training_graphs
+from .convert_scope import (
+    DOMAINS,
+    Body,
+    Names,
+    Scope,
+    bodies,
+    constant_tensor,
+    imported_opset,
+    subgraphs,
+    training_graphs,
+)
 from .errors import ModelError, UnknownOpsetError, UnsupportedModelError, one_line
 from .functions import FunctionKey, function_key, functions_by_key
 from .model import ModelSource, load_model
 
-_DOMAINS = ("", "ai.onnx")
 _FIRST_IR_WITH_OPSETS = 3
 
 
@@ -97,7 +106,7 @@ def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.M
     """
     target = _checked_opset(target_opset, "the target")
     source = _checked_opset(opset_of(model), "the model")
-    versions = {source, *filter(None, (_opset(function.opset_import) for function in model.functions))}
+    versions = {source, *filter(None, (imported_opset(function) for function in model.functions))}
     if versions == {target}:
         return model
     if not own:
@@ -121,7 +130,7 @@ def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.M
 
 def opset_of(model: onnx.ModelProto) -> int:
     """The version of ai.onnx that a model imports; 1 for a model from before there were imports."""
-    version = 1 if model.ir_version < _FIRST_IR_WITH_OPSETS else _opset(model.opset_import)
+    version = 1 if model.ir_version < _FIRST_IR_WITH_OPSETS else imported_opset(model)
     if version is None:
         message = "expected a model that imports ai.onnx (got none); there is nothing to convert in it"
         raise ModelError(message)
@@ -136,7 +145,7 @@ def _convert(model: onnx.ModelProto, source: int, target: int) -> None:
     roots: list[tuple[Scope, int]] = [(graph, source)]
     roots += [(Scope(body, names, graph), source) for body in training_graphs(model)]
     for function in model.functions:
-        version = _opset(function.opset_import)
+        version = imported_opset(function)
         if version is not None:
             roots.append((Scope(function, names), _checked_opset(version, f"the function {function.name}")))
     for scope, version in roots:
@@ -152,7 +161,7 @@ def _convert_body(scope: Scope, library: Iterable[FunctionKey], source: int, tar
     for node in scope.body.node:
         for graph in subgraphs(node):
             _convert_body(Scope(graph, scope.names, scope), library, source, target)
-        ours = node.domain in _DOMAINS
+        ours = node.domain in DOMAINS
         if ours and function_key(node) in library and not onnx.defs.has(node.op_type, source, ""):
             ours = False
         nodes += convert_node(node, scope, source, target) if ours else [node]
@@ -226,14 +235,9 @@ def _check(model: onnx.ModelProto, message: str, error_type: type[ModelError]) -
         raise error_type(message.format(one_line(error))) from error
 
 
-def _opset(imports: Iterable[onnx.OperatorSetIdProto]) -> int | None:
-    """The version of ai.onnx among the imports."""
-    return next((entry.version for entry in imports if entry.domain in _DOMAINS), None)
-
-
 def _set_opset(holder: onnx.ModelProto | onnx.FunctionProto, version: int) -> None:
     for entry in holder.opset_import:
-        if entry.domain in _DOMAINS:
+        if entry.domain in DOMAINS:
             entry.version = version
 
 

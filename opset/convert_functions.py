@@ -6,7 +6,7 @@ import onnx
 from onnx import inliner
 
 from .convert_axis import AXIS_OPERATORS
-from .convert_scope import Body, subgraphs
+from .convert_scope import DOMAINS, Body, subgraphs
 
 
 def inline_axes(model: onnx.ModelProto) -> None:
@@ -33,7 +33,7 @@ def _has_open_axis(body: Body) -> bool:
     return any(
         (
             node.op_type in AXIS_OPERATORS
-            and node.domain in ("", "ai.onnx")
+            and node.domain in DOMAINS
             and any(attribute.name == "axis" and attribute.ref_attr_name for attribute in node.attribute)
         )
         or any(_has_open_axis(graph) for graph in subgraphs(node))

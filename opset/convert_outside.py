@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import onnx
 from onnx import TensorProto, external_data_helper
 
-from .convert_scope import bodies
+from .convert_scope import bodies, imported_opset
 from .model import _tensors
 
 _KEPT_BYTES_MIN = 1 << 16
@@ -71,8 +71,8 @@ def checkable(model: onnx.ModelProto) -> onnx.ModelProto:
             tensor.ClearField("external_data")
             tensor.ClearField("data_location")
             tensor.dims[:] = [0]
-    own = _imported(copy)
-    for function in [f for f in copy.functions if _imported(f) not in (own, None)]:
+    own = imported_opset(copy)
+    for function in [f for f in copy.functions if imported_opset(f) not in (own, None)]:
         copy.functions.remove(function)
     for body in bodies(copy):
         if isinstance(body, onnx.GraphProto):
@@ -80,7 +80,3 @@ def checkable(model: onnx.ModelProto) -> onnx.ModelProto:
                 if value.type.HasField("tensor_type"):
                     value.type.tensor_type.shape.SetInParent()
     return copy
-
-
-def _imported(holder: onnx.ModelProto | onnx.FunctionProto) -> int | None:
-    return next((entry.version for entry in holder.opset_import if entry.domain in ("", _LONG_NAME)), None)

@@ -15,6 +15,9 @@ from .model import _graphs
 Body = onnx.GraphProto | onnx.FunctionProto
 """A graph, or the body of a function."""
 
+DOMAINS = ("", "ai.onnx")
+"""The two names of the domain of ONNX's own operators."""
+
 
 class Names:
     """All names of a model, to which new ones are added without a clash."""
@@ -132,6 +135,11 @@ class Scope:
         return name
 
 
+def imported_opset(holder: onnx.ModelProto | onnx.FunctionProto) -> int | None:
+    """The version of ai.onnx that a model or function imports; None where it imports none."""
+    return next((entry.version for entry in holder.opset_import if entry.domain in DOMAINS), None)
+
+
 def bodies(model: onnx.ModelProto) -> Iterator[Body]:
     """Every graph, subgraph and function body of a model."""
     yield from _with_subgraphs(model.graph)
@@ -158,7 +166,7 @@ def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
 
 def constant_tensor(node: onnx.NodeProto) -> onnx.TensorProto | None:
     """The tensor of a Constant node, whatever attribute holds it; None for other nodes and sparse ones."""
-    if node.op_type != "Constant" or node.domain not in ("", "ai.onnx") or len(node.attribute) != 1:
+    if node.op_type != "Constant" or node.domain not in DOMAINS or len(node.attribute) != 1:
         return None
     (attribute,) = node.attribute
     if attribute.ref_attr_name:
