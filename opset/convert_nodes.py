@@ -13,7 +13,8 @@ from .convert_schemas import refused_type, schema_of, stays, steps, without_defa
 from .convert_scope import Scope, constant_tensor
 from .errors import ModelError
 
-_NEGATIVE_SINCE = 11  # axes counted from the end
+_NEGATIVE_SINCE = 11  # axes counted from the end, for these
+_NEGATIVE_AXES = ("Reduce", "Arg", "TopK", "Flatten", "Concat", "Split", "Squeeze", "Compress")
 _TOPK_INPUT_SINCE = 10
 _CONSTANT_TYPES_BELOW_9 = (TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE)
 # What reduces nothing leaves the numbers as they are, for these; the others still square or take a logarithm.
@@ -67,7 +68,7 @@ def _step(node: onnx.NodeProto, scope: Scope, source: int, target: int) -> list[
         return convert_by_onnx(node, scope, source, target)
     _check_types(node, scope, source, target)
     node = without_defaults(node, source, target)
-    if target < _NEGATIVE_SINCE <= source and node.op_type.startswith(("Reduce", "Arg", "TopK")):
+    if target < _NEGATIVE_SINCE <= source and node.op_type.startswith(_NEGATIVE_AXES):
         _count_from_the_start(node, scope.dims(node.input[0]))
     return [node]
 

@@ -56,6 +56,7 @@ WAYS = [
     ("ReduceSum", 13, 11, f"{REDUCED} <int64[1] a = {{1}}>", "v = ReduceSum (x, a)"),
     ("ArgMax", 13, 7, "(float[2,3,4] x) => (int64[2,3] v)", "v = ArgMax <axis = -1, keepdims = 0> (x)"),
     ("ArgMax", 7, 26, "(float[2,3,4] x) => (int64[1,3,4] v)", "v = ArgMax (x)"),
+    ("Flatten", 21, 9, "(float[2,3,4] x) => (float[6,4] v)", "v = Flatten <axis = -1> (x)"),
     ("Sigmoid", 13, 6, "(float[2,3,4] x) => (float[2,3,4] v)", "v = Sigmoid (x)"),
     ("Sigmoid", 6, 26, "(float[2,3,4] x) => (float[2,3,4] v)", "v = Sigmoid (x)"),
     ("Softplus", 22, 7, "(float[2,3,4] x) => (float[2,3,4] v)", "v = Softplus (x)"),
