@@ -145,6 +145,28 @@ def inspect_model(
         raise typer.Exit(FAILED)
 
 
+@app.command()
+def convert(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
+    *,
+    opset: Annotated[
+        int, typer.Option(metavar="N", help="The ONNX opset to convert to.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="The model to write.", show_default=False)
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+) -> None:
+    """Convert a model to another opset.
+
+    Softmax, LogSoftmax and Hardmax keep their meaning in both directions across opset 13, where their axis
+    changed its own; so do operators in subgraphs and functions. What cannot be said at the target is refused.
+    """
+    from .convert import run_conversion
+
+    run_conversion(model, opset, out, force=force)
+
+
 @export_app.command()
 def head(
     weights: Annotated[

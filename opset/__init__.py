@@ -1,5 +1,7 @@
 """What each operator of the softmax family means at every ONNX opset version."""
 
+from .convert import convert_version
+from .convert_files import ConversionReport, convert_file
 from .errors import FeedError, ModelError, UnknownOperatorError, UnknownOpsetError, UnsupportedModelError
 from .lint_family import NodeRecord
 from .lint_model import LintReport, lint
@@ -8,6 +10,7 @@ from .model import ModelSource, load_model
 from .operators import Operator, operator, operators
 
 __all__ = [
+    "ConversionReport",
     "FeedError",
     "LintReport",
     "LintWarning",
@@ -18,6 +21,8 @@ __all__ = [
     "UnknownOperatorError",
     "UnknownOpsetError",
     "UnsupportedModelError",
+    "convert_file",
+    "convert_version",
     "lint",
     "load_model",
     "operator",

@@ -7,7 +7,9 @@ import numpy as np
 import onnx
 import pytest
 
-from softops.export import classifier_head, files, save_model, write_atomic
+from softops.export import classifier_head
+from softops.opset import files
+from softops.opset.files import save_model, write_atomic
 
 
 @pytest.fixture
