@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from . import reference_losses
 from .axis import along
 from .reduction import reduced_axes
 from .reference_rows import log_softmax, logsumexp
+from .rounding import cast
 from .row import Attributes, Implementation, Inputs, Operator
 
 Outputs = tuple[NDArray[Any], ...]
@@ -44,6 +45,11 @@ def reduce_log_sum_exp(row: Operator, inputs: Inputs, attributes: Attributes, ou
     axes = reduced_axes(row, x.ndim, inputs, attributes)
     wide = x.astype(np.longdouble)
     return (logsumexp(wide, axes, keepdims=bool(attributes["keepdims"])) if axes else wide,)
+
+
+def as_cast(value: NDArray[Any], dtype: DTypeLike, inputs: Inputs) -> NDArray[Any]:
+    """Round floats once, and cut integers off towards zero."""
+    return cast(value, dtype)
 
 
 def softmax_cross_entropy(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:

@@ -19,6 +19,7 @@ Inputs = Sequence[NDArray[Any] | None]
 Attributes = Mapping[str, Any]
 Implementation = Callable[["Operator", Inputs, Attributes, int], tuple[NDArray[Any], ...]]
 """A function of (row, inputs, attributes with defaults filled in, number of outputs)."""
+Rounding = Callable[[NDArray[Any], DTypeLike, Inputs], NDArray[Any]]
 
 _SCHEMAS = {
     "": "https://github.com/onnx/onnx/blob/main/docs/Changelog.md",
@@ -41,6 +42,10 @@ class Attribute(NamedTuple):
     type: Literal["int", "ints", "float", "floats", "string", "strings"]
     default: Any = None
     required: bool = False
+
+
+def _rounded(value: NDArray[Any], dtype: DTypeLike, inputs: Inputs) -> NDArray[Any]:
+    return round_once(value, dtype)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +71,7 @@ class Operator:
     kernel, reference
         What computes it: fast, in the dtypes of the operator, and exact, in extended precision.
     rounding
-        From the exact result to the dtype of an output.
+        From the exact result to the dtype of an output, given the inputs as well.
     notes
         Where ONNX leaves a meaning open: what we do, and why.
     """
@@ -82,7 +87,7 @@ class Operator:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     kernel: Implementation
     reference: Implementation
-    rounding: Callable[[NDArray[Any], DTypeLike], NDArray[Any]] = round_once
+    rounding: Rounding = _rounded
     notes: tuple[str, ...] = ()
 
     @property
@@ -158,7 +163,9 @@ class Operator:
         if not rounded:
             return exact
         return tuple(
-            self.rounding(value, self._dtype_of(parameter, given)) if value.dtype == np.longdouble else value
+            self.rounding(value, self._dtype_of(parameter, given), given)
+            if value.dtype == np.longdouble
+            else value
             for value, parameter in zip(exact, self.outputs, strict=False)
         )
 
