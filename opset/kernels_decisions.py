@@ -85,4 +85,4 @@ def _order(x: NDArray[Any], largest: bool) -> NDArray[np.int64]:
         return np.argsort(x, -1, kind="stable")
     # Sorted upwards from the far end and read backwards: NaN first, and of equal values the earlier first.
     backwards = np.argsort(np.flip(x, -1), -1, kind="stable")
-    return x.shape[-1] - 1 - np.flip(backwards, -1)
+    return np.asarray(x.shape[-1] - 1 - np.flip(backwards, -1), np.int64)
