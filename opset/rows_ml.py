@@ -35,7 +35,7 @@ ROWS: tuple[Operator, ...] = (
             "SOFTMAX_ZERO, which ONNX does not define: a score of 0 stays 0, the softmax is over the others. "
             "onnxruntime takes scores up to 1e-7 for 0, and gives NaN where all are.",
             "PROBIT, which ONNX does not define: the quantile of the standard normal distribution, NaN outside "
-            "[0, 1]. onnxruntime and onnx.reference take an approximation that is off by some 1e-3.",
+            "[0, 1]. onnxruntime and onnx.reference take an approximation with four right digits.",
             "multi_class changes nothing, as in onnxruntime. Without intercepts, which are optional and which "
             "onnxruntime asks for, they are 0.",
             "Inputs of float64 and of integers are computed in float64; onnxruntime casts them to float32 first.",
