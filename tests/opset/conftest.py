@@ -1,5 +1,6 @@
 """Small models that the tests of `softops.opset` share."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx.backend.test.loader import load_model_tests
 
 ModelOf = Callable[..., onnx.ModelProto]
 
@@ -72,3 +74,11 @@ def onnxruntime_node(
 @pytest.fixture(scope="session")
 def onnxruntime_of() -> Callable[..., list[np.ndarray]]:
     return onnxruntime_node
+
+
+@pytest.fixture(scope="session")
+def node_cases():
+    """Every node test that onnx ships; collecting them takes 11 s."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # making all cases of onnx overflows and divides by zero on purpose
+        return load_model_tests(kind="node")
