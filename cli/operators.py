@@ -12,6 +12,7 @@ from rich.table import Table
 
 from softops.opset import Operator, operators
 from softops.opset.dtypes import INTEGERS
+from softops.opset.operators import notes_of
 from softops.opset.runtime_kernels import onnxruntime_dtypes
 
 SHORT = {"float": "f", "bfloat": "bf", "uint": "u", "int": "i", "string": "str"}
@@ -106,8 +107,7 @@ def _print_notes(console: Console, rows: Sequence[Operator]) -> None:
         for name, attribute in own[-1].attributes.items():
             default = "required" if attribute.required else f"default {attribute.default!r}"
             console.print(f"  {name}: {attribute.type}, {default}", markup=False, soft_wrap=True)
-        for note in dict.fromkeys(note for row in own for note in row.notes):
-            versions = [row.since_version for row in own if note in row.notes]
+        for note, versions in notes_of(own).items():
             where = "" if len(versions) == len(own) else f"Version {', '.join(map(str, versions))}: "
             console.print(f"  - {where}{note}", markup=False, soft_wrap=True)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import operator as _python_operator
+from collections.abc import Iterable
 from functools import cache
 
 import onnx
@@ -17,7 +18,7 @@ from .errors import UnknownOperatorError, UnknownOpsetError
 from .row import Operator
 from .table import TABLE
 
-__all__ = ["Operator", "is_known", "operator", "operators"]
+__all__ = ["Operator", "is_known", "notes_of", "operator", "operators"]
 
 _VERSIONS: dict[tuple[str, str], list[Operator]] = {}
 for _entry in TABLE:
@@ -27,6 +28,13 @@ for _entry in TABLE:
 def operators() -> tuple[Operator, ...]:
     """Every row of the table: all operators at all versions, oldest version first."""
     return TABLE
+
+
+def notes_of(rows: Iterable[Operator]) -> dict[str, tuple[int, ...]]:
+    """Return each note of some rows of one operator once, with the versions that it belongs to."""
+    rows = tuple(rows)
+    every = dict.fromkeys(note for row in rows for note in row.notes)
+    return {note: tuple(row.since_version for row in rows if note in row.notes) for note in every}
 
 
 def is_known(op_type: str, domain: str = "") -> bool:
