@@ -5,7 +5,11 @@ Results are `numpy.longdouble`, unrounded, or rounded once to the dtype asked fo
 with the kernels, and nothing is clever beyond what exactness needs. `evaluate` takes a node or an operator;
 the functions beside it take arrays.
 
-Precision. Where `numpy.longdouble` has a significand of 64 bits (x86) or 113 (most 64-bit Arm on Linux) the
+Precision. What `evaluate` rounds is the exact value rounded once: for float64 it is computed in arbitrary
+precision (`reference_mpmath`, some 50 us an element), for all other dtypes the extended precision below is
+enough. Of Attention, LinearClassifier and Normalizer all results come from extended precision.
+
+Extended precision. Where `numpy.longdouble` has a significand of 64 bits (x86) or 113 (most 64-bit Arm on Linux) the
 results are good to a few units of that, for inputs of any dtype up to float64: 2^-61 relative at 64 bits,
 so that a rounding to float64 is wrong only for values within 2^-8 ULP of a tie. Where longdouble is float64
 (Windows, macOS on Arm; `MANTISSA_BITS` is 53) the oracle still is one for float16, bfloat16 and float32,

@@ -74,10 +74,25 @@ def nll_loss(
     Source: ai.onnx@22::NegativeLogLikelihoodLoss. ``log_prob`` holds log-probabilities; otherwise as
     `cross_entropy`.
     """
+    weights = None if weight is None else extended(weight)
+    return rounded(
+        reduced_losses(extended(log_prob, axis), labels, axis, weights, ignore_index, reduction), dtype
+    )
+
+
+def reduced_losses(
+    log_prob: NDArray[Any],
+    labels: ArrayLike,
+    axis: int,
+    weights: NDArray[Any] | None,
+    ignore_index: int | None,
+    reduction: str,
+) -> NDArray[Any]:
+    """Return the losses of `nll_loss` in whatever numbers ``log_prob`` and ``weights`` hold."""
     if reduction not in ("none", "mean", "sum"):
         message = f"expected reduction 'none', 'mean' or 'sum' (got {reduction!r}); choose one of these"
         raise ValueError(message)
-    log_prob, labels = extended(log_prob, axis), np.asarray(labels)
+    labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":
         message = (
             f"expected labels of an integer dtype (got {labels.dtype}); convert with labels.astype(np.int64)"
@@ -98,7 +113,7 @@ def nll_loss(
         )
         raise ValueError(message)
     safe = safe.astype(np.intp)
-    weights = np.ones(classes, np.longdouble) if weight is None else extended(weight)
+    weights = np.ones(classes, np.longdouble) if weights is None else weights
     if weights.shape != (classes,):
         message = (
             f"expected weight of shape ({classes},) (got {weights.shape}); pass one weight for each class"
@@ -109,7 +124,9 @@ def nll_loss(
     with np.errstate(invalid="ignore"):
         losses = np.where(ignored, 0, -picked * each)
     if reduction == "none":
-        return rounded(losses, dtype)
-    total = losses.sum()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return rounded(np.asarray(total if reduction == "sum" else total / each.sum()), dtype)
+        return losses
+    total, weight = losses.sum(), each.sum()
+    if reduction == "sum":
+        return np.asarray(total)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / weight if weight else weight * np.nan)

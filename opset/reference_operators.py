@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from . import reference_losses
 from .axis import along
 from .reduction import reduced_axes
-from .reference_rows import log_softmax, logsumexp
 from .rounding import cast
 from .row import Attributes, Implementation, Inputs, Operator
 
@@ -38,13 +36,19 @@ def elementwise(function: Callable[..., NDArray[Any]]) -> Implementation:
     return reference
 
 
-def reduce_log_sum_exp(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
-    """log sum exp(x) over the axes of the node; x itself over none."""
-    x = inputs[0]
-    assert x is not None
-    axes = reduced_axes(row, x.ndim, inputs, attributes)
-    wide = x.astype(np.longdouble)
-    return (logsumexp(wide, axes, keepdims=bool(attributes["keepdims"])) if axes else wide,)
+def reduce_log_sum_exp(function: Callable[..., NDArray[Any]]) -> Implementation:
+    """Make an operator of ``function(x, axes, keepdims=...)``; x itself over no axes."""
+
+    def reference(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
+        x = inputs[0]
+        assert x is not None
+        axes = reduced_axes(row, x.ndim, inputs, attributes)
+        if not axes:
+            return (x.astype(np.longdouble),)
+        wide = x if x.dtype == np.float64 else x.astype(np.longdouble)
+        return (function(wide, axes, keepdims=bool(attributes["keepdims"])),)
+
+    return reference
 
 
 def as_cast(value: NDArray[Any], dtype: DTypeLike, inputs: Inputs) -> NDArray[Any]:
@@ -52,18 +56,24 @@ def as_cast(value: NDArray[Any], dtype: DTypeLike, inputs: Inputs) -> NDArray[An
     return cast(value, dtype)
 
 
-def softmax_cross_entropy(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
-    """The loss and, if asked for, the log-probabilities."""
-    scores, labels, weights = inputs
-    assert scores is not None
-    assert labels is not None
-    loss = reference_losses.cross_entropy(scores, labels, weight=weights, **attributes)
-    return (loss,) if outputs == 1 else (loss, log_softmax(scores, 1))
+def softmax_cross_entropy(
+    loss_of: Callable[..., NDArray[Any]], log_softmax: Callable[..., NDArray[Any]]
+) -> Implementation:
+    """Make an operator of ``loss_of(scores, labels, ...)`` and ``log_softmax(scores, axis)``."""
+
+    def reference(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
+        scores, labels, weights = inputs
+        loss = loss_of(scores, labels, weight=weights, **attributes)
+        return (loss,) if outputs == 1 else (loss, log_softmax(scores, 1))
+
+    return reference
 
 
-def negative_log_likelihood(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
-    """The loss of log-probabilities that are given."""
-    log_prob, labels, weight = inputs
-    assert log_prob is not None
-    assert labels is not None
-    return (reference_losses.nll_loss(log_prob, labels, weight=weight, **attributes),)
+def negative_log_likelihood(loss_of: Callable[..., NDArray[Any]]) -> Implementation:
+    """Make an operator of ``loss_of(log_prob, labels, ...)``."""
+
+    def reference(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
+        log_prob, labels, weight = inputs
+        return (loss_of(log_prob, labels, weight=weight, **attributes),)
+
+    return reference

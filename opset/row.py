@@ -48,6 +48,14 @@ def _rounded(value: NDArray[Any], dtype: DTypeLike, inputs: Inputs) -> NDArray[A
     return round_once(value, dtype)
 
 
+class Computed(NamedTuple):
+    """What computes an operator: see the attributes of `Operator` of these names."""
+
+    kernel: Implementation
+    reference: Implementation
+    reference_float64: Implementation | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operator:
     """
@@ -70,6 +78,9 @@ class Operator:
         Its `Attribute` objects by name.
     kernel, reference
         What computes it: fast, in the dtypes of the operator, and exact, in extended precision.
+    reference_float64
+        The same in arbitrary precision, for results to be rounded to float64; None where `reference` is
+        exact enough for that.
     rounding
         From the exact result to the dtype of an output, given the inputs as well.
     notes
@@ -87,6 +98,7 @@ class Operator:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     kernel: Implementation
     reference: Implementation
+    reference_float64: Implementation | None = None
     rounding: Rounding = _rounded
     notes: tuple[str, ...] = ()
 
@@ -159,7 +171,10 @@ class Operator:
         copies of an input have their own dtype in either case.
         """
         given = self._checked(inputs, outputs)
-        exact = self.reference(self, given, self._completed(attributes), outputs)[:outputs]
+        reference = self.reference
+        if rounded and self.reference_float64 is not None and _is_float64(given[0]):
+            reference = self.reference_float64
+        exact = reference(self, given, self._completed(attributes), outputs)[:outputs]
         if not rounded:
             return exact
         return tuple(
@@ -260,6 +275,10 @@ def _dtype(name: str) -> np.dtype[Any]:
     others: dict[str, Any] = {"bfloat16": ml_dtypes.bfloat16, "string": object}
     dtype: np.dtype[Any] = np.dtype(others.get(name, name))
     return dtype
+
+
+def _is_float64(x: NDArray[Any] | None) -> bool:
+    return x is not None and x.dtype == np.float64
 
 
 def _text(value: Any) -> Any:

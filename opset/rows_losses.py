@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from . import kernels, reference_operators
+from . import kernels, reference_losses, reference_mpmath, reference_operators
 from .dtypes import INDICES, floats
-from .row import Attribute, Implementation, Operator, Parameter
-
-_Pair = tuple[Implementation, Implementation]
+from .reference_mpmath import to_odd
+from .reference_rows import log_softmax
+from .row import Attribute, Computed, Operator, Parameter
 
 
 def _loss(
@@ -14,7 +14,7 @@ def _loss(
     since_version: int,
     names: tuple[str, str, str],
     outputs: tuple[Parameter, ...],
-    computed: _Pair,
+    computed: Computed,
     *,
     bfloat16: bool,
 ) -> Operator:
@@ -28,8 +28,7 @@ def _loss(
         inputs=(Parameter(scores, "T"), Parameter(labels, "Tind"), Parameter(weights, "T", optional=True)),
         outputs=outputs,
         attributes={"ignore_index": Attribute("int"), "reduction": Attribute("string", "mean")},
-        kernel=computed[0],
-        reference=computed[1],
+        **computed._asdict(),
         notes=(
             "A mean without a single label that counts (or of weight 0 in all) is NaN: 0 / 0.",
             "With ignore_index the mean divides by the number, or the weight, of the labels that count, as the "
@@ -39,8 +38,18 @@ def _loss(
     )
 
 
-_CROSS_ENTROPY = (kernels.softmax_cross_entropy, reference_operators.softmax_cross_entropy)
-_NLL = (kernels.negative_log_likelihood, reference_operators.negative_log_likelihood)
+_CROSS_ENTROPY = Computed(
+    kernels.softmax_cross_entropy,
+    reference_operators.softmax_cross_entropy(reference_losses.cross_entropy, log_softmax),
+    reference_operators.softmax_cross_entropy(
+        to_odd(reference_mpmath.cross_entropy), to_odd(reference_mpmath.log_softmax)
+    ),
+)
+_NLL = Computed(
+    kernels.negative_log_likelihood,
+    reference_operators.negative_log_likelihood(reference_losses.nll_loss),
+    reference_operators.negative_log_likelihood(to_odd(reference_mpmath.nll_loss)),
+)
 
 _SCE_NAMES = ("scores", "labels", "weights")
 _SCE_OUTPUTS = (Parameter("output", "T"), Parameter("log_prob", "T", optional=True))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import kernels, reference_elementwise, reference_operators, reference_rows
+from . import kernels, reference_elementwise, reference_mpmath, reference_operators, reference_rows
 from .axis import AxisRule
 from .dtypes import LONG_INTEGERS, floats
-from .row import Attribute, Implementation, Operator, Parameter
+from .reference_mpmath import to_odd
+from .row import Attribute, Computed, Operator, Parameter
 
-_Pair = tuple[Implementation, Implementation]
 
-
-def _normaliser(op_type: str, since_version: int, computed: _Pair) -> Operator:
+def _normaliser(op_type: str, since_version: int, computed: Computed) -> Operator:
     rule: AxisRule = "flatten" if since_version < 13 else "single"
     default = 1 if since_version < 13 else -1
     return Operator(
@@ -24,8 +23,7 @@ def _normaliser(op_type: str, since_version: int, computed: _Pair) -> Operator:
         inputs=(Parameter("input", "T"),),
         outputs=(Parameter("output", "T"),),
         attributes={"axis": Attribute("int", default)},
-        kernel=computed[0],
-        reference=computed[1],
+        **computed._asdict(),
         notes=_NORMALISER_NOTES[op_type] + _AXIS_NOTES.get(since_version, ()),
     )
 
@@ -51,7 +49,7 @@ _AXIS_NOTES = {
 
 
 def _elementwise(
-    op_type: str, since_version: int, computed: _Pair, *, bfloat16: bool, **more: Any
+    op_type: str, since_version: int, computed: Computed, *, bfloat16: bool, **more: Any
 ) -> Operator:
     return Operator(
         op_type=op_type,
@@ -59,8 +57,7 @@ def _elementwise(
         types={"T": floats(bfloat16)},
         inputs=(Parameter("X", "T"),),
         outputs=(Parameter("Y", "T"),),
-        kernel=computed[0],
-        reference=computed[1],
+        **computed._asdict(),
         **more,
     )
 
@@ -94,17 +91,34 @@ def _reduce_log_sum_exp(since_version: int) -> Operator:
         outputs=(Parameter("reduced", "T"),),
         attributes=attributes,
         kernel=kernels.reduce_log_sum_exp,
-        reference=reference_operators.reduce_log_sum_exp,
+        reference=reference_operators.reduce_log_sum_exp(reference_rows.logsumexp),
+        reference_float64=reference_operators.reduce_log_sum_exp(to_odd(reference_mpmath.logsumexp)),
         rounding=reference_operators.as_cast,
         notes=tuple(notes),
     )
 
 
-_SOFTMAX = (kernels.along_axis("softmax"), reference_operators.along_axis(reference_rows.softmax))
-_LOG_SOFTMAX = (kernels.along_axis("log_softmax"), reference_operators.along_axis(reference_rows.log_softmax))
-_HARDMAX = (kernels.along_axis("hardmax"), reference_operators.along_axis(reference_rows.hardmax))
-_SIGMOID = (kernels.elementwise("sigmoid"), reference_operators.elementwise(reference_elementwise.sigmoid))
-_SOFTPLUS = (kernels.elementwise("softplus"), reference_operators.elementwise(reference_elementwise.softplus))
+_SOFTMAX = Computed(
+    kernels.along_axis("softmax"),
+    reference_operators.along_axis(reference_rows.softmax),
+    reference_operators.along_axis(to_odd(reference_mpmath.softmax)),
+)
+_LOG_SOFTMAX = Computed(
+    kernels.along_axis("log_softmax"),
+    reference_operators.along_axis(reference_rows.log_softmax),
+    reference_operators.along_axis(to_odd(reference_mpmath.log_softmax)),
+)
+_HARDMAX = Computed(kernels.along_axis("hardmax"), reference_operators.along_axis(reference_rows.hardmax))
+_SIGMOID = Computed(
+    kernels.elementwise("sigmoid"),
+    reference_operators.elementwise(reference_elementwise.sigmoid),
+    reference_operators.elementwise(to_odd(reference_mpmath.sigmoid)),
+)
+_SOFTPLUS = Computed(
+    kernels.elementwise("softplus"),
+    reference_operators.elementwise(reference_elementwise.softplus),
+    reference_operators.elementwise(to_odd(reference_mpmath.softplus)),
+)
 
 ROWS: tuple[Operator, ...] = (
     *(_normaliser("Softmax", version, _SOFTMAX) for version in (1, 11, 13)),
