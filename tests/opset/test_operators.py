@@ -42,6 +42,10 @@ def test_reading_the_table_needs_neither_compiler_nor_evaluator():
     assert result.stdout.strip() == "set()"
 
 
+def test_rows_can_be_keys():
+    assert {row: row.name for row in operators()}[operator("Softmax", 12)] == "Softmax-11"
+
+
 def test_rows_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         operators()[0].default_axis = 0
