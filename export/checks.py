@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import onnx
 
+from softops.opset.runtime_versions import newest_opset
+
 from .files import serialize
 
 
@@ -23,14 +25,16 @@ def check_model(model: onnx.ModelProto) -> None:
     """
     data = serialize(model)
     onnx.checker.check_model(data, full_check=True)
-    _load_in_onnxruntime(data)
+    _load_in_onnxruntime(data, next(entry.version for entry in model.opset_import if not entry.domain))
 
 
-def _load_in_onnxruntime(data: bytes) -> None:
+def _load_in_onnxruntime(data: bytes, opset: int) -> None:
     try:
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as errors
     except ImportError:
+        return
+    if opset > newest_opset("onnxruntime", onnxruntime.__version__).opset:
         return
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
@@ -13,6 +14,10 @@ import numpy as np
 import onnx
 from numpy.typing import DTypeLike
 from onnx import helper
+
+from softops.opset.runtime_versions import Readable, newest_opset
+
+_RUNTIME = re.compile(r"\s*([A-Za-z][\w.-]*?)\s*==\s*(\S+)\s*", re.ASCII)
 
 OPSET_MIN = 7
 """The oldest opset that graphs are built for: from here on operators broadcast as NumPy does."""
@@ -70,7 +75,7 @@ class Options(TypedDict, total=False):
 class Settings:
     """The options after their checks, with what follows from them."""
 
-    opset: int = OPSET_DEFAULT
+    opset: int
     ir_version: int
     dtype: np.dtype[Any] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
@@ -87,9 +92,11 @@ def read_options(options: Options) -> Settings:
     ------
     TypeError
         An option that does not exist, or one of a type that is not taken.
+    LookupError
+        A runtime or a release of it that is not known.
     ValueError
-        An opset that is not known here, a dtype the opset has no operators for, a name that is empty or
-        given twice, a key of the metadata that is softops' own.
+        An opset that is not known here or not to the runtime, a dtype the opset has no operators for, a
+        name that is empty or given twice, a key of the metadata that is softops' own.
     """
     known = Options.__annotations__
     for name in options:
@@ -98,7 +105,7 @@ def read_options(options: Options) -> Settings:
             hint = f"did you mean {near[0]}?" if near else "leave it out"
             message = f"expected options among {', '.join(known)} (got {name!r}); {hint}"
             raise TypeError(message)
-    opset = _opset(options.get("opset"), options.get("for_runtime"))
+    opset, ir_version = _target(options.get("opset"), options.get("for_runtime"))
     dtype = options.get("dtype")
     batch = options.get("batch", "batch")
     _check_batch(batch)
@@ -117,7 +124,7 @@ def read_options(options: Options) -> Settings:
         raise TypeError(message)
     return Settings(
         opset=opset,
-        ir_version=helper.find_min_ir_version_for([helper.make_opsetid("", opset)]),
+        ir_version=ir_version,
         dtype=None if dtype is None else check_dtype(dtype, opset),
         names=names,
         batch=batch,
@@ -147,15 +154,41 @@ def check_dtype(dtype: DTypeLike, opset: int) -> np.dtype[Any]:
     return known
 
 
-def _opset(opset: int | None, for_runtime: str | None) -> int:
-    if for_runtime is not None:
-        raise NotImplementedError
+def _target(opset: int | None, for_runtime: str | None) -> tuple[int, int]:
+    """Return opset and IR version."""
+    newest = onnx.defs.onnx_opset_version()
+    limits = None if for_runtime is None else _readable(for_runtime)
     if opset is None:
-        opset = OPSET_DEFAULT
+        opset = OPSET_DEFAULT if limits is None else min(limits.opset, newest)
+    opset = _known_opset(opset, newest)
+    ir_version = helper.find_min_ir_version_for([helper.make_opsetid("", opset)])
+    if limits is None:
+        return opset, ir_version
+    if opset > limits.opset:
+        message = (
+            f"expected an opset up to {limits.opset}, the newest that {for_runtime} reads (got {opset}); "
+            "leave opset out, or choose a newer runtime"
+        )
+        raise ValueError(message)
+    # The first releases read opsets that are newer than their IR version; the file is the same but for inputs.
+    return opset, min(ir_version, limits.ir_version)
+
+
+def _readable(for_runtime: Any) -> Readable:
+    found = _RUNTIME.fullmatch(for_runtime) if isinstance(for_runtime, str) else None
+    if found is None:
+        message = (
+            f"expected for_runtime as a runtime and its version (got {for_runtime!r}); "
+            "pass for instance 'onnxruntime==1.17'"
+        )
+        raise ValueError(message)
+    return newest_opset(found[1].lower(), found[2])
+
+
+def _known_opset(opset: Any, newest: int) -> int:
     if isinstance(opset, bool) or not isinstance(opset, int | np.integer):
         message = f"expected the opset as an integer (got {opset!r}); pass for instance opset=17"
         raise TypeError(message)
-    newest = onnx.defs.onnx_opset_version()
     if not OPSET_MIN <= opset <= newest:
         message = (
             f"expected an opset from {OPSET_MIN} to {newest} (got {opset}, which is not known here); "
