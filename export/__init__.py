@@ -3,5 +3,6 @@
 from .files import save_model, write_atomic
 from .heads import classifier_head
 from .sigmoid_heads import binary_head, multilabel_head
+from .sklearn_models import from_sklearn
 
-__all__ = ["binary_head", "classifier_head", "multilabel_head", "save_model", "write_atomic"]
+__all__ = ["binary_head", "classifier_head", "from_sklearn", "multilabel_head", "save_model", "write_atomic"]
