@@ -4,5 +4,14 @@ from .files import save_model, write_atomic
 from .heads import classifier_head
 from .sigmoid_heads import binary_head, multilabel_head
 from .sklearn_models import from_sklearn
+from .torch_models import from_torch
 
-__all__ = ["binary_head", "classifier_head", "from_sklearn", "multilabel_head", "save_model", "write_atomic"]
+__all__ = [
+    "binary_head",
+    "classifier_head",
+    "from_sklearn",
+    "from_torch",
+    "multilabel_head",
+    "save_model",
+    "write_atomic",
+]
