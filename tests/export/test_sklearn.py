@@ -231,6 +231,21 @@ def test_the_bound_says_a_few_ulp_in_float64_and_a_millionth_in_float32(name):
         assert abs(got - model.predict_proba(given.astype(np.float64))).max() < promise
 
 
+@pytest.mark.parametrize("run", [in_onnxruntime, in_softops])
+@pytest.mark.parametrize("name", ["multinomial", "one-vs-rest", "mlp tanh", "platt of two", "clipped"])
+def test_float16_keeps_the_bound_of_its_own_roundoff(run, name):
+    model, x = fitted(name)
+    x = x.astype("float16")
+    exact = x.astype(np.float64)
+    bound = probability_error(model, exact, "float16")
+    got = run(from_sklearn(model, dtype="float16"), x)
+    expected = model.predict_proba(exact)
+    assert abs(got["probabilities"].astype(float) - expected).max() <= bound
+    best = np.sort(expected, 1)
+    clear = best[:, -1] - best[:, -2] > 2 * bound
+    np.testing.assert_array_equal(got["label"][clear], model.predict(exact)[clear])
+
+
 @pytest.mark.parametrize("opset", OPSETS)
 @pytest.mark.parametrize("name", ["binary", "sgd log_loss", "sgd huber", "platt of mlp of two", "clipped"])
 def test_every_opset_says_the_same(name, opset):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime
 import pytest
+from scipy.special import expit, softmax
 
 from softops.export import from_sklearn
 
@@ -85,3 +86,34 @@ def test_estimators_are_told_apart_by_what_they_have():
     model, x = LogisticRegression(max_iter=500).fit(*load_iris(return_X_y=True)), load_iris().data
     other = SimpleNamespace(coef_=model.coef_, intercept_=model.intercept_, classes_=model.classes_)
     assert list(in_onnxruntime(from_sklearn(other), x)) == ["label", "decision"]
+
+
+@pytest.mark.parametrize(
+    ("multi_class", "solver", "rows", "rule"),
+    [
+        ("multinomial", "lbfgs", 1, lambda z: softmax(np.concatenate([-z, z], 1), 1)),
+        ("deprecated", "lbfgs", 1, lambda z: np.concatenate([expit(-z), expit(z)], 1)),
+        ("deprecated", "lbfgs", 3, lambda z: softmax(z, 1)),
+        ("auto", "liblinear", 3, lambda z: expit(z) / expit(z).sum(1, keepdims=True)),
+        ("ovr", "lbfgs", 3, lambda z: expit(z) / expit(z).sum(1, keepdims=True)),
+    ],
+)
+def test_logistic_regression_of_releases_that_had_multi_class(multi_class, solver, rows, rule):
+    """By the text of scikit-learn 1.7, LogisticRegression.predict_proba."""
+    random = np.random.default_rng(5)
+    coefficients, intercepts, x = (
+        random.normal(size=(rows, 4)),
+        random.normal(size=rows),
+        random.normal(size=(20, 4)),
+    )
+    model = SimpleNamespace(
+        coef_=coefficients,
+        intercept_=intercepts,
+        classes_=np.arange(max(rows, 2)),
+        C=1.0,
+        multi_class=multi_class,
+        solver=solver,
+        predict_proba=None,
+    )
+    got = in_onnxruntime(from_sklearn(model), x)["probabilities"]
+    np.testing.assert_allclose(got, rule(x @ coefficients.T + intercepts), rtol=0, atol=1e-14)
