@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Unpack
 
+import numpy as np
 import onnx
 from numpy.typing import ArrayLike
 
@@ -121,7 +122,9 @@ def scale(
         return logits, {}
     divisor = check_temperature(temperature, classes, graph.compute)
     scaled = graph.node("Div", logits, graph.number("temperature", divisor), name="scaled_logits")
-    return scaled, {TEMPERATURE_KEY: json.dumps(divisor.tolist())}
+    # By str, the shortest number that is the same in its dtype: 0.1, not 0.10000000149011612.
+    numbers = [float(str(number)) for number in np.ravel(divisor)]
+    return scaled, {TEMPERATURE_KEY: json.dumps(numbers if np.ndim(temperature) else numbers[0])}
 
 
 def check_activation(activation: object) -> None:

@@ -81,11 +81,11 @@ def test_halves_touch_nothing_but_casts_and_weights_keep_the_dtype(dtype):
 
 
 def test_metadata_of_the_user_stands_beside_ours():
-    model = classifier_head(WEIGHT, labels=list("abc"), temperature=2.5, metadata={"author": "me"})
+    model = classifier_head(WEIGHT, labels=list("abc"), temperature=0.1, metadata={"author": "me"})
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     assert metadata["author"] == "me"
     assert json.loads(metadata["softops.labels"]) == ["a", "b", "c"]
-    assert json.loads(metadata["softops.temperature"]) == 2.5
+    assert json.loads(metadata["softops.temperature"]) == 0.1
     assert metadata["softops.version"] == model.producer_version
 
 
