@@ -2,11 +2,15 @@
 
 from .files import save_model, write_atomic
 from .heads import classifier_head
+from .options import Options
+from .outputs import HeadOptions
 from .sigmoid_heads import binary_head, multilabel_head
 from .sklearn_models import from_sklearn
 from .torch_models import from_torch
 
 __all__ = [
+    "HeadOptions",
+    "Options",
     "binary_head",
     "classifier_head",
     "from_sklearn",

@@ -40,7 +40,7 @@ def binary_head(
     - ``probabilities`` (N, 2), of the first and of the second class, or (N, 1), of the second;
     - ``logits`` (N, 1).
 
-    The first column is sigmoid(−logits / temperature), not 1 − p: it keeps its digits where p is close to 1.
+    The first column is 1 / (1 + exp(logits / temperature)), not 1 − p: it keeps its digits where p is close to 1.
     The label compares the logit with log(threshold / (1 − threshold)): it is right where p rounds to the
     threshold, too. A NaN has the first label.
 
@@ -72,7 +72,8 @@ def binary_head(
 
     Notes
     -----
-    Halves are computed in float32 and rounded once at the outputs. Sources: ``ai.onnx@6::Sigmoid``, ``@13``.
+    Two columns are the softmax of ∓logits / 2 / temperature, one is ``Sigmoid``. Halves are computed in float32
+    and rounded once at the outputs. Sources: ``ai.onnx@6::Sigmoid``, ``@13``, ``ai.onnx@1::Softmax``, ``@11``, ``@13``.
     """
     if columns not in (1, 2):
         message = f"expected 1 or 2 columns of probabilities (got {columns!r}); choose one of these"
@@ -95,7 +96,7 @@ def binary_head(
         graph,
         choice,
         {
-            "probabilities": lambda: (two_columns if columns == 2 else sigmoid)(graph, scaled),
+            "probabilities": lambda: (pair_of_logistic if columns == 2 else sigmoid)(graph, scaled),
             "logits": lambda: logits,
         },
         lambda: scaled,
@@ -180,10 +181,18 @@ def sigmoid(graph: Graph, logits: str) -> str:
     return graph.node("Sigmoid", logits, name="probabilities")
 
 
-def two_columns(graph: Graph, logit: str) -> str:
-    """Add the probabilities (N, 2) of the first and of the second class, of the latter's logit (N, 1)."""
-    other = graph.node("Neg", logit, name="first_logit")
-    return sigmoid(graph, graph.node("Concat", other, logit, name="both_logits", axis=1))
+def pair_of_logistic(graph: Graph, logit: str) -> str:
+    """Add 1 / (1 + exp(logit)) and 1 / (1 + exp(−logit)), (N, 2), of a logit (N, 1).
+
+    As the softmax of ∓logit / 2, which keeps its digits in both tails; some runtimes' Sigmoid does not.
+    """
+    half = graph.node("Mul", logit, graph.shared("half", np.asarray(0.5, graph.compute)), name="half_logit")
+    return graph.node("Softmax", both_signs(graph, half), name="probabilities", axis=1)
+
+
+def both_signs(graph: Graph, decision: str) -> str:
+    """Add the decision (N, 1) for the first class, its negative, and for the second: (N, 2)."""
+    return graph.node("Concat", graph.node("Neg", decision, name="negative"), decision, name="both", axis=1)
 
 
 def second_class(graph: Graph, score: str, cut: str) -> str:

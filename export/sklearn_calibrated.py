@@ -10,15 +10,8 @@ import numpy as np
 
 from .arguments import as_floats
 from .graph import Graph
-from .sklearn_parts import (
-    Add,
-    Classifier,
-    Parts,
-    both_signs,
-    class_labels,
-    normalized_logistic,
-    pair_of_logistic,
-)
+from .sigmoid_heads import both_signs, pair_of_logistic
+from .sklearn_parts import Add, Classifier, Parts, class_labels, normalized_logistic
 from .steps import slice_axis
 
 _SMALL = 1e-12  # what scikit-learn adds to a probability before its logarithm

@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .graph import Graph
-from .sigmoid_heads import second_class
+from .sigmoid_heads import both_signs, pair_of_logistic, second_class
 from .sklearn_parts import (
     Classifier,
     Parts,
-    both_signs,
     class_labels,
     fitted_array,
     kind_of,
     normalized,
     normalized_logistic,
-    pair_of_logistic,
 )
 from .steps import clip, linear
 

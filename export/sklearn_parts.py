@@ -96,15 +96,6 @@ def class_labels(estimator: Any) -> NDArray[Any]:
     return np.asarray(classes)
 
 
-def pair_of_logistic(graph: Graph, logit: str) -> str:
-    """Add 1 / (1 + exp(logit)) and 1 / (1 + exp(−logit)), (N, 2), of a logit (N, 1).
-
-    As the softmax of ∓logit / 2, which keeps its digits in both tails; some runtimes' Sigmoid does not.
-    """
-    half = graph.node("Mul", logit, graph.shared("half", np.asarray(0.5, graph.compute)), name="half_logit")
-    return graph.node("Softmax", both_signs(graph, half), name="probabilities", axis=1)
-
-
 def normalized_logistic(graph: Graph, logits: str, classes: int, *, uniform: bool) -> str:
     """Add 1 / (1 + exp(−logit)) of each of (N, C) divided by their sum.
 
@@ -139,11 +130,6 @@ def normalized(graph: Graph, scores: str, classes: int, *, uniform: bool) -> str
         scores = graph.node("Add", scores, ones, name="scores_or_ones")
         ones = graph.node("Mul", ones, graph.number("classes", classes), name="classes_if_none")
     return graph.node("Div", scores, graph.node("Add", total, ones, name="divisor"), name="probabilities")
-
-
-def both_signs(graph: Graph, decision: str) -> str:
-    """Add the decision (N, 1) for the first class, its negative, and for the second: (N, 2)."""
-    return graph.node("Concat", graph.node("Neg", decision, name="negative"), decision, name="both", axis=1)
 
 
 def _one(graph: Graph) -> str:

@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .arguments import as_floats
 from .graph import Graph
-from .heads import add_classifier, check_activation
+from .heads import add_classifier, check_activation, scale
 from .layers import add_batch_norm, add_gelu, add_layer_norm
 from .options import check_dtype, read_options
-from .outputs import HeadOptions, split_options
+from .outputs import HeadOptions, add_outputs, read_choice, split_options
+from .sigmoid_heads import both_signs, pair_of_logistic, second_class
 from .steps import linear
 
 Parameters = Mapping[str, NDArray[Any]]
@@ -35,7 +36,9 @@ def from_torch(
     Build the ONNX model of a PyTorch classifier.
 
     The module's last layer gives the logits; label, probabilities and whatever else is asked for follow as
-    in `classifier_head`. With N rows and F features the model takes ``features`` (N, F).
+    in `classifier_head`. With N rows and F features the model takes ``features`` (N, F). A last layer of one
+    output is the logit of the second of two classes: ``probabilities`` are (N, 2), ``logits`` (N, 1), and the
+    label is the second class where the logit is above 0.
 
     Parameters
     ----------
@@ -80,11 +83,6 @@ def from_torch(
         raise ValueError(message)
     weight = parameters["weight"]
     classes = len(weight)
-    if classes < 2:
-        message = (
-            f"expected at least 2 outputs of the last Linear (got {classes}); see binary_head for one logit"
-        )
-        raise ValueError(message)
     mixed = {array.dtype.name for _, _, arrays in layers for array in arrays.values()}
     if settings.dtype is None and len(mixed) > 1:
         message = f"expected parameters of one dtype (got {', '.join(sorted(mixed))}); pass dtype='float32'"
@@ -97,9 +95,38 @@ def from_torch(
     for _, layer, arrays in layers[:-1]:
         x = _ADD[_kind(layer)](graph, x, layer, arrays)
     logits = linear(graph, x, weight, parameters.get("bias"), name="logits")
-    metadata = add_classifier(graph, logits, classes, head, activation=activation, temperature=temperature)
-    text = f"PyTorch module: {features} features to {classes} classes, activation {activation}."
+    if classes == 1:
+        metadata = _add_pair(graph, logits, head, activation, temperature)
+    else:
+        metadata = add_classifier(
+            graph, logits, classes, head, activation=activation, temperature=temperature
+        )
+    text = f"PyTorch module: {features} features to {max(classes, 2)} classes, activation {activation}."
     return graph.finish(text, metadata)
+
+
+def _add_pair(
+    graph: Graph, logit: str, options: HeadOptions, activation: str, temperature: ArrayLike | None
+) -> dict[str, str]:
+    """Add everything after the one logit (N, 1) of two classes."""
+    if activation != "softmax":
+        message = (
+            f"expected activation='softmax' for a last Linear of one output, the logit of two classes (got "
+            f"{activation!r}); leave it out"
+        )
+        raise ValueError(message)
+    choice = read_choice(options, classes=2, scores=("probabilities", "logits"))
+    scaled, metadata = scale(graph, logit, temperature, 1)
+    add_outputs(
+        graph,
+        choice,
+        {"probabilities": lambda: pair_of_logistic(graph, scaled), "logits": lambda: logit},
+        lambda: both_signs(graph, scaled),
+        classes=2,
+        index=lambda: second_class(graph, scaled, graph.number("zero", 0)),
+        widths={"logits": 1},
+    )
+    return choice.metadata() | metadata
 
 
 def _add_linear(graph: Graph, x: str, layer: Any, arrays: Parameters) -> str:

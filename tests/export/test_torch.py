@@ -128,6 +128,27 @@ def test_the_options_of_a_head_hold_and_the_module_stays_as_it_is():
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
 
 
+@pytest.mark.parametrize("opset", OPSETS)
+def test_one_logit_stands_for_two_classes(opset):
+    torch.manual_seed(1)
+    net, x = (
+        nn.Sequential(nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 1)),
+        torch.tensor(PIXELS, dtype=torch.float32),
+    )
+    outputs = ["label", "probabilities", "logits"]
+    model = from_torch(net, labels=["no", "yes"], temperature=2, outputs=outputs, opset=opset)
+    for run in (in_onnxruntime, in_softops):
+        label, probabilities, logits = run(model, x.numpy())
+        exact = net.double()(x.double()).detach()
+        second = torch.sigmoid(exact / 2)
+        net.float()
+        np.testing.assert_allclose(logits, exact, rtol=0, atol=2e-6)
+        np.testing.assert_allclose(probabilities, torch.cat([1 - second, second], 1), rtol=0, atol=1e-6)
+        np.testing.assert_array_equal(label, np.where(exact[:, 0] > 0, "yes", "no"))
+    with pytest.raises(ValueError, match="leave it out"):
+        from_torch(net, activation="log_softmax")
+
+
 class Odd(nn.Linear):
     """A layer whose forward is its own."""
 
@@ -166,7 +187,6 @@ REFUSED = {
         r"takes 4 features at '1' \(got 5\)",
         lambda: nn.Sequential(nn.Linear(3, 4), nn.Linear(5, 2)),
     ),
-    "one logit": (ValueError, "at least 2 outputs", lambda: nn.Linear(3, 1)),
     "no statistics": (
         ValueError,
         "running statistics",
