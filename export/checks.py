@@ -1,0 +1,51 @@
+"""What every exported model has to pass before anybody gets it."""
+
+from __future__ import annotations
+
+import onnx
+
+from softops.opset.runtime_versions import newest_opset
+
+from .files import serialize
+
+
+def check_model(model: onnx.ModelProto) -> None:
+    """
+    Raise unless a model is valid: by ``onnx.checker`` with strict shape inference, and by onnxruntime.
+
+    onnxruntime is asked to load the model, where it is installed, knows the opset and has the kernels;
+    what it does not have does not make a model wrong.
+
+    Raises
+    ------
+    onnx.checker.ValidationError, onnx.shape_inference.InferenceError
+        The graph breaks a rule of ONNX.
+    RuntimeError
+        onnxruntime takes it for invalid.
+    """
+    data = serialize(model)
+    onnx.checker.check_model(data, full_check=True)
+    _load_in_onnxruntime(data, next(entry.version for entry in model.opset_import if not entry.domain))
+
+
+def _load_in_onnxruntime(data: bytes, opset: int) -> None:
+    try:
+        import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state as errors
+    except ImportError:
+        return
+    if opset > newest_opset("onnxruntime", onnxruntime.__version__).opset:
+        return
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    try:
+        onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except errors.NotImplemented:
+        return
+    except (errors.InvalidGraph, errors.InvalidArgument, errors.Fail) as error:
+        message = (
+            f"expected a model that onnxruntime {onnxruntime.__version__} loads (got {error}); report it"
+        )
+        raise RuntimeError(message) from error
