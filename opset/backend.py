@@ -1,5 +1,6 @@
 """
-An ONNX backend: runs any model, the softmax family by our kernels, the rest by onnx's reference evaluator.
+An ONNX backend: runs any model, planned once: the softmax family by our kernels, the operators around it by
+NumPy, what is left by onnx's reference implementations.
 
 The interface is that of `onnx.backend.base`, as a class and as functions of this module::
 
@@ -22,6 +23,7 @@ from onnx.onnx_cpp2py_export import checker as c_checker
 from .errors import ModelError, UnknownOpsetError, one_line
 from .functions import functions_by_key
 from .model import ModelSource, external_tensors, load_model
+from .planner import opsets_of
 from .prepared import SoftopsBackendRep
 
 
@@ -71,8 +73,8 @@ class SoftopsBackend(Backend):
         _take_no_more(kwargs)
         _check_device(device)
         proto = load_model(model)
-        opsets = {entry.domain: entry.version for entry in proto.opset_import} or {"": 1}
-        _check_opset(opsets.get("", opsets.get("ai.onnx", 1)))
+        opsets = opsets_of(proto.opset_import) or {"": 1}
+        _check_opset(opsets.get("", 1))
         if outside := external_tensors(proto):
             message = (
                 f"expected a model whole in memory (got one with {len(outside)} tensors in files, such as "
