@@ -24,6 +24,9 @@ _LOADERS = {
     "ai.onnx.preview.training": "onnx.reference.ops.aionnx_preview_training",
 }
 
+_RENAMED = {("", "Scatter"): "ScatterElements"}
+"""Operators that went on under another name, at opset 11."""
+
 _NO_MEANING = ("consumed_inputs",)
 """Attributes that said where memory could be used again."""
 
@@ -50,6 +53,10 @@ def reference_run(
     """
     if node.domain not in _LOADERS:
         return None
+    if (node.domain, node.op_type) in _RENAMED:
+        old, node, version = node, onnx.NodeProto(), max(version, 11)
+        node.CopyFrom(old)
+        node.op_type = _RENAMED[old.domain, old.op_type]
     try:
         load = importlib.import_module(_LOADERS[node.domain]).load_op
         implementation = load(node.domain, node.op_type, version)
@@ -66,7 +73,11 @@ def reference_run(
         "evaluator_cls": lambda graph, **_: subgraph(graph),
     }
     try:
-        made = implementation(_with_defaults(node, version), parameters)
+        made = implementation(_plain(node), parameters)
+        if defaults := _other_defaults(node, version, made.attributes_names_):
+            node = _plain(node)
+            node.attribute.extend(defaults)
+            made = implementation(node, parameters)
     except Exception as error:  # whatever an implementation stumbles over
         raise _unsupported(node, error) from error
     run: Callable[..., Any] = made.run
@@ -75,23 +86,29 @@ def reference_run(
     return run
 
 
-def _with_defaults(node: onnx.NodeProto, version: int) -> onnx.NodeProto:
-    """The node with its version's defaults, as far as the newest version has the attribute at all."""
-    full = onnx.NodeProto()
-    full.CopyFrom(node)
-    del full.attribute[:]
-    full.attribute.extend(a for a in node.attribute if a.name not in _NO_MEANING)
+def _plain(node: onnx.NodeProto) -> onnx.NodeProto:
+    """A copy of the node without what has no meaning."""
+    plain = onnx.NodeProto()
+    plain.CopyFrom(node)
+    del plain.attribute[:]
+    plain.attribute.extend(a for a in node.attribute if a.name not in _NO_MEANING)
+    return plain
+
+
+def _other_defaults(node: onnx.NodeProto, version: int, known: set[str]) -> list[onnx.AttributeProto]:
+    """The defaults of the node's version, for attributes that the implementation knows and the node does not give."""
     if not onnx.defs.has(node.op_type, version, node.domain):
-        return full
+        return []
     schema = onnx.defs.get_schema(node.op_type, version, node.domain)
-    newest = onnx.defs.get_schema(node.op_type, node.domain)
-    given = {attribute.name for attribute in node.attribute}
-    for name, attribute in schema.attributes.items():
-        default = attribute.default_value
-        if name not in given and name in newest.attributes and default.type != onnx.AttributeProto.UNDEFINED:
-            full.attribute.append(default)
-            full.attribute[-1].name = name
-    return full
+    missing = known - {attribute.name for attribute in node.attribute}
+    defaults = []
+    for name in missing & schema.attributes.keys():
+        default = onnx.AttributeProto()
+        default.CopyFrom(schema.attributes[name].default_value)
+        if default.type != onnx.AttributeProto.UNDEFINED:
+            default.name = name
+            defaults.append(default)
+    return defaults
 
 
 def _unsupported(node: onnx.NodeProto, error: Exception) -> UnsupportedModelError:

@@ -99,7 +99,7 @@ class Planner:
     def function(self, function: onnx.FunctionProto) -> Plan:
         """Plan a function's body."""
         inputs = {name: self._slot() for name in function.input}
-        scope = _Scope(opsets_of(function.opset_import), self._scope.library, inputs)
+        scope = _Scope(opsets_of(function.opset_import), self._scope.library, dict(inputs))
         self._nodes(function.node, scope)
         outputs = tuple(self._find(name, scope, function.name) for name in function.output)
         return Plan(self._template, tuple(inputs.values()), outputs, self._entries)
