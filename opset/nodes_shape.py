@@ -175,6 +175,25 @@ def _dropout(spot: Spot) -> Work | None:
     return Work(run=lambda x, *_: (x, np.ones(x.shape, bool if spot.version >= 10 else x.dtype)), many=True)
 
 
+def _optional(spot: Spot) -> Work:
+    """An optional holds its element itself, or None."""
+    return Work(run=lambda x=None: x, view=spot.has(0))
+
+
+def _has_element(_: Spot) -> Work:
+    return Work(run=lambda x=None: np.array(x is not None), fresh=True)
+
+
+def _element(_: Spot) -> Work:
+    def run(x: Any) -> Any:
+        if x is None:
+            message = "the optional is empty"
+            raise ValueError(message)
+        return x
+
+    return Work(run=run, view=True)
+
+
 SHAPES: dict[str, Maker] = {
     "Cast": _cast,
     "Concat": _concat,
@@ -184,6 +203,9 @@ SHAPES: dict[str, Maker] = {
     "Flatten": _flatten,
     "Gather": _gather,
     "Identity": _identity,
+    "Optional": _optional,
+    "OptionalGetElement": _element,
+    "OptionalHasElement": _has_element,
     "Reshape": _reshape,
     "Shape": _shape,
     "Size": _size,
