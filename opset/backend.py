@@ -58,8 +58,9 @@ class SoftopsBackend(Backend):
         device
             ``"CPU"``.
         check
-            Have ``onnx.checker`` look at the model first. Some exporters write models that it rejects and
-            every runtime takes; False is for these.
+            Have ``onnx.checker`` look at the model first, and the types of all values compared with what the
+            operators take. Some exporters write models that it rejects and every runtime takes; False is for
+            these.
 
         Raises
         ------
@@ -159,10 +160,10 @@ def _check_model(proto: onnx.ModelProto, source: ModelSource) -> None:
         # By path, as the checker takes no more than 2 GB in memory: of such a model without a path we know
         # only that it can be built.
         onnx.checker.check_model(os.fspath(source) if isinstance(source, str | os.PathLike) else proto)
-    except onnx.checker.ValidationError as error:
-        message = (
-            f"expected a valid model (onnx.checker: {one_line(error)}); export it again, or pass check=False"
-        )
+        # Types alone: shapes that contradict each other are common in what exporters write, and runtimes take it.
+        onnx.shape_inference.infer_shapes(proto, check_type=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        message = f"expected a valid model (onnx: {one_line(error)}); export it again, or pass check=False"
         raise ModelError(message) from error
     except (ValueError, EncodeError):
         return

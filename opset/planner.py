@@ -19,6 +19,7 @@ from .errors import ModelError, UnsupportedModelError
 from .fallback import reference_run
 from .functions import FunctionKey, bound_function, function_key
 from .nodes_family import family_work
+from .nodes_image import IMAGES
 from .nodes_math import MATH
 from .nodes_shape import SHAPES
 from .operators import is_known, operator
@@ -27,7 +28,7 @@ from .schema_functions import TypedFunction, static_body
 from .spot import Maker, Spot, attributes_of
 from .tensors import array_of, constant_of, dense_array_of
 
-_NATIVE: dict[str, Maker] = {**MATH, **SHAPES}
+_NATIVE: dict[str, Maker] = {**IMAGES, **MATH, **SHAPES}
 
 Library = Mapping[FunctionKey, onnx.FunctionProto]
 
