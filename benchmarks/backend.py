@@ -57,7 +57,9 @@ def run(
     console = Console(width=None if sys.stdout.isatty() else 120)
     base = QUICK if quick else Method(rounds=30)
     method = Method(rounds or base.rounds, base.round_seconds, base.rest_seconds, base.patience)
-    table = Table(title=f"Time of a run beside onnxruntime {onnxruntime.__version__}, µs", title_justify="left")
+    table = Table(
+        title=f"Time of a run beside onnxruntime {onnxruntime.__version__}, µs", title_justify="left"
+    )
     for column in ("head", "batch", "features", "classes", "softops", "onnxruntime", "ratio"):
         table.add_column(column, justify="left" if column == "head" else "right")
     for name, body in BODIES.items():

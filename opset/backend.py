@@ -161,7 +161,9 @@ def _check_model(proto: onnx.ModelProto, source: ModelSource) -> None:
         # only that it can be built.
         onnx.checker.check_model(os.fspath(source) if isinstance(source, str | os.PathLike) else proto)
         # Types alone: shapes that contradict each other are common in what exporters write, and runtimes take it.
-        onnx.shape_inference.infer_shapes(proto, check_type=True)
+        # (A sparse initializer stands for a dense value; type inference takes it for a sparse one.)
+        if not proto.graph.sparse_initializer:
+            onnx.shape_inference.infer_shapes(proto, check_type=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         message = f"expected a valid model (onnx: {one_line(error)}); export it again, or pass check=False"
         raise ModelError(message) from error

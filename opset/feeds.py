@@ -87,7 +87,9 @@ def _plain(expected: onnx.TypeProto) -> _Plain | None:
         onnx.TensorProto.STRING,
     ):
         return None
-    fixed = tuple((place, dim.dim_value) for place, dim in enumerate(tensor.shape.dim) if dim.HasField("dim_value"))
+    fixed = tuple(
+        (place, dim.dim_value) for place, dim in enumerate(tensor.shape.dim) if dim.HasField("dim_value")
+    )
     return onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type), len(tensor.shape.dim), fixed
 
 

@@ -46,7 +46,9 @@ class _Window:
             )
         ]
         if min(out, default=1) < 1:
-            message = f"the kernel {list(self.kernel)} is larger than what it moves over, {list(padded.shape[2:])}"
+            message = (
+                f"the kernel {list(self.kernel)} is larger than what it moves over, {list(padded.shape[2:])}"
+            )
             raise ValueError(message)
         for place in itertools.product(*map(range, self.kernel)):
             cuts = tuple(

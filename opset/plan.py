@@ -217,9 +217,7 @@ def _step(
 def _node_error(entry: Entry, values: Values, error: Exception) -> NodeError:
     got = ", ".join(_described(values[slot]) for slot in entry.inputs) or "no inputs"
     reason = one_line(error.__cause__ or error) or type(error).__name__
-    message = (
-        f"expected inputs that {entry.label} can work on (got {got}: {reason}); check the model and its inputs"
-    )
+    message = f"expected inputs that {entry.label} can work on (got {got}: {reason}); check the model and its inputs"
     return NodeError(message)
 
 

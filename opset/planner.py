@@ -231,13 +231,13 @@ class Planner:
             return work, ()
         return self._reference(node, version, scope)
 
-    def _control(
-        self, node: onnx.NodeProto, version: int, scope: _Scope
-    ) -> tuple[Work, tuple[int, ...]]:
+    def _control(self, node: onnx.NodeProto, version: int, scope: _Scope) -> tuple[Work, tuple[int, ...]]:
         graphs = {a.name: a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH}
         wanted = ("then_branch", "else_branch") if node.op_type == "If" else ("body",)
         if missing := [name for name in wanted if name not in graphs]:
-            message = f"expected the graph {missing[0]!r} in {_label(node)} (got none); export the model again"
+            message = (
+                f"expected the graph {missing[0]!r} in {_label(node)} (got none); export the model again"
+            )
             raise ModelError(message)
         plans, captured = [], []
         for name in wanted:

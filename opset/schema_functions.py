@@ -22,7 +22,9 @@ def static_body(node: onnx.NodeProto, version: int) -> onnx.FunctionProto | None
         return None
     newest = [number for number in schema.function_opset_versions if number <= version]
     body = onnx.FunctionProto()
-    body.ParseFromString(schema.get_function_with_opset_version(max(newest or schema.function_opset_versions)))
+    body.ParseFromString(
+        schema.get_function_with_opset_version(max(newest or schema.function_opset_versions))
+    )
     given = {attribute.name for attribute in body.attribute_proto}
     for name, attribute in schema.attributes.items():
         if name not in given and attribute.default_value.type != onnx.AttributeProto.UNDEFINED:

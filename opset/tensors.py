@@ -21,9 +21,7 @@ def array_of(tensor: onnx.TensorProto) -> NDArray[Any]:
         The tensor's data do not fill its shape, its type is unknown, or its values lie in a file.
     """
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        message = (
-            f"expected the values of tensor {tensor.name!r} in memory (they lie in a file); pass the model's path"
-        )
+        message = f"expected the values of tensor {tensor.name!r} in memory (they lie in a file); pass the model's path"
         raise ModelError(message)
     try:
         array: NDArray[Any] = onnx.numpy_helper.to_array(tensor)
