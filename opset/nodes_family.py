@@ -41,6 +41,7 @@ def _short_way(row: Operator, spot: Spot) -> Work:
             run=elements,
             fresh=True,
             plain_errors=True,
+            by_rows=True,
             in_place=lambda x: np.asarray(kernel(x, out=x)) if x.dtype in dtypes else row.compute(x),
         )
     axis: int = spot.attributes.get("axis", row.default_axis)
@@ -55,5 +56,6 @@ def _short_way(row: Operator, spot: Spot) -> Work:
         run=lambda x: kernel(x, axis) if plain(x) else row.compute(x, axis),
         fresh=True,
         plain_errors=True,
+        by_rows=axis in (-1, 1),
         in_place=lambda x: kernel(x, axis, out=x) if plain(x) else row.compute(x, axis),
     )

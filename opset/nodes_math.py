@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ml_dtypes
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from .nodes_shape import TEXT
 from .plan import Function, Work
+from .products import Finish, is_plain
+from .products import product as fused
 from .spot import Maker, Spot
 
 Array = NDArray[Any]
@@ -34,7 +36,7 @@ def _unary(ufunc: Callable[..., Any], *, keeps_dtype: bool = True) -> Maker:
         y: Array = ufunc(x, out=x)
         return y
 
-    return lambda _: Work(run=run, fresh=True, in_place=in_place if keeps_dtype else None)
+    return lambda _: Work(run=run, fresh=True, in_place=in_place if keeps_dtype else None, by_rows=keeps_dtype)
 
 
 def _relu(_: Spot) -> Work:
@@ -44,7 +46,7 @@ def _relu(_: Spot) -> Work:
     def in_place(x: Array) -> Array:
         return np.maximum(x, x.dtype.type(0), out=x)
 
-    return Work(run=run, fresh=True, in_place=in_place)
+    return Work(run=run, fresh=True, in_place=in_place, by_rows=True)
 
 
 def _same_dtype(a: Array, b: Array) -> None:
@@ -158,25 +160,22 @@ def _gemm(spot: Spot) -> Work:
             y += c if beta == 1 else (beta * c).astype(y.dtype, copy=False)
         return y.astype(a.dtype) if half else y
 
-    if alpha == beta == 1:
-        return Work(run=_plain_gemm(turn_a, turn_b, scaled), fresh=True)
-    return Work(run=scaled, fresh=True)
+    if alpha != 1 or beta != 1:
+        return Work(run=scaled, fresh=True)
 
+    def followed_by(finishes: Sequence[Finish]) -> Function:
+        def run(a: Array, b: Array, c: Array | None = None) -> Array:
+            if is_plain(a, b, c):
+                assert c is not None
+                return fused(a.T if turn_a else a, b.T if turn_b else b, c, finishes)
+            y = scaled(a, b, c)
+            for finish in finishes:
+                y = finish(y)
+            return y
 
-def _plain_gemm(turn_a: int, turn_b: int, other: Function) -> Function:
-    """The usual form, A' B' + C in float32 or float64, in one dtype; what differs goes to `other`."""
-    floats = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
+        return run
 
-    def run(a: Array, b: Array, c: Array | None = None) -> Array:
-        dtype = a.dtype
-        if c is None or dtype not in floats or not dtype == b.dtype == c.dtype or not a.ndim == b.ndim == 2:
-            result: Array = other(a, b, c)
-            return result
-        y = np.matmul(a.T if turn_a else a, b.T if turn_b else b)
-        y += c
-        return y
-
-    return run
+    return Work(run=followed_by(()), fresh=True, followed_by=followed_by)
 
 
 MATH: dict[str, Maker] = {

@@ -8,6 +8,7 @@ that they share memory with no input, no constant and no other output.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +48,10 @@ class Work:
         Whether the output is the first input seen in another way, or new memory.
     in_place
         As `run`, for inputs the first of which may be overwritten.
+    by_rows
+        Whether `in_place` works on each row of a matrix alone, so that blocks of rows may be given one by one.
+    followed_by
+        For a node that makes a matrix: gives a `run` that goes on with its rows, by functions that work in place.
     plain_errors
         Whether the errors of `run` are clear without a word about the node.
     """
@@ -56,6 +61,8 @@ class Work:
     fresh: bool = False
     view: bool = False
     in_place: Function | None = None
+    by_rows: bool = False
+    followed_by: Callable[[Sequence[Function]], Function] | None = None
     plain_errors: bool = False
 
 
@@ -92,6 +99,7 @@ class Plan:
     copied: tuple[bool, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.entries = _chained(self.entries, self.outputs)
         last = _last_uses(self.entries, self.outputs)
         origins = _origins(self.entries, self.template, self.inputs)
         ends = _ends(origins, last)
@@ -110,7 +118,7 @@ class Plan:
         )
 
     def run(self, inputs: Sequence[Value]) -> list[Value]:
-        """Run the steps; the outputs may share memory with inputs, constants and each other (see `own`)."""
+        """Run the steps; the outputs may share memory with inputs, constants and each other (see `run_for_caller`)."""
         values = self.template.copy()
         for slot, value in zip(self.inputs, inputs, strict=True):
             values[slot] = value
@@ -128,13 +136,41 @@ class Plan:
             raise _node_error(entry, values, error) from error
         return [values[slot] for slot in self.outputs]
 
-    def own(self, outputs: list[Value]) -> list[Value]:
-        """The outputs of `run` as values of the caller's own, contiguous."""
+    def run_for_caller(self, inputs: Sequence[Value]) -> list[Value]:
+        """As `run`, with outputs that are the caller's own, and contiguous."""
+        outputs = self.run(inputs)
         for place, copied in enumerate(self.copied):
             value = outputs[place]
             if copied or type(value) is not np.ndarray or not value.flags.c_contiguous:
                 outputs[place] = _copy(value)
         return outputs
+
+
+def _chained(entries: Sequence[Entry], outputs: tuple[int, ...]) -> list[Entry]:
+    """The entries, with those that only go on with the rows of the matrix just made put into one with its maker."""
+    readers = Counter(slot for entry in entries for slot in entry.inputs)
+    readers.update(outputs)
+    chained: list[Entry] = []
+    makers: list[Entry] = []  # for each of them the first of the chain
+    finishes: list[list[Function]] = []
+    for entry in entries:
+        before = chained[-1] if chained else None
+        if (
+            before is not None
+            and makers[-1].work.followed_by is not None
+            and entry.work.by_rows
+            and entry.work.in_place is not None
+            and entry.inputs == before.outputs
+            and readers[entry.inputs[0]] == 1
+        ):
+            finishes[-1].append(entry.work.in_place)
+            work = Work(run=makers[-1].work.followed_by(tuple(finishes[-1])), fresh=True)
+            chained[-1] = Entry(work, before.inputs, entry.outputs, f"{before.label}, {entry.label}")
+            continue
+        chained.append(entry)
+        makers.append(entry)
+        finishes.append([])
+    return chained
 
 
 def _others(slots: tuple[int, ...], place: int) -> tuple[int, ...]:
