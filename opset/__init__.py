@@ -1,6 +1,13 @@
 """What each operator of the softmax family means at every ONNX opset version."""
 
-from .errors import FeedError, ModelError, UnknownOperatorError, UnknownOpsetError, UnsupportedModelError
+from .errors import (
+    FeedError,
+    ModelError,
+    NodeError,
+    UnknownOperatorError,
+    UnknownOpsetError,
+    UnsupportedModelError,
+)
 from .model import ModelSource, load_model
 from .operators import Operator, operator, operators
 
@@ -8,6 +15,7 @@ __all__ = [
     "FeedError",
     "ModelError",
     "ModelSource",
+    "NodeError",
     "Operator",
     "UnknownOperatorError",
     "UnknownOpsetError",

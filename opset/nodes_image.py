@@ -1,4 +1,4 @@
-"""Convolution, pooling and batch normalization in their usual forms, position by position of the kernel; the others are onnx's own."""
+"""Convolution, pooling and batch normalization in their usual forms; unusual ones are left to onnx's own code."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def _conv(spot: Spot) -> Work | None:
         dtype = x.dtype
         wide = np.dtype(np.float64) if dtype.kind not in "iu" else dtype
         window = _window(spot.attributes, w.shape[2:])
-        weights: Any = w.astype(wide, copy=False).reshape(groups, w.shape[0] // groups, w.shape[1], *w.shape[2:])
+        weights: Any = w.astype(wide, copy=False).reshape(
+            groups, w.shape[0] // groups, w.shape[1], *w.shape[2:]
+        )
         total: Any = 0
         shape: tuple[int, ...] = ()
         for place, piece in window.positions(window.padded(x.astype(wide, copy=False), 0)):

@@ -36,7 +36,9 @@ def _unary(ufunc: Callable[..., Any], *, keeps_dtype: bool = True) -> Maker:
         y: Array = ufunc(x, out=x)
         return y
 
-    return lambda _: Work(run=run, fresh=True, in_place=in_place if keeps_dtype else None, by_rows=keeps_dtype)
+    return lambda _: Work(
+        run=run, fresh=True, in_place=in_place if keeps_dtype else None, by_rows=keeps_dtype
+    )
 
 
 def _relu(_: Spot) -> Work:
@@ -44,7 +46,8 @@ def _relu(_: Spot) -> Work:
         return _as_array(np.maximum(x, x.dtype.type(0)))
 
     def in_place(x: Array) -> Array:
-        return np.maximum(x, x.dtype.type(0), out=x)
+        y: Array = np.maximum(x, x.dtype.type(0), out=x)
+        return y
 
     return Work(run=run, fresh=True, in_place=in_place, by_rows=True)
 
@@ -146,7 +149,8 @@ def _gemm(spot: Spot) -> Work:
         if a.ndim != 2 or b.ndim != 2:
             message = f"both must be matrices, not of rank {a.ndim} and {b.ndim}"
             raise ValueError(message)
-        return np.matmul(a.T if turn_a else a, b.T if turn_b else b)
+        y: Array = np.matmul(a.T if turn_a else a, b.T if turn_b else b)
+        return y
 
     def scaled(a: Array, b: Array, c: Array | None = None) -> Array:
         _same_dtype(a, b)

@@ -167,7 +167,7 @@ def _expand(_: Spot) -> Work:
 
 
 def _dropout(spot: Spot) -> Work | None:
-    """The input itself and a mask of ones; before version 12 there is no training to ask for, as onnxruntime reads it."""
+    """The input and a mask of ones; before version 12 there is no training to ask for, as onnxruntime reads it."""
     if spot.version >= 12 and spot.has(2):
         return None
     if spot.outputs < 2:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ModelError, one_line
+from .errors import ModelError, NodeError, one_line
 
 Value = Any
 """What a slot holds: an array, a list of arrays, None for what was left out, seldom something else."""
@@ -25,10 +25,6 @@ Values = list[Value]
 
 LEFT_OUT = 0
 """The slot of inputs that a node leaves out; it always holds None."""
-
-
-class NodeError(ModelError):
-    """A node cannot work on what reached it: shapes or dtypes that do not fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +120,7 @@ class Plan:
             values[slot] = value
         step = None
         try:
-            for step in self.steps:  # noqa: B007  # the handler asks which it was
+            for step in self.steps:  # the handler asks which it was
                 step(values)
         except MemoryError:
             raise

@@ -38,7 +38,10 @@ _FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
 def is_plain(a: Array, b: Array, c: Array | None) -> bool:
     """Whether these are matrices of one dtype, float32 or float64, and something to add."""
     return (
-        c is not None and a.dtype in _FLOATS and a.dtype == b.dtype == c.dtype and a.ndim == b.ndim == 2 >= c.ndim
+        c is not None
+        and a.dtype in _FLOATS
+        and a.dtype == b.dtype == c.dtype
+        and a.ndim == b.ndim == 2 >= c.ndim
     )
 
 

@@ -80,7 +80,9 @@ class TypedFunction:
         return bound_function(body, self._node)
 
 
-def _schema(node: onnx.NodeProto, version: int) -> Any:  # onnx's own types lack what a schema says of functions
+def _schema(
+    node: onnx.NodeProto, version: int
+) -> Any:  # onnx's own types lack what a schema says of functions
     if not onnx.defs.has(node.op_type, version, node.domain):
         return None
     return onnx.defs.get_schema(node.op_type, version, node.domain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,23 +67,18 @@ def dense_array_of(tensor: onnx.SparseTensorProto) -> NDArray[Any]:
 def constant_of(node: onnx.NodeProto) -> Any:
     """The value of a Constant node, or None where it has none of the known attributes."""
     for attribute in node.attribute:
-        match attribute.name:
-            case "value":
-                return array_of(attribute.t)
-            case "sparse_value":
-                return dense_array_of(attribute.sparse_tensor)
-            case "value_float":
-                return np.array(attribute.f, np.float32)
-            case "value_floats":
-                return np.array(attribute.floats, np.float32)
-            case "value_int":
-                return np.array(attribute.i, np.int64)
-            case "value_ints":
-                return np.array(attribute.ints, np.int64)
-            case "value_string":
-                return np.array(attribute.s.decode("utf-8"), object)
-            case "value_strings":
-                return np.array([text.decode("utf-8") for text in attribute.strings], object)
-            case _:
-                continue
+        if attribute.name in _CONSTANTS and not attribute.ref_attr_name:
+            return _CONSTANTS[attribute.name](attribute)
     return None
+
+
+_CONSTANTS: dict[str, Callable[[onnx.AttributeProto], NDArray[Any]]] = {
+    "value": lambda attribute: array_of(attribute.t),
+    "sparse_value": lambda attribute: dense_array_of(attribute.sparse_tensor),
+    "value_float": lambda attribute: np.array(attribute.f, np.float32),
+    "value_floats": lambda attribute: np.array(attribute.floats, np.float32),
+    "value_int": lambda attribute: np.array(attribute.i, np.int64),
+    "value_ints": lambda attribute: np.array(attribute.ints, np.int64),
+    "value_string": lambda attribute: np.array(attribute.s.decode("utf-8"), object),
+    "value_strings": lambda attribute: np.array([text.decode("utf-8") for text in attribute.strings], object),
+}

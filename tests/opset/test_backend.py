@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx.backend.base import Backend
 
-from softops.opset import ModelError, UnknownOpsetError, UnsupportedModelError, backend, load_model, operator
+from softops.opset import ModelError, UnknownOpsetError, backend, load_model, operator
 from softops.opset.backend import SoftopsBackend, prepare, run_model, run_node, supports_device
 
 X = np.random.default_rng(1).standard_normal((2, 3, 4)).astype(np.float32)

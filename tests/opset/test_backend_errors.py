@@ -164,5 +164,5 @@ def test_sparse_initializers(indices):
 @pytest.mark.parametrize("indices", [[1, 6], [-1, 2], [[0, 1], [2, 2]], [0, 1, 2]])
 def test_sparse_initializers_that_are_wrong(indices):
     for check in (True, False):
-        with pytest.raises(ModelError, match="indices|index|sparse"):
+        with pytest.raises(ModelError, match=r"indices|index|sparse"):
             prepare(sparse(indices), check=check)

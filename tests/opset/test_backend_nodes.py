@@ -11,10 +11,18 @@ import pytest
 from softops.opset import ModelError, backend
 
 RANDOM = np.random.default_rng(7)
-A = RANDOM.standard_normal((2, 3, 4)).astype(np.float32)
-B = RANDOM.standard_normal((3, 4)).astype(np.float32)
+
+
+def normal(*shape):
+    return RANDOM.standard_normal(shape).astype(np.float32)
+
+
+A = normal(2, 3, 4)
+B = normal(3, 4)
 ROW = RANDOM.standard_normal(4).astype(np.float32)
-SQUARE = RANDOM.standard_normal((4, 4)).astype(np.float32)
+SQUARE = normal(4, 4)
+
+
 INTEGERS = np.int64([[-7, 7, -1], [5, -5, 6]])
 TWOS = np.int64([[2, -2, 2], [-3, 3, -4]])
 
@@ -59,7 +67,7 @@ def assert_as_onnxruntime(model, values):
 CASES = {
     "gemm": ("Gemm", (7, 9, 11, 13), (SQUARE, B, ROW[:3]), {"alpha": 0.5, "beta": 2.0, "transB": 1}),
     "gemm plain": ("Gemm", (7, 11, 13), (SQUARE, B, ROW[:3]), {"transB": 1}),
-    "gemm turned": ("Gemm", (7, 11, 13), (B, RANDOM.standard_normal((3, 5)).astype(np.float32), ROW[:1]), {"transA": 1}),
+    "gemm turned": ("Gemm", (7, 11, 13), (B, normal(3, 5), ROW[:1]), {"transA": 1}),
     "gemm without c": ("Gemm", (11, 13), (B, SQUARE), {}),
     "matmul": ("MatMul", (7, 9, 13), (A, SQUARE), {}),
     "matmul vector": ("MatMul", (7, 13), (B, ROW), {}),
@@ -119,13 +127,13 @@ CASES = {
     "convolution": (
         "Conv",
         (1, 11),
-        (RANDOM.standard_normal((2, 4, 7, 6)).astype(np.float32), RANDOM.standard_normal((6, 2, 3, 2)).astype(np.float32), ROW.repeat(2)[:6]),
+        (normal(2, 4, 7, 6), normal(6, 2, 3, 2), ROW.repeat(2)[:6]),
         {"group": 2, "strides": [2, 1], "pads": [1, 0, 1, 2], "dilations": [1, 2]},
     ),
     "convolution of each channel": (
         "Conv",
         (11,),
-        (RANDOM.standard_normal((1, 4, 9)).astype(np.float32), RANDOM.standard_normal((8, 1, 3)).astype(np.float32)),
+        (normal(1, 4, 9), normal(8, 1, 3)),
         {"group": 4},
     ),
 }  # fmt: skip

@@ -157,7 +157,7 @@ def test_external_data_with_impossible_places(outside, key, value):
     for name, text in [*kept, (key, value)]:
         tensor.external_data.add(key=name, value=text)
     outside.write_bytes(model.SerializeToString())
-    with pytest.raises(ModelError, match="external data|'w'"):
+    with pytest.raises(ModelError, match=r"external data|'w'"):
         prepare(outside)
 
 

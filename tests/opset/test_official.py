@@ -5,7 +5,6 @@ One file, so that a single worker makes the node tests, which takes onnx ten sec
 """
 
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,9 @@ from onnx.backend.test.loader import DATA_DIR, load_model_tests
 from onnx.backend.test.runner import Runner
 from onnx.reference import ReferenceEvaluator
 
-from softops.opset import UnsupportedModelError
+from softops.opset import UnsupportedModelError, attention, reference_attention
 from softops.opset.backend import prepare
+from softops.opset.rounding import rounded
 
 FAMILY = re.compile(
     r"test_(softmax|logsoftmax|hardmax|sigmoid|softplus|sce|nllloss|reduce_log_sum_exp|attention|argmax|top_k)(_|$)"
@@ -66,16 +66,14 @@ def failures(cases, run):
         try:
             for inputs, outputs in case.data_sets:
                 assert_similar([array(v) for v in outputs], run(case.model, [array(v) for v in inputs]), case)
-        except Exception as error:  # noqa: BLE001, PERF203  # whatever it is, it counts as failed
+        except Exception as error:  # whatever it is, it counts as failed
             found[case.name] = f"{type(error).__name__}: {error}"
     return found
 
 
 @pytest.fixture(scope="module")
-def cases():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # making all cases of onnx overflows and divides by zero on purpose
-        return {case.name: case for case in load_model_tests(kind="node")}
+def cases(node_cases):
+    return {case.name: case for case in node_cases}
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +121,25 @@ def test_the_float16_body_is_nearer_to_the_exact_value(cases):
     exact = weights / weights.sum(-1, keepdims=True) @ v
     (ours,) = prepare(case.model).run([array(value) for value in inputs])
     assert np.abs(ours - exact).max() < np.abs(array(expected) - exact).max()
+
+
+def test_official_attention_by_kernel_and_oracle(node_cases):
+    cases = [case for case in node_cases if re.match(r"test_attention(?!.*expanded)", case.name)]
+    assert len(cases) >= 93, "onnx 1.23 has 93"
+    for case in cases:
+        (node,) = case.model.graph.node
+        version = min(case.model.opset_import[0].version, 25)
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        for inputs, outputs in case.data_sets:
+            values = iter(inputs)
+            given = [next(values) if name else None for name in node.input]
+            asked = {"version": version, "outputs": len(node.output)}
+            for function in (attention.run, reference_attention.evaluate):
+                got = function(given, attributes, **asked)
+                got = [x for x, name in zip(got, node.output, strict=True) if name]
+                if function is reference_attention.evaluate:
+                    got = [rounded(x, y.dtype) for x, y in zip(got, outputs, strict=True)]
+                Runner.assert_similar_outputs(outputs, got, case.rtol, case.atol)
 
 
 def stored(path, value):
