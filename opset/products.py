@@ -29,6 +29,9 @@ Finish = Callable[[Array], Array]
 _LARGE = 1 << 24
 """From this many products on, the threads are worth their start (0.1 ms)."""
 
+_SMALL, _MIDDLE = 1 << 18, 1 << 22
+"""Between these OpenBLAS would wake its threads for 10 µs of work, and wait milliseconds where the cores are taken."""
+
 _BLOCK = 16000
 """So many numbers are finished at a time: within the second cache, and too few for the kernels' own threads."""
 
@@ -57,11 +60,16 @@ def product(a: Array, b: Array, c: Array, finishes: Sequence[Finish]) -> Array:
         Applied one after the other.
     """
     m, n = a.shape[0], b.shape[1]
-    if m * n * a.shape[1] >= _LARGE and m > 1 and a.shape[1] == b.shape[0]:
+    size = m * n * a.shape[1]
+    if size >= _LARGE and m > 1 and a.shape[1] == b.shape[0]:
         with _one_blas_thread() as threads:
             if threads > 1:
                 return _split(a, b, c, finishes, min(threads, m))
-    y: Array = a.dot(b)
+    if _SMALL <= size < _MIDDLE and m > 1:
+        with _one_blas_thread():
+            y: Array = a.dot(b)
+    else:
+        y = a.dot(b)
     y += c
     for finish in finishes:
         y = finish(y)
