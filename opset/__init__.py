@@ -2,7 +2,14 @@
 
 from .convert import convert_version
 from .convert_files import ConversionReport, convert_file
-from .errors import FeedError, ModelError, UnknownOperatorError, UnknownOpsetError, UnsupportedModelError
+from .errors import (
+    FeedError,
+    ModelError,
+    NodeError,
+    UnknownOperatorError,
+    UnknownOpsetError,
+    UnsupportedModelError,
+)
 from .lint_family import NodeRecord
 from .lint_model import LintReport, lint
 from .lint_rules import LintWarning
