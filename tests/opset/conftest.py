@@ -1,9 +1,11 @@
 """Small models that the tests of `softops.opset` share."""
 
+import warnings
 from collections.abc import Callable
 
 import onnx
 import pytest
+from onnx.backend.test.loader import load_model_tests
 
 ModelOf = Callable[..., onnx.ModelProto]
 
@@ -25,3 +27,11 @@ def single_node(
 @pytest.fixture
 def model_of() -> ModelOf:
     return single_node
+
+
+@pytest.fixture(scope="session")
+def node_cases():
+    """Every node test that onnx ships; collecting them takes 11 s."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # making all cases of onnx overflows and divides by zero on purpose
+        return load_model_tests(kind="node")
