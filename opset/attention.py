@@ -172,7 +172,7 @@ def _bias(a: Arguments, keys: int) -> Array | None:
         return None if allowed is None else _additive(allowed, a.q.dtype)
     mask = np.atleast_1d(a.mask)
     mask = _additive(mask, a.q.dtype) if mask.dtype == bool else mask.astype(a.q.dtype, copy=False)
-    if a.pads and mask.shape[-1] < keys:
+    if a.pads and a.mask.ndim and mask.shape[-1] < keys:
         padded = np.full((*mask.shape[:-1], keys), -np.inf, mask.dtype)
         padded[..., : mask.shape[-1]] = mask
         mask = padded

@@ -136,8 +136,10 @@ def _arrays(inputs: Sequence[Any], version: int) -> list[Any]:
     """All seven inputs, their dtypes checked."""
     most = 7 if version >= 24 else 6
     order = f"in version {version} they are {', '.join(INPUTS[:most])}"
-    _expect(3 <= len(inputs) <= most, f"3 to {most} inputs", len(inputs), order)
     arrays: list[Any] = [None if x is None else np.asarray(x) for x in inputs]
+    while arrays and arrays[-1] is None:
+        del arrays[-1]
+    _expect(3 <= len(arrays) <= most, f"3 to {most} inputs", len(arrays), order)
     arrays += [None] * (len(INPUTS) - len(arrays))
     for name, x in zip(INPUTS, arrays, strict=True):
         if x is None:

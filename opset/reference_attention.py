@@ -64,9 +64,7 @@ def _bias_row(a: Arguments, b: int, h: int, i: int, keys: int) -> Extended:
     bias = np.zeros(keys, np.longdouble)
     if a.mask is not None:
         shape = (a.q.shape[0], a.heads, a.q.shape[-2])
-        # a mask with no dimension of its own for the keys is one value
-        mask = a.mask.reshape(1) if a.mask.ndim == 0 else a.mask
-        row = np.broadcast_to(mask, (*shape, mask.shape[-1]))[b, h, i]
+        row = np.broadcast_to(a.mask, (*shape, a.mask.shape[-1] if a.mask.ndim else keys))[b, h, i]
         if a.mask.dtype == bool:
             row = np.where(row, np.longdouble(0), np.longdouble(-np.inf))
         row = row.astype(a.q.dtype).astype(np.longdouble)
