@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
@@ -13,6 +14,9 @@ from .attention_arguments import Layout, read_layout
 from .graph import Graph
 from .options import Options, check_dtype, read_options
 from .steps import reduce, slice_axis
+
+_FIRST_RIGHT = (1, 28)
+"""The first onnxruntime whose Attention does what onnx 1.23 says, masks and rules compared in 1.26, 1.27 and 1.28."""
 
 
 def attention(
@@ -71,8 +75,9 @@ def attention(
     queries, keys
         Names of the axes S and T, or fixed lengths.
     operator
-        Whether to use ai.onnx's Attention, which has one node and came with opset 23. By default from
-        opset 23 on, except for float64, for which it holds scale and softcap in float32.
+        Whether the graph is a node of ai.onnx's Attention, which came with opset 23, or its parts. By
+        default Attention from opset 23 on, except for float64, as it holds scale and softcap in float32, and
+        for an onnxruntime before 1.28 named by ``for_runtime``.
     **options
         `Options`: ``opset``, ``for_runtime``, ``dtype`` (float32 by default), ``names``, ``batch``,
         ``doc_string``, ``metadata``, ``path``.
@@ -93,8 +98,9 @@ def attention(
     never copied. Before opset 9, which brought Where, a boolean mask adds −max/4 in place of −inf, an
     additive mask is refused, and a causal rule needs fixed numbers of queries and keys.
 
-    That fully masked rows are 0 is a correction of onnx 1.23 to Attention: a runtime older than that may
-    give NaN, and ``operator=False`` builds what gives 0 there, too. Source: ``ai.onnx@24::Attention``.
+    What Attention means was corrected in onnx 1.23. onnxruntime's kernel computes it so from 1.28 on; before,
+    a fully masked row is the mean of the values, one query under the causal rule sees every key, and, up to
+    1.26, softcap lifts keys that are masked. The parts are right in all of them. Source: ``ai.onnx@24::Attention``.
     """
     settings = read_options(options)
     layout = read_layout(
@@ -104,8 +110,9 @@ def attention(
     )  # fmt: skip
     dtype = settings.dtype or check_dtype(np.float32, settings.opset)
     graph = Graph("attention", settings, dtype)
-    chosen = settings.opset >= 23 and graph.compute == np.float32 if operator is None else bool(operator)
-    if chosen and settings.opset < 23:
+    if operator is None:
+        operator = settings.opset >= 23 and graph.compute == np.float32 and _is_right_in(options)
+    if operator and settings.opset < 23:
         message = (
             f"expected opset 23 or newer for the Attention operator (got {settings.opset}); "
             "raise the opset, or pass operator=False"
@@ -117,9 +124,18 @@ def attention(
     ]
     if mask is not None:
         tensors.append(graph.input("mask", layout.mask_shape, np.bool_ if mask == "boolean" else None))
-    result = (_node if chosen else _parts)(graph, layout, *tensors)
+    result = (_node if operator else _parts)(graph, layout, *tensors)
     graph.output("output", result, layout.shape(*"HSE"))
     return graph.finish(layout.text, {})
+
+
+def _is_right_in(options: Options) -> bool:
+    """Whether Attention is computed as its text says by the runtime that the options name, if they do."""
+    runtime = options.get("for_runtime")
+    if runtime is None:
+        return True
+    major, minor = re.findall(r"\d+", runtime)[:2]  # what it looks like was checked
+    return (int(major), int(minor)) >= _FIRST_RIGHT
 
 
 def _node(graph: Graph, layout: Layout, query: str, key: str, value: str, mask: str | None = None) -> str:

@@ -79,7 +79,16 @@ def test_options_are_kept_and_equal_arguments_give_equal_bytes(tmp_path):
 
 
 def test_a_runtime_picks_the_form():
-    assert "Attention" not in operators(attention(2, 4, for_runtime="onnxruntime==1.17"))
+    for release, right in {
+        "1.17": False,
+        "1.23": False,
+        "1.27.1": False,
+        "1.28.0": True,
+        " v1.29rc1": True,
+        "1.32": True,
+    }.items():
+        model = attention(2, 4, for_runtime=f"onnxruntime=={release}")
+        assert ("Attention" in operators(model)) == right, release
 
 
 REFUSED = {
