@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .attention_arguments import Arguments, checked
-from .reference import Extended, softmax
+from .reference_rows import Extended, softmax
 
 
 def evaluate(
