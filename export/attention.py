@@ -47,7 +47,7 @@ def attention(
     - ``mask``, where one is asked for, with the axes that ``mask_axes`` names;
 
     and gives ``output`` (N, H, S, E), or folded (N, S, H·E). A query for which the mask leaves no key has
-    an output of 0. There is at least one query and one key.
+    an output of 0. There is at least one key.
 
     Parameters
     ----------

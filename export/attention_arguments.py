@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 AXES = ("batch", "heads", "queries", "keys")
+
+_MOST = 2**31 - 1  # the product of two is still an int64, in which ONNX holds dimensions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,16 +152,16 @@ def _positive(name: str, value: Any) -> int:
     if number is None:
         message = f"expected {name} as an integer (got {value!r}); pass for instance {name}=8"
         raise TypeError(message)
-    if number < 1:
-        message = f"expected {name} of 1 or more (got {number}); pass for instance {name}=8"
+    if not 1 <= number <= _MOST:
+        message = f"expected {name} from 1 to {_MOST} (got {number}); pass for instance {name}=8"
         raise ValueError(message)
     return number
 
 
 def _axis(name: str, value: Any) -> str | int:
-    if value == "":
-        message = f"expected {name} as the name of an axis or a length (got ''); pass {name!r}"
-        raise ValueError(message)
+    if value == "" or not isinstance(value, str | int | np.integer):
+        message = f"expected {name} as the name of an axis or a length (got {value!r}); pass {name!r}"
+        raise (ValueError if value == "" else TypeError)(message)
     return value if isinstance(value, str) else _positive(name, value)
 
 

@@ -92,10 +92,10 @@ def test_a_runtime_picks_the_form():
 
 
 REFUSED = {
-    "heads": (ValueError, "heads of 1 or more .got 0.", {"heads": 0}),
+    "heads": (ValueError, r"heads from 1 to \d+ .got 0.", {"heads": 0}),
     "heads of a float": (TypeError, "heads as an integer .got 2.0.", {"heads": 2.0}),
     "groups": (ValueError, "multiple of kv_heads .got 4 and 3.", {"kv_heads": 3}),
-    "head size": (ValueError, "head_size of 1 or more", {"head_size": -1}),
+    "head size": (ValueError, r"head_size from 1 to \d+ .got -1.", {"head_size": -1}),
     "value size": (TypeError, "value_size as an integer .got 'x'.", {"value_size": "x"}),
     "mask": (ValueError, "'boolean', 'additive' or None .got 'bool'.", {"mask": "bool"}),
     "mask axes": (
@@ -112,7 +112,9 @@ REFUSED = {
     "softcap": (ValueError, "softcap above 0", {"softcap": -1.0}),
     "softcap of a text": (TypeError, "softcap as a number .got 'x'.", {"softcap": "x"}),
     "axis": (ValueError, "queries as the name of an axis", {"queries": ""}),
-    "length": (ValueError, "keys of 1 or more", {"keys": 0}),
+    "too many": (ValueError, r"heads from 1 to \d+ .got 1000", {"heads": 10**30}),
+    "axis of a float": (TypeError, "queries as the name of an axis or a length .got 2.5.", {"queries": 2.5}),
+    "length": (ValueError, r"keys from 1 to \d+ .got 0.", {"keys": 0}),
     "same axis": (ValueError, "batch axis .got 'keys' twice.", {"batch": "keys"}),
     "operator": (ValueError, "opset 23 or newer for the Attention operator", {"operator": True, "opset": 22}),
     "wide softcap": (
