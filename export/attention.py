@@ -13,7 +13,7 @@ import onnx
 from .attention_arguments import Layout, read_layout
 from .graph import Graph
 from .options import Options, check_dtype, read_options
-from .steps import reduce, slice_axis
+from .steps import clip, reduce, slice_axis
 
 _FIRST_RIGHT = (1, 28)
 """The first onnxruntime whose Attention does what onnx 1.23 says, masks and rules compared in 1.26, 1.27 and 1.28."""
@@ -95,8 +95,8 @@ def attention(
     -----
     Halves are computed in float32 and rounded once. The parts are MatMul and a Softmax with ``axis=3``
     written out, which of scores of rank 4 is the last axis under the rule of every opset; a head of keys is
-    never copied. Before opset 9, which brought Where, a boolean mask adds −max/4 in place of −inf, an
-    additive mask is refused, and a causal rule needs fixed numbers of queries and keys.
+    never copied. Before opset 9, which brought Where, −max/4 stands for −inf and for what an additive mask
+    has below it, and a causal rule needs fixed numbers of queries and keys.
 
     What Attention means was corrected in onnx 1.23. onnxruntime's kernel computes it so from 1.28 on; before,
     a fully masked row is the mean of the values, one query under the causal rule sees every key, and, up to
@@ -218,6 +218,8 @@ def _bias(graph: Graph, layout: Layout, scores: str, mask: str | None) -> str | 
         mask = _reshape(graph, mask, [1, -1], "mask_row")
     future = _future(graph, layout, scores) if layout.causal else None
     if mask is not None and layout.mask == "additive":
+        if graph.opset < 9:
+            mask = clip(graph, mask, _lowest(graph), float(np.finfo(graph.compute).max), name="finite_mask")
         return mask if future is None else graph.node("Add", mask, _additive(graph, future), name="bias")
     excluded = future
     if mask is not None:

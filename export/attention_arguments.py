@@ -104,9 +104,6 @@ def read_layout(
             f"expected a name of its own for the batch axis (got {batch!r} twice); rename queries or keys"
         )
         raise ValueError(message)
-    if opset < 9 and mask == "additive":
-        message = f"expected opset 9 or newer for an additive mask (got {opset}); pass a boolean one"
-        raise ValueError(message)
     if opset < 9 and causal and (isinstance(queries, str) or isinstance(keys, str)):
         message = (
             f"expected queries and keys as numbers for a causal rule before opset 9 (got {queries!r} and "

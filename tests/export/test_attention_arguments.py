@@ -122,7 +122,6 @@ REFUSED = {
         "softcap that is a float32",
         {"operator": True, "opset": 23, "dtype": "float64", "softcap": 0.1},
     ),
-    "additive": (ValueError, "opset 9 or newer for an additive mask", {"mask": "additive", "opset": 8}),
     "open lengths": (ValueError, "queries and keys as numbers", {"causal": True, "opset": 8, "keys": 5}),
     "bfloat16": (ValueError, "opset 13 or newer for bfloat16", {"dtype": "bfloat16", "opset": 12}),
     "an option": (TypeError, "did you mean opset", {"opsets": 3}),
