@@ -1,5 +1,6 @@
 """ONNX graphs that end in a softmax."""
 
+from .attention import attention
 from .files import save_model, write_atomic
 from .heads import classifier_head
 from .options import Options
@@ -11,6 +12,7 @@ from .torch_models import from_torch
 __all__ = [
     "HeadOptions",
     "Options",
+    "attention",
     "binary_head",
     "classifier_head",
     "from_sklearn",

@@ -23,6 +23,7 @@ __all__ = [
     "LintWarning",
     "ModelError",
     "ModelSource",
+    "NodeError",
     "NodeRecord",
     "Operator",
     "UnknownOperatorError",
