@@ -12,16 +12,21 @@ def export_head(
     weights_path: Path, out: Path, *, labels_path: Path | None, activation: str, opset: int, force: bool
 ) -> None:
     """Build the head from the arrays `weight` and `bias` of a .npz file, write it and print what it is."""
-    if out.exists() and not force:
-        msg = f"{out} exists already; choose another --out, or overwrite it with --force"
-        raise FileExistsError(msg)
+    refuse_existing(out, force)
     weight, bias = _weight_and_bias(weights_path)
-    labels = None if labels_path is None else _read_labels(labels_path)
+    labels = None if labels_path is None else read_labels(labels_path)
 
     from softops.export import classifier_head
 
     model = classifier_head(weight, bias, labels=labels, activation=activation, opset=opset, path=out)
-    _describe(model, out)
+    describe(model, out)
+
+
+def refuse_existing(out: Path, force: bool) -> None:
+    """Raise when ``out`` is there already, unless it may be overwritten."""
+    if out.exists() and not force:
+        msg = f"{out} exists already; choose another --out, or overwrite it with --force"
+        raise FileExistsError(msg)
 
 
 def _weight_and_bias(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -33,7 +38,8 @@ def _weight_and_bias(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     return arrays["weight"], arrays.get("bias")
 
 
-def _read_labels(path: Path) -> list[str]:
+def read_labels(path: Path) -> list[str]:
+    """Return the lines of a text file, without empty ones at the end."""
     try:
         return path.read_text("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
@@ -43,7 +49,8 @@ def _read_labels(path: Path) -> list[str]:
         raise ValueError(msg) from error
 
 
-def _describe(model: Any, out: Path) -> None:
+def describe(model: Any, out: Path) -> None:
+    """Print size, opset, inputs and outputs of a model that was written."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -64,6 +71,11 @@ def _type_of(value: Any) -> str:
     """`features float[batch, 64]` for a value of a graph."""
     from onnx import TensorProto
 
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return f"{value.name} {str(kind).removesuffix('_type')}"
     tensor = value.type.tensor_type
-    shape = ", ".join(dim.dim_param or str(dim.dim_value) for dim in tensor.shape.dim)
+    shape = ", ".join(
+        str(dim.dim_value) if dim.HasField("dim_value") else dim.dim_param or "?" for dim in tensor.shape.dim
+    )
     return f"{value.name} {TensorProto.DataType.Name(tensor.elem_type).lower()}[{shape}]"

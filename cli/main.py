@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from .errors import explain, repeat_lost_interrupt
+from .export_surgery import add_commands
 
 FAILED = 1  # the model was run, and its outputs are wrong
 UNUSABLE = 2  # a file, an option or an argument with which nothing could be done
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 export_app = typer.Typer(rich_markup_mode=None, help="Write ONNX models.")
 app.add_typer(export_app, name="export")
+add_commands(export_app)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from .arguments import check_bias, check_temperature, check_weight
 from .graph import Graph
-from .options import RESERVED, check_dtype, read_options
+from .options import RESERVED, Options, check_dtype, read_options
 from .outputs import HeadOptions, add_outputs, read_choice, split_options
 from .steps import linear
 
@@ -94,18 +94,34 @@ def classifier_head(
     """
     check_activation(activation)
     head, common = split_options(options)
-    settings = read_options(common)
-    matrix = check_weight(weight, settings.dtype)
-    dtype = check_dtype(matrix.dtype, settings.opset)
-    offset = check_bias(bias, matrix)
-    classes, features = matrix.shape
-
-    graph = Graph("classifier_head", settings, dtype)
-    x = graph.input("features", [settings.batch, features])
-    logits = linear(graph, x, matrix, offset, name="logits")
+    graph, logits, (classes, features) = start_linear("classifier_head", weight, bias, common)
     metadata = add_classifier(graph, logits, classes, head, activation=activation, temperature=temperature)
     text = f"Linear classifier: {features} features to {classes} classes, activation {activation}."
     return graph.finish(text, metadata)
+
+
+def start_linear(
+    name: str, weight: ArrayLike, bias: ArrayLike | None, options: Options
+) -> tuple[Graph, str, tuple[int, int]]:
+    """Return a graph with ``features`` (N, F), its logits (N, C), and (C, F)."""
+    settings = read_options(options)
+    matrix = check_weight(weight, settings.dtype)
+    offset = check_bias(bias, matrix)
+    classes, features = matrix.shape
+    graph = Graph(name, settings, check_dtype(matrix.dtype, settings.opset))
+    x = graph.input("features", [settings.batch, features])
+    return graph, linear(graph, x, matrix, offset, name="logits"), (classes, features)
+
+
+def scale(
+    graph: Graph, logits: str, temperature: ArrayLike | None, classes: int
+) -> tuple[str, dict[str, str]]:
+    """Return the logits divided by the temperature, and what the model's metadata says about it."""
+    if temperature is None:
+        return logits, {}
+    divisor = check_temperature(temperature, classes, graph.compute)
+    scaled = graph.node("Div", logits, graph.number("temperature", divisor), name="scaled_logits")
+    return scaled, {TEMPERATURE_KEY: json.dumps(divisor.tolist())}
 
 
 def check_activation(activation: object) -> None:
@@ -126,11 +142,7 @@ def add_classifier(
 ) -> dict[str, str]:
     """Add everything after the logits (N, C); return what the model's metadata says about it."""
     choice = read_choice(options, classes=classes, scores=SCORES[activation])
-    scaled, metadata = logits, choice.metadata()
-    if temperature is not None:
-        divisor = check_temperature(temperature, classes, graph.compute)
-        scaled = graph.node("Div", logits, graph.number("temperature", divisor), name="scaled_logits")
-        metadata[TEMPERATURE_KEY] = json.dumps(divisor.tolist())
+    scaled, metadata = scale(graph, logits, temperature, classes)
 
     def activated(op_type: str, name: str) -> Callable[[], str]:
         return lambda: graph.node(op_type, scaled, name=name, axis=1)
@@ -141,4 +153,4 @@ def add_classifier(
         "logits": lambda: logits,
     }
     add_outputs(graph, choice, {name: made[name] for name in SCORES[activation]}, scaled, classes=classes)
-    return metadata
+    return choice.metadata() | metadata
