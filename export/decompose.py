@@ -187,7 +187,7 @@ def _hardmax(patch: Patch, x: str, node: onnx.NodeProto, scope: Scope) -> str:
 
     def one_hot(wide: str, axis: int) -> str:
         index = patch.node("ArgMax", wide, name="winner", axis=axis, keepdims=0)
-        at = patch.constant("axis", np.array([axis], np.int64))
+        at = patch.constant("axis", np.array(axis, np.int64))
         length = patch.node("Gather", patch.node("Shape", wide, name="lengths"), at, name="length")
         values = patch.constant("off_on", np.array([0, 1], np.int64))
         return patch.node("OneHot", index, length, values, name="one_hot", axis=axis)
