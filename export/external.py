@@ -64,19 +64,20 @@ def save_beside_data(model: onnx.ModelProto, path: str | os.PathLike[str], folde
             f"and {locations[0]!r} is needed); pass the path"
         )
         raise ModelError(message)
-    copied: list[Path] = []
+    made: list[Path] = []
     try:
-        if folder is not None and folder != target.parent and target.parent.is_dir():
+        if folder is not None and folder.resolve() != target.parent and target.parent.is_dir():
             for location in locations:
-                _copy_file(folder / location, target.parent / location, target, copied)
+                _copy_file(folder / location, target.parent / location, target, made)
         save_model(model, path)
     except BaseException:
-        for file in copied:
-            file.unlink(missing_ok=True)
+        for entry in reversed(made):
+            entry.rmdir() if entry.is_dir() else entry.unlink(missing_ok=True)
         raise
 
 
-def _copy_file(source: Path, to: Path, model: Path, copied: list[Path]) -> None:
+def _copy_file(source: Path, to: Path, model: Path, made: list[Path]) -> None:
+    """Copy one file; what comes into being by that is added to ``made``."""
     if not source.is_file():
         message = f"expected the model's tensors in {source} (no such file); keep the files in one folder"
         raise ModelError(message)
@@ -88,8 +89,10 @@ def _copy_file(source: Path, to: Path, model: Path, copied: list[Path]) -> None:
             "choose another folder"
         )
         raise FileExistsError(message)
-    if to.parent != model.parent:
-        to.parent.mkdir(parents=True, exist_ok=True)
+    missing = [parent for parent in to.parents if not parent.exists()]
+    for parent in reversed(missing):
+        parent.mkdir()
+        made.append(parent)
     part = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
     try:
         shutil.copyfile(source, part)
@@ -97,4 +100,4 @@ def _copy_file(source: Path, to: Path, model: Path, copied: list[Path]) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    copied.append(to)
+    made.append(to)

@@ -97,7 +97,7 @@ def open_model(source: ModelSource) -> OpenModel:
     loaded = load_model(source, external_data=False)
     model = onnx.ModelProto()
     model.CopyFrom(loaded)
-    folder = Path(os.path.realpath(source)).parent if isinstance(source, str | os.PathLike) else None
+    folder = Path(os.path.abspath(source)).parent if isinstance(source, str | os.PathLike) else None
     opset = _opset(model)
     serialized = serialize(skeleton(model))
     try:
