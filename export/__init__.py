@@ -6,13 +6,17 @@ from .files import save_model, write_atomic
 from .fuse import fuse
 from .heads import classifier_head
 from .sigmoid_heads import binary_head, multilabel_head
+from .sklearn_models import from_sklearn
 from .strip import replace_activation, strip_head
+from .torch_models import from_torch
 
 __all__ = [
     "append_head",
     "binary_head",
     "classifier_head",
     "decompose",
+    "from_sklearn",
+    "from_torch",
     "fuse",
     "multilabel_head",
     "replace_activation",

@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import DTypeLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from .arguments import as_floats
 from .checks import check_model
 from .files import save_model
 from .options import RESERVED, Settings
@@ -74,8 +75,9 @@ class Graph:
         return self._shared[name]
 
     def weight(self, name: str, value: NDArray[Any]) -> str:
-        """Add an array of floats, stored in `dtype` and given back in `compute`."""
-        return self.wide(self.constant(name, value.astype(self.dtype, copy=False)))
+        """Add an array of finite floats, stored in `dtype` and given back in `compute`."""
+        stored = value if value.dtype == self.dtype else as_floats(name, value, self.dtype)
+        return self.wide(self.constant(name, stored))
 
     def number(self, name: str, value: Any) -> str:
         """Add a constant of the graph's own, such as a temperature, in `compute`."""

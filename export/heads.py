@@ -152,5 +152,7 @@ def add_classifier(
         "log_probabilities": activated("LogSoftmax", "log_probabilities"),
         "logits": lambda: logits,
     }
-    add_outputs(graph, choice, {name: made[name] for name in SCORES[activation]}, scaled, classes=classes)
+    add_outputs(
+        graph, choice, {name: made[name] for name in SCORES[activation]}, lambda: scaled, classes=classes
+    )
     return choice.metadata() | metadata

@@ -98,13 +98,7 @@ def read_options(options: Options) -> Settings:
         An opset that is not known here or not to the runtime, a dtype the opset has no operators for, a
         name that is empty or given twice, a key of the metadata that is softops' own.
     """
-    known = Options.__annotations__
-    for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "leave it out"
-            message = f"expected options among {', '.join(known)} (got {name!r}); {hint}"
-            raise TypeError(message)
+    check_known(options, Options)
     opset, ir_version = _target(options.get("opset"), options.get("for_runtime"))
     dtype = options.get("dtype")
     batch = options.get("batch", "batch")
@@ -132,6 +126,17 @@ def read_options(options: Options) -> Settings:
         metadata=metadata,
         path=options.get("path"),
     )
+
+
+def check_known(options: Mapping[str, Any], kind: type[Options]) -> None:
+    """Raise TypeError unless every option is one of its kind's."""
+    known = list(kind.__annotations__)
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "leave it out"
+            message = f"expected options among {', '.join(known)} (got {name!r}); {hint}"
+            raise TypeError(message)
 
 
 def check_dtype(dtype: DTypeLike, opset: int) -> np.dtype[Any]:

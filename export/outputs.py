@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from .arguments import check_fraction, check_labels, check_top_k
 from .graph import ML, Graph
-from .options import RESERVED, Options
+from .options import RESERVED, Options, check_known
 from .steps import reduce, top_k, where
 
 LABELS_KEY = f"{RESERVED}labels"
@@ -81,6 +81,7 @@ class Choice:
 
 def split_options(options: HeadOptions) -> tuple[HeadOptions, Options]:
     """Return the options of the head and those that every export function takes."""
+    check_known(options, HeadOptions)
     own = HeadOptions.__annotations__.keys() - Options.__annotations__.keys()
     head = {name: value for name, value in options.items() if name in own}
     common = {name: value for name, value in options.items() if name not in own}
@@ -132,7 +133,7 @@ def add_outputs(
     graph: Graph,
     choice: Choice,
     scores: Mapping[str, Callable[[], str]],
-    ranking: str,
+    ranking: Callable[[], str],
     *,
     classes: int,
     index: Callable[[], str] | None = None,
@@ -144,20 +145,21 @@ def add_outputs(
     Parameters
     ----------
     graph
-        Holds ``ranking`` already.
+        The graph so far.
     choice
         The checked options.
     scores
         For each score how it is added to the graph; each is added once, when it is asked for.
     ranking
-        (N, C), larger for better classes: what the label and the k best are taken from.
+        How that is added which is larger for better classes, (N, C): label and k best are taken from it.
     classes
         C.
     index
         How the index of the best class is added, int64 (N,); ArgMax of ``ranking`` by default.
     widths
-        Number of columns of scores that have not C of them.
+        Number of columns of scores that have not C of them, 0 for a vector (N,).
     """
+    widths = widths or {}
     made: dict[str, str] = {}
 
     def score(name: str) -> str:
@@ -174,7 +176,7 @@ def add_outputs(
     for name in choice.outputs:
         if name == "label":
             winner = (
-                graph.node("ArgMax", ranking, name="class_index", axis=1, keepdims=0)
+                graph.node("ArgMax", ranking(), name="class_index", axis=1, keepdims=0)
                 if index is None
                 else index()
             )
@@ -183,13 +185,15 @@ def add_outputs(
             graph.output(name, lookup(graph, choice, winner), [batch], label_dtype(choice.labels))
         elif name in TOP_K:
             if not best:
-                best = _best(graph, choice, ranking, score(default))
+                ranked = ranking()
+                best = _best(graph, choice, ranked, ranked if default in widths else score(default))
             dtype = {"top_k_values": None, "top_k_indices": np.int64}.get(name, label_dtype(choice.labels))
             graph.output(name, best[name], [batch, choice.top_k], dtype)
         elif name == default and choice.zipmap:
             _add_zipmap(graph, choice, name, score(name), classes)
         else:
-            graph.output(name, score(name), [batch, (widths or {}).get(name, classes)])
+            width = widths.get(name, classes)
+            graph.output(name, score(name), [batch, width] if width else [batch])
 
 
 def lookup(graph: Graph, choice: Choice, index: str, *, name: str = "label") -> str:

@@ -98,7 +98,7 @@ def binary_head(
             "probabilities": lambda: (two_columns if columns == 2 else sigmoid)(graph, scaled),
             "logits": lambda: logits,
         },
-        scaled,
+        lambda: scaled,
         classes=2,
         index=lambda: second_class(graph, scaled, cut),
         widths={"probabilities": columns, "logits": 1},

@@ -70,10 +70,13 @@ def where(graph: Graph, condition: str, x: str, y: str, *, name: str) -> str:
 
 
 def clip(graph: Graph, x: str, low: float, high: float, *, name: str = "clipped") -> str:
-    """Add Clip of floats in `Graph.compute`: its bounds were attributes until opset 11."""
-    if graph.opset < 11 and graph.compute == np.float32:
+    """Add Clip of floats in `Graph.compute`; of float64 from opset 8 on.
+
+    Its bounds were attributes until opset 11, no wider than float32, and it took float64 from opset 12 on.
+    """
+    if graph.compute == np.float32 and graph.opset < 11:
         return graph.node("Clip", x, name=name, min=float(low), max=float(high))
-    if graph.opset < 11:  # an attribute holds no more than a float32
+    if graph.opset < 12 and graph.compute != np.float32:
         bounded = graph.node("Max", x, graph.number(f"{name}_min", low))
         return graph.node("Min", bounded, graph.number(f"{name}_max", high), name=name)
     bounds = graph.number(f"{name}_min", low), graph.number(f"{name}_max", high)
