@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, inliner
 
 from softops.opset import ModelSource, UnsupportedModelError, operator
 
-from .opened import open_model
+from .opened import OpenModel, open_model, opened_copy
 from .patch import FLOATS, Patch
 from .reductions import reduced_by_softmax, reduction
 from .scopes import Scope, edit_scopes
@@ -39,7 +39,9 @@ def decompose(
     - Softplus: ``relu(x) + log(1 + exp(-abs(x)))``, right to one rounding of 1 but not in relative terms
       below −16 in float32: ONNX has no log1p;
     - HardSigmoid: ``clip(alpha * x + beta, 0, 1)``;
-    - Softsign: ``x / (1 + abs(x))``.
+    - Softsign: ``x / (1 + abs(x))``;
+    - SoftmaxCrossEntropyLoss, NegativeLogLikelihoodLoss, Attention: the functions ONNX defines them by, which
+      use LogSoftmax, NegativeLogLikelihoodLoss and Softmax: name these too where they have to go as well.
 
     Each axis is read by the rule of the opset: below 13 the trailing dimensions are normalized as one, which
     is why ``max`` and ``sum`` then go over several axes. Halves are cast to float32 and rounded once where
@@ -74,14 +76,19 @@ def decompose(
     Sources: ``ai.onnx@1::Softmax`` and later, ``ai.onnx@18::ReduceLogSumExp``, ``ai.onnx@1::Hardmax``.
     """
     names = {op} if isinstance(op, str) else set(op)
-    if unknown := names - _FORMS.keys():
+    if unknown := names - _FORMS.keys() - set(_BODIES):
+        known = ", ".join([*_FORMS, *_BODIES])
         message = (
-            f"expected operators among {', '.join(_FORMS)} (got {', '.join(map(repr, sorted(unknown)))}); "
+            f"expected operators among {known} (got {', '.join(map(repr, sorted(unknown)))}); "
             "choose among these"
         )
         raise ValueError(message)
     opened = open_model(model)
     found: set[str] = set()
+    for name in _BODIES:
+        if name in names and _is_used(name, opened):
+            found.add(name)
+            opened = _inlined(name, opened)
 
     def edit(scope: Scope) -> bool:
         nodes: list[onnx.NodeProto] = []
@@ -103,6 +110,35 @@ def decompose(
         )
         raise ValueError(message)
     return opened.finish(path)
+
+
+def _inlined(name: str, opened: OpenModel) -> OpenModel:
+    """Put the function that ONNX defines an operator by in its place."""
+    message = (
+        f"expected a {name} whose inputs have a known type, outside of functions (got another); "
+        "run onnx.shape_inference on the model, or inline its functions with onnx.inliner"
+    )
+    try:
+        inlined = inliner.inline_selected_functions(
+            opened.model, [("", name)], exclude=False, inline_schema_functions=True
+        )
+    except RuntimeError as error:  # how it says that a type is not known
+        raise UnsupportedModelError(message) from error
+    again = opened_copy(inlined, opened.folder)
+    if _is_used(name, again):
+        raise UnsupportedModelError(message)
+    return again
+
+
+def _is_used(name: str, opened: OpenModel) -> bool:
+    used: set[str] = set()
+
+    def look(scope: Scope) -> bool:
+        used.update(node.op_type for node in scope.nodes if node.domain in ("", "ai.onnx"))
+        return False
+
+    edit_scopes(opened, look)
+    return name in used
 
 
 def _simpler(node: onnx.NodeProto, scope: Scope) -> list[onnx.NodeProto]:
@@ -283,6 +319,9 @@ def _axis(node: onnx.NodeProto, scope: Scope) -> int:
     assert default is not None  # asked of operators with an axis alone
     return int(given[0]) if given else default
 
+
+_BODIES = ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss", "Attention")
+"""Operators that are replaced by their function; in this order, as the first holds the second."""
 
 _FORMS: dict[str, Callable[[Patch, str, onnx.NodeProto, Scope], str]] = {
     "Softmax": _softmax,

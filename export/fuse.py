@@ -82,41 +82,34 @@ def fuse(model: ModelSource, *, path: str | os.PathLike[str] | None = None) -> o
 
 def _fuse_scope(scope: Scope) -> bool:
     changed = False
-    at = 0
-    while at < len(scope.nodes):
-        if _fuse_at(at, scope):
-            changed = True
-            at = 0  # what has become one node may be part of a larger expression
-        else:
-            at += 1
+    while _fuse_once(scope):
+        changed = True
     return changed
 
 
-def _fuse_at(at: int, scope: Scope) -> bool:
-    root = scope.nodes[at]
+def _fuse_once(scope: Scope) -> bool:
+    """Go over the nodes in order: what has become one node may be part of a larger expression further on."""
+    changed = False
+    for root in list(scope.nodes):
+        node = root if scope.has(root) else None
+        while node is not None:
+            node = _fuse_at(node, scope)
+            changed |= node is not None
+    scope.tidy()
+    return changed
+
+
+def _fuse_at(root: onnx.NodeProto, scope: Scope) -> onnx.NodeProto | None:
+    """Return what has taken the node's place, None where it stays."""
     for pattern, build in _RULES.get(root.op_type, ()):
         match = find(pattern, root, scope)
         fused = None if match is None else build(match, scope)
-        if match is None or fused is None or not _takes(fused, match, scope):
-            continue
-        node = helper.make_node(fused.op_type, fused.inputs, [root.output[0]], root.name, **fused.attributes)
-        replaced = {id(inner) for inner in match.nodes.values()} - {id(root)}
-        scope.nodes[at] = node
-        scope.nodes = [other for other in scope.nodes if id(other) not in replaced]
-        _drop_unread_constants(match, scope)
-        return True
-    return False
-
-
-def _drop_unread_constants(match: Match, scope: Scope) -> None:
-    """Take out the constants that only the expression read."""
-    read = {name for node in match.nodes.values() for name in node.input}
-    scope.index()
-    unread = {name for name in read if name not in scope.users and name not in scope.outputs}
-    scope.nodes = [
-        node for node in scope.nodes if not (node.op_type == "Constant" and node.output[0] in unread)
-    ]
-    scope.index()
+        if match is not None and fused is not None and _takes(fused, match, scope):
+            output = root.output[0]
+            node = helper.make_node(fused.op_type, fused.inputs, [output], root.name, **fused.attributes)
+            scope.exchange(root, node, [other for other in match.nodes.values() if other is not root])
+            return node
+    return None
 
 
 def _takes(fused: _Fused, match: Match, scope: Scope) -> bool:

@@ -98,6 +98,11 @@ def open_model(source: ModelSource) -> OpenModel:
     model = onnx.ModelProto()
     model.CopyFrom(loaded)
     folder = Path(os.path.abspath(source)).parent if isinstance(source, str | os.PathLike) else None
+    return opened_copy(model, folder)
+
+
+def opened_copy(model: onnx.ModelProto, folder: Path | None) -> OpenModel:
+    """Open a model that may be changed; its files of tensors lie in ``folder``."""
     opset = _opset(model)
     serialized = serialize(skeleton(model))
     try:

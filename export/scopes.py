@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ class Scope:
     opset
         The version of ai.onnx that holds here.
     nodes
-        The nodes, in order. Call `index` after a change.
+        The nodes, in order. To exchange some and go on looking, call `exchange`, and `tidy` at the end.
     outputs
         Names that are read from outside.
     types
@@ -47,19 +47,57 @@ class Scope:
     users: dict[str, list[onnx.NodeProto]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.index()
+        self.producers = {name: node for node in self.nodes for name in node.output if name}
+        for node in self.nodes:
+            self._add_user(node)
+        self._gone: set[int] = set()
+        self._places = {id(node): place for place, node in enumerate(self.nodes)}
 
     def fresh(self, name: str) -> str:
         """Return a name like ``name`` that is free in the model."""
         return self._model.fresh(name)
 
-    def index(self) -> None:
-        """Find out anew who writes and who reads each value."""
-        self.producers = {name: node for node in self.nodes for name in node.output if name}
-        self.users = {}
-        for node in self.nodes:
-            for name in dict.fromkeys(names_read(node)):
-                self.users.setdefault(name, []).append(node)
+    def exchange(self, old: onnx.NodeProto, new: onnx.NodeProto, others: Iterable[onnx.NodeProto]) -> None:
+        """Put a node in the place of another that writes the same, and take out ``others``."""
+        place = self._places.pop(id(old))
+        self.nodes[place] = new
+        self._places[id(new)] = place
+        self._remove_user(old)
+        self._add_user(new)
+        self.producers.update(dict.fromkeys(new.output, new))
+        for node in others:
+            self._take_out(node)
+        # Constants that only these read.
+        for name in {name for node in (old, *others) for name in node.input}:
+            constant = self.producers.get(name)
+            unread = not self.users.get(name) and name not in self.outputs
+            if unread and constant is not None and constant.op_type == "Constant":
+                self._take_out(constant)
+
+    def has(self, node: onnx.NodeProto) -> bool:
+        """Whether a node was not taken out."""
+        return id(node) in self._places
+
+    def tidy(self) -> None:
+        """Remove what was taken out from the list of nodes."""
+        self.nodes = [node for node in self.nodes if id(node) not in self._gone]
+        self._gone = set()
+        self._places = {id(node): place for place, node in enumerate(self.nodes)}
+
+    def _take_out(self, node: onnx.NodeProto) -> None:
+        self._gone.add(id(node))
+        del self._places[id(node)]
+        self._remove_user(node)
+        for name in node.output:
+            self.producers.pop(name, None)
+
+    def _add_user(self, node: onnx.NodeProto) -> None:
+        for name in dict.fromkeys(names_read(node)):
+            self.users.setdefault(name, []).append(node)
+
+    def _remove_user(self, node: onnx.NodeProto) -> None:
+        for name in dict.fromkeys(names_read(node)):
+            self.users[name] = [user for user in self.users[name] if user is not node]
 
     def constant(self, name: str) -> NDArray[Any] | None:
         """Return the value of a small constant: a `Constant`, or an initializer that nobody can override."""

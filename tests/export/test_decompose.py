@@ -168,3 +168,42 @@ def test_integers_are_refused(parsed):
     model = parsed(17, "g (int32[N,5] x) => (int32[N,1] y) { y = ReduceLogSumExp<axes = [1]>(x) }")
     with pytest.raises(UnsupportedModelError, match=r"of floats \(got int32"):
         decompose(model, "ReduceLogSumExp")
+
+
+@pytest.mark.parametrize("opset", [12, 13, 17, 22, onnx.defs.onnx_opset_version()])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_losses_down_to_the_last_operator(parsed, run_onnxruntime, run_softops, opset, reduction):
+    text = f'l = SoftmaxCrossEntropyLoss<reduction = "{reduction}">(x, t)'
+    model = parsed(opset, f"g (float[N,5] x, int64[N] t) => (float l) {{ {text} }}")
+    family = ["NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss", "LogSoftmax"]
+    simple = decompose(model, family)
+    assert not {node.op_type for node in simple.graph.node}.intersection(family)
+    x = np.random.default_rng(0).standard_normal((6, 5)).astype(np.float32)
+    t = np.array([0, 1, 2, 3, 4, 0])
+    losses = -special.log_softmax(x.astype(float), axis=1)[np.arange(6), t]
+    for run in (run_onnxruntime, run_softops):
+        np.testing.assert_allclose(
+            run(simple, {"x": x, "t": t})["l"], getattr(losses, reduction)(), rtol=1e-5
+        )
+
+
+@pytest.mark.parametrize("opset", [23, 24, onnx.defs.onnx_opset_version()])
+def test_attention(parsed, run_onnxruntime, opset):
+    model = parsed(
+        opset, "g (float[1,2,N,4] q, float[1,2,N,4] k) => (float[1,2,N,4] y) { y = Attention(q, k, k) }"
+    )
+    simple = decompose(model, ["Attention", "Softmax"])
+    assert not {node.op_type for node in simple.graph.node} & {"Attention", "Softmax"}
+    q, k = np.random.default_rng(0).standard_normal((2, 1, 2, 3, 4)).astype(np.float32)
+    exact = special.softmax(q @ k.swapaxes(2, 3) / 2, axis=3) @ k
+    np.testing.assert_allclose(run_onnxruntime(simple, {"q": q, "k": k})["y"], exact, rtol=1e-5, atol=1e-6)
+
+
+def test_a_loss_in_a_function_is_refused(parsed):
+    function = (
+        '<domain: "own", opset_import: ["" : 17]> f (v, t) => (l) { l = SoftmaxCrossEntropyLoss(v, t) }'
+    )
+    graph = "g (float[N,5] x, int64[N] t) => (float l) { l = own.f(x, t) }"
+    model = parsed(17, f"{graph} {function}", imports=', "own" : 1')
+    with pytest.raises(UnsupportedModelError, match="outside of functions"):
+        decompose(model, "SoftmaxCrossEntropyLoss")
