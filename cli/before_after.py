@@ -94,6 +94,8 @@ def compare_outputs(before: Outputs, after: Outputs, kept: str) -> bool:
 
 
 def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, list) and isinstance(right, list):  # a sequence
+        return len(left) == len(right) and all(map(_same, left, right))
     if not isinstance(left, np.ndarray) or not isinstance(right, np.ndarray):
         return bool(left == right)
     if left.dtype != right.dtype or left.shape != right.shape:

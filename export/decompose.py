@@ -92,15 +92,16 @@ def decompose(
 
     def edit(scope: Scope) -> bool:
         nodes: list[onnx.NodeProto] = []
+        here: set[str] = set()
         for node in scope.nodes:
             if node.op_type in names and node.domain in ("", "ai.onnx"):
-                found.add(node.op_type)
+                here.add(node.op_type)
                 nodes += _simpler(node, scope)
             else:
                 nodes.append(node)
-        changed = len(nodes) != len(scope.nodes)
         scope.nodes = nodes
-        return changed
+        found.update(here)
+        return bool(here)
 
     edit_scopes(opened, edit)
     if missing := sorted(names - found):

@@ -15,7 +15,7 @@ from softops.opset.errors import one_line
 from softops.opset.model import external_tensors
 
 from .external import save_beside_data
-from .files import serialize
+from .files import MODEL_BYTES_MAX, serialize
 
 OPSET_OLDEST = 7
 """The oldest opset whose models are worked on: from here on elementwise operators broadcast."""
@@ -95,8 +95,10 @@ def open_model(source: ModelSource) -> OpenModel:
         ``source`` is neither a path, bytes nor a ModelProto.
     """
     loaded = load_model(source, external_data=False)
-    model = onnx.ModelProto()
-    model.CopyFrom(loaded)
+    model = loaded
+    if loaded is source:
+        model = onnx.ModelProto()
+        model.CopyFrom(loaded)
     folder = Path(os.path.abspath(source)).parent if isinstance(source, str | os.PathLike) else None
     return opened_copy(model, folder)
 
@@ -104,7 +106,14 @@ def open_model(source: ModelSource) -> OpenModel:
 def opened_copy(model: onnx.ModelProto, folder: Path | None) -> OpenModel:
     """Open a model that may be changed; its files of tensors lie in ``folder``."""
     opset = _opset(model)
-    serialized = serialize(skeleton(model))
+    small = skeleton(model)
+    if small.ByteSize() > MODEL_BYTES_MAX:
+        message = (
+            f"expected a model under 2 GiB without tensors in other files (got {small.ByteSize():,} bytes); "
+            "save it with its tensors in other files, and pass its path"
+        )
+        raise ModelError(message)
+    serialized = serialize(small)
     try:
         onnx.checker.check_model(serialized)
     except (onnx.checker.ValidationError, ValueError) as error:

@@ -113,6 +113,12 @@ def test_the_judgement_of_check(capsys, before, after, kept, good):
     assert ("changed" in capsys.readouterr().out) is not good
 
 
+def test_sequences_are_judged_as_a_whole(capsys):
+    old = {"y": [{"a": 1.0}], "z": [np.ones(2), np.ones(3)]}
+    assert before_after.compare_outputs(old, {"y": [{"a": 1.0}], "z": [np.ones(2), np.ones(3)]}, "same")
+    assert not before_after.compare_outputs(old, {"y": [{"a": 2.0}], "z": [np.ones(2)]}, "close")
+
+
 def test_an_output_that_changed_fails_the_check(folder, capsys, monkeypatch):
     def wrong(model, output, *, path, **options):
         changed = onnx.load("model.onnx")

@@ -45,6 +45,7 @@ def test_heads_of_our_own_give_their_logits(run_onnxruntime):
     for head in (
         classifier_head(weight, labels=["a", "b", "c"], top_k=2),
         classifier_head(weight, activation="hardmax"),
+        classifier_head(weight, labels=["a", "b", "c"], zipmap=True),
     ):
         stripped = strip_head(head)
         assert outputs(stripped) == ["logits"]

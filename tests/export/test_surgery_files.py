@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
-from softops.export import append_head, decompose, fuse, replace_activation, strip_head
+from softops.export import append_head, decompose, fuse, opened, replace_activation, strip_head
 from softops.opset import ModelError
 
 OPERATIONS = {
@@ -162,6 +162,13 @@ def test_rubbish_is_refused_with_nothing_written(tmp_path, content):
         with pytest.raises(ModelError, match=r"^expected .*\(.*\).*; "):
             work(content, path=tmp_path / "new.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_more_than_2_gb_in_memory_are_refused(parsed, monkeypatch):
+    model = parsed(17, "g (float[N,3] x) => (float[N,3] y) { y = Softmax(x) }")
+    monkeypatch.setattr(opened, "MODEL_BYTES_MAX", 10)
+    with pytest.raises(ModelError, match=r"under 2 GiB .*pass its path"):
+        fuse(model)
 
 
 def test_an_opset_that_is_too_old_or_too_new_is_refused(parsed, tmp_path):
