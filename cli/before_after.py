@@ -1,6 +1,6 @@
 """`--check`: what a model gives in onnxruntime before surgery and after."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+    from rich.console import Console
 
 Outputs = Mapping[str, Any]
 
@@ -17,61 +18,57 @@ ROWS = 8
 RTOL, ATOL = 1e-3, 1e-7
 
 
-def runner(path: Path, model: "ModelProto") -> Callable[[], dict[str, Any]]:
+def run_both(before: "ModelProto", after: "ModelProto", folder: Path) -> tuple[Outputs, Outputs]:
     """
-    Load the model at ``path`` and return what runs it on inputs made up for ``model``.
+    Run two models in onnxruntime on the same inputs, made up for the first; their tensors lie in ``folder``.
 
     Without onnxruntime's own rewriting of graphs: it depends on the nodes around, and changes roundings.
     """
-    from softops.conformance import ModelNotRunError
     from softops.conformance.inputs import prepare_inputs
+
+    feeds = prepare_inputs(before, None, batch=ROWS)
+    return _run(before, feeds, folder, "before"), _run(after, feeds, folder, "after")
+
+
+def _run(model: "ModelProto", feeds: Mapping[str, NDArray[Any]], folder: Path, when: str) -> Outputs:
+    from softops.conformance import ModelNotRunError
     from softops.conformance.runtimes import OnnxRuntime
+    from softops.export.files import serialize
 
     OnnxRuntime()  # raises where it is not installed
     import onnxruntime
 
-    feeds = prepare_inputs(model, None, batch=ROWS)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-
-    def failed(error: Exception) -> ModelNotRunError:
-        said = " ".join(str(error).split())
-        return ModelNotRunError(
-            f"expected a model that onnxruntime runs ({path}: {said}); leave out --check, or run it elsewhere"
-        )
-
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(serialize(model), options, providers=["CPUExecutionProvider"])
+        names = [value.name for value in session.get_outputs()]
+        return dict(zip(names, session.run(None, dict(feeds)), strict=True))
     except Exception as error:  # onnxruntime's errors have no base of their own
-        raise failed(error) from error
-
-    def run() -> dict[str, Any]:
-        try:
-            return dict(
-                zip((value.name for value in session.get_outputs()), session.run(None, feeds), strict=True)
-            )
-        except Exception as error:
-            raise failed(error) from error
-
-    return run
+        message = (
+            f"expected a model that onnxruntime runs {when} the change ({' '.join(str(error).split())}); "
+            "leave out --check, and try it elsewhere"
+        )
+        raise ModelNotRunError(message) from error
 
 
-def compare_outputs(before: Outputs, after: Outputs, kept: str) -> bool:
+def compare_outputs(console: "Console", before: Outputs, after: Outputs, kept: str) -> bool:
     """
     Print how the outputs compare; True when all that had to stay stayed.
 
     Parameters
     ----------
+    console
+        Where to print.
     before, after
         Outputs by name.
     kept
         How outputs of the same name compare: all the ``"same"`` bits, all ``"but one"``, or ``"close"``.
     """
-    from rich.console import Console
     from rich.markup import escape
 
-    console = Console(soft_wrap=True, highlight=False)
     allowed = 1 if kept == "but one" else 0
     good = True
     for name in [*after, *(name for name in before if name not in after)]:

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
+    from rich.console import Console
 
 FAILED = 1  # --check found an output that changed
 
@@ -18,9 +19,7 @@ Out = Annotated[
 ]
 Output = Annotated[str | None, typer.Option(metavar="NAME", help="The output of the model to work on.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
-Check = Annotated[
-    bool, typer.Option("--check", help="Run the model before and after in onnxruntime and compare.")
-]
+Check = Annotated[bool, typer.Option("--check", help="First compare before and after in onnxruntime.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -50,12 +49,16 @@ def append(
     force: Force = False,
     check: Check = False,
 ) -> None:
-    """Append probabilities, labels and the K best classes to an output of a model."""
+    """Append probabilities, labels and top-k to an output.
+
+    The new outputs are called probabilities (or log_probabilities), label, top_k_values, top_k_indices and
+    top_k_labels; where a name is taken, a number is added. All other outputs stay as they are.
+    """
     from .export_head import read_labels
 
     names = None if labels is None else read_labels(labels)
 
-    def build(path: Path) -> "ModelProto":
+    def build() -> "ModelProto":
         from softops.export import append_head
 
         return append_head(
@@ -66,7 +69,6 @@ def append(
             temperature=temperature,
             labels=names,
             top_k=top_k,
-            path=path,
         )
 
     _operate(model, out, build, force, check, "same")
@@ -75,12 +77,16 @@ def append(
 def strip(
     model: Model, *, out: Out, output: Output = None, force: Force = False, check: Check = False
 ) -> None:
-    """Take a model back to its logits: without softmax, arg max, top-k and labels."""
+    """Take a model back to its logits.
 
-    def build(path: Path) -> "ModelProto":
+    Removes softmax, log-softmax, hardmax, sigmoid, arg max, top-k and labels at the end of every output, or
+    of the one that is named. All other outputs stay as they are.
+    """
+
+    def build() -> "ModelProto":
         from softops.export import strip_head
 
-        return strip_head(model, output, path=path)
+        return strip_head(model, output)
 
     _operate(model, out, build, force, check, "same")
 
@@ -96,23 +102,27 @@ def replace(
     force: Force = False,
     check: Check = False,
 ) -> None:
-    """Exchange the activation of a model's head for another."""
+    """Exchange softmax, log-softmax and hardmax at the end."""
 
-    def build(path: Path) -> "ModelProto":
+    def build() -> "ModelProto":
         from softops.export import replace_activation
 
-        return replace_activation(model, activation, output=output, path=path)
+        return replace_activation(model, activation, output=output)
 
     _operate(model, out, build, force, check, "but one")
 
 
 def fuse(model: Model, *, out: Out, force: Force = False, check: Check = False) -> None:
-    """Replace expressions that spell out a softmax, sigmoid … by the operator."""
+    """Find operators that are spelled out, and use them.
 
-    def build(path: Path) -> "ModelProto":
+    Softmax, LogSoftmax, ReduceLogSumExp, Sigmoid, Softplus and Softsign, where the expression means the
+    operator for certain. Each computes it without overflow on the way.
+    """
+
+    def build() -> "ModelProto":
         from softops.export import fuse as fuse_model
 
-        return fuse_model(model, path=path)
+        return fuse_model(model)
 
     _operate(model, out, build, force, check, "close")
 
@@ -127,48 +137,49 @@ def decompose(
     force: Force = False,
     check: Check = False,
 ) -> None:
-    """Replace operators by simpler ones, for runtimes that do not have them."""
+    """Spell operators out, for runtimes without them.
 
-    def build(path: Path) -> "ModelProto":
+    Softmax, LogSoftmax, Hardmax, ReduceLogSumExp, ReduceLogSum, Sigmoid, Softplus, HardSigmoid, Softsign,
+    SoftmaxCrossEntropyLoss, NegativeLogLikelihoodLoss and Attention, in forms that do not overflow.
+    """
+
+    def build() -> "ModelProto":
         from softops.export import decompose as decompose_model
 
-        return decompose_model(model, operators, path=path)
+        return decompose_model(model, operators)
 
     _operate(model, out, build, force, check, "close")
 
 
 def _operate(
-    model: Path, out: Path, build: Callable[[Path], "ModelProto"], force: bool, check: bool, kept: str
+    model: Path, out: Path, build: Callable[[], "ModelProto"], force: bool, check: bool, kept: str
 ) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    from softops.export.external import save_beside_data
     from softops.opset import load_model
 
     from .export_head import describe, refuse_existing
 
     refuse_existing(out, force)
     before = load_model(model, external_data=False)
-    old = _runner(model, before) if check else None  # before out is written, which may be the same file
-    after = build(out)
-    describe(after, out)
-    _print_changes(before, after)
-    if old is not None:
-        from .before_after import compare_outputs
+    after = build()
+    console = Console(soft_wrap=True, highlight=False)
+    if check:
+        from .before_after import compare_outputs, run_both
 
-        if not compare_outputs(old(), _runner(out, before)(), kept):
+        if not compare_outputs(console, *run_both(before, after, model.parent), kept):
+            console.print(f"{escape(str(out))} was not written.")
             raise typer.Exit(FAILED)
+    save_beside_data(after, out, model.absolute().parent)
+    describe(console, after, out)
+    _print_changes(console, before, after)
 
 
-def _runner(path: Path, before: "ModelProto") -> Callable[[], dict[str, object]]:
-    from .before_after import runner
-
-    return runner(path, before)
-
-
-def _print_changes(before: "ModelProto", after: "ModelProto") -> None:
-    from rich.console import Console
-
+def _print_changes(console: "Console", before: "ModelProto", after: "ModelProto") -> None:
     from softops.export.external import data_files
 
-    console = Console(soft_wrap=True, highlight=False)
     old, new = _operators(before), _operators(after)
     changes = [f"{count:+d} {name}" for name, count in sorted(_difference(old, new).items())]
     what = ", ".join(changes) or "none added or removed"

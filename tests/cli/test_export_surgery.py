@@ -4,7 +4,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import parser
+from onnx import numpy_helper, parser
+from rich.console import Console
 from scipy.special import softmax
 
 from softops.cli import before_after
@@ -61,7 +62,7 @@ def command_line(command, *more, model="model.onnx"):
 def test_what_was_changed_is_printed(folder, capsys, command):
     assert run(command_line(command)) == 0
     said = capsys.readouterr().out
-    assert f"new.onnx  {(folder / 'new.onnx').stat().st_size} bytes, opset ai.onnx 17\n" in said
+    assert f"new.onnx  {(folder / 'new.onnx').stat().st_size} bytes, opset ai.onnx 17, IR version 8\n" in said
     assert "in   x float[N, 3]\n" in said
     assert "out  logits float[N, 3]" in said
     nodes = len(onnx.load("new.onnx").graph.node)
@@ -109,26 +110,48 @@ def test_check_compares_before_and_after(folder, capsys, command):
 )
 def test_the_judgement_of_check(capsys, before, after, kept, good):
     old, new = {"y": np.array(before), "gone": np.array(1)}, {"y": np.array(after), "new": np.array(1)}
-    assert before_after.compare_outputs(old, new, kept) is good
+    assert before_after.compare_outputs(Console(), old, new, kept) is good
     assert ("changed" in capsys.readouterr().out) is not good
 
 
 def test_sequences_are_judged_as_a_whole(capsys):
     old = {"y": [{"a": 1.0}], "z": [np.ones(2), np.ones(3)]}
-    assert before_after.compare_outputs(old, {"y": [{"a": 1.0}], "z": [np.ones(2), np.ones(3)]}, "same")
-    assert not before_after.compare_outputs(old, {"y": [{"a": 2.0}], "z": [np.ones(2)]}, "close")
+    assert before_after.compare_outputs(
+        Console(), old, {"y": [{"a": 1.0}], "z": [np.ones(2), np.ones(3)]}, "same"
+    )
+    assert not before_after.compare_outputs(Console(), old, {"y": [{"a": 2.0}], "z": [np.ones(2)]}, "close")
 
 
 def test_an_output_that_changed_fails_the_check(folder, capsys, monkeypatch):
-    def wrong(model, output, *, path, **options):
-        changed = onnx.load("model.onnx")
+    def wrong(model, output):
+        changed = onnx.load(model)
         changed.graph.node[0].op_type = "Abs"
-        onnx.save(changed, path)
         return changed
 
     monkeypatch.setattr("softops.export.strip_head", wrong)
     assert run(command_line("strip", "--check")) == 1
-    assert "logits: changed (at most" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "logits: changed (at most" in said
+    assert "new.onnx was not written" in said
+    assert not (folder / "new.onnx").exists()
+
+
+def test_check_finds_tensors_in_other_files(folder, capsys):
+    (folder / "from").mkdir()
+    (folder / "to").mkdir()
+    weight = numpy_helper.from_array(np.eye(3, dtype=np.float32), "w")
+    model = parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17]> g (float[N,3] x) => (float[N,3] y) { y = MatMul(x, w) }'
+    )
+    model.graph.initializer.append(weight)
+    onnx.save(model, "from/model.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
+    command = ["export", "append", "from/model.onnx", "-o", "to/new.onnx", "--check"]
+    assert run(command) == 0
+    said = capsys.readouterr().out
+    assert "y: same bits\n" in said
+    assert "with its tensors in w.bin\n" in said
+    assert sorted(path.name for path in (folder / "to").iterdir()) == ["new.onnx", "w.bin"]
+    np.testing.assert_allclose(outputs("to/new.onnx")["probabilities"], softmax(X, axis=1), rtol=1e-5)
 
 
 def test_labels_and_top_k_are_appended(folder):
