@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto
 
-from .opened import names_read
+from .walk import names_read
 
 ACTIVATIONS = ("Softmax", "LogSoftmax", "Hardmax", "Sigmoid")
 DECISIONS = ("ArgMax", "TopK")

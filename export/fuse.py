@@ -11,10 +11,11 @@ from onnx import TensorProto, helper
 
 from softops.opset import ModelSource, operator
 
-from .opened import dead_values, open_model, remove_dead
+from .opened import open_model
 from .patterns import ANY, Match, Pattern, find
 from .reductions import Reduction, reduced_by_softmax, softmax_axis
 from .scopes import Scope, edit_scopes
+from .walk import dead_values, remove_dead
 
 _Attributes = dict[str, Any]
 _Builder = Callable[[Match, Scope], "_Fused | None"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,11 +16,10 @@ from softops.opset.model import external_tensors
 
 from .external import save_beside_data
 from .files import MODEL_BYTES_MAX, serialize
+from .walk import IR_WITH_PLAIN_INITIALIZERS, all_names, drop_stale_types
 
 OPSET_OLDEST = 7
 """The oldest opset whose models are worked on: from here on elementwise operators broadcast."""
-
-_IR_WITH_PLAIN_INITIALIZERS = 4
 
 
 @dataclass
@@ -53,7 +52,7 @@ class OpenModel:
 
     def __post_init__(self) -> None:
         self.types = value_types(self.inferred.graph)
-        self._taken = set(_names(self.model))
+        self._taken = set(all_names(self.model))
 
     def fresh(self, name: str) -> str:
         """Return ``name``, or the next one like it that nothing in the model bears, and take it."""
@@ -68,12 +67,12 @@ class OpenModel:
         """Add a constant to the main graph, in the way of the model's IR version."""
         graph = self.model.graph
         graph.initializer.append(tensor)
-        if self.model.ir_version < _IR_WITH_PLAIN_INITIALIZERS:
+        if self.model.ir_version < IR_WITH_PLAIN_INITIALIZERS:
             graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
 
     def finish(self, path: str | os.PathLike[str] | None) -> onnx.ModelProto:
         """Check the model, write it when ``path`` is given, and return it."""
-        _drop_stale_types(self.model.graph)
+        drop_stale_types(self.model.graph)
         small = skeleton(self.model)
         onnx.checker.check_model(serialize(small), full_check=self._fully_valid)
         if path is not None:
@@ -177,89 +176,6 @@ def value_types(graph: onnx.GraphProto) -> dict[str, onnx.TypeProto]:
     return types
 
 
-def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """Yield the graphs that a node has as attributes."""
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
-
-
-def names_read(node: onnx.NodeProto) -> Iterator[str]:
-    """Yield the names that a node reads, those that its subgraphs take from around them too."""
-    yield from (name for name in node.input if name)
-    for graph in subgraphs(node):
-        for inner in graph.node:
-            yield from names_read(inner)
-        yield from (value.name for value in graph.output)
-
-
-def remove_dead(graph: onnx.GraphProto, ir_version: int, was_dead: set[str]) -> None:
-    """
-    Remove nodes and initializers that no output needs any longer.
-
-    Those in ``was_dead`` (see `dead_values`) were not needed before either: they are none of our business.
-    """
-    dead = dead_values(graph)
-    fresh = dead - was_dead
-    if not fresh:
-        return
-    live = [
-        node for node in graph.node if fresh.isdisjoint(node.output) or not dead.issuperset(_written(node))
-    ]
-    if len(live) < len(graph.node):
-        kept = [copy_node(node) for node in live]
-        del graph.node[:]
-        graph.node.extend(kept)
-    for entries in (graph.initializer, graph.sparse_initializer):
-        for index in reversed(range(len(entries))):
-            entry = entries[index]
-            name = entry.name if isinstance(entry, onnx.TensorProto) else entry.values.name
-            if name in fresh:
-                del entries[index]
-    if ir_version < _IR_WITH_PLAIN_INITIALIZERS:
-        for index in reversed(range(len(graph.input))):
-            if graph.input[index].name in fresh:
-                del graph.input[index]
-
-
-def dead_values(graph: onnx.GraphProto) -> set[str]:
-    """Return the names of the values and constants that no output of the graph depends on."""
-    needed = {value.name for value in graph.output}
-    for node in reversed(graph.node):
-        if needed.intersection(node.output) or not any(node.output):
-            needed.update(names_read(node))
-    inputs = {value.name for value in graph.input}
-    constants = {tensor.name for tensor in graph.initializer}
-    constants |= {sparse.values.name for sparse in graph.sparse_initializer}
-    written = {name for node in graph.node for name in node.output if name}
-    return ((written - inputs) | constants) - needed
-
-
-def _written(node: onnx.NodeProto) -> list[str]:
-    return [name for name in node.output if name]
-
-
-def copy_node(node: onnx.NodeProto) -> onnx.NodeProto:
-    """Return a node of its own, which no graph holds."""
-    copied = onnx.NodeProto()
-    copied.CopyFrom(node)
-    return copied
-
-
-def _drop_stale_types(graph: onnx.GraphProto) -> None:
-    written = {name for node in graph.node for name in node.output}
-    written |= {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
-    outputs = {value.name for value in graph.output}
-    for index in reversed(range(len(graph.value_info))):
-        name = graph.value_info[index].name
-        if name not in written or name in outputs:
-            del graph.value_info[index]
-    for node in graph.node:
-        for inner in subgraphs(node):
-            _drop_stale_types(inner)
-
-
 def _opset(model: onnx.ModelProto) -> int:
     opset = opset_of(model.opset_import)
     if opset is None:
@@ -280,24 +196,3 @@ def opset_of(imports: Iterable[onnx.OperatorSetIdProto]) -> int | None:
     """Return the version of ai.onnx among opset imports, under either of its names."""
     versions = [entry.version for entry in imports if entry.domain in ("", "ai.onnx")]
     return int(versions[0]) if versions else None
-
-
-def _names(model: onnx.ModelProto) -> Iterator[str]:
-    for function in model.functions:
-        yield from (*function.input, *function.output)
-        yield from _names_of(function.node)
-    yield from _names_in(model.graph)
-
-
-def _names_in(graph: onnx.GraphProto) -> Iterator[str]:
-    yield from (value.name for value in (*graph.input, *graph.output, *graph.value_info))
-    yield from (tensor.name for tensor in graph.initializer)
-    yield from (sparse.values.name for sparse in graph.sparse_initializer)
-    yield from _names_of(graph.node)
-
-
-def _names_of(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:
-    for node in nodes:
-        yield from (node.name, *node.input, *node.output)
-        for graph in subgraphs(node):
-            yield from _names_in(graph)

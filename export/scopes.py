@@ -11,10 +11,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from .opened import OpenModel, copy_node, external_tensors_of, names_read, opset_of, subgraphs, value_types
+from .opened import OpenModel, external_tensors_of, opset_of, value_types
+from .walk import IR_WITH_PLAIN_INITIALIZERS, copy_node, names_read, subgraphs
 
 _CONSTANT_BYTES_MAX = 1 << 16
-_IR_WITH_PLAIN_INITIALIZERS = 4
 
 
 @dataclass
@@ -173,7 +173,7 @@ def _edit_graph(
     constants = {name: tensor for name, tensor in outer_constants.items() if name not in written}
     # From IR version 4 on an initializer that is an input as well is a default that callers may override;
     # before, every initializer has to be listed as an input, and runtimes take them for constants.
-    plain = opened.model.ir_version < _IR_WITH_PLAIN_INITIALIZERS
+    plain = opened.model.ir_version < IR_WITH_PLAIN_INITIALIZERS
     constants |= {tensor.name: tensor for tensor in graph.initializer if plain or tensor.name not in inputs}
     constants |= {
         node.output[0]: node.attribute[0].t

@@ -10,7 +10,8 @@ from softops.opset import ModelSource, UnsupportedModelError
 
 from .append import named_output
 from .chains import Chain, follow, rename_reads
-from .opened import OpenModel, copy_node, dead_values, names_read, open_model, remove_dead
+from .opened import OpenModel, open_model
+from .walk import copy_node, dead_values, names_read, remove_dead
 
 _REPLACEABLE = {"softmax": "Softmax", "log_softmax": "LogSoftmax", "hardmax": "Hardmax"}
 
