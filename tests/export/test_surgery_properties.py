@@ -95,5 +95,8 @@ def test_heads_leave_the_rest_alone_and_come_off_again(model, activation, axis, 
         assert left.tobytes() == right.tobytes()
     best = after[-1]
     logits = before[0]
-    np.testing.assert_array_equal(best, np.argsort(-logits, axis=axis, kind="stable").take(range(k), axis))
+    if not np.isnan(logits).any():  # whose place among the k largest ONNX leaves open
+        np.testing.assert_array_equal(
+            best, np.argsort(-logits, axis=axis, kind="stable").take(range(k), axis)
+        )
     assert strip_head(headed).graph == model.graph
