@@ -15,7 +15,7 @@ from .outputs import HeadOptions, add_outputs, read_choice, split_options
 from .sklearn_calibrated import read_calibrated
 from .sklearn_linear import read_linear, read_one_vs_rest
 from .sklearn_mlp import read_mlp
-from .sklearn_parts import Classifier, Step, kind_of
+from .sklearn_parts import Classifier, Parts, Step, kind_of
 from .sklearn_scalers import read_scaler
 from .steps import squeeze
 
@@ -125,19 +125,29 @@ def read_classifier(estimator: Any) -> Classifier:
 
 
 def _read_pipeline(pipeline: Any) -> Classifier:
-    steps = [step for _, step in pipeline.steps if step is not None and step != "passthrough"]
+    steps = _active(pipeline)
     if not steps:
         message = "expected a Pipeline that ends in a classifier (got one without steps); add a classifier"
         raise ValueError(message)
     classifier = read_classifier(steps[-1])
-    scalers: list[Step] = [read_scaler(step) for step in steps[:-1]]
+    scalers = [step for front in steps[:-1] for step in _read_scalers(front)]
 
-    def add(graph: Graph, x: str) -> Any:
-        for step in scalers:
-            x = step(graph, x)
+    def add(graph: Graph, x: str) -> Parts:
+        for scale in scalers:
+            x = scale(graph, x)
         return classifier.add(graph, x)
 
     return classifier.with_add(add)
+
+
+def _read_scalers(estimator: Any) -> list[Step]:
+    if hasattr(estimator, "steps"):
+        return [scaler for step in _active(estimator) for scaler in _read_scalers(step)]
+    return [read_scaler(estimator)]
+
+
+def _active(pipeline: Any) -> list[Any]:
+    return [step for _, step in pipeline.steps if step is not None and step != "passthrough"]
 
 
 def _labels(classes: NDArray[Any]) -> NDArray[Any]:

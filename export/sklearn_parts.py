@@ -65,7 +65,7 @@ class Classifier:
 
 def kind_of(estimator: Any) -> str:
     """Return the name of an estimator's class."""
-    return type(estimator).__name__
+    return str(getattr(estimator, "__name__", type(estimator).__name__))
 
 
 def fitted_array(estimator: Any, name: str) -> NDArray[Any]:

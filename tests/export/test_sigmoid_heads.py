@@ -87,6 +87,32 @@ def test_the_label_is_that_of_the_threshold_wherever_it_is(threshold, seed, colu
     np.testing.assert_array_equal(label[clear], (probabilities[:, -1] > threshold)[clear])
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    shape=st.tuples(st.integers(0, 5), st.integers(1, 20), st.integers(1, 20)),
+    opset=st.sampled_from(OPSETS),
+    dtype=st.sampled_from(["float32", "float64"]),
+    outputs=st.lists(st.sampled_from(["label", "probabilities", "logits"]), min_size=1, unique=True),
+    strings=st.booleans(),
+)
+def test_any_shape_and_options_run_alike_in_both(shape, opset, dtype, outputs, strings):
+    rows, features, classes = shape
+    weight = np.random.default_rng(classes).normal(size=(classes, features)).astype(dtype)
+    x = np.random.default_rng(rows).normal(size=(rows, features)).astype(dtype)
+    names = [f"label {i}" for i in range(classes)] if strings else None
+    several = multilabel_head(weight, labels=names, outputs=outputs, opset=opset)
+    one = binary_head(weight[0], labels=["no", "yes"] if strings else None, outputs=outputs, opset=opset)
+    for model in (several, one):
+        theirs, ours = in_onnxruntime(model, x), in_softops(model, x)
+        assert [value.name for value in model.graph.output] == outputs
+        for a, b in zip(theirs, ours, strict=True):
+            assert a.shape == b.shape
+            if b.dtype.kind == "f":
+                np.testing.assert_allclose(a, b, rtol=0, atol=float(256 * np.finfo(dtype).eps))
+            else:
+                np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("run", RUNTIMES)
 def test_a_logit_of_0_and_a_nan_have_the_first_label_and_the_least_above_has_the_second(run):
     x = np.array([[0], [np.nan], [1e-30], [-1e-30]], np.float32)

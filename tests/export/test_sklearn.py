@@ -2,7 +2,6 @@
 
 import warnings
 from functools import cache
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -232,6 +231,21 @@ def test_the_bound_says_a_few_ulp_in_float64_and_a_millionth_in_float32(name):
         assert abs(got - model.predict_proba(given.astype(np.float64))).max() < promise
 
 
+@pytest.mark.parametrize("run", [in_onnxruntime, in_softops])
+@pytest.mark.parametrize("name", ["multinomial", "one-vs-rest", "mlp tanh", "platt of two", "clipped"])
+def test_float16_keeps_the_bound_of_its_own_roundoff(run, name):
+    model, x = fitted(name)
+    x = x.astype("float16")
+    exact = x.astype(np.float64)
+    bound = probability_error(model, exact, "float16")
+    got = run(from_sklearn(model, dtype="float16"), x)
+    expected = model.predict_proba(exact)
+    assert abs(got["probabilities"].astype(float) - expected).max() <= bound
+    best = np.sort(expected, 1)
+    clear = best[:, -1] - best[:, -2] > 2 * bound
+    np.testing.assert_array_equal(got["label"][clear], model.predict(exact)[clear])
+
+
 @pytest.mark.parametrize("opset", OPSETS)
 @pytest.mark.parametrize("name", ["binary", "sgd log_loss", "sgd huber", "platt of mlp of two", "clipped"])
 def test_every_opset_says_the_same(name, opset):
@@ -252,47 +266,3 @@ def test_where_every_sigmoid_is_0_scikit_learn_is_followed(uniform):
     for dtype in ("float64", "float32"):
         got = in_onnxruntime(from_sklearn(model, dtype=dtype), far.astype(dtype))["probabilities"]
         np.testing.assert_allclose(got, expected, atol=1e-6)
-
-
-def test_labels_and_outputs_are_the_callers_to_choose():
-    model, x = fitted("multinomial")
-    built = from_sklearn(
-        model,
-        labels=["setosa", "versicolor", "virginica"],
-        outputs=["top_k", "label"],
-        top_k=2,
-        names={"label": "species", "features": "x"},
-        dtype="float32",
-        batch=3,
-    )
-    session = onnxruntime.InferenceSession(built.SerializeToString())
-    values, indices, labels, species = session.run(None, {"x": x[:3].astype("float32")})
-    best = np.argsort(-model.predict_proba(x[:3]), 1)[:, :2]
-    np.testing.assert_array_equal(indices, best)
-    np.testing.assert_allclose(values, np.take_along_axis(model.predict_proba(x[:3]), best, 1), atol=1e-6)
-    names = np.array(["setosa", "versicolor", "virginica"])
-    np.testing.assert_array_equal(labels, names[best])
-    np.testing.assert_array_equal(species, names[best[:, 0]])
-    assert built.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 3
-
-
-def test_other_kinds_of_labels_and_sparse_coefficients():
-    x, y = load_breast_cancer(return_X_y=True)
-    x = StandardScaler().fit_transform(x)
-    for classes in (y.astype(bool), y.astype(float), y * 7 - 3):
-        model = LogisticRegression().fit(x, classes)
-        got = in_onnxruntime(from_sklearn(model), x)["label"]
-        assert got.dtype == np.int64
-        np.testing.assert_array_equal(got, model.predict(x).astype(np.int64))
-    np.testing.assert_array_equal(in_onnxruntime(from_sklearn(model.sparsify()), x)["label"], got)
-    bare = LogisticRegression(fit_intercept=False).fit(x, y)
-    np.testing.assert_allclose(
-        in_onnxruntime(from_sklearn(bare), x)["probabilities"], bare.predict_proba(x), rtol=0, atol=1e-14
-    )
-
-
-def test_estimators_are_told_apart_by_what_they_have():
-    """Here by an object that is none of scikit-learn's."""
-    model, x = fitted("multinomial")
-    other = SimpleNamespace(coef_=model.coef_, intercept_=model.intercept_, classes_=model.classes_)
-    assert list(in_onnxruntime(from_sklearn(other), x)) == ["label", "decision"]

@@ -35,6 +35,7 @@ def changed(**attributes):
 
 REFUSED = {
     "not fitted": (ValueError, "LogisticRegression before fit", LogisticRegression),
+    "class": (ValueError, "LogisticRegression before fit", lambda: LogisticRegression),
     "pipeline not fitted": (
         ValueError,
         "before fit",
