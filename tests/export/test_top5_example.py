@@ -8,7 +8,7 @@ import onnx
 import onnxruntime
 from scipy.special import softmax
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "add_top5_labels.py"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "add_top5_labels.py"
 
 
 def test_the_five_best_labels_are_those_of_the_five_largest_scores(tmp_path, monkeypatch, capsys):
