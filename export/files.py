@@ -36,7 +36,7 @@ def save_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     OSError
-        The folder does not exist or cannot be written to, or ``path`` is a folder.
+        The folder does not exist or cannot be written to, or ``path`` is a folder, a device or a pipe.
     ValueError
         The model is larger than 2 GiB.
     """
@@ -49,7 +49,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     Raises
     ------
     OSError
-        The folder does not exist or cannot be written to, or ``path`` is a folder.
+        The folder does not exist or cannot be written to, or ``path`` is a folder, a device or a pipe.
     """
     # A link is followed, not replaced: whoever made it wants the file behind it to change.
     target = Path(os.path.realpath(path))
@@ -59,6 +59,9 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     if target.is_dir():
         message = f"expected the path of a file to write (got the folder {target}); add a file name"
         raise IsADirectoryError(message)
+    if target.exists() and not target.is_file():
+        message = f"expected the path of a file to write (got the device or pipe {target}); name a file"
+        raise OSError(message)
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         # Opened by name and not by tempfile, whose files only their owner may read.
