@@ -28,11 +28,9 @@ def export_head(
 
     With ``check`` nothing is written unless onnxruntime computes it right.
     """
-    if out.exists() and not force:
-        msg = f"{out} exists already; choose another --out, or overwrite it with --force"
-        raise FileExistsError(msg)
+    refuse_existing(out, force)
     weight, bias = read_weights(weights_path, layer)
-    labels = None if labels_path is None else _read_labels(labels_path)
+    labels = None if labels_path is None else read_labels(labels_path)
 
     from softops.export import classifier_head, save_model
 
@@ -42,11 +40,19 @@ def export_head(
     if check and not _is_right(console, model, out):
         return False
     save_model(model, out)
-    _describe(console, model, out)
+    describe(console, model, out)
     return True
 
 
-def _read_labels(path: Path) -> list[str]:
+def refuse_existing(out: Path, force: bool) -> None:
+    """Raise when ``out`` is there already, unless it may be overwritten."""
+    if out.exists() and not force:
+        msg = f"{out} exists already; choose another --out, or overwrite it with --force"
+        raise FileExistsError(msg)
+
+
+def read_labels(path: Path) -> list[str]:
+    """Return the lines of a text file, without empty ones at the end."""
     try:
         return path.read_text("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
@@ -70,7 +76,9 @@ def _is_right(console: Console, model: Any, out: Path) -> bool:
     return report.passed
 
 
-def _describe(console: Console, model: Any, out: Path) -> None:
+def describe(console: Console, model: Any, out: Path) -> None:
+    """Print size, opset, inputs and outputs of a model that was written."""
+
     def signature(values: Any) -> str:
         return escape(", ".join(_type_of(value) for value in values))
 
@@ -89,6 +97,11 @@ def _type_of(value: Any) -> str:
     """`features float[batch, 64]` for a value of a graph."""
     from onnx import TensorProto
 
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return f"{value.name} {str(kind).removesuffix('_type')}"
     tensor = value.type.tensor_type
-    shape = ", ".join(dim.dim_param or str(dim.dim_value) for dim in tensor.shape.dim)
+    shape = ", ".join(
+        str(dim.dim_value) if dim.HasField("dim_value") else dim.dim_param or "?" for dim in tensor.shape.dim
+    )
     return f"{value.name} {TensorProto.DataType.Name(tensor.elem_type).lower()}[{shape}]"

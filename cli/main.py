@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from .errors import explain, repeat_lost_interrupt
+from .export_surgery import add_commands
 
 FAILED = 1  # the model was run, and its outputs are wrong; or --strict, and there are warnings
 UNUSABLE = 2  # a file, an option or an argument with which nothing could be done
@@ -264,3 +265,6 @@ def operators(
     from .operators import print_operators
 
     print_operators(names or [], as_json=as_json)
+
+
+add_commands(export_app)

@@ -38,7 +38,7 @@ def save_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     OSError
-        The folder does not exist or cannot be written to, or ``path`` is a folder.
+        The folder does not exist or cannot be written to, or ``path`` is a folder, a device or a pipe.
     ValueError
         The model is larger than 2 GiB.
     """
@@ -51,7 +51,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     Raises
     ------
     OSError
-        The folder does not exist or cannot be written to, or ``path`` is a folder.
+        The folder does not exist or cannot be written to, or ``path`` is a folder, a device or a pipe.
     """
     with put_in_place(path) as part, part.open("xb") as file:
         # Opened by name and not by tempfile, whose files only their owner may read.
@@ -75,6 +75,9 @@ def put_in_place(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.is_dir():
         message = f"expected the path of a file to write (got the folder {target}); add a file name"
         raise IsADirectoryError(message)
+    if target.exists() and not target.is_file():
+        message = f"expected the path of a file to write (got the device or pipe {target}); name a file"
+        raise OSError(message)
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         yield part
