@@ -51,14 +51,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     OSError
         The folder does not exist or cannot be written to, or ``path`` is a folder.
     """
-    # A link is followed, not replaced: whoever made it wants the file behind it to change.
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        message = f"expected a folder to write {target.name} to (no folder {target.parent}); make it first"
-        raise FileNotFoundError(message)
-    if target.is_dir():
-        message = f"expected the path of a file to write (got the folder {target}); add a file name"
-        raise IsADirectoryError(message)
+    target = check_target(path)
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         # Opened by name and not by tempfile, whose files only their owner may read.
@@ -68,3 +61,22 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """Return the file that writing to ``path`` changes.
+
+    Raises
+    ------
+    OSError
+        Its folder does not exist, or it is a folder itself.
+    """
+    # A link is followed, not replaced: whoever made it wants the file behind it to change.
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        message = f"expected a folder to write {target.name} to (no folder {target.parent}); make it first"
+        raise FileNotFoundError(message)
+    if target.is_dir():
+        message = f"expected the path of a file to write (got the folder {target}); add a file name"
+        raise IsADirectoryError(message)
+    return target

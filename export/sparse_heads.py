@@ -1,0 +1,202 @@
+"""Heads between softmax and hardmax: sparsemax and entmax15, of standard operators."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Unpack
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike
+
+from .arguments import check_bias, check_temperature, check_weight
+from .graph import Graph
+from .heads import TEMPERATURE_KEY
+from .options import check_dtype, read_options
+from .outputs import HeadOptions, add_outputs, read_choice, split_options
+from .steps import linear, reduce, top_k
+
+_SCORES = ("probabilities", "logits")
+
+
+def sparsemax_head(
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    temperature: ArrayLike | None = None,
+    **options: Unpack[HeadOptions],
+) -> onnx.ModelProto:
+    """
+    Build a linear classifier with sparsemax: probabilities that are exactly 0 for most classes.
+
+    ``logits = features @ weight.T + bias``, ``probabilities = max(z − t, 0)`` with ``z = logits / temperature``
+    and the threshold t at which they sum to one. With z sorted in descending order, ``t = maxₖ (z₁ + … + zₖ − 1)
+    / k``: TopK, CumSum (before opset 11 a product with a triangular matrix of C · C) and ReduceMax.
+
+    Parameters
+    ----------
+    weight
+        (C, F), float32, float64, float16 or bfloat16, finite.
+    bias
+        (C,), finite; none by default.
+    temperature
+        Positive: a number, or (C,) for one of each class; kept in the model's metadata under
+        ``softops.temperature``. The output ``logits`` is not divided by it.
+    **options
+        `HeadOptions` (``labels``, ``outputs``, ``top_k``, ``threshold``, ``abstain_label``, ``zipmap``)
+        and `Options` (``opset``, ``for_runtime``, ``dtype``, ``names``, ``batch``, ``doc_string``,
+        ``metadata``, ``path``). The scores are ``probabilities`` and ``logits``.
+
+    Raises
+    ------
+    TypeError
+        A dtype, a label or an option is of a type that is not taken.
+    ValueError
+        A shape, a number of labels or an opset that does not fit; a weight that is NaN or infinite, or
+        overflows in ``dtype``; labels that repeat; an unknown output; a temperature of 0.
+    OSError
+        ``path`` cannot be written.
+
+    Notes
+    -----
+    Computed in float32 (float64 for float64), relative to the largest logit. The running sum is off by at most
+    k · k · ε / 2 where k classes have a probability, so each probability by k · ε / 2 and the two roundings of
+    its own; for some ten of them that is a few 1e-7. `softops.numba_kernels.sparsemax` is exact.
+
+    Sources: Martins and Astudillo 2016, arXiv:1602.02068; ``ai.onnx@1::TopK`` and later,
+    ``ai.onnx@11::CumSum``.
+    """
+    return _head("sparsemax", _sparsemax, weight, bias, temperature, options)
+
+
+def entmax15_head(
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    temperature: ArrayLike | None = None,
+    **options: Unpack[HeadOptions],
+) -> onnx.ModelProto:
+    """
+    Build a linear classifier with 1.5-entmax: half way from softmax to sparsemax.
+
+    ``logits = features @ weight.T + bias``, ``probabilities = max(z / 2 − t, 0)²`` with ``z = logits /
+    temperature`` and the threshold t at which they sum to one. With z / 2 sorted in descending order and μₖ, σₖ²
+    the mean and variance of its first k, ``tₖ = μₖ − √(1 / k − σₖ²)`` and ``t = maxₖ min(tₖ, zₖ / 2)``: TopK, two
+    CumSum (before opset 11 products with a triangular matrix of C · C), Sqrt, Min and ReduceMax.
+
+    Parameters
+    ----------
+    weight
+        (C, F), float32, float64, float16 or bfloat16, finite.
+    bias
+        (C,), finite; none by default.
+    temperature
+        Positive: a number, or (C,) for one of each class; kept in the model's metadata under
+        ``softops.temperature``. The output ``logits`` is not divided by it.
+    **options
+        `HeadOptions` (``labels``, ``outputs``, ``top_k``, ``threshold``, ``abstain_label``, ``zipmap``)
+        and `Options` (``opset``, ``for_runtime``, ``dtype``, ``names``, ``batch``, ``doc_string``,
+        ``metadata``, ``path``). The scores are ``probabilities`` and ``logits``.
+
+    Raises
+    ------
+    TypeError
+        A dtype, a label or an option is of a type that is not taken.
+    ValueError
+        A shape, a number of labels or an opset that does not fit; a weight that is NaN or infinite, or
+        overflows in ``dtype``; labels that repeat; an unknown output; a temperature of 0.
+    OSError
+        ``path`` cannot be written.
+
+    Notes
+    -----
+    Computed in float32 (float64 for float64), relative to the largest logit. With k classes that have a
+    probability the sums and their difference are off by some k · ε, and so are the probabilities.
+    `softops.numba_kernels.entmax15` is exact.
+
+    Sources: Peters, Niculae and Martins 2019, arXiv:1905.05702; ``ai.onnx@1::TopK`` and later,
+    ``ai.onnx@11::CumSum``.
+    """
+    return _head("entmax15", _entmax15, weight, bias, temperature, options)
+
+
+def _head(
+    name: str,
+    activation: Callable[[Graph, str, int], str],
+    weight: ArrayLike,
+    bias: ArrayLike | None,
+    temperature: ArrayLike | None,
+    options: HeadOptions,
+) -> onnx.ModelProto:
+    head, common = split_options(options)
+    settings = read_options(common)
+    matrix = check_weight(weight, settings.dtype)
+    dtype = check_dtype(matrix.dtype, settings.opset)
+    offset = check_bias(bias, matrix)
+    classes, features = matrix.shape
+    choice = read_choice(head, classes=classes, scores=_SCORES)
+
+    graph = Graph(f"{name}_head", settings, dtype)
+    x = graph.input("features", [settings.batch, features])
+    logits = linear(graph, x, matrix, offset, name="logits")
+    scaled, metadata = logits, choice.metadata()
+    if temperature is not None:
+        divisor = check_temperature(temperature, classes, graph.compute)
+        scaled = graph.node("Div", logits, graph.number("temperature", divisor), name="scaled_logits")
+        metadata[TEMPERATURE_KEY] = json.dumps(divisor.tolist())
+    made = {"probabilities": lambda: activation(graph, scaled, classes), "logits": lambda: logits}
+    add_outputs(graph, choice, made, scaled, classes=classes)
+    text = f"Linear classifier: {features} features to {classes} classes, activation {name}."
+    return graph.finish(text, metadata)
+
+
+def _sparsemax(graph: Graph, logits: str, classes: int) -> str:
+    shifted = _below_largest(graph, logits)
+    best, _ = top_k(graph, shifted, classes, axis=1, names=["sorted", "order"])
+    excess = graph.node("Sub", _running_sum(graph, best, classes, "sums"), graph.number("one", 1))
+    thresholds = graph.node("Div", excess, _counts(graph, classes), name="thresholds")
+    return _above(graph, shifted, thresholds, "probabilities")
+
+
+def _entmax15(graph: Graph, logits: str, classes: int) -> str:
+    halves = graph.node("Mul", logits, graph.number("half", 0.5), name="halves")
+    shifted = _below_largest(graph, halves)
+    best, _ = top_k(graph, shifted, classes, axis=1, names=["sorted", "order"])
+    counts = _counts(graph, classes)
+    mean = graph.node("Div", _running_sum(graph, best, classes, "sums"), counts, name="means")
+    squares = _running_sum(graph, graph.node("Mul", best, best, name="squares"), classes, "square_sums")
+    # k · variance = Σ z² − k μ²: the two sums are close only where the variance is small beside 1 / k.
+    spread = graph.node("Sub", squares, graph.node("Mul", graph.node("Mul", mean, mean), counts))
+    rest = graph.node("Div", graph.node("Sub", graph.number("one", 1), spread), counts, name="rests")
+    root = graph.node("Sqrt", graph.node("Relu", rest), name="roots")
+    thresholds = graph.node("Min", graph.node("Sub", mean, root), best, name="thresholds")
+    gap = _above(graph, shifted, thresholds, "gaps")
+    return graph.node("Mul", gap, gap, name="probabilities")
+
+
+def _below_largest(graph: Graph, x: str) -> str:
+    """Subtract the largest of each row; what lies 1 or more below it has no probability, and is put there."""
+    largest = reduce(graph, "ReduceMax", x, [1], name="largest")
+    relative = graph.node("Sub", x, largest, name="relative")
+    if graph.opset < 8:  # Max did not broadcast yet, and Clip of float64 is nowhere implemented
+        one = graph.number("one", 1)
+        positive = graph.node("Relu", graph.node("Add", relative, one), name="above_cut")
+        return graph.node("Sub", positive, one, name="shifted")
+    return graph.node("Max", relative, graph.number("minus_one", -1), name="shifted")
+
+
+def _running_sum(graph: Graph, x: str, classes: int, name: str) -> str:
+    if graph.opset >= 11:
+        return graph.node("CumSum", x, graph.shared("along", np.array(1, np.int64)), name=name)
+    triangle = graph.shared("triangle", np.triu(np.ones((classes, classes), graph.compute)))
+    return graph.node("MatMul", x, triangle, name=name)
+
+
+def _counts(graph: Graph, classes: int) -> str:
+    return graph.number("counts", np.arange(1, classes + 1))
+
+
+def _above(graph: Graph, x: str, thresholds: str, name: str) -> str:
+    threshold = reduce(graph, "ReduceMax", thresholds, [1], name="threshold")
+    return graph.node("Relu", graph.node("Sub", x, threshold), name=name)
