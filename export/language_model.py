@@ -109,7 +109,7 @@ def lm_head(
     settings = read_options(common)
     matrix = np.asarray(weight)
     # The first row tells dtype and shape; to look at all of a large one here would be to read it twice.
-    dtype = check_weight(matrix[:1] if matrix.ndim else matrix, settings.dtype).dtype
+    dtype = check_weight(matrix[:1] if matrix.ndim == 2 else matrix, settings.dtype).dtype
     check_dtype(dtype, settings.opset)
     tokens, width = matrix.shape
     known = _check_vocabulary(vocabulary, tokens)

@@ -177,7 +177,7 @@ def gradient(
     if of not in GRADIENTS:
         message = f"expected the gradient of {', '.join(GRADIENTS)} (got {of!r}); choose one"
         raise ValueError(message)
-    if of != "loss" and (reduction, class_weight, ignore_index) != ("mean", None, None):
+    if of != "loss" and (reduction != "mean" or class_weight is not None or ignore_index is not None):
         message = f"expected reduction, class_weight and ignore_index for the loss only (got of={of!r}); leave them out"
         raise ValueError(message)
     settings = read_options(options)

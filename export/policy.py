@@ -76,7 +76,8 @@ def policy_head(
     sampling
         How ``sampled_action`` is drawn. ``gumbel``: the largest of ``log_probabilities + gumbel_noise``, with
         noise that the caller draws (``rng.gumbel(size=(N, A))``), so that the graph stays deterministic.
-        ``multinomial``: by ONNX's Multinomial, in float32; the runtime draws.
+        ``multinomial``: by ONNX's Multinomial, in float32; the runtime draws. onnxruntime (1.32) has it up to
+        opset 21.
     seed
         Seed of Multinomial; the runtime chooses one by default.
     **options
