@@ -88,7 +88,7 @@ def loss(
     Notes
     -----
     Halves are computed in float32 and rounded once at the outputs. A label out of range, other than
-    ``ignore_index``, is refused by the runtime from opset 11 on; before, its loss is +inf.
+    ``ignore_index``, is refused by onnxruntime from opset 11 on; before, its loss is +inf.
 
     Sources: ``ai.onnx@12::SoftmaxCrossEntropyLoss``, ``ai.onnx@13::SoftmaxCrossEntropyLoss``.
     """
@@ -169,7 +169,7 @@ def gradient(
     Notes
     -----
     Halves are computed in float32 and rounded once at the output. A label out of range, other than
-    ``ignore_index``, has no one-hot row: with class weights the runtime refuses it, without it goes unnoticed.
+    ``ignore_index``, has no one-hot row: with class weights onnxruntime refuses it, without it goes unnoticed.
 
     Sources: ``ai.onnx@13::Softmax``, ``ai.onnx@13::LogSoftmax``, ``ai.onnx@13::SoftmaxCrossEntropyLoss``, of
     whose text the formulas are the derivatives.

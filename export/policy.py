@@ -96,8 +96,8 @@ def policy_head(
 
     Notes
     -----
-    Halves are computed in float32 and rounded once at the outputs. An ``action`` out of range is refused by the
-    runtime from opset 11 on, and gives −inf before.
+    Halves are computed in float32 and rounded once at the outputs. An ``action`` out of range is
+    refused by onnxruntime from opset 11 on, and gives −inf before.
 
     Sources: ``ai.onnx@1::LogSoftmax`` and later, ``ai.onnx@9::Where``, ``ai.onnx@7::Multinomial`` (of
     unnormalised log-probabilities); the Gumbel-max trick: Maddison, Tarlow and Minka 2014, arXiv:1411.0030.

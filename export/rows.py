@@ -42,8 +42,8 @@ def pick(graph: Graph, x: str, index: str, classes: int, *, name: str = "picked"
     """
     Add ``x[i, index[i]]`` (N,) of ``x`` (N, C).
 
-    An index out of range is refused by the runtime from opset 11 on, which brought GatherElements; before, it
-    gives −inf.
+    An index out of range is refused by onnxruntime from opset 11 on, which brought GatherElements; before,
+    it gives −inf.
     """
     if graph.opset >= 11:
         column = unsqueeze(graph, index, [1], name=f"{name}_index")
