@@ -1,9 +1,10 @@
 """ONNX graphs that end in a softmax."""
 
 from .files import save_model, write_atomic
+from .gradients import gradient
 from .heads import classifier_head
 from .language_model import lm_head
-from .losses import gradient, loss
+from .losses import loss
 from .policy import policy_head
 from .sigmoid_heads import binary_head, multilabel_head
 from .sklearn_models import from_sklearn

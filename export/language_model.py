@@ -37,7 +37,7 @@ def lm_head(
     *,
     sequence: str | int | None = "sequence",
     softcap: float | None = None,
-    temperature: float | str = 1.0,
+    temperature: float | str | None = None,
     vocabulary: int | None = None,
     external_from: int = EXTERNAL_FROM,
     **options: Unpack[HeadOptions],
@@ -73,8 +73,8 @@ def lm_head(
         Positive: what logits are capped to, from both sides; kept in the model's metadata under
         ``softops.softcap``.
     temperature
-        A positive number, kept under ``softops.temperature``, or ``"input"``: then who runs the model passes
-        it, above 0.
+        None for 1; a positive number, kept under ``softops.temperature``; or ``"input"``: then who runs the
+        model passes it, above 0.
     vocabulary
         How many rows of the weight, from the first on, are tokens, at least ``top_k``; the others are padding.
         All by default. Kept under ``softops.vocabulary``.
@@ -141,17 +141,20 @@ def lm_head(
         padding = np.where(np.arange(tokens) < known, 0, -np.inf)
         logits = graph.node("Add", logits, graph.number("padding", padding), name="token_logits")
         metadata[VOCABULARY_KEY] = json.dumps(known)
-    divisor, about_temperature = add_temperature(graph, temperature)
-    scaled = graph.node("Div", logits, divisor, name="scaled_logits")
+    scaled = logits
+    if temperature is not None:
+        divisor, about_temperature = add_temperature(graph, temperature)
+        scaled = graph.node("Div", logits, divisor, name="scaled_logits")
+        metadata |= about_temperature
 
     made = {
         "log_probabilities": lambda: graph.node("LogSoftmax", scaled, name="log_probabilities", axis=1),
         "probabilities": lambda: graph.node("Softmax", scaled, name="probabilities", axis=1),
         "logits": lambda: logits,
     }
-    add_outputs(graph, choice, made, scaled, classes=known, widths=dict.fromkeys(_SCORES, int(tokens)))
+    widths = dict.fromkeys(_SCORES, int(tokens))
+    add_outputs(graph, choice, made, lambda: scaled, classes=known, widths=widths)
     text = f"Language-model head: {width} features to {tokens} tokens."
-    metadata |= about_temperature
     if not external:
         return graph.finish(text, metadata)
     assert settings.path is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Unpack
 
@@ -10,12 +9,10 @@ import numpy as np
 import onnx
 from numpy.typing import ArrayLike
 
-from .arguments import check_bias, check_temperature, check_weight
 from .graph import Graph
-from .heads import TEMPERATURE_KEY
-from .options import check_dtype, read_options
+from .heads import scale, start_linear
 from .outputs import HeadOptions, add_outputs, read_choice, split_options
-from .steps import linear, reduce, top_k
+from .steps import reduce, top_k
 
 _SCORES = ("probabilities", "logits")
 
@@ -130,25 +127,13 @@ def _head(
     options: HeadOptions,
 ) -> onnx.ModelProto:
     head, common = split_options(options)
-    settings = read_options(common)
-    matrix = check_weight(weight, settings.dtype)
-    dtype = check_dtype(matrix.dtype, settings.opset)
-    offset = check_bias(bias, matrix)
-    classes, features = matrix.shape
+    graph, logits, (classes, features) = start_linear(f"{name}_head", weight, bias, common)
     choice = read_choice(head, classes=classes, scores=_SCORES)
-
-    graph = Graph(f"{name}_head", settings, dtype)
-    x = graph.input("features", [settings.batch, features])
-    logits = linear(graph, x, matrix, offset, name="logits")
-    scaled, metadata = logits, choice.metadata()
-    if temperature is not None:
-        divisor = check_temperature(temperature, classes, graph.compute)
-        scaled = graph.node("Div", logits, graph.number("temperature", divisor), name="scaled_logits")
-        metadata[TEMPERATURE_KEY] = json.dumps(divisor.tolist())
+    scaled, metadata = scale(graph, logits, temperature, classes)
     made = {"probabilities": lambda: activation(graph, scaled, classes), "logits": lambda: logits}
-    add_outputs(graph, choice, made, scaled, classes=classes)
+    add_outputs(graph, choice, made, lambda: scaled, classes=classes)
     text = f"Linear classifier: {features} features to {classes} classes, activation {name}."
-    return graph.finish(text, metadata)
+    return graph.finish(text, choice.metadata() | metadata)
 
 
 def _sparsemax(graph: Graph, logits: str, classes: int) -> str:
