@@ -15,6 +15,8 @@ from .outputs import HeadOptions, add_outputs, read_choice, split_options
 from .steps import reduce, top_k
 
 _SCORES = ("probabilities", "logits")
+# Before CumSum: a triangular matrix of 64 MiB in float32.
+_TRIANGLE_MAX = 4096
 
 
 def sparsemax_head(
@@ -57,9 +59,9 @@ def sparsemax_head(
 
     Notes
     -----
-    Computed in float32 (float64 for float64), relative to the largest logit. The running sum is off by at most
-    k · k · ε / 2 where k classes have a probability, so each probability by k · ε / 2 and the two roundings of
-    its own; for some ten of them that is a few 1e-7. `softops.numba_kernels.sparsemax` is exact.
+    Computed in float32 (float64 for float64), relative to the largest logit. What the running sum loses a Newton
+    step on the threshold makes good: the sum of the probabilities is 1 to some roundings, and each of them right to
+    some roundings of the largest. `softops.numba_kernels.sparsemax` is exact.
 
     Sources: Martins and Astudillo 2016, arXiv:1602.02068; ``ai.onnx@1::TopK`` and later,
     ``ai.onnx@11::CumSum``.
@@ -108,9 +110,9 @@ def entmax15_head(
 
     Notes
     -----
-    Computed in float32 (float64 for float64), relative to the largest logit. With k classes that have a
-    probability the sums and their difference are off by some k · ε, and so are the probabilities.
-    `softops.numba_kernels.entmax15` is exact.
+    Computed in float32 (float64 for float64), relative to the largest logit. What the running sums lose a Newton
+    step on the threshold makes good: the sum of the probabilities is 1 to some roundings, and each of them right to
+    some roundings of the largest. `softops.numba_kernels.entmax15` is exact.
 
     Sources: Peters, Niculae and Martins 2019, arXiv:1905.05702; ``ai.onnx@1::TopK`` and later,
     ``ai.onnx@11::CumSum``.
@@ -141,7 +143,7 @@ def _sparsemax(graph: Graph, logits: str, classes: int) -> str:
     best, _ = top_k(graph, shifted, classes, axis=1, names=["sorted", "order"])
     excess = graph.node("Sub", _running_sum(graph, best, classes, "sums"), graph.number("one", 1))
     thresholds = graph.node("Div", excess, _counts(graph, classes), name="thresholds")
-    return _above(graph, shifted, thresholds, "probabilities")
+    return _above(graph, shifted, thresholds, squared=False)
 
 
 def _entmax15(graph: Graph, logits: str, classes: int) -> str:
@@ -156,7 +158,7 @@ def _entmax15(graph: Graph, logits: str, classes: int) -> str:
     rest = graph.node("Div", graph.node("Sub", graph.number("one", 1), spread), counts, name="rests")
     root = graph.node("Sqrt", graph.node("Relu", rest), name="roots")
     thresholds = graph.node("Min", graph.node("Sub", mean, root), best, name="thresholds")
-    gap = _above(graph, shifted, thresholds, "gaps")
+    gap = _above(graph, shifted, thresholds, squared=True)
     return graph.node("Mul", gap, gap, name="probabilities")
 
 
@@ -174,6 +176,12 @@ def _below_largest(graph: Graph, x: str) -> str:
 def _running_sum(graph: Graph, x: str, classes: int, name: str) -> str:
     if graph.opset >= 11:
         return graph.node("CumSum", x, graph.shared("along", np.array(1, np.int64)), name=name)
+    if classes > _TRIANGLE_MAX:
+        message = (
+            f"expected opset 11 or newer for more than {_TRIANGLE_MAX} classes (got opset {graph.opset} and "
+            f"{classes} classes); raise the opset, which brought CumSum"
+        )
+        raise ValueError(message)
     triangle = graph.shared("triangle", np.triu(np.ones((classes, classes), graph.compute)))
     return graph.node("MatMul", x, triangle, name=name)
 
@@ -182,6 +190,22 @@ def _counts(graph: Graph, classes: int) -> str:
     return graph.number("counts", np.arange(1, classes + 1))
 
 
-def _above(graph: Graph, x: str, thresholds: str, name: str) -> str:
+def _above(graph: Graph, x: str, thresholds: str, *, squared: bool) -> str:
+    """How far each number is above the largest threshold, put right by a Newton step on what their sum, or that of
+    their squares, is off from 1 by."""
     threshold = reduce(graph, "ReduceMax", thresholds, [1], name="threshold")
-    return graph.node("Relu", graph.node("Sub", x, threshold), name=name)
+    rough = graph.node("Sub", x, threshold, name="rough_gaps")
+    positive = graph.node("Relu", rough, name="positive_gaps")
+    if squared:
+        values = graph.node("Mul", positive, positive, name="rough_squares")
+        slopes = graph.node("Add", positive, positive, name="slopes")
+    else:
+        values = positive
+        above = graph.node("Greater", positive, graph.number("zero", 0), name="is_positive")
+        slopes = graph.cast(above, graph.compute, name="slopes")
+    total = reduce(graph, "ReduceSum", values, [1], name="rough_sum")
+    excess = graph.node("Sub", total, graph.number("whole", 1), name="sum_excess")
+    step = graph.node(
+        "Div", excess, reduce(graph, "ReduceSum", slopes, [1], name="slope"), name="newton_step"
+    )
+    return graph.node("Relu", graph.node("Sub", rough, step, name="exact_gaps"), name="gaps")
