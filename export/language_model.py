@@ -56,7 +56,8 @@ def lm_head(
     - ``top_k_values`` (log-probabilities), ``top_k_indices`` (int64) and ``top_k_labels`` (N, k), best first;
     - ``label`` (N,), the best token.
 
-    By default that is ``log_probabilities``, or with ``top_k`` the values and indices of the best tokens.
+    By default that is ``log_probabilities``; with ``top_k`` values and indices of the best tokens, and their labels
+    where they have any.
 
     Parameters
     ----------
