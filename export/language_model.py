@@ -10,12 +10,12 @@ import onnx
 from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto
 
-from .arguments import check_bias, check_count, check_weight
+from .arguments import as_floats, check_bias, check_count, check_weight
 from .external import data_name, external_tensor, finite_chunks, save_with_data
 from .graph import Graph
 from .options import RESERVED, Settings, check_dtype, read_options
 from .outputs import HeadOptions, add_outputs, read_choice, split_options
-from .rows import add_temperature
+from .rows import add_temperature, as_json
 from .steps import slice_axis, squeeze
 
 SOFTCAP_KEY = f"{RESERVED}softcap"
@@ -108,7 +108,7 @@ def lm_head(
     """
     head, common = split_options(options)
     settings = read_options(common)
-    matrix = np.asarray(weight)
+    matrix = weight if isinstance(weight, np.ndarray) else as_floats("weight", weight, settings.dtype)
     # The first row tells dtype and shape; to look at all of a large one here would be to read it twice.
     dtype = check_weight(matrix[:1] if matrix.ndim == 2 else matrix, settings.dtype).dtype
     check_dtype(dtype, settings.opset)
@@ -182,7 +182,7 @@ def _reference(settings: Settings, shape: tuple[int, ...], dtype: np.dtype[Any])
 
 def _capped(graph: Graph, logits: str, softcap: object, metadata: dict[str, str]) -> str:
     cap = _check_softcap(softcap, graph.compute)
-    metadata[SOFTCAP_KEY] = json.dumps(float(cap))
+    metadata[SOFTCAP_KEY] = as_json(cap)
     number = graph.number("softcap", cap)
     relative = graph.node("Tanh", graph.node("Div", logits, number, name="logits_by_cap"), name="tanh")
     return graph.node("Mul", relative, number, name="capped_logits")

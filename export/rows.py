@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arguments import check_temperature
 from .graph import Graph
@@ -65,4 +67,9 @@ def add_temperature(graph: Graph, temperature: float | str) -> tuple[str, dict[s
             raise ValueError(message)
         return graph.input("temperature", [1]), {}
     number = check_temperature(temperature, 1, graph.compute).reshape(())
-    return graph.number("temperature", number), {TEMPERATURE_KEY: json.dumps(float(number))}
+    return graph.number("temperature", number), {TEMPERATURE_KEY: as_json(number)}
+
+
+def as_json(number: NDArray[Any]) -> str:
+    """Return the shortest number that is the same in its dtype: 0.1, not 0.10000000149011612."""
+    return json.dumps(float(str(number)))

@@ -131,11 +131,18 @@ def test_temperature_bias_and_chosen_positions(run):
 
 def test_metadata_axes_and_bytes(tmp_path):
     path = tmp_path / "head.onnx"
-    options = {"softcap": 30, "temperature": 2, "vocabulary": 18, "sequence": 4, "batch": "N"}
+    options = {
+        "softcap": 30.1,
+        "temperature": 0.1,
+        "vocabulary": 18,
+        "dtype": "float32",
+        "sequence": 4,
+        "batch": "N",
+    }
     model = lm_head(WEIGHT, **options, path=path)
     assert path.read_bytes() == lm_head(WEIGHT, **options).SerializeToString(deterministic=True)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    for key, value in (("softcap", 30), ("temperature", 2), ("vocabulary", 18)):
+    for key, value in (("softcap", 30.1), ("temperature", 0.1), ("vocabulary", 18)):
         assert json.loads(metadata[f"softops.{key}"]) == value
     dims = model.graph.input[0].type.tensor_type.shape.dim
     assert [dim.dim_param or dim.dim_value for dim in dims] == ["N", 4, 6]
@@ -146,6 +153,7 @@ def test_metadata_axes_and_bytes(tmp_path):
     ("error", "message", "arguments"),
     [
         (ValueError, r"weight of finite.*nan at \[1, 0\]", {"weight": [[1.0, 2], [np.nan, 3]]}),
+        (ValueError, "different lengths", {"weight": [[1.0], [1.0, 2.0]]}),
         (ValueError, r"got \(0, 3\)", {"weight": np.ones((0, 3))}),
         (ValueError, r"shape \(classes, features\).*\(3,\)", {"weight": np.ones(3)}),
         (ValueError, r"shape \(classes, features\).*\(\)", {"weight": 1.0}),
