@@ -113,6 +113,31 @@ def check_top_k(k: object, classes: int) -> None:
         raise ValueError(message)
 
 
+def check_chosen(option: str, chosen: object, available: Sequence[str]) -> tuple[str, ...]:
+    """Return names chosen among those available, each once and at least one."""
+    if isinstance(chosen, str) or not isinstance(chosen, Sequence):
+        message = f"expected {option} as a list of names (got {chosen!r}); pass {option}=[{available[0]!r}]"
+        raise TypeError(message)
+    if unknown := [name for name in chosen if name not in available]:
+        message = f"expected {option} among {', '.join(available)} (got {unknown[0]!r}); choose among these"
+        raise ValueError(message)
+    if not chosen or len(set(chosen)) < len(chosen):
+        message = f"expected {option} named once, and at least one (got {list(chosen)}); name each once"
+        raise ValueError(message)
+    return tuple(chosen)
+
+
+def check_count(name: str, value: object) -> int:
+    """Return ``value`` as a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        message = f"expected {name} as an integer (got {value!r}); pass for instance {name}=4"
+        raise TypeError(message)
+    if value < 1:
+        message = f"expected {name} of at least 1 (got {value}); pass how many there are"
+        raise ValueError(message)
+    return int(value)
+
+
 def as_floats(name: str, values: ArrayLike, dtype: np.dtype[Any] | None) -> NDArray[Any]:
     """Return a contiguous array of ``dtype`` (its own when None) that is finite."""
     try:

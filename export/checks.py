@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import onnx
 
+from softops.opset.files import serialize
 from softops.opset.runtime_versions import newest_opset
-
-from .files import serialize
 
 
 def check_model(model: onnx.ModelProto) -> None:
@@ -25,10 +26,29 @@ def check_model(model: onnx.ModelProto) -> None:
     """
     data = serialize(model)
     onnx.checker.check_model(data, full_check=True)
-    _load_in_onnxruntime(data, next(entry.version for entry in model.opset_import if not entry.domain))
+    _load_in_onnxruntime(data, _opset(model))
 
 
-def _load_in_onnxruntime(data: bytes, opset: int) -> None:
+def check_file(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
+    """
+    Raise unless ``model``, as it lies at ``path`` with its external data beside it, passes `check_model`.
+
+    Raises
+    ------
+    onnx.checker.ValidationError, onnx.shape_inference.InferenceError
+        The graph breaks a rule of ONNX, or the external data is not there.
+    RuntimeError
+        onnxruntime takes it for invalid.
+    """
+    onnx.checker.check_model(os.fspath(path), full_check=True)
+    _load_in_onnxruntime(os.fspath(path), _opset(model))
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return next(int(entry.version) for entry in model.opset_import if not entry.domain)
+
+
+def _load_in_onnxruntime(data: bytes | str, opset: int) -> None:
     try:
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as errors
@@ -40,6 +60,8 @@ def _load_in_onnxruntime(data: bytes, opset: int) -> None:
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
+    # Weights are not touched: those in a file of their own may not fit in memory twice.
+    options.add_session_config_entry("session.disable_prepacking", "1")
     try:
         onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except errors.NotImplemented:

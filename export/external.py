@@ -11,8 +11,7 @@ from pathlib import Path, PurePosixPath
 import onnx
 
 from softops.opset import ModelError
-
-from .files import save_model
+from softops.opset.files import save_model
 
 
 def data_files(model: onnx.ModelProto) -> list[str]:

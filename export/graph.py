@@ -11,9 +11,10 @@ import onnx
 from numpy.typing import DTypeLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from softops.opset.files import save_model
+
 from .arguments import as_floats
 from .checks import check_model
-from .files import save_model
 from .options import RESERVED, Settings
 
 VERSION_KEY = f"{RESERVED}version"

@@ -12,10 +12,10 @@ from onnx import helper
 
 from softops.opset import ModelError, ModelSource, UnsupportedModelError, load_model
 from softops.opset.errors import one_line
+from softops.opset.files import MODEL_BYTES_MAX, serialize
 from softops.opset.model import external_tensors
 
 from .external import save_beside_data
-from .files import MODEL_BYTES_MAX, serialize
 from .walk import IR_WITH_PLAIN_INITIALIZERS, all_names, drop_stale_types
 
 OPSET_OLDEST = 7

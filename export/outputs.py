@@ -186,7 +186,12 @@ def add_outputs(
         elif name in TOP_K:
             if not best:
                 ranked = ranking()
-                best = _best(graph, choice, ranked, ranked if default in widths else score(default))
+                best = _best(
+                    graph,
+                    choice,
+                    ranked,
+                    ranked if widths.get(default, classes) < classes else score(default),
+                )
             dtype = {"top_k_values": None, "top_k_indices": np.int64}.get(name, label_dtype(choice.labels))
             graph.output(name, best[name], [batch, choice.top_k], dtype)
         elif name == default and choice.zipmap:

@@ -67,6 +67,24 @@ def put_in_place(path: str | os.PathLike[str]) -> Iterator[Path]:
     OSError
         As for `write_atomic`.
     """
+    target = check_target(path)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        os.replace(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """Return the file that writing to ``path`` changes.
+
+    Raises
+    ------
+    OSError
+        Its folder does not exist, or it is a folder itself, a device or a pipe.
+    """
     # A link is followed, not replaced: whoever made it wants the file behind it to change.
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
@@ -78,10 +96,4 @@ def put_in_place(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.exists() and not target.is_file():
         message = f"expected the path of a file to write (got the device or pipe {target}); name a file"
         raise OSError(message)
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        yield part
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    return target
