@@ -7,8 +7,8 @@ import numpy.typing as npt
 from .jit import helper
 from .layout import along_axis
 from .lines import kernels_of
+from .log_sums import log_sum, log_sum_columns
 from .memory import load, store
-from .rows import log_sum, log_sum_columns
 from .simd import itemsize, lanes, narrow, splat, where, widen
 from .tempered import tempered
 
