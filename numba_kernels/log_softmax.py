@@ -99,7 +99,7 @@ def log_softmax(
     The same bits for any number of threads.
 
     Error: at most 1 ULP in float32, 2 in float64 and 0.51 in halves, also right beside zero
-    (``tests/numba_kernels/test_accuracy.py``). Computed in float64 as ``(x - max) - log1p(sum of the others)``.
+    (``tests/numba_kernels/test_accuracy.py``). ``(x - max) - log1p(sum of the others)`` in float64.
     Source: ``ai.onnx@13::LogSoftmax``.
     """
     if where is not None or temperature != 1.0:

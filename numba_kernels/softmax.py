@@ -246,7 +246,7 @@ def softmax(
 
     Error: at most 2 ULP, 0.51 of halves, which are computed in float32 and rounded once
     (``tests/numba_kernels/test_accuracy.py``). The maximum is not subtracted, its exponent is (see `exp`); the sum is
-    compensated. Source: ``ai.onnx@13::Softmax``.
+    taken in float64, of float64 with compensation. Source: ``ai.onnx@13::Softmax``.
     """
     if where is not None or temperature != 1.0:
         return tempered("softmax", x, axis, temperature, where, out)
