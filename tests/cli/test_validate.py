@@ -7,7 +7,8 @@ import onnx
 import pytest
 
 from softops.cli.main import run
-from softops.conformance.runtimes import _RUNTIMES, SoftopsRuntime
+from softops.conformance import runtimes as names
+from softops.conformance.runtime_softops import SoftopsRuntime
 from softops.export import classifier_head
 
 
