@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.export.files import serialize
+from softops.opset.files import serialize
 
 from .judge import Judge, Step
 from .metrics import compare, dtype_name

@@ -8,8 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from softops.export.files import serialize
 from softops.opset import ModelSource, load_model
+from softops.opset.files import serialize
 
 from .inputs import Inputs, prepare_inputs
 from .judge import Judge
