@@ -20,7 +20,8 @@ two roundings and S(N), those of Σ w.
 
 Attention. A score is off by g = (S(D) + 4)·u·Σ|q·k|·scale + 2u·|bias|, and 8u·c where it is capped at c; so
 a probability by (|d| + ln T + S(T) + 12)·u + expm1(2 max g), relatively (see Softmax), and
-|y' − y| ≤ Σ p·|v|·(that + S(T)·u).
+|y' − y| ≤ Σ p·|v|·(that + S(T)·u). Here u is that of the dtype itself, of halves too: without
+softmax_precision the softmax has the precision of Q, and the products of the function body have none other.
 
 LinearClassifier. Scores of k products: S(k + 1)·u·(Σ|x·c| + |b|), in float32 (see matrix products), and as the
 input of a Softmax or Sigmoid where one follows; the quantile of PROBIT passes an error g on as
@@ -196,7 +197,7 @@ def _loss(asked: Question, size: Doubles) -> Doubles:
 def _attention(asked: Question, size: Doubles) -> Doubles:
     if asked.place in (1, 2):  # keys and values, passed on
         return np.zeros(size.shape)
-    call, u = asked.truth.call, asked.u
+    call, u = asked.truth.call, unit_roundoff(asked.dtype)
     inputs = call.inputs
     mask = None if len(inputs) < 4 else inputs[3]
     with np.errstate(all="ignore"):
@@ -208,9 +209,9 @@ def _attention(asked: Question, size: Doubles) -> Doubles:
         plain = {
             name: value for name, value in call.attributes.items() if name not in ("softcap", "is_causal")
         }
-        product = asked.row.evaluate(
-            bare, {**plain, "qk_matmul_output_mode": 0}, outputs=4, rounded=False
-        )[3].astype(np.float64)
+        product = asked.row.evaluate(bare, {**plain, "qk_matmul_output_mode": 0}, outputs=4, rounded=False)[
+            3
+        ].astype(np.float64)
         biased = asked.row.evaluate(
             inputs, {**call.attributes, "qk_matmul_output_mode": 2}, outputs=4, rounded=False
         )[3].astype(np.float64)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import helper
 
-from softops.export.files import serialize
+from softops.opset.files import serialize
 
 from .calls import Call, call_of, row_of
 from .case import Case, Material

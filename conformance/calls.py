@@ -132,7 +132,7 @@ def _loss(row: Operator, case: Case, random: np.random.Generator) -> Call:
         attributes["ignore_index"] = 1
         labels[random.random(labels.shape) < 0.3] = 1
     if "weights" in parts:
-        inputs.append(random.uniform(0.25, 2, classes).astype(dtype_of(case.dtype)))
+        inputs.append(random.uniform(0.25, 2, (classes,)).astype(dtype_of(case.dtype)))
     return Call(inputs, attributes, 2 if "log_prob" in parts else 1)
 
 
@@ -180,7 +180,8 @@ def _linear(row: Operator, case: Case, random: np.random.Generator) -> Call:
     intercepts = random.normal(size=scores).astype(np.float32)
     if transform == "PROBIT":
         # What a quantile is taken of lies in (0, 1).
-        coefficients, intercepts = coefficients / 1000, np.float32(0.5) + intercepts / np.float32(10)
+        coefficients = (coefficients / 1000).astype(np.float32)
+        intercepts = (0.5 + intercepts / 10).astype(np.float32)
     attributes: dict[str, Any] = {
         "coefficients": coefficients.ravel().tolist(),
         "intercepts": intercepts.tolist(),
@@ -221,7 +222,8 @@ def _quantized_rows(row: Operator, case: Case, random: np.random.Generator) -> A
     assert x is not None
     limits = np.iinfo(dtype_of(case.dtype))
     centre = (limits.max + limits.min) // 2 + 3
-    return np.clip(np.rint(x.astype(np.float64) / 0.05) + centre, limits.min, limits.max).astype(limits.dtype)
+    steps = np.rint(x.astype(np.float64) / 0.05) + centre
+    return np.asarray(np.clip(steps, limits.min, limits.max).astype(limits.dtype))
 
 
 KEYS = 7

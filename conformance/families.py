@@ -144,7 +144,7 @@ def _placed(value: float, where: str) -> Maker:
         if not length:
             return x
         for i in range(rows):
-            places = {
+            places: Any = {
                 "first": [0],
                 "middle": [length // 2],
                 "last": [length - 1],

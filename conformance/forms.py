@@ -62,7 +62,9 @@ def model_of(
     if form not in FORMS:
         message = f"expected a form among {', '.join(FORMS)} (got {form!r}); choose one of these"
         raise ValueError(message)
-    opsets = {node.domain: opset} if not node.domain else {"": _ONNX_OF_OTHERS, node.domain: opset}
+    opsets: dict[str, int] = (
+        {node.domain: opset} if not node.domain else {"": _ONNX_OF_OTHERS, node.domain: opset}
+    )
     first = next(iter(feeds))
     graph = FORMS[form](node, feeds[first], outputs, opsets)
     given = feeds | {first: graph.feed}

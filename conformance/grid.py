@@ -22,10 +22,54 @@ PLAIN = "gaussian-3"
 """The family of cases that are about something else."""
 
 _RANKS: tuple[tuple[int, ...], ...] = ((7,), (3, 7), (3, 4, 5), (2, 3, 4, 5), (2, 3, 2, 3, 4))
-_LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1000, 4096, 4097)
+_LENGTHS = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    9,
+    15,
+    16,
+    17,
+    31,
+    32,
+    33,
+    63,
+    64,
+    65,
+    127,
+    128,
+    129,
+    255,
+    256,
+    257,
+    1000,
+    4096,
+    4097,
+)
 _QUICK_LENGTHS = (1, 7, 8, 9, 64, 65, 1000)
 _HUGE = (32768, 131072)
-_FULL_LENGTHS = tuple(range(1, 70)) + (127, 128, 129, 255, 256, 257, 511, 512, 513, 1000, 1023, 1024, 1025, 4096, 4097)
+_FULL_LENGTHS = (
+    *range(1, 70),
+    127,
+    128,
+    129,
+    255,
+    256,
+    257,
+    511,
+    512,
+    513,
+    1000,
+    1023,
+    1024,
+    1025,
+    4096,
+    4097,
+)
 _EMPTY: tuple[tuple[int, ...], ...] = ((0, 5), (3, 0), (0, 0))
 _BIG: tuple[tuple[int, ...], ...] = ((64, 1000), (1, 100_000))
 _QUICK_DTYPES = ("float32", "float16", "uint8")
@@ -70,16 +114,46 @@ class Plan:
 
 
 _FINITE = tuple(name for name, family in FAMILIES.items() if not family.special)
-_MODERATE = tuple(name for name in _FINITE if name not in ("offsets", "max-finite", "gaussian-1000", "subnormal"))
+_MODERATE = tuple(
+    name for name in _FINITE if name not in ("offsets", "max-finite", "gaussian-1000", "subnormal")
+)
 _LOSS_RANKS: tuple[tuple[int, ...], ...] = ((3, 7), (3, 7, 2), (2, 5, 2, 3), (2, 4, 2, 1, 3))
-_LOSS_VARIANTS = ("none", "sum", "mean", "mean+weights", "mean+ignore", "sum+weights+ignore", "none+int32", "mean+weights+ignore")
+_LOSS_VARIANTS = (
+    "none",
+    "sum",
+    "mean",
+    "mean+weights",
+    "mean+ignore",
+    "sum+weights+ignore",
+    "none+int32",
+    "mean+weights+ignore",
+)
 _TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
-_LINEAR = tuple(
-    transform + more for more in ("", "+strings", "+binary") for transform in _TRANSFORMS
-) + ("NONE+no-intercepts",)
+_LINEAR = (
+    *(transform + more for more in ("", "+strings", "+binary") for transform in _TRANSFORMS),
+    "NONE+no-intercepts",
+)
 _ATTENTION_FAMILIES = (
-    *("gaussian-0.01", "gaussian-1", "gaussian-3", "gaussian-30", "gaps", "equal", "minus-zero", "ties", "sorted", "reversed"),
-    *("nan-first", "nan-middle", "nan-last", "mask-additive", "mask-boolean", "masked-rows", "non-contiguous"),
+    *(
+        "gaussian-0.01",
+        "gaussian-1",
+        "gaussian-3",
+        "gaussian-30",
+        "gaps",
+        "minus-zero",
+        "ties",
+        "sorted",
+        "reversed",
+    ),
+    *(
+        "nan-first",
+        "nan-middle",
+        "nan-last",
+        "mask-additive",
+        "mask-boolean",
+        "masked-rows",
+        "non-contiguous",
+    ),
 )
 
 _PLANS = {
@@ -87,7 +161,11 @@ _PLANS = {
     **{name: Plan(axis=None, strided=None, big=_BIG) for name in ("Sigmoid", "Softplus")},
     "ReduceLogSumExp": Plan(variants=("", "keepdims=0", "all", "several", "noop"), big=_BIG),
     "SoftmaxCrossEntropyLoss": Plan(
-        variants=(*_LOSS_VARIANTS, "mean+log_prob"), ranks=_LOSS_RANKS, empty=(), axis=None, strided=(5, 13, 3)
+        variants=(*_LOSS_VARIANTS, "mean+log_prob"),
+        ranks=_LOSS_RANKS,
+        empty=(),
+        axis=None,
+        strided=(5, 13, 3),
     ),
     "NegativeLogLikelihoodLoss": Plan(
         variants=_LOSS_VARIANTS, ranks=_LOSS_RANKS, empty=(), axis=None, strided=(5, 13, 3)
@@ -95,15 +173,34 @@ _PLANS = {
     "ArgMax": Plan(variants=("", "keepdims=0", "last"), empty=((0, 5),), big=_BIG),
     "TopK": Plan(variants=("", "smallest", "k=1", "k=all"), empty=((0, 5),), longest=4097),
     "Multinomial": Plan(
-        (4, 6), ("", "int64"), ranks=(), lengths=False, empty=(), axis=None, strided=None,
+        (4, 6),
+        ("", "int64"),
+        ranks=(),
+        lengths=False,
+        empty=(),
+        axis=None,
+        strided=None,
         families=("gaussian-1", "gaussian-3", "equal", "minus-inf-one", "minus-inf-some", "ties"),
     ),
     "LinearClassifier": Plan(
-        (13, 4), _LINEAR, ranks=((1, 4), (3, 1)), lengths=True, empty=(), axis=None, strided=None,
-        families=_MODERATE, longest=257,
+        (13, 4),
+        _LINEAR,
+        ranks=((1, 4), (3, 1)),
+        lengths=True,
+        empty=(),
+        axis=None,
+        strided=None,
+        families=_MODERATE,
+        longest=257,
     ),
     "Normalizer": Plan(
-        (13, 9), ("MAX", "L1", "L2"), ranks=((3, 7),), axis=None, strided=None, families=_MODERATE, empty=(),
+        (13, 9),
+        ("MAX", "L1", "L2"),
+        ranks=((3, 7),),
+        axis=None,
+        strided=None,
+        families=_MODERATE,
+        empty=(),
     ),
     "QLinearSoftmax": Plan(variants=("", "flatten", "coarse"), families=_MODERATE, empty=(), longest=4097),
     "QLinearSigmoid": Plan(
@@ -113,7 +210,11 @@ _PLANS = {
         (2, 2, 5, 8),
         ("", "causal", "softcap", "scale", "grouped", "3d", "past", "window", "padded"),
         ranks=((1, 2, 1, 1), (1, 2, 3, 16), (2, 2, 1, 5), (1, 2, 7, 33), (1, 2, 5, 64)),
-        lengths=False, empty=(), axis=None, strided=None, families=_ATTENTION_FAMILIES,
+        lengths=False,
+        empty=(),
+        axis=None,
+        strided=None,
+        families=_ATTENTION_FAMILIES,
     ),
 }
 """What is varied, by operator: a row of the table without a line here fails a test."""
@@ -164,7 +265,9 @@ def cases(
                 continue
             if kinds is None or dtype in kinds:
                 sweep = _Sweep(row, opset, dtype, plan, depth, seed, tuple(settings))
-                found.update((case, None) for case in sweep.cases() if chosen is None or case.family in chosen)
+                found.update(
+                    (case, None) for case in sweep.cases() if chosen is None or case.family in chosen
+                )
     if not found:
         message = "expected at least one case (got none for this choice); choose fewer restrictions"
         raise ValueError(message)
@@ -209,7 +312,8 @@ class _Sweep:
         return [
             family
             for name, family in FAMILIES.items()
-            if (self.plan.families is None or name in self.plan.families) and (floats or family.integers)
+            if (self.plan.families is None or name in self.plan.families)
+            and (floats or family.integers)
             # Beyond the range of an integer, ONNX leaves its conversion undefined.
             and (floats or self.row.op_type != "ReduceLogSumExp" or name not in ("max-finite", "equal"))
         ]
@@ -249,7 +353,9 @@ class _Sweep:
         if not self.plan.lengths:
             return
         lengths = {"quick": _QUICK_LENGTHS, "default": _LENGTHS, "full": _FULL_LENGTHS}[self.depth]
-        huge = {"quick": (), "default": _HUGE if self.dtype == "float32" else _HUGE[:1], "full": _HUGE}[self.depth]
+        huge = {"quick": (), "default": _HUGE if self.dtype == "float32" else _HUGE[:1], "full": _HUGE}[
+            self.depth
+        ]
         # With no length in the model, it is loaded once for all of them.
         form = "dynamic" if self.row.domain != "ai.onnx.ml" else "plain"
         for length in (*lengths, *huge):
@@ -257,11 +363,11 @@ class _Sweep:
                 yield self._case((3 if length < 10_000 else 2, length), form=form)
 
     def _forms(self) -> Iterator[Case]:
-        wanted = (PLAIN,) if self.depth != "full" else tuple(family.name for family in self._families())
-        names = {family.name for family in self._families()}
+        there = [family.name for family in self._families()]
+        plain = PLAIN if PLAIN in there else "gaussian-1"
         for form in FORMS if self.depth != "quick" else ("plain", "transposed"):
-            for family in wanted:
-                yield self._case(self.plan.shape, form=form, family=family if family in names else "gaussian-1")
+            for name in there if self.depth == "full" else [plain]:
+                yield self._case(self.plan.shape, form=form, family=name)
 
     def _asked(self) -> Iterator[Case]:
         for setting in self.settings:
@@ -276,7 +382,7 @@ class _Sweep:
         self,
         shape: tuple[int, ...],
         *,
-        axis: int | None | Literal["of plan"] = "of plan",
+        axis: int | Literal["of plan"] | None = "of plan",
         family: str | None = None,
         variant: str | None = None,
         form: str = "plain",
@@ -290,7 +396,8 @@ class _Sweep:
             dtype=self.dtype,
             axis=self.plan.axis if axis == "of plan" else axis,
             shape=shape,
-            family=family or (PLAIN if self.plan.families is None or PLAIN in self.plan.families else "gaussian-1"),
+            family=family
+            or (PLAIN if self.plan.families is None or PLAIN in self.plan.families else "gaussian-1"),
             seed=self.seed if seed is None else seed,
             variant=self.plan.variants[0] if variant is None else variant,
             form=form,
@@ -328,11 +435,7 @@ def _last(row: Operator) -> int:
     if row.domain:
         return row.since_version
     newest = onnx.defs.onnx_opset_version()
-    return max(
-        opset
-        for opset in range(row.since_version, newest + 1)
-        if operator(row.op_type, opset) is row
-    )
+    return max(opset for opset in range(row.since_version, newest + 1) if operator(row.op_type, opset) is row)
 
 
 def _qualified(row: Operator) -> str:

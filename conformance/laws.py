@@ -40,6 +40,7 @@ from .ulp import spacing, unit_roundoff
 
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]
+Wide = NDArray[np.floating[Any]]
 
 _HALVES = 2  # bytes
 
@@ -57,12 +58,18 @@ class Lines:
         if row.op_type == "LogSoftmax":  # -inf is the logarithm of 0
             regular = ~np.isnan(cut[2]).any(axis=1) & ~np.isnan(cut[1].astype(np.float64)).any(axis=1)
         # In float64 where that holds every number of the dtype; the sums of float64 need more.
-        wide = np.longdouble if found.actual.dtype == np.float64 else np.float64
+        wide: Any = np.longdouble if found.actual.dtype == np.float64 else np.float64
         self.op = row.op_type
-        self.x = cut[0][regular].astype(np.float64)
-        self.y = cut[1][regular].astype(wide)
-        self.exact = cut[2][regular].astype(wide)
-        self.allowed = cut[3][regular]
+        self.x: Doubles = cut[0][regular].astype(np.float64)
+        # An infinity that a number beyond the range is right to become counts as that number.
+        y = as_lines(
+            row,
+            case.axis,
+            np.where(np.isinf(found.actual.astype(wide)) & (found.used <= 1), found.exact, found.actual),
+        )
+        self.y: Wide = y[regular].astype(wide)
+        self.exact: Wide = cut[2][regular].astype(wide)
+        self.allowed: Doubles = cut[3][regular]
         self.u = unit_roundoff(max(found.actual.dtype, np.dtype(np.float32), key=lambda kind: kind.itemsize))
         self.tiny = float(np.finfo(np.float32 if found.actual.dtype.itemsize <= 4 else np.float64).tiny)
         half = found.actual.dtype.itemsize == _HALVES
@@ -140,9 +147,11 @@ def _order(cut: Lines, loose: bool) -> Judged:
     if count:
         line, place = np.unravel_index(int(np.nanargmax(short)), short.shape)
         pair = f"{float(x[line, place])!r} and {float(x[line, place + 1])!r}"
-        text = f"line {line}: {pair} gave {float(y[line, place])!r} and {float(y[line, place + 1])!r}, in the wrong order"
-        text += f" ({count} such neighbours)"
-    return Check(name="order", passed=not count, measured=count, bound=0, message=text), {"order_violations": count}
+        given = f"{float(y[line, place])!r} and {float(y[line, place + 1])!r}"
+        text = f"line {line}: {pair} gave {given}, in the wrong order ({count} such neighbours)"
+    return Check(name="order", passed=not count, measured=count, bound=0, message=text), {
+        "order_violations": count
+    }
 
 
 def _decisions(cut: Lines, loose: bool, k: int) -> tuple[int, float]:
@@ -165,7 +174,11 @@ def _argmax(cut: Lines, loose: bool) -> Judged:
 
 def _top_k(cut: Lines, loose: bool) -> Judged:
     wrong, agreement = _decisions(cut, loose, TOP)
-    text = f"the {TOP} largest elements of {wrong} lines are others than those of the exact output" if wrong else ""
+    text = (
+        f"the {TOP} largest elements of {wrong} lines are others than those of the exact output"
+        if wrong
+        else ""
+    )
     check = Check(name="top-k", passed=not wrong, measured=agreement, bound=1, message=text)
     return check, {"topk_agreement": agreement}
 
@@ -202,12 +215,14 @@ def _simplex(cut: Lines, loose: bool) -> Judged:
     slack = float(cut.allowed.max()) if cut.logarithmic or loose else 4 * cut.u + float(cut.step.max())
     passed = low == 0 and high <= slack
     worst = max(low, high)
-    text = "" if passed else f"an element lies {worst:.3g} outside [{'-inf, 0' if cut.logarithmic else '0, 1'}]"
+    text = (
+        "" if passed else f"an element lies {worst:.3g} outside [{'-inf, 0' if cut.logarithmic else '0, 1'}]"
+    )
     check = Check(name="simplex", passed=passed, measured=worst, bound=slack, message=text)
     return check, {"simplex_violation": worst}
 
 
-def _logs(cut: Lines) -> tuple[Array, Doubles]:
+def _logs(cut: Lines) -> tuple[Wide, Doubles]:
     """Return the errors of the logarithms, and how far they may be off: inf where nothing is asked."""
     if cut.logarithmic:
         off = np.where(np.isneginf(cut.exact) & np.isneginf(cut.y), 0, np.abs(cut.y - cut.exact))
@@ -229,8 +244,10 @@ def _log_error(cut: Lines, loose: bool) -> Judged:
         bound = float(allowed[place])
         if wrong.any():
             y, exact = float(cut.y[place]), float(cut.exact[place])
-            text = f"line {place[0]}, place {place[1]}: {y!r} for {exact!r}, its logarithm is {float(off[place]):.3g} off"
-            text += f", {bound:.3g} is allowed ({int(wrong.sum())} such elements)"
+            text = (
+                f"line {place[0]}, place {place[1]}: {y!r} for {exact!r}, its logarithm is "
+                f"{float(off[place]):.3g} off, {bound:.3g} is allowed ({int(wrong.sum())} such elements)"
+            )
     check = Check(name="log error", passed=not wrong.any(), measured=worst, bound=bound, message=text)
     return check, {"max_log": worst}
 

@@ -129,4 +129,6 @@ def decimal(value: Any) -> str:
     """Write a number in 21 digits."""
     if not np.isfinite(value):
         return str(float(value))
-    return np.format_float_scientific(np.longdouble(value), precision=20, unique=False, trim="-", exp_digits=1)
+    return np.format_float_scientific(
+        np.longdouble(value), precision=20, unique=False, trim="-", exp_digits=1
+    )

@@ -75,7 +75,9 @@ class CommandRuntime:
             write_arrays(paths["{inputs}"], feeds)
             self._call([_filled(word, paths) for word in self._words])
             if not paths["{outputs}"].exists():
-                message = "expected the program to write {outputs} (there is no such file); correct the program"
+                message = (
+                    "expected the program to write {outputs} (there is no such file); correct the program"
+                )
                 raise ModelNotRunError(message)
             return read_outputs(paths["{outputs}"], onnx.load_from_string(model))
 

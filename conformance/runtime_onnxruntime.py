@@ -87,9 +87,9 @@ class OnnxRuntime:
         options = ort.SessionOptions()
         # What it cannot do, it also raises; the log would say it twice.
         options.log_severity_level = 4
-        options.graph_optimization_level = getattr(
-            ort.GraphOptimizationLevel, LEVELS[self._options["level"]]
-        )
+        # Threads that wait busily for the next run take the processor from all the other sessions.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, LEVELS[self._options["level"]])
         if self._options["threads"]:
             options.intra_op_num_threads = int(self._options["threads"])
         try:
@@ -135,4 +135,4 @@ def _array(value: Any) -> NDArray[Any]:
     shape = tuple(value.shape())
     count = int(np.prod(shape, dtype=int))
     bits = ctypes.string_at(value.data_ptr(), 2 * count)
-    return np.frombuffer(bytearray(bits), np.uint16).view(ml_dtypes.bfloat16).reshape(shape)
+    return np.asarray(np.frombuffer(bytearray(bits), np.uint16).view(ml_dtypes.bfloat16).reshape(shape))

@@ -13,7 +13,7 @@ from .runtimes import Feeds, ModelNotSupportedError, Run, RuntimeNotInstalledErr
 
 _DEFAULTS = {"device": "CPU", "precision": "", "threads": ""}
 
-_NOT_SUPPORTED = ("does not support the following ONNX operations", "Not supported", "not supported")
+_NOT_SUPPORTED = ("wasn't fully converted", "Not supported", "not supported")
 
 
 class OpenVino:
@@ -32,7 +32,7 @@ class OpenVino:
 
     def __init__(self, device: str = "CPU", precision: str = "", threads: str = "") -> None:
         try:
-            import openvino
+            import openvino  # type: ignore[import-untyped,unused-ignore]
         except ImportError as error:
             message = 'expected openvino to be installed (it is not); pip install "softops[openvino]"'
             raise RuntimeNotInstalledError(message) from error
@@ -43,7 +43,9 @@ class OpenVino:
         self._core = openvino.Core()
         if device not in self._core.available_devices:
             there = ", ".join(self._core.available_devices)
-            message = f"expected a device that OpenVINO has here, {there} (got {device!r}); choose one of these"
+            message = (
+                f"expected a device that OpenVINO has here, {there} (got {device!r}); choose one of these"
+            )
             raise RuntimeNotInstalledError(message)
         self._options = {"device": device, "precision": precision, "threads": threads}
         self.version = str(openvino.__version__).split("-", maxsplit=1)[0]
@@ -98,7 +100,7 @@ class OpenVino:
             return np.asarray(tensor.str_data, object)
         if kind == "bf16":
             bits = np.array(tensor.data).view(np.uint16)
-            return bits.view(ml_dtypes.bfloat16).reshape(tuple(tensor.shape))
+            return np.asarray(bits.view(ml_dtypes.bfloat16).reshape(tuple(tensor.shape)))
         return np.array(tensor.data)
 
 

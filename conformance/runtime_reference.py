@@ -35,8 +35,7 @@ class ReferenceRuntime:
 
         def run(feeds: Feeds) -> Sequence[NDArray[Any]]:
             with np.errstate(all="ignore"):  # infinities and NaNs are put to it on purpose
-                outputs: Sequence[NDArray[Any]] = evaluator.run(None, dict(feeds))
-            return outputs
+                return list(evaluator.run(None, dict(feeds)))
 
         return run
 

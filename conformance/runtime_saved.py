@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import onnx
 from numpy.typing import NDArray
 
-from softops.export.files import write_atomic
+from softops.opset.files import write_atomic
 
 from .build import built
 from .case import Case
-from .runtimes import Feeds, ModelNotRunError
+from .runtimes import Feeds, ModelNotRunError, ModelNotSupportedError
 from .saved_arrays import read_outputs, write_arrays
 
 SCHEMA = 1
@@ -109,18 +109,20 @@ class SavedRuntime:
         self._entries = _index(directory)
 
     def supports(self, op: str, opset: int, dtype: str) -> str | None:
-        """What was left out is told case by case."""
+        """What was left out counts as not supported, case by case."""
         return None
 
     def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
         """Look the outputs up."""
         entry = self._entries.get(key_of(model, feeds))
         if entry is None:
-            message = "expected a case of the folder (this is none); dump it again with this version of softops"
+            message = (
+                "expected a case of the folder (this is none); dump it again with this version of softops"
+            )
             raise ModelNotRunError(message)
         if not entry.outputs.exists():
             message = f"expected outputs in {entry.outputs} (there is no such file); save them there"
-            raise ModelNotRunError(message)
+            raise ModelNotSupportedError(message)
         return read_outputs(entry.outputs, onnx.load_from_string(model))
 
 
@@ -144,7 +146,9 @@ def key_of(model: bytes, feeds: Feeds) -> str:
 def _index(directory: Path) -> dict[str, Saved]:
     path = directory / INDEX
     if not path.is_file():
-        message = f"expected a folder that softops conformance dump wrote (no {INDEX} in {directory}); dump one"
+        message = (
+            f"expected a folder that softops conformance dump wrote (no {INDEX} in {directory}); dump one"
+        )
         raise FileNotFoundError(message)
     root = directory.resolve()
     try:

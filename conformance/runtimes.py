@@ -141,14 +141,15 @@ def load(runtime: Runtime, model: bytes) -> Run:
 def _named(runtime: Runtime, call: Callable[[], Any]) -> Any:
     try:
         return call()
-    except ModelNotRunError:
+    except RuntimeHungError:
         raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         message = (
             f"expected {name_of(runtime)} to run the model (got {reason}); look at its operators and opset"
         )
-        raise ModelNotRunError(message) from error
+        kind = type(error) if isinstance(error, ModelNotRunError) else ModelNotRunError
+        raise kind(message) from error
 
 
 def options_of(name: str, text: str, known: Mapping[str, str]) -> dict[str, str]:

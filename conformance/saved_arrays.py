@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 
 from softops.export.arrays import read_npz
-from softops.export.files import write_atomic
+from softops.opset.files import write_atomic
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .allowances import Bound, allowance, scores_of
-from .build import Truth
 from .bounds import Doubles
+from .build import Truth
 from .case import Case
 from .case_record import Check, Worst
 from .laws import laws
 from .measures import Measured, measured
-from .metrics import dtype_name, scalar
+from .metrics import Scalar, dtype_name, scalar
 from .ulp import is_float
 
 Array = NDArray[Any]
@@ -79,7 +79,9 @@ def _form(truth: Truth, arrays: list[Array]) -> list[Check]:
     names = ", ".join(truth.names)
     if len(arrays) != len(truth.names):
         text = f"expected {len(truth.names)} outputs, {names} (got {len(arrays)})"
-        return [Check(name="outputs", passed=False, measured=len(arrays), bound=len(truth.names), message=text)]
+        return [
+            Check(name="outputs", passed=False, measured=len(arrays), bound=len(truth.names), message=text)
+        ]
     checks = [Check(name="outputs", passed=True)]
     for name, actual, exact, dtype in zip(truth.names, arrays, truth.exact, truth.dtypes, strict=True):
         wanted = dtype_name(np.empty(0, dtype))
@@ -99,6 +101,8 @@ def _judge(
     if case.op == "Multinomial":
         return [_distribution(truth, actual)], {}
     allowed = allowance(case, truth, place, bound)
+    if case.op == "Hardmax":  # ones and zeros
+        allowed, exact = None, exact.astype(actual.dtype)
     if allowed is None:
         undecided = _undecided_labels(case, truth, place)
         return _equal("equal" if undecided is None else "label", name, actual, exact, undecided)
@@ -126,9 +130,7 @@ def _bounded(name: str, found: Measured, among: NDArray[np.bool_]) -> Check:
     if worst is None:
         return Check(name=name, passed=True)
     text = _sentence(worst, count, size) if count else ""
-    return Check(
-        name=name, passed=not count, measured=worst.error_ulp, bound=worst.bound_ulp, message=text
-    )
+    return Check(name=name, passed=not count, measured=worst.error_ulp, bound=worst.bound_ulp, message=text)
 
 
 def _sentence(worst: Worst, count: int, size: int) -> str:
@@ -161,11 +163,16 @@ def _discrete(
         index=index,
         dtype=dtype_name(actual),
         exact=str(expected[index]),
-        expected=scalar(expected[index]),
+        expected=_number(expected[index]),
         actual=scalar(actual[index]),
     )
     check = Check(name=verdict, passed=False, message=_sentence(worst, count, actual.size))
     return [check], {"worst": worst, "bound_used": math.inf}
+
+
+def _number(value: Any) -> Scalar:
+    # Python's own integers stand in an array of objects.
+    return value if isinstance(value, int) else scalar(value)
 
 
 def _integers(name: str, actual: Array, exact: Array, allowed: Doubles) -> tuple[list[Check], dict[str, Any]]:

@@ -197,7 +197,13 @@ def along_axis(
     """
     x = as_floats(name, given)
     shape, numbers = x.shape, x.size
-    if numbers and shape and (axis == -1 or axis == len(shape) - 1) and type(axis) is int and x.flags.c_contiguous:
+    if (
+        numbers
+        and shape
+        and (axis == -1 or axis == len(shape) - 1)
+        and type(axis) is int
+        and x.flags.c_contiguous
+    ):
         # the usual case, in two microseconds
         result = np.empty(shape, x.dtype) if out is None else out
         start = address(x)
