@@ -1,4 +1,4 @@
-"""Options of ``pytest --pyargs softops.conformance --runtime NAME``: the cases of the suite as tests."""
+"""The options and fixtures of ``pytest --pyargs softops.conformance``; `softops.cli.pytest_plugin` loads them."""
 
 from __future__ import annotations
 
