@@ -296,8 +296,8 @@ class _Sweep:
                     yield self._case(plan.strided, family=family.name, seed=seed)
         for variant in plan.variants[1:]:
             if self._has(variant):
-                for family in self._variant_families():
-                    yield self._case(plan.shape, variant=variant, family=family)
+                for name in self._variant_families():
+                    yield self._case(plan.shape, variant=variant, family=name)
         yield from self._axes()
         yield from self._lengths()
         if not quick:

@@ -13,7 +13,18 @@ def outcome(tmp_path, *arguments):
 
 
 def test_right_cases_pass(tmp_path):
-    asked = ("--runtime", "softops", "--ops", "Softmax", "--opsets", "13", "--dtypes", "float32", "--depth", "quick")
+    asked = (
+        "--runtime",
+        "softops",
+        "--ops",
+        "Softmax",
+        "--opsets",
+        "13",
+        "--dtypes",
+        "float32",
+        "--depth",
+        "quick",
+    )
     code, text = outcome(tmp_path, *asked)
     assert code == 0, text
     assert "passed" in text
