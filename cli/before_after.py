@@ -32,7 +32,7 @@ def run_both(before: "ModelProto", after: "ModelProto", folder: Path) -> tuple[O
 
 def _run(model: "ModelProto", feeds: Mapping[str, NDArray[Any]], folder: Path, when: str) -> Outputs:
     from softops.conformance import ModelNotRunError
-    from softops.conformance.runtimes import OnnxRuntime
+    from softops.conformance.runtime_onnxruntime import OnnxRuntime
     from softops.opset.files import serialize
 
     OnnxRuntime()  # raises where it is not installed

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from .conformance import conformance_app
 from .errors import explain, repeat_lost_interrupt
 from .export_surgery import add_commands
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 export_app = typer.Typer(rich_markup_mode=None, help="Write ONNX models.")
 app.add_typer(export_app, name="export")
+app.add_typer(conformance_app, name="conformance")
 
 
 def main() -> None:
