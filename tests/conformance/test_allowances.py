@@ -40,7 +40,9 @@ def test_the_plain_formulas_keep_their_bounds(family, dtype):
     loss = case("SoftmaxCrossEntropyLoss", family, dtype=dtype, variant="mean+weights")
     x, labels, weights = call_of(loss).inputs
     below = x - x.max(1, keepdims=True)
-    chosen = (np.log(np.exp(below).sum(1, keepdims=True)) - below)[np.arange(len(x)), labels] * weights[labels]
+    chosen = (np.log(np.exp(below).sum(1, keepdims=True)) - below)[np.arange(len(x)), labels] * weights[
+        labels
+    ]
     assert used(loss, (chosen.sum() / weights[labels].sum()).astype(dtype)) <= 1
 
 
