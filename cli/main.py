@@ -146,3 +146,21 @@ def head(
     from .export_head import export_head
 
     export_head(weights, out, labels_path=labels, activation=activation, opset=opset, force=force)
+
+
+@app.command()
+def operators(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Only these [default: all].", show_default=False),
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines: everything, as JSON.")] = False,
+) -> None:
+    """Print the table of operators: versions, axis, dtypes, and the kernels that onnxruntime has.
+
+    With a NAME also the attributes, and where ONNX leaves a meaning open what softops does and why.
+    """
+    from .operators import print_operators
+
+    print_operators(names or [], as_json=as_json)

@@ -39,6 +39,9 @@ from .ulp import smallest_normal, unit_roundoff
 
 Doubles = NDArray[np.float64]
 
+JUDGED = ("Softmax", "LogSoftmax", "Hardmax", "Sigmoid")
+"""The operators that `family_allowance` has a bound for."""
+
 
 def summed(count: float) -> float:
     """S(n): how many roundings ``count`` of them add up to."""

@@ -20,6 +20,8 @@ from onnx import helper, numpy_helper
 from softops.opset import UnknownOperatorError, UnknownOpsetError
 from softops.opset.operators import Operator, operator
 
+from .bounds import JUDGED
+
 RECOMPUTED = "/recomputed"
 """What `Plan.resumed` appends to the name of a cut."""
 
@@ -109,6 +111,8 @@ class Plan:
         try:
             row = operator(node.op_type, self.opset, node.domain)
         except (UnknownOperatorError, UnknownOpsetError):
+            return None
+        if row.op_type not in JUDGED:
             return None
         axis = attributes(node).get("axis")
         return FamilyNode(row, node.input[0], axis)

@@ -80,13 +80,16 @@ class _KernelCall(OpRun):
         self, *args: Any, linked_attributes: Any = None, context: Any = None, bindings: Any = None
     ) -> Any:
         # In place of the base class's, which would turn our errors into its own.
-        axis = getattr(self, "axis", None)
-        if isinstance(axis, RefAttrName):
-            axis = (linked_attributes or {}).get(axis.name)
-        return self._run(args[0], axis)
+        attributes = {}
+        for attribute in self.onnx_node.attribute:
+            value = getattr(self, attribute.name)
+            if isinstance(value, RefAttrName):
+                value = (linked_attributes or {}).get(value.name)
+            attributes[attribute.name] = value
+        return self._run(*args, attributes=attributes)
 
-    def _run(self, x: NDArray[Any], axis: int | None) -> tuple[NDArray[Any]]:
-        return (self.row.compute(x, axis),)
+    def _run(self, *args: Any, attributes: Any = None) -> tuple[NDArray[Any], ...]:
+        return self.row.run(args, attributes, outputs=len(self.onnx_node.output))
 
 
 class _FunctionCall(OpRun):

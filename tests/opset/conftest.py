@@ -1,9 +1,16 @@
 """Small models that the tests of `softops.opset` share."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import ml_dtypes
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from hypothesis import strategies as st
+from onnx.backend.test.loader import load_model_tests
 
 ModelOf = Callable[..., onnx.ModelProto]
 
@@ -25,3 +32,110 @@ def single_node(
 @pytest.fixture
 def model_of() -> ModelOf:
     return single_node
+
+
+def onnxruntime_node(
+    op_type: str,
+    opset: int,
+    inputs: Sequence[np.ndarray | None],
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    domain: str = "",
+    outputs: int = 1,
+) -> list[np.ndarray]:
+    """Outputs of a single node in onnxruntime; an input of None is left out."""
+    names = ["" if x is None else f"x{i}" for i, x in enumerate(inputs)]
+    feeds = {name: x for name, x in zip(names, inputs, strict=True) if x is not None}
+    node = onnx.helper.make_node(
+        op_type, names, [f"y{i}" for i in range(outputs)], domain=domain, **(attributes or {})
+    )
+    graph = onnx.helper.make_graph(
+        [node],
+        "single",
+        [
+            onnx.helper.make_tensor_value_info(
+                name, onnx.helper.np_dtype_to_tensor_dtype(x.dtype), [None] * x.ndim
+            )
+            for name, x in feeds.items()
+        ],
+        [onnx.ValueInfoProto(name=name) for name in node.output],
+    )
+    # ONNX itself at the opset asked for; the node's own domain beside it.
+    opsets = {"": opset} if not domain else {"": 17, domain: opset}
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid(*entry) for entry in opsets.items()], ir_version=8
+    )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it refuses it says by the exception as well
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, feeds)
+
+
+@pytest.fixture(scope="session")
+def onnxruntime_of() -> Callable[..., list[np.ndarray]]:
+    return onnxruntime_node
+
+
+@pytest.fixture(scope="session")
+def node_cases():
+    """Every node test that onnx ships; collecting them takes 11 s."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # making all cases of onnx overflows and divides by zero on purpose
+        return load_model_tests(kind="node")
+
+
+DTYPES = [np.dtype(name) for name in ("float16", "float32", "float64")] + [np.dtype(ml_dtypes.bfloat16)]
+SMALL = st.integers(0, 4)
+
+
+@st.composite
+def _attention_calls(draw):
+    """(inputs, attributes, version) of Attention: every input and attribute, given or not."""
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    version = draw(st.sampled_from([23, 24, 25]))
+    t1, t2 = draw(st.sampled_from(DTYPES)), draw(st.sampled_from(DTYPES))
+    n, g, group = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    s, keys, d, e = draw(SMALL), draw(SMALL), draw(st.integers(1, 9)), draw(st.integers(1, 4))
+    normal = rng.standard_normal
+    q, k, v = normal((n, g * group, s, d)), normal((n, g, keys, d)), normal((n, g, keys, e))
+    attributes = {}
+    past_key = past_value = valid = None
+    cache = draw(st.sampled_from(["none", "past", "valid"]))
+    past = draw(SMALL) if cache == "past" else 0
+    if cache == "past":
+        past_key, past_value = normal((n, g, past, d)).astype(t1), normal((n, g, past, e)).astype(t2)
+    elif cache == "valid" and version >= 24:
+        valid = rng.integers(0, keys + 1, n)
+    total = past + keys
+    shape = [draw(st.sampled_from([1, size])) for size in (n, g * group, s, total)]
+    if version >= 24 and draw(st.booleans()):
+        shape[3] = draw(st.integers(0, total))
+    shape = shape[draw(SMALL) :]
+    mask = {
+        "none": lambda: None,
+        "bool": lambda: rng.random(shape) < 0.7,
+        "float": lambda: np.where(rng.random(shape) < 0.2, -np.inf, normal(shape)).astype(t1),
+        "int": lambda: rng.integers(-2, 3, shape),
+    }[draw(st.sampled_from(["none", "bool", "float", "int"]))]()
+    options = {
+        "is_causal": st.sampled_from([0, 1]),
+        "scale": st.sampled_from([0.0, 0.25, 1.7]),
+        "softcap": st.sampled_from([0.0, 0.5, -3.0]),
+        "softmax_precision": st.sampled_from([1, 10, 11, 16]),
+    }
+    if version >= 25:
+        options |= dict.fromkeys(("left_window_size", "right_window_size"), st.integers(-1, 3))
+    for name, values in options.items():
+        if draw(st.booleans()):
+            attributes[name] = draw(values)
+    if draw(st.booleans()):
+        q, k, v = (x.transpose(0, 2, 1, 3).reshape(n, x.shape[2], x.shape[1] * x.shape[3]) for x in (q, k, v))
+        attributes |= {"q_num_heads": g * group, "kv_num_heads": g}
+    return [q.astype(t1), k.astype(t1), v.astype(t2), mask, past_key, past_value, valid], attributes, version
+
+
+@pytest.fixture(scope="session")
+def attention_calls():
+    return _attention_calls()
