@@ -1,39 +1,58 @@
 """`softops export head`: a file of weights to a classifier head."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
+from rich.console import Console
+from rich.markup import escape
 
-from softops.export.arrays import read_npz
+from softops.export.arrays import read_weights
+
+if TYPE_CHECKING:
+    from softops.export.outputs import HeadOptions
 
 
 def export_head(
-    weights_path: Path, out: Path, *, labels_path: Path | None, activation: str, opset: int, force: bool
-) -> None:
-    """Build the head from the arrays `weight` and `bias` of a .npz file, write it and print what it is."""
+    weights_path: Path,
+    out: Path,
+    *,
+    layer: str | None,
+    labels_path: Path | None,
+    activation: str,
+    temperature: float | None,
+    options: "HeadOptions",
+    check: bool,
+    force: bool,
+) -> bool:
+    """Build the head of a file's weight and bias, write it and print what it is; False when a check fails.
+
+    With ``check`` nothing is written unless onnxruntime computes it right.
+    """
+    refuse_existing(out, force)
+    weight, bias = read_weights(weights_path, layer)
+    labels = None if labels_path is None else read_labels(labels_path)
+
+    from softops.export import classifier_head, save_model
+
+    options = {**options, "labels": labels}
+    model = classifier_head(weight, bias, activation=activation, temperature=temperature, **options)
+    console = Console(soft_wrap=True, highlight=False)
+    if check and not _is_right(console, model, out):
+        return False
+    save_model(model, out)
+    describe(console, model, out)
+    return True
+
+
+def refuse_existing(out: Path, force: bool) -> None:
+    """Raise when ``out`` is there already, unless it may be overwritten."""
     if out.exists() and not force:
         msg = f"{out} exists already; choose another --out, or overwrite it with --force"
         raise FileExistsError(msg)
-    weight, bias = _weight_and_bias(weights_path)
-    labels = None if labels_path is None else _read_labels(labels_path)
-
-    from softops.export import classifier_head
-
-    model = classifier_head(weight, bias, labels=labels, activation=activation, opset=opset, path=out)
-    _describe(model, out)
 
 
-def _weight_and_bias(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    arrays = read_npz(path)
-    if "weight" not in arrays or not arrays.keys() <= {"weight", "bias"}:
-        found = ", ".join(arrays) or "none"
-        msg = f"{path}: expected the array `weight` and perhaps `bias` (got {found}); rename what it holds"
-        raise ValueError(msg)
-    return arrays["weight"], arrays.get("bias")
-
-
-def _read_labels(path: Path) -> list[str]:
+def read_labels(path: Path) -> list[str]:
+    """Return the lines of a text file, without empty ones at the end."""
     try:
         return path.read_text("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
@@ -43,19 +62,33 @@ def _read_labels(path: Path) -> list[str]:
         raise ValueError(msg) from error
 
 
-def _describe(model: Any, out: Path) -> None:
-    from rich.console import Console
-    from rich.markup import escape
+def _is_right(console: Console, model: Any, out: Path) -> bool:
+    from softops.conformance import validate
+
+    report = validate(model, "onnxruntime")
+    runtime = escape(f"{report.runtime} {report.runtime_version}")
+    if report.passed:
+        console.print(f"{runtime} computes it [green]right[/green] on generated inputs.")
+    else:
+        for failure in report.failures:
+            console.print(f"[red]Wrong:[/red] {escape(failure)}")
+        console.print(f"{runtime} computes it [red]wrong[/red]; {escape(str(out))} was not written.")
+    return report.passed
+
+
+def describe(console: Console, model: Any, out: Path) -> None:
+    """Print size, opset, inputs and outputs of a model that was written."""
 
     def signature(values: Any) -> str:
         return escape(", ".join(_type_of(value) for value in values))
 
-    console = Console(soft_wrap=True, highlight=False)
     opsets = ", ".join(f"{entry.domain or 'ai.onnx'} {entry.version}" for entry in model.opset_import)
     # Old IR versions list the weights among the inputs.
     stored = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in stored]
-    console.print(f"[bold]{escape(str(out))}[/bold]  {out.stat().st_size:,} bytes, opset {opsets}")
+    console.print(
+        f"[bold]{escape(str(out))}[/bold]  {out.stat().st_size:,} bytes, opset {opsets}, IR version {model.ir_version}"
+    )
     console.print(f"  in   {signature(inputs)}")
     console.print(f"  out  {signature(model.graph.output)}")
 
@@ -64,6 +97,11 @@ def _type_of(value: Any) -> str:
     """`features float[batch, 64]` for a value of a graph."""
     from onnx import TensorProto
 
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return f"{value.name} {str(kind).removesuffix('_type')}"
     tensor = value.type.tensor_type
-    shape = ", ".join(dim.dim_param or str(dim.dim_value) for dim in tensor.shape.dim)
+    shape = ", ".join(
+        str(dim.dim_value) if dim.HasField("dim_value") else dim.dim_param or "?" for dim in tensor.shape.dim
+    )
     return f"{value.name} {TensorProto.DataType.Name(tensor.elem_type).lower()}[{shape}]"

@@ -11,9 +11,11 @@ from typing import Annotated
 
 import typer
 
+from .conformance import conformance_app
 from .errors import explain, repeat_lost_interrupt
+from .export_surgery import add_commands
 
-FAILED = 1  # the model was run, and its outputs are wrong
+FAILED = 1  # the model was run, and its outputs are wrong; or --strict, and there are warnings
 UNUSABLE = 2  # a file, an option or an argument with which nothing could be done
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -26,6 +28,7 @@ app = typer.Typer(
 )
 export_app = typer.Typer(rich_markup_mode=None, help="Write ONNX models.")
 app.add_typer(export_app, name="export")
+app.add_typer(conformance_app, name="conformance")
 
 
 def main() -> None:
@@ -118,13 +121,63 @@ def validate(
         raise typer.Exit(FAILED)
 
 
+@app.command(name="inspect")
+def inspect_model(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when there are warnings.")] = False,
+    for_runtime: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME==VERSION",
+            help="Also say whether that release reads the model, such as onnxruntime==1.17.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """List the softmax-family nodes of a model, with warnings.
+
+    Shows the version, the axis rule and the axis each node really works along, and warns of what is likely
+    meant otherwise, with the cure. The exit code is 0, with --strict 1 when there are warnings, and 2 when the
+    model could not be read.
+    """
+    from .inspection import run_inspection
+
+    if not run_inspection(model, as_json=as_json, for_runtime=for_runtime) and strict:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def convert(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
+    *,
+    opset: Annotated[
+        int, typer.Option(metavar="N", help="The ONNX opset to convert to.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="The model to write.", show_default=False)
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+) -> None:
+    """Convert a model to another opset.
+
+    Softmax, LogSoftmax and Hardmax keep their meaning in both directions across opset 13, where their axis
+    changed its own; so do operators in subgraphs and functions. What cannot be said at the target is refused.
+    """
+    from .convert import run_conversion
+
+    run_conversion(model, opset, out, force=force)
+
+
 @export_app.command()
 def head(
     weights: Annotated[
         Path,
         typer.Argument(
-            metavar="WEIGHTS.npz",
-            help="Arrays `weight` (classes, features) and, if there is one, `bias` (classes,).",
+            metavar="WEIGHTS",
+            help="A .npz or .safetensors file with the arrays `weight` (classes, features) and, if there is one, "
+            "`bias` (classes,).",
             show_default=False,
         ),
     ],
@@ -132,6 +185,10 @@ def head(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="The model to write.", show_default=False)
     ],
+    layer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Take the arrays NAME.weight and NAME.bias of the file."),
+    ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Text file, one class label a line [default: 0, 1, …]."),
@@ -139,13 +196,59 @@ def head(
     activation: Annotated[
         str, typer.Option(metavar="NAME", help="softmax, log_softmax, hardmax or none.")
     ] = "softmax",
-    opset: Annotated[int, typer.Option(metavar="N", help="The ONNX opset to write for.")] = 17,
+    temperature: Annotated[
+        float | None, typer.Option(metavar="T", help="Divide the logits by T before the activation.")
+    ] = None,
+    outputs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Among label, probabilities, log_probabilities, logits and top_k, with commas between "
+            "[default: the label, the activation's, top_k with --top-k].",
+        ),
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(metavar="K", help="Also give the K best classes and their scores.")
+    ] = None,
+    opset: Annotated[
+        int | None, typer.Option(metavar="N", help="The ONNX opset to write for [default: 17].")
+    ] = None,
+    for_runtime: Annotated[
+        str | None,
+        typer.Option(metavar="NAME==VERSION", help="A runtime that has to load it, as onnxruntime==1.17."),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="float32, float64, float16 or bfloat16 [default: that of the weights]."
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write it only if onnxruntime computes it right.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a classifier head: features in, labels and probabilities out."""
+    """Write a classifier head: features in, labels and probabilities out.
+
+    The exit code is 0 when it was written, 1 when --check found it wrong, and 2 when it could not be made.
+    """
     from .export_head import export_head
 
-    export_head(weights, out, labels_path=labels, activation=activation, opset=opset, force=force)
+    names = None if outputs is None else [name.strip() for name in outputs.split(",")]
+    given = {"outputs": names, "top_k": top_k, "opset": opset, "for_runtime": for_runtime, "dtype": dtype}
+    written = export_head(
+        weights,
+        out,
+        layer=layer,
+        labels_path=labels,
+        activation=activation,
+        temperature=temperature,
+        options={name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
+        check=check,
+        force=force,
+    )
+    if not written:
+        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -164,3 +267,6 @@ def operators(
     from .operators import print_operators
 
     print_operators(names or [], as_json=as_json)
+
+
+add_commands(export_app)

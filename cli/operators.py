@@ -69,8 +69,9 @@ def _table(domain: str, rows: Sequence[Operator]) -> Table:
     )
     table.add_column("operator", no_wrap=True)
     table.add_column("since", justify="right")
-    for column in ("axis", "dtypes", "onnxruntime"):
-        table.add_column(column)
+    table.add_column("axis", no_wrap=True)
+    table.add_column("dtypes", min_width=len("bf16 f16 f32 f64"))
+    table.add_column("onnxruntime")
     before = None
     for row in rows:
         kernels = onnxruntime_dtypes(row)

@@ -1,20 +1,28 @@
 """Tells whether a runtime computes the softmax family right."""
 
+from .case import Case
+from .case_record import CaseRecord
 from .judge import Step
 from .metrics import OutputReport
 from .record import Report
 from .runtimes import ModelNotRunError, Runtime, RuntimeNotInstalledError, UnknownRuntimeError, runtimes
+from .suite import run
+from .suite_report import SuiteReport
 from .ulp import ulp_distance, ulp_error
 from .validate import validate
 
 __all__ = [
+    "Case",
+    "CaseRecord",
     "ModelNotRunError",
     "OutputReport",
     "Report",
     "Runtime",
     "RuntimeNotInstalledError",
     "Step",
+    "SuiteReport",
     "UnknownRuntimeError",
+    "run",
     "runtimes",
     "ulp_distance",
     "ulp_error",

@@ -70,11 +70,17 @@ class Case:
 
     @property
     def id(self) -> str:
-        """All of it but the seed in one word, such as ``Softmax-13/float32/axis=1/2x3x4/gaussian-3/plain``."""
+        """
+        All of it in one word, such as ``Softmax-13/float32/axis=1/2x3x4/gaussian-3/plain``.
+
+        The axis is left out where it is the default, and so is a seed of 0.
+        """
         operator = f"{self.domain}.{self.op}" if self.domain else self.op
         parts = [f"{operator}-{self.opset}", self.dtype]
         if self.axis is not None:
             parts.append(f"axis={self.axis}")
         parts += ["x".join(map(str, self.shape)) or "scalar", self.family]
         parts += [part for part in (self.variant, self.form, self.setting) if part]
+        if self.seed:
+            parts.append(f"seed={self.seed}")
         return "/".join(parts)

@@ -93,6 +93,8 @@ class CaseRecord:
         Such a case does not keep a report from passing.
     checks
         Every verdict that was asked for.
+    elements
+        Number of elements that were compared.
     max_ulp, p99_ulp, mean_ulp
         Errors in ULP against the exact value; None where nothing was compared in ULP.
     ulp_histogram
@@ -125,6 +127,7 @@ class CaseRecord:
     message: str = ""
     known: str | None = None
     checks: tuple[Check, ...] = ()
+    elements: int = 0
     max_ulp: float | None = None
     p99_ulp: float | None = None
     mean_ulp: float | None = None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.export.files import write_atomic
+from softops.opset.files import write_atomic
 
 from .record import Report
 from .ulp import NAN_DISTANCE

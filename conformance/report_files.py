@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from softops.export.files import write_atomic
+from softops.opset.files import write_atomic
 
 if TYPE_CHECKING:
     from .suite_report import SuiteReport

@@ -1,22 +1,35 @@
 """
 The runtimes that models are run in.
 
-A runtime is any object with a ``name``, a ``version`` and ``run(model, feeds)``: serialized model and arrays
-by input name in, the model's outputs in its order out. One that has ``load(model)`` as well, which returns a
-function from feeds to outputs, is timed without what it does only once.
+A runtime is any object with two methods: ``supports(op, opset, dtype)`` gives the reason why it does not take
+an operator, or None if it does, and ``run(model, feeds)`` takes a serialized model and arrays by input name and
+gives the model's outputs in its order. It may have more, and everything does without:
+
+- ``name`` and ``version``, for reports;
+- ``load(model)``, which returns a function from feeds to outputs: a model is then loaded once for many inputs;
+- ``settings`` and ``configured(setting)``: names such as ``level=basic`` or ``threads=2``, and the same runtime
+  set so. The suite tries each setting, and compares those of ``threads=`` with one another.
+
+Runtimes are named ``name`` or ``name:options``, and found through the entry-point group ``softops.runtimes``:
+each entry is a function of the options, a string that is empty where none are given. A package of anyone's
+that declares such an entry adds a runtime.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
 Feeds = Mapping[str, NDArray[Any]]
 Run = Callable[[Feeds], Sequence[NDArray[Any]]]
+
+GROUP = "softops.runtimes"
+"""The entry-point group."""
 
 
 class UnknownRuntimeError(ValueError):
@@ -31,18 +44,25 @@ class ModelNotRunError(ValueError):
     """The runtime could not load the model, or failed on these inputs."""
 
 
+class ModelNotSupportedError(ModelNotRunError):
+    """The runtime says that it does not take the model: raised by `load` or `run` of a runtime."""
+
+
+class RuntimeHungError(ModelNotRunError):
+    """The runtime did not answer within its time limit."""
+
+
 @runtime_checkable
 class Runtime(Protocol):
-    """What `softops.conformance.validate` takes for a runtime."""
+    """What `softops.conformance.run` and `softops.conformance.validate` take for a runtime."""
 
-    @property
-    def name(self) -> str:
-        """What it is called in reports."""
-        ...
+    def supports(self, op: str, opset: int, dtype: str) -> str | None:
+        """
+        Say why an operator is not taken at that opset of its domain, in that dtype; None if it is.
 
-    @property
-    def version(self) -> str:
-        """Its version, for reports."""
+        ``op`` is its name in a node, behind the domain unless that is ai.onnx: ``Softmax``,
+        ``ai.onnx.ml.LinearClassifier``.
+        """
         ...
 
     def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
@@ -50,59 +70,9 @@ class Runtime(Protocol):
         ...
 
 
-class OnnxRuntime:
-    """onnxruntime on the CPU, with its default graph optimizations."""
-
-    name = "onnxruntime"
-
-    def __init__(self) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            message = "expected onnxruntime to be installed (it is not); pip install onnxruntime"
-            raise RuntimeNotInstalledError(message) from error
-        self._onnxruntime = onnxruntime
-        self.version = str(onnxruntime.__version__)
-
-    def load(self, model: bytes) -> Run:
-        """Make a session and return what runs it."""
-        options = self._onnxruntime.SessionOptions()
-        # What it cannot do, it also raises; the log would say it twice.
-        options.log_severity_level = 4
-        session = self._onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        return partial(_run_session, session)
-
-    def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
-        """Run a serialized model."""
-        return self.load(model)(feeds)
-
-
-class SoftopsRuntime:
-    """Our own backend."""
-
-    name = "softops"
-
-    def __init__(self) -> None:
-        self.version = version("softops")
-
-    def load(self, model: bytes) -> Run:
-        """Prepare the model and return what runs it."""
-        from softops.opset.backend import prepare
-
-        prepared = prepare(model)
-        return lambda feeds: list(prepared.run(dict(feeds)))
-
-    def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
-        """Run a serialized model."""
-        return self.load(model)(feeds)
-
-
-_RUNTIMES: dict[str, Callable[[], Runtime]] = {"onnxruntime": OnnxRuntime, "softops": SoftopsRuntime}
-
-
 def runtimes() -> tuple[str, ...]:
     """Names of the runtimes that are known, installed or not."""
-    return tuple(_RUNTIMES)
+    return tuple(_entries())
 
 
 def get_runtime(runtime: str | Runtime) -> Runtime:
@@ -115,23 +85,50 @@ def get_runtime(runtime: str | Runtime) -> Runtime:
         There is none of that name.
     RuntimeNotInstalledError
         Its package is not installed.
+    ValueError
+        The options behind the name are none that it takes.
     TypeError
         ``runtime`` is neither a name nor a runtime.
     """
     if isinstance(runtime, str):
-        if runtime not in _RUNTIMES:
-            message = (
-                f"expected a runtime among {', '.join(_RUNTIMES)} (got {runtime!r}); choose one of these"
-            )
-            raise UnknownRuntimeError(message)
-        return _RUNTIMES[runtime]()
-    if isinstance(runtime, type) or not isinstance(runtime, Runtime):
+        name, _, options = runtime.partition(":")
+        entries = _entries()
+        if name not in entries:
+            raise UnknownRuntimeError(_unknown(name, list(entries)))
+        factory: Callable[[str], Runtime] = entries[name].load()
+        return factory(options.strip())
+    # Whoever has no `supports` takes everything.
+    if isinstance(runtime, type) or not callable(getattr(runtime, "run", None)):
         message = (
-            f"expected a runtime's name, or an object with name, version and run(model, feeds) "
+            "expected a runtime's name, or an object with supports(op, opset, dtype) and run(model, feeds) "
             f"(got {runtime!r}); pass for instance 'onnxruntime'"
         )
         raise TypeError(message)
     return runtime
+
+
+def name_of(runtime: Runtime) -> str:
+    """Return what a runtime is called in reports."""
+    return str(getattr(runtime, "name", type(runtime).__name__))
+
+
+def version_of(runtime: Runtime) -> str:
+    """Return its version; empty if it names none."""
+    return str(getattr(runtime, "version", ""))
+
+
+def settings_of(runtime: Runtime) -> tuple[str, ...]:
+    """Return the settings that a runtime can be tried in."""
+    return tuple(getattr(runtime, "settings", ()))
+
+
+def refusal(runtime: Runtime, op: str, domain: str, opset: int, dtype: str) -> str | None:
+    """Return the reason why a runtime does not take an operator, or None."""
+    supports = getattr(runtime, "supports", None)
+    if supports is None:
+        return None
+    reason = supports(f"{domain}.{op}" if domain else op, opset, dtype)
+    return None if reason is None else (str(reason) or "not supported")
 
 
 def load(runtime: Runtime, model: bytes) -> Run:
@@ -144,12 +141,61 @@ def load(runtime: Runtime, model: bytes) -> Run:
 def _named(runtime: Runtime, call: Callable[[], Any]) -> Any:
     try:
         return call()
+    except RuntimeHungError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        message = f"expected {runtime.name} to run the model (got {reason}); look at its operators and opset"
-        raise ModelNotRunError(message) from error
+        message = (
+            f"expected {name_of(runtime)} to run the model (got {reason}); look at its operators and opset"
+        )
+        kind = type(error) if isinstance(error, ModelNotRunError) else ModelNotRunError
+        raise kind(message) from error
 
 
-def _run_session(session: Any, feeds: Feeds) -> Sequence[NDArray[Any]]:
-    outputs: Sequence[NDArray[Any]] = session.run(None, dict(feeds))
-    return outputs
+def options_of(name: str, text: str, known: Mapping[str, str]) -> dict[str, str]:
+    """
+    Read the options of a runtime, ``key=value`` with commas between; those left out have their default.
+
+    Raises
+    ------
+    ValueError
+        An option is not known.
+    """
+    given = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, value = part.partition("=")
+        if not equals or key not in known:
+            usage = ",".join(f"{key}={value or '...'}" for key, value in known.items()) or "none"
+            message = f"expected options of {name} among {usage} (got {part!r}); write {name}:key=value"
+            raise ValueError(message)
+        given[key] = value
+    return {**known, **given}
+
+
+def _entries() -> dict[str, EntryPoint]:
+    # Our own stand first, and are there in a checkout that is not installed too.
+    found = {entry.name: entry for entry in _SHIPPED}
+    for entry in entry_points(group=GROUP):
+        found.setdefault(entry.name, entry)
+    return found
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else "choose one of these"
+    return f"expected a runtime among {', '.join(known)} (got {name!r}); {hint}"
+
+
+_SHIPPED = tuple(
+    EntryPoint(name, f"softops.conformance.{place}", GROUP)
+    for name, place in {
+        "onnxruntime": "runtime_onnxruntime:from_options",
+        "softops": "runtime_softops:from_options",
+        "onnx.reference": "runtime_reference:from_options",
+        "openvino": "runtime_openvino:from_options",
+        "torch": "runtime_torch:from_options",
+        "backend": "runtime_backend:from_options",
+        "cmd": "runtime_command:from_options",
+        "saved": "runtime_saved:from_options",
+    }.items()
+)

@@ -57,8 +57,8 @@ class SuiteReport:
 
     @property
     def compared(self) -> int:
-        """Number of the cases whose outputs were judged, right or wrong."""
-        return sum(record.outcome in ("right", "wrong") for record in self.cases)
+        """Number of the cases of which elements were compared, right or wrong."""
+        return sum(record.outcome in ("right", "wrong") and record.elements > 0 for record in self.cases)
 
     @property
     def unexpected(self) -> tuple[CaseRecord, ...]:

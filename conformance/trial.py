@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.export.files import serialize
+from softops.opset.files import serialize
 
 from .judge import Judge, Step
 from .metrics import compare, dtype_name
 from .plan import Plan
 from .record import Report
-from .runtimes import Runtime, SoftopsRuntime, load
+from .runtime_softops import SoftopsRuntime
+from .runtimes import Runtime, load, name_of
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -64,7 +65,7 @@ class Trial:
         if other:
             everything = {**self._feeds, **ours, **self._our_cuts()}
             self._report.notes.append(
-                f"{self._runtime.name} gives other bits of {', '.join(other)} when it is asked for "
+                f"{name_of(self._runtime)} gives other bits of {', '.join(other)} when it is asked for "
                 "intermediate values as well; what it gives without is judged end to end"
             )
             for name in other:

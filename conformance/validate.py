@@ -8,15 +8,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from softops.export.files import serialize
 from softops.opset import ModelSource, load_model
+from softops.opset.files import serialize
 
 from .inputs import Inputs, prepare_inputs
 from .judge import Judge
 from .metrics import dtype_name
 from .plan import Plan
 from .record import Report
-from .runtimes import Run, Runtime, SoftopsRuntime, get_runtime, load
+from .runtime_softops import SoftopsRuntime
+from .runtimes import Run, Runtime, get_runtime, load, name_of, version_of
 from .trial import Trial
 
 _TIMED_SECONDS = 0.5
@@ -59,7 +60,7 @@ def validate(
     model
         Path, bytes or ``onnx.ModelProto``.
     runtime
-        Name (see `runtimes`) or an object with ``name``, ``version`` and ``run(model, feeds)``.
+        Name (see `runtimes`) or an object with ``supports(op, opset, dtype)`` and ``run(model, feeds)``.
     inputs
         An array for a model of one input, arrays by name, or the path of an ``.npz`` file of such. By
         default they are made up from ``seed``: Gaussian of standard deviation 3, ``batch`` rows where the
@@ -96,14 +97,14 @@ def validate(
     actual, seconds = _timed(load(chosen, content), feeds)
     expected, our_seconds = _timed(load(ours, content), feeds)
     report = Report(
-        runtime=chosen.name,
-        runtime_version=chosen.version,
+        runtime=name_of(chosen),
+        runtime_version=version_of(chosen),
         softops_version=ours.version,
         opset=plan.opset,
         inputs={name: (dtype_name(array), array.shape) for name, array in feeds.items()},
         # A fixed seed is part of the finding only where it made the inputs.
         seed=seed if inputs is None else None,
-        seconds={chosen.name: seconds, ours.name: our_seconds},
+        seconds={name_of(chosen): seconds, ours.name: our_seconds},
     )
     Trial(report, plan, chosen, feeds, Judge(plan, max_ulp=max_ulp, rtol=rtol)).measure(actual, expected)
     if not report.failures and not any(output.size for output in report.outputs.values()):

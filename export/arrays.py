@@ -1,4 +1,4 @@
-"""Reading .npz files: weights, inputs, saved outputs."""
+"""Reading arrays from files, .npz and .safetensors: weights, inputs, saved outputs."""
 
 import zlib
 from pathlib import Path
@@ -7,6 +7,13 @@ from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
+
+# So many names are listed of a file that has not those looked for.
+_SHOWN = 8
+
+
+class MissingPackageError(ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -34,6 +41,75 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         if not isinstance(array, np.ndarray):
             raise _unreadable(path, f"one that holds the file {name!r}")
     return arrays
+
+
+def read_weights(path: Path, layer: str | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return weight and bias (None where there is none) of a .npz or .safetensors file.
+
+    Parameters
+    ----------
+    path
+        The file; one that ends in ``.safetensors`` is read by the package of that name, any other is a .npz.
+    layer
+        Where they stand in a file of many arrays: ``layer.weight`` and ``layer.bias``. By default the file
+        holds ``weight`` and perhaps ``bias``, and nothing else.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError
+        It is no such file, is damaged, holds Python objects, or has not these arrays.
+    ImportError
+        The file is a .safetensors and the package ``safetensors`` is not installed.
+    """
+    if path.suffix.lower() == ".safetensors":
+        with _open_safetensors(path) as file:
+            weight, bias = _find(path, list(file.keys()), layer)
+            return _tensor(path, file, weight), None if bias is None else _tensor(path, file, bias)
+    arrays = read_npz(path)
+    weight, bias = _find(path, list(arrays), layer)
+    return arrays[weight], None if bias is None else arrays[bias]
+
+
+def _find(path: Path, names: list[str], layer: str | None) -> tuple[str, str | None]:
+    prefix = "" if layer is None else f"{layer}."
+    weight, bias = f"{prefix}weight", f"{prefix}bias"
+    others = [name for name in names if name not in (weight, bias)]
+    if weight in names and (layer is not None or not others):
+        return weight, bias if bias in names else None
+    found = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    layers = [name.removesuffix(".weight") for name in names if name.endswith(".weight")]
+    hint = (
+        f"name a layer that it holds, for instance --layer {layers[-1]}" if layers else "rename what it holds"
+    )
+    message = f"{path}: expected the array `{weight}` and perhaps `{bias}` (got {found or 'none'}); {hint}"
+    raise ValueError(message)
+
+
+def _open_safetensors(path: Path) -> Any:
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError:
+        message = (
+            f"{path}: expected the package safetensors for a file of this kind (it is not installed); "
+            "pip install 'softops[safetensors]', or save the arrays with numpy.savez"
+        )
+        raise MissingPackageError(message) from None
+    path.open("rb").close()  # for the error that a folder or an unreadable file deserves
+    try:
+        return safe_open(path, framework="np")
+    except SafetensorError as error:
+        message = f"{path}: expected a .safetensors file (got another kind, or a damaged one: {error}); save it again"
+        raise ValueError(message) from None
+
+
+def _tensor(path: Path, file: Any, name: str) -> NDArray[Any]:
+    dtype = file.get_slice(name).get_dtype()
+    if dtype not in ("F64", "F32", "F16", "BF16"):
+        message = f"{path}: expected {name} of F64, F32, F16 or BF16 (got {dtype}); convert it first"
+        raise ValueError(message)
+    return np.asarray(file.get_tensor(name))
 
 
 def _unreadable(path: Path, got: str) -> ValueError:

@@ -3,6 +3,7 @@
 from . import overloads, row_overloads  # noqa: F401  # register the operators for jitted code
 from .cross_entropy import cross_entropy
 from .cross_entropy_grad import cross_entropy_grad
+from .entmax import entmax15, sparsemax
 from .gradients import log_softmax_grad, softmax_grad
 from .hardmax import hardmax
 from .log_softmax import log_softmax
@@ -19,6 +20,7 @@ from .warmup import warmup
 __all__ = [
     "cross_entropy",
     "cross_entropy_grad",
+    "entmax15",
     "hardmax",
     "hardmax_row",
     "log_sigmoid",
@@ -37,5 +39,6 @@ __all__ = [
     "softmax_row",
     "softmax_stats",
     "softplus",
+    "sparsemax",
     "warmup",
 ]

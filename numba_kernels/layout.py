@@ -169,13 +169,18 @@ def lines_of(x: Array, axis: int) -> Lines | None:
     return Lines(outer, n, inner, step_outer, step_along)
 
 
-def _plain_target(out: Any, x: Array) -> bool:
-    """Whether a contiguous `x` can be worked straight into `out`: as contiguous, and apart from it or the same."""
+def _plain_target(out: Any, x: Array, start: int) -> int:
+    """The address of `out` where a contiguous `x` at `start` can be worked straight into it, else 0.
+
+    It must be as contiguous, and lie apart from `x` or be the same.
+    """
     if type(out) is not np.ndarray or out.shape != x.shape or out.dtype != x.dtype:
-        return False
-    distance = address(out) - address(x)
-    apart = distance == 0 or abs(distance) >= x.nbytes
-    return apart and out.flags.c_contiguous and out.flags.writeable
+        return 0
+    place = address(out)
+    if place != start and abs(place - start) < x.nbytes:
+        return 0
+    flags = out.flags
+    return place if flags.c_contiguous and flags.writeable else 0
 
 
 def along_axis(
@@ -191,22 +196,26 @@ def along_axis(
     `few_long_rows(x, out)` takes over where whole rows would leave threads idle.
     """
     x = as_floats(name, given)
-    if type(axis) is int and axis in (-1, x.ndim - 1) and x.ndim and x.flags.c_contiguous and x.size:
+    shape, numbers = x.shape, x.size
+    if (
+        numbers
+        and shape
+        and (axis == -1 or axis == len(shape) - 1)
+        and type(axis) is int
+        and x.flags.c_contiguous
+    ):
         # the usual case, in two microseconds
-        result = np.empty(x.shape, x.dtype) if out is None else out
-        if out is None or _plain_target(out, x):
-            n, size = x.shape[-1], x.itemsize
-            if (
-                n >= LONG
-                and few_long_rows is not None
-                and size > 2
-                and x.size // n < parts_for(x.size, x.size)
-            ):
+        result = np.empty(shape, x.dtype) if out is None else out
+        start = address(x)
+        place = address(result) if out is None else _plain_target(out, x, start)
+        if place:
+            n, size = shape[-1], x.itemsize
+            rows = numbers // n
+            if n >= LONG and few_long_rows is not None and size > 2 and rows < parts_for(numbers, numbers):
                 few_long_rows(x, result)
                 return result
-            step = n * size
-            memory = (address(result), address(x), n, 1, step, size, step, size)
-            launch(kernels[0], x.size, x.size // n, KINDS[x.dtype], *memory)
+            kind, step = KINDS[x.dtype], n * size
+            run(kernels[0], numbers, rows, kind, place, start, rows, n, 1, step, size, step, size)
             return result
     axis = check_axis(name, x, axis)
     if out is not None:

@@ -176,9 +176,9 @@ def _quick_others(kind: Any, src: Any, n: Any) -> Any:
     m_v = splat(load_first(kind, src, 0, 0.0), m)
     base, shift, lowest = log_frame(m_v)
     power, low = lane(power_of(m_v - base), 0), lane(m_v - base, 0)
-    unit = math.exp(_log_unit(power, low)) * _unscaled(kind)
+    unit = math.exp(_log_unit(power, low)) * _unscaled(m_v)
     others = 0.0
-    if abs(m) <= traits(kind)[0] and m - lowest_x <= far(kind):
+    if abs(m) <= traits(m_v)[0] and m - lowest_x <= far(m_v):
         total = _plain_sum(kind, src, n, base, shift, lowest)
         e, rest = exp_scaled_pair(m_v, shift)
         others = ((total - np.float64(lane(e, 0))) - np.float64(lane(rest, 0))) * unit
@@ -250,14 +250,14 @@ def _log_unit(power: Any, low: Any) -> Any:
 
 
 @helper
-def _unscaled(kind: Any) -> Any:
-    return 2.0 ** -traits(kind)[4]
+def _unscaled(like: Any) -> Any:
+    return 2.0 ** -traits(like)[4]
 
 
 @helper
-def far(kind: Any) -> Any:
+def far(like: Any) -> Any:
     """2³¹ terms that lie so far below the maximum are nothing beside the smallest number."""
-    _, cut, _, _, _ = traits(kind)
+    _, cut, _, _, _ = traits(like)
     return cut + FAR_BEYOND_CUT
 
 
@@ -335,7 +335,7 @@ def _log_sum_columns(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
                 total, lost, tops = _add_checked(total, lost, tops, x, top, base, lowest, shift)
             total = total + widen(lost)
         log_unit = _log_unit(power_of(m - base), m - base)
-        unit = exp_of_pair(log_unit, splat(log_unit, 0.0)) * splat(log_unit, _unscaled(kind))
+        unit = exp_of_pair(log_unit, splat(log_unit, 0.0)) * splat(log_unit, _unscaled(m))
         others = fma(total, unit, widen(tops) - splat(log_unit, 1.0))
         return log1p_vector(others, splat(others, 0.0))
 

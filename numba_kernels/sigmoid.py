@@ -5,7 +5,7 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .exp import exp_below, exp_scaled
+from .exp import exp_below, exp_scaled_pair
 from .jit import by_type, helper, over_rows
 from .layout import elementwise
 from .memory import load, load_first, store, store_first
@@ -28,14 +28,15 @@ def _sigmoid_by_type(x: Any) -> Any:
             raised = bits(x)
             below = from_bits(raised | splat(raised, -(2**31)))
             lowest = splat(x, -104.0)
-            e = exp_scaled(where(below < lowest, lowest, below), splat(raised, (127 + 32) << 23))
-            unit, minus_zero = splat(x, 2.0**32), splat(x, -0.0)
-            total, lost = add(unit, splat(x, 0.0), e)
+            e, rest = exp_scaled_pair(where(below < lowest, lowest, below), splat(raised, (127 + 32) << 23))
+            unit, minus_zero, zero = splat(x, 2.0**32), splat(x, -0.0), splat(x, 0.0)
+            total, lost = add(unit, rest, e)
             inverse = splat(x, 1.0) / total
-            numerator = where(x < splat(x, 0.0), e, unit)
+            negative = x < zero
+            numerator = where(negative, e, unit)
             quotient = numerator * inverse
             over = minus_zero - quotient
-            left = fma(over, lost, fma(over, total, numerator))
+            left = fma(over, lost, fma(over, total, numerator)) + where(negative, rest, zero)
             return fma(left, inverse, quotient)
 
         return float32

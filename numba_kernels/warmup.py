@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .cross_entropy import cross_entropy
 from .cross_entropy_grad import cross_entropy_grad
+from .entmax import entmax15, sparsemax
 from .gradients import log_softmax_grad, softmax_grad
 from .hardmax import hardmax
 from .layout import KINDS, Array
@@ -56,6 +57,8 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "log_softmax": _with_options(log_softmax),
     "hardmax": _along(hardmax),
     "logsumexp": _along(logsumexp),
+    "sparsemax": _along(sparsemax),
+    "entmax15": _along(entmax15),
     "sigmoid": sigmoid,
     "log_sigmoid": log_sigmoid,
     "softplus": softplus,

@@ -29,10 +29,11 @@ NOTES = (
     "float32 for float64 tensors, and its square root to T1), 0 is a factor like any other, and a negative one "
     "is refused: its square root, by which the text scales Q and K, does not exist.",
     "softcap is even, as the function body has it: -c caps as c does (onnxruntime takes a negative one for none).",
-    "qk_matmul_output in mode 0 is the scaled product before softcap (onnx.reference returns it capped).",
+    "qk_matmul_output in mode 0 is the scaled product before softcap (onnx.reference returns it capped); in mode "
+    "2 what is ruled out is -inf (onnxruntime writes the lowest finite number).",
     "A mask is converted to T1 first; integer masks are added as numbers, as the function body has it.",
     "From version 24 on, a mask whose last dimension is 1 is a short one and is padded with -inf, as in the "
-    "function body, unless T is 1; at version 23 it is broadcast.",
+    "function body, unless T is 1; at version 23 it is broadcast. A mask of rank 0 is broadcast at every version.",
     "With 4-D tensors q_num_heads and kv_num_heads are refused from version 25 on, as by its shape inference; "
     "before, they are taken where they agree with the shapes.",
     "nonpad_kv_seqlen together with past_key is refused, with present_key from version 25 on, as by its shape "

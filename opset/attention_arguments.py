@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from ml_dtypes import bfloat16
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
 INPUTS = ("Q", "K", "V", "attn_mask", "past_key", "past_value", "nonpad_kv_seqlen")
-FLOATS = ("bfloat16", "float16", "float32", "float64")
+FLOATS = frozenset(np.dtype(kind) for kind in (bfloat16, np.float16, np.float32, np.float64))
 PRECISIONS = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
 """The values of softmax_precision: onnx.TensorProto's numbers."""
 
@@ -147,7 +148,7 @@ def _arrays(inputs: Sequence[Any], version: int) -> list[Any]:
                 name not in INPUTS[:3], f"an array for {name}", None, "only the inputs after V are optional"
             )
             continue
-        known, wanted = x.dtype.name in FLOATS, "bfloat16, float16, float32 or float64"
+        known, wanted = x.dtype in FLOATS, "bfloat16, float16, float32 or float64"
         if name == "attn_mask":
             known, wanted = known or x.dtype.kind in "biu", "bool, integers or floats"
         elif name == "nonpad_kv_seqlen":

@@ -1,5 +1,6 @@
 """
-An ONNX backend: runs any model, the softmax family by our kernels, the rest by onnx's reference evaluator.
+An ONNX backend: runs any model, planned once: the softmax family by our kernels, the operators around it by
+NumPy, what is left by onnx's reference implementations.
 
 The interface is that of `onnx.backend.base`, as a class and as functions of this module::
 
@@ -22,6 +23,7 @@ from onnx.onnx_cpp2py_export import checker as c_checker
 from .errors import ModelError, UnknownOpsetError, one_line
 from .functions import functions_by_key
 from .model import ModelSource, external_tensors, load_model
+from .planner import opsets_of
 from .prepared import SoftopsBackendRep
 
 
@@ -56,8 +58,9 @@ class SoftopsBackend(Backend):
         device
             ``"CPU"``.
         check
-            Have ``onnx.checker`` look at the model first. Some exporters write models that it rejects and
-            every runtime takes; False is for these.
+            Have ``onnx.checker`` look at the model first, and the types of all values compared with what the
+            operators take. Some exporters write models that it rejects and every runtime takes; False is for
+            these.
 
         Raises
         ------
@@ -71,8 +74,8 @@ class SoftopsBackend(Backend):
         _take_no_more(kwargs)
         _check_device(device)
         proto = load_model(model)
-        opsets = {entry.domain: entry.version for entry in proto.opset_import} or {"": 1}
-        _check_opset(opsets.get("", opsets.get("ai.onnx", 1)))
+        opsets = opsets_of(proto.opset_import) or {"": 1}
+        _check_opset(opsets.get("", 1))
         if outside := external_tensors(proto):
             message = (
                 f"expected a model whole in memory (got one with {len(outside)} tensors in files, such as "
@@ -157,10 +160,12 @@ def _check_model(proto: onnx.ModelProto, source: ModelSource) -> None:
         # By path, as the checker takes no more than 2 GB in memory: of such a model without a path we know
         # only that it can be built.
         onnx.checker.check_model(os.fspath(source) if isinstance(source, str | os.PathLike) else proto)
-    except onnx.checker.ValidationError as error:
-        message = (
-            f"expected a valid model (onnx.checker: {one_line(error)}); export it again, or pass check=False"
-        )
+        # Types alone: shapes that contradict each other are common in what exporters write, and runtimes take it.
+        # (A sparse initializer stands for a dense value; type inference takes it for a sparse one.)
+        if not proto.graph.sparse_initializer:
+            onnx.shape_inference.infer_shapes(proto, check_type=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        message = f"expected a valid model (onnx: {one_line(error)}); export it again, or pass check=False"
         raise ModelError(message) from error
     except (ValueError, EncodeError):
         return

@@ -19,6 +19,10 @@ class UnsupportedModelError(ModelError):
     """A valid model that asks for an operator nobody here can run."""
 
 
+class NodeError(ModelError):
+    """A node cannot work on what reached it: shapes or dtypes that do not fit."""
+
+
 class FeedError(ValueError):
     """The arrays handed to a model are not what its inputs ask for."""
 

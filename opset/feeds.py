@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,33 +14,103 @@ from .errors import FeedError
 _TEXT_KINDS = "OUST"
 
 
-def check_feeds(
-    inputs: Sequence[onnx.ValueInfoProto], optional: Collection[str], given: Mapping[str, Any] | Sequence[Any]
-) -> dict[str, Any]:
+class Feeds:
     """
-    Return ``given`` as a dictionary from input name to value, ready to run.
+    The inputs of a graph, ready to compare what is given with them.
 
     Parameters
     ----------
     inputs
         The graph's inputs.
-    optional
-        Names among them that have an initializer, and may be left out.
-    given
-        Values by name, or in the order of the inputs: of all of them, or of those that have no initializer.
-
-    Raises
-    ------
-    FeedError
-        A missing or unknown name, a wrong count, dtype, rank or fixed dimension.
+    defaults
+        The values of those that have an initializer, and may be left out.
     """
-    named = _by_name(inputs, optional, given)
-    types = {value.name: value.type for value in inputs}
-    return {name: _check(value, types[name], f"input {name!r}") for name, value in named.items()}
+
+    def __init__(self, inputs: Iterable[onnx.ValueInfoProto], defaults: Mapping[str, Any]) -> None:
+        self._inputs = list(inputs)
+        self._defaults = defaults
+        required = [value for value in self._inputs if value.name not in defaults]
+        self._required = [value.name for value in required]
+        self._plain = [_plain(value.type) for value in required]
+        self._whole = len(required) == len(self._inputs) and None not in self._plain
+
+    def values(self, given: Mapping[str, Any] | Sequence[Any]) -> Sequence[Any]:
+        """
+        Return ``given`` in the order of the graph's inputs, ready to run.
+
+        Parameters
+        ----------
+        given
+            Values by name, or in the order of the inputs: of all of them, or of those that have no initializer.
+
+        Raises
+        ------
+        FeedError
+            A missing or unknown name, a wrong count, dtype, rank or fixed dimension.
+        """
+        if self._whole and (values := self._quick(given)) is not None:
+            return values
+        named = _by_name(self._inputs, self._defaults, given)
+        types = {value.name: value.type for value in self._inputs}
+        checked = {name: _check(value, types[name], f"input {name!r}") for name, value in named.items()}
+        return [
+            checked[value.name] if value.name in checked else self._defaults[value.name]
+            for value in self._inputs
+        ]
+
+    def _quick(self, given: Any) -> Sequence[Any] | None:
+        """The values, if they are what is expected to the letter; None where a closer look is needed."""
+        if len(given) != len(self._required) if type(given) in (dict, list) else True:
+            return None
+        try:
+            values = [given[name] for name in self._required] if type(given) is dict else given
+        except KeyError:
+            return None
+        for value, (dtype, rank, lengths) in zip(values, self._plain, strict=True):  # type: ignore[misc]
+            if type(value) is not np.ndarray or value.dtype is not dtype or value.ndim != rank:
+                return None
+            for place, length in lengths:
+                if value.shape[place] != length:
+                    return None
+        result: Sequence[Any] = values
+        return result
+
+
+_Plain = tuple[np.dtype[Any], int, tuple[tuple[int, int], ...]]
+
+
+def _plain(expected: onnx.TypeProto) -> _Plain | None:
+    """The dtype, the rank and the fixed (place, length) of a tensor of numbers; None for all other types."""
+    tensor = expected.tensor_type
+    if not tensor.HasField("shape") or tensor.elem_type in (
+        onnx.TensorProto.UNDEFINED,
+        onnx.TensorProto.STRING,
+    ):
+        return None
+    fixed = tuple(
+        (place, dim.dim_value) for place, dim in enumerate(tensor.shape.dim) if dim.HasField("dim_value")
+    )
+    return onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type), len(tensor.shape.dim), fixed
+
+
+def type_name(expected: onnx.TypeProto) -> str:
+    """The type as onnxruntime writes it, such as ``tensor(float)``."""
+    kind = expected.WhichOneof("value")
+    if kind in ("tensor_type", "sparse_tensor_type"):
+        inner = getattr(expected, kind)
+        return f"{kind.removesuffix('_type')}({onnx.TensorProto.DataType.Name(inner.elem_type).lower()})"
+    if kind == "sequence_type":
+        return f"seq({type_name(expected.sequence_type.elem_type)})"
+    if kind == "optional_type":
+        return f"optional({type_name(expected.optional_type.elem_type)})"
+    if kind == "map_type":
+        key = onnx.TensorProto.DataType.Name(expected.map_type.key_type).lower()
+        return f"map({key},{type_name(expected.map_type.value_type)})"
+    return "unknown"
 
 
 def _by_name(
-    inputs: Sequence[onnx.ValueInfoProto], optional: Collection[str], given: Mapping[str, Any] | Sequence[Any]
+    inputs: Sequence[onnx.ValueInfoProto], optional: Container[str], given: Mapping[str, Any] | Sequence[Any]
 ) -> dict[str, Any]:
     names = [value.name for value in inputs]
     required = [name for name in names if name not in optional]

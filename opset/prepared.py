@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx.backend.base import BackendRep
 
-from .errors import ModelError, UnknownOpsetError, UnsupportedModelError, one_line
-from .evaluator import Evaluator
-from .feeds import check_feeds
+from .errors import ModelError, UnknownOpsetError, one_line
+from .feeds import Feeds, type_name
 from .functions import FunctionKey
+from .planner import Planner
+
+
+@dataclass(frozen=True)
+class ValueInfo:
+    """
+    What a model says about an input or an output, under the names that onnxruntime gives it.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    type
+        Such as ``"tensor(float)"`` or ``"seq(tensor(int64))"``.
+    shape
+        For a tensor its dimensions: a length, a label, or None where nothing is said; None for an unknown rank
+        and for what is no tensor.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int | str | None, ...] | None
 
 
 class SoftopsBackendRep(BackendRep):
@@ -24,19 +47,46 @@ class SoftopsBackendRep(BackendRep):
         opsets: Mapping[str, int],
         library: Mapping[FunctionKey, onnx.FunctionProto],
     ) -> None:
-        self._inputs = list(graph.input)
-        self._initialized = {tensor.name for tensor in graph.initializer}
-        self._evaluator = _built(graph, opsets, library)
+        initialized = {tensor.name for tensor in graph.initializer}
+        initialized |= {tensor.values.name for tensor in graph.sparse_initializer}
+        try:
+            self._plan = Planner(dict(opsets), library).graph(graph)
+        except (ModelError, UnknownOpsetError, MemoryError):
+            raise
+        except Exception as error:  # attributes of the wrong kind and the like, in a model nobody checked
+            message = f"expected a model that can be run (got {one_line(error)}); check it with onnx.checker"
+            raise ModelError(message) from error
+        # NumPy keeps in a context whether it warns; infinities and NaNs are values of a model like any other.
+        self._quiet = copy_context()
+        self._quiet.run(np.seterr, all="ignore")
+        defaults = {
+            value.name: self._plan.template[slot]
+            for value, slot in zip(graph.input, self._plan.inputs, strict=True)
+            if value.name in initialized
+        }
+        self._feeds = Feeds(graph.input, defaults)
+        self._inputs = [_value_info(value) for value in graph.input if value.name not in initialized]
+        self._outputs = [_value_info(value) for value in graph.output]
 
     @property
     def input_names(self) -> list[str]:
         """The inputs to be given, in order; those with an initializer may be given by name too."""
-        return [value.name for value in self._inputs if value.name not in self._initialized]
+        return [value.name for value in self._inputs]
 
     @property
     def output_names(self) -> list[str]:
         """The outputs in order."""
-        return list(self._evaluator.output_names)
+        return [value.name for value in self._outputs]
+
+    @property
+    def inputs(self) -> list[ValueInfo]:
+        """Name, type and shape of each input to be given, in order."""
+        return list(self._inputs)
+
+    @property
+    def outputs(self) -> list[ValueInfo]:
+        """Name, type and shape of each output, in order, as the model declares them."""
+        return list(self._outputs)
 
     # A list like onnxruntime's, where the base class promises a tuple: callers may change it.
     def run(self, inputs: Mapping[str, Any] | Sequence[Any], **kwargs: Any) -> list[Any]:  # type: ignore[override]
@@ -58,37 +108,26 @@ class SoftopsBackendRep(BackendRep):
         ------
         FeedError
             An input is missing, unknown, or of another dtype, rank or fixed dimension than the model's.
+        NodeError
+            What reached a node has shapes or dtypes that it cannot work on.
         TypeError
-            An operator got a dtype it does not take.
+            An operator of the softmax family got a dtype it does not take.
         numpy.exceptions.AxisError
-            An axis of the model lies outside the array's rank.
+            An axis of such an operator lies outside the array's rank.
         """
         if kwargs:
             message = f"expected no options (got {', '.join(kwargs)}); leave them out"
             raise TypeError(message)
-        feeds = check_feeds(self._inputs, self._initialized, inputs)
-        with np.errstate(all="ignore"):  # infinities and NaNs are values of a model like any other
-            outputs = self._evaluator.run(None, feeds)
-        return [_own(output) for output in outputs]
+        values = self._feeds.values(inputs)
+        # A copy, as two threads cannot be in one context; a quarter of what entering np.errstate takes.
+        return self._quiet.copy().run(self._plan.run_for_caller, values)
 
 
-def _built(
-    graph: onnx.GraphProto, opsets: Mapping[str, int], library: Mapping[FunctionKey, onnx.FunctionProto]
-) -> Evaluator:
-    try:
-        return Evaluator.with_library(library)(graph, opsets=dict(opsets))
-    except UnknownOpsetError:
-        raise
-    except NotImplementedError as error:
-        message = (
-            f"expected operators of ONNX or functions of the model ({one_line(error)}); export without it"
+def _value_info(value: onnx.ValueInfoProto) -> ValueInfo:
+    tensor = value.type.tensor_type
+    shape = None
+    if tensor.HasField("shape"):
+        shape = tuple(
+            dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in tensor.shape.dim
         )
-        raise UnsupportedModelError(message) from error
-    except Exception as error:  # whatever the reference evaluator stumbles over
-        message = f"expected a model that can be run (got {one_line(error)}); check it with onnx.checker"
-        raise ModelError(message) from error
-
-
-def _own(output: Any) -> Any:
-    """The output as an array that shares memory with no input and no constant of the model."""
-    return output if not isinstance(output, np.ndarray) else np.array(output, order="C")
+    return ValueInfo(value.name, type_name(value.type), shape)

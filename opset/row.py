@@ -56,10 +56,10 @@ class Computed(NamedTuple):
     reference_float64: Implementation | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Operator:
     """
-    One operator of ONNX at one version.
+    One operator of ONNX at one version. There is one object for each: rows are compared by identity.
 
     Attributes
     ----------

@@ -1,13 +1,15 @@
 """`softops validate`: its verdicts, its exit codes and what it refuses."""
 
 import re
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 
 from softops.cli.main import run
-from softops.conformance.runtimes import _RUNTIMES, SoftopsRuntime
+from softops.conformance.runtime_softops import SoftopsRuntime
 from softops.export import classifier_head
 
 
@@ -60,7 +62,8 @@ def test_the_inputs_of_a_file_are_used(folder, capsys):
 
 
 def test_a_wrong_runtime_exits_with_1_and_says_where(folder, capsys, monkeypatch):
-    monkeypatch.setitem(_RUNTIMES, "sloppy", Sloppy)
+    entry = SimpleNamespace(load=lambda: lambda options: Sloppy())
+    monkeypatch.setattr(sys.modules["softops.conformance.runtimes"], "_entries", lambda: {"sloppy": entry})
     assert run(["validate", "head.onnx", "--runtime", "sloppy"]) == 1
     out, err = capsys.readouterr()
     assert err == ""

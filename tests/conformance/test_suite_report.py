@@ -42,7 +42,7 @@ def report(*cases, **more):
 
 
 def record(outcome, **more):
-    return CaseRecord(case=CASE, outcome=outcome, **more)
+    return CaseRecord(case=CASE, outcome=outcome, elements=6, **more)
 
 
 def test_a_right_case_passes():
@@ -52,6 +52,7 @@ def test_a_right_case_passes():
 def test_an_empty_comparison_never_passes():
     assert not report().passed
     assert not report(record("unsupported"), record("unsupported")).passed
+    assert not report(CaseRecord(case=CASE, outcome="right")).passed
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)

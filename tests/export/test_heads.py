@@ -162,7 +162,7 @@ def test_equal_arguments_give_equal_bytes_and_options_are_kept(tmp_path):
     assert path.read_bytes() == again.SerializeToString(deterministic=True)
     assert model.doc_string == "what it is"
     assert "7 features to 5 classes" in classifier_head(weight).doc_string
-    assert classifier_head(weight, input_name="x").graph.input[0].name == "x"
+    assert classifier_head(weight, names={"features": "x"}).graph.input[0].name == "x"
 
 
 def test_dtype_rounds_the_weights():

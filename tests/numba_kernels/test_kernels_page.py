@@ -29,3 +29,6 @@ def test_examples_give_what_the_page_says():
     np.testing.assert_allclose(names["sums"], np.log([10, 26, 42]), rtol=1e-15)
     whole = np.concatenate([names["left"], names["right"]], axis=1)
     np.testing.assert_allclose(names["p_left"], softmax(whole, 1)[:, :300], rtol=1e-13)
+    np.testing.assert_allclose(names["chosen"].sum(1), 1, rtol=1e-6)
+    np.testing.assert_allclose(names["smoother"].sum(0), 1, rtol=1e-6)
+    assert (names["chosen"] == 0).any()

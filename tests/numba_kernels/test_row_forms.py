@@ -39,17 +39,22 @@ def special_rows(n):
     return x
 
 
+def bits(x):
+    """The bits of an array, with one NaN for all: the sign of a NaN means nothing."""
+    return np.where(np.isnan(x), np.nan, x).astype(x.dtype).tobytes()
+
+
 def assert_rows_as_in_python(functions, x):
     out = np.full((4, *x.shape), 9, x.dtype)
     sums = functions.over_rows(x, out)
     for result, name in zip(out, NAMES, strict=True):
         operator, row_form = getattr(kernels, name), getattr(kernels, f"{name}_row")
         wanted = operator(x)
-        assert result.tobytes() == wanted.tobytes(), name
+        assert bits(result) == bits(wanted), name
         row = np.empty_like(x[0])
         assert row_form(x[0], row) is None
-        assert row.tobytes() == wanted[0].tobytes()
-    assert sums.tobytes() == kernels.logsumexp(x).tobytes()
+        assert bits(row) == bits(wanted[0])
+    assert bits(sums) == bits(kernels.logsumexp(x))
     assert kernels.logsumexp_row(x[0]) == sums[0]
 
 
@@ -74,7 +79,7 @@ def test_fastmath_of_the_user_does_not_reach_the_kernels(fast, n):
     out = np.empty_like(x)
     sums = fast.parallel_rows(x, out)
     assert out.tobytes() == kernels.softmax(x).tobytes()
-    assert sums.tobytes() == kernels.logsumexp(x).tobytes()
+    assert bits(sums) == bits(kernels.logsumexp(x))
 
 
 @contextlib.contextmanager

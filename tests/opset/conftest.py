@@ -87,14 +87,14 @@ def node_cases():
 
 
 DTYPES = [np.dtype(name) for name in ("float16", "float32", "float64")] + [np.dtype(ml_dtypes.bfloat16)]
-SMALL = st.integers(0, 4)
+SMALL = st.sampled_from([2, 1, 3, 4, 5, 0])
 
 
 @st.composite
 def _attention_calls(draw):
     """(inputs, attributes, version) of Attention: every input and attribute, given or not."""
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
-    version = draw(st.sampled_from([23, 24, 25]))
+    version = draw(st.sampled_from([25, 24, 23, 25]))
     t1, t2 = draw(st.sampled_from(DTYPES)), draw(st.sampled_from(DTYPES))
     n, g, group = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
     s, keys, d, e = draw(SMALL), draw(SMALL), draw(st.integers(1, 9)), draw(st.integers(1, 4))
@@ -112,7 +112,7 @@ def _attention_calls(draw):
     shape = [draw(st.sampled_from([1, size])) for size in (n, g * group, s, total)]
     if version >= 24 and draw(st.booleans()):
         shape[3] = draw(st.integers(0, total))
-    shape = shape[draw(SMALL) :]
+    shape = shape[draw(st.integers(0, 4)) :]
     mask = {
         "none": lambda: None,
         "bool": lambda: rng.random(shape) < 0.7,

@@ -58,7 +58,7 @@ def assert_within(got, exact, bound):
 
 
 @pytest.mark.filterwarnings("error")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_kernel_is_within_the_bound_of_the_oracle(attention_calls, data):
     inputs, attributes, version = data.draw(attention_calls)

@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 from softops.opset import ModelError, load_model
+from softops.opset.backend import prepare
 from softops.opset.model import external_tensors
 
 
@@ -126,13 +127,41 @@ def test_external_data_cut_short(outside):
         load_model(outside)
 
 
-def test_external_data_outside_of_the_folder(outside):
+@pytest.mark.parametrize("kind", ["up and out", "absolute", "symbolic link"])
+def test_external_data_outside_of_the_folder(outside, kind):
     model = load_model(outside, external_data=False)
     inner = outside.parent / "inner"
     inner.mkdir()
+    location = {
+        "up and out": "../big.data",
+        "absolute": str(outside.parent / "big.data"),
+        "symbolic link": "link.data",
+    }
+    (inner / "link.data").symlink_to(outside.parent / "big.data")
     for entry in model.graph.initializer[0].external_data:
         if entry.key == "location":
-            entry.value = "../big.data"
+            entry.value = location[kind]
     (inner / "m.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(ModelError, match="external data"):
-        load_model(inner / "m.onnx")
+    for read in (load_model, prepare):
+        with pytest.raises(ModelError, match=r"expected the external data of .*m\.onnx") as caught:
+            read(inner / "m.onnx")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "value"), [("offset", "-8"), ("length", "99999999"), ("offset", "many")])
+def test_external_data_with_impossible_places(outside, key, value):
+    model = load_model(outside, external_data=False)
+    tensor = model.graph.initializer[0]
+    kept = [(entry.key, entry.value) for entry in tensor.external_data if entry.key != key]
+    del tensor.external_data[:]
+    for name, text in [*kept, (key, value)]:
+        tensor.external_data.add(key=name, value=text)
+    outside.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=r"external data|'w'"):
+        prepare(outside)
+
+
+def test_bytes_and_models_in_memory_know_no_folder(outside):
+    for source in (outside.read_bytes(), load_model(outside, external_data=False)):
+        with pytest.raises(ModelError, match=r"in files.*pass the model's path"):
+            prepare(source)

@@ -24,10 +24,26 @@ def test_operator_is_the_version_onnx_takes(op_type, domain):
         assert row.since_version == onnx.defs.get_schema(op_type, opset, "").since_version
 
 
+def test_other_domains_have_versions_of_their_own():
+    newest = max(s.since_version for s in onnx.defs.get_all_schemas() if s.domain == "ai.onnx.ml")
+    for opset in range(1, newest + 1):
+        assert operator("LinearClassifier", opset, "ai.onnx.ml").since_version == 1
+    for opset in (0, newest + 1):
+        with pytest.raises(UnknownOpsetError, match=rf"opset from 1 to {newest}"):
+            operator("Normalizer", opset, "ai.onnx.ml")
+    assert operator("QLinearSoftmax", 1, "com.microsoft").domain == "com.microsoft"
+    with pytest.raises(UnknownOperatorError, match="LinearClassifier, Normalizer"):
+        operator("Softmax", 1, "ai.onnx.ml")
+
+
 def test_reading_the_table_needs_neither_compiler_nor_evaluator():
-    code = "import sys, softops.opset; print({'numba', 'onnx.reference', 'onnx.backend'} & set(sys.modules))"
+    code = "import sys, softops.opset; print({'numba', 'mpmath', 'onnx.reference', 'onnx.backend'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
+
+
+def test_rows_can_be_keys():
+    assert {row: row.name for row in operators()}[operator("Softmax", 12)] == "Softmax-11"
 
 
 def test_rows_are_frozen():

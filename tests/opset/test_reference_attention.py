@@ -62,7 +62,7 @@ def test_oracle_agrees_with_the_formula_for_whole_arrays(attention_calls, data):
     exact = reference_attention.evaluate(
         inputs, attributes | {"qk_matmul_output_mode": 3}, version=version, outputs=4
     )
-    # sums of at most 9 products in float64, of numbers of some units: 1e-13 leaves two digits over
+    # sums of at most 10 products in float64, of numbers of some units: 1e-13 leaves two digits over
     np.testing.assert_allclose(y, exact[0].astype(float), rtol=0, atol=1e-13)
     np.testing.assert_allclose(chances, exact[3].astype(float), rtol=0, atol=1e-13)
 

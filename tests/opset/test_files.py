@@ -7,7 +7,9 @@ import numpy as np
 import onnx
 import pytest
 
-from softops.export import classifier_head, files, save_model, write_atomic
+from softops.export import classifier_head
+from softops.opset import files
+from softops.opset.files import save_model, write_atomic
 
 
 @pytest.fixture
@@ -43,6 +45,15 @@ def test_a_place_that_is_none_is_named(model, tmp_path):
     with pytest.raises(IsADirectoryError, match="got the folder"):
         save_model(model, tmp_path)
     assert not os.listdir(tmp_path)
+
+
+def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="device or pipe"):
+        write_atomic(pipe, b"x")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 def test_a_link_is_written_through(tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
@@ -36,7 +38,7 @@ def save_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     OSError
-        The folder does not exist or cannot be written to, or ``path`` is a folder.
+        The folder does not exist or cannot be written to, or ``path`` is a folder, a device or a pipe.
     ValueError
         The model is larger than 2 GiB.
     """
@@ -49,7 +51,39 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     Raises
     ------
     OSError
-        The folder does not exist or cannot be written to, or ``path`` is a folder.
+        The folder does not exist or cannot be written to, or ``path`` is a folder, a device or a pipe.
+    """
+    with put_in_place(path) as part, part.open("xb") as file:
+        # Opened by name and not by tempfile, whose files only their owner may read.
+        file.write(data)
+
+
+@contextmanager
+def put_in_place(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give the path of a file to write beside ``path``; what was written there moves to ``path`` at the end.
+
+    Raises
+    ------
+    OSError
+        As for `write_atomic`.
+    """
+    target = check_target(path)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        os.replace(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """Return the file that writing to ``path`` changes.
+
+    Raises
+    ------
+    OSError
+        Its folder does not exist, or it is a folder itself, a device or a pipe.
     """
     # A link is followed, not replaced: whoever made it wants the file behind it to change.
     target = Path(os.path.realpath(path))
@@ -59,12 +93,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     if target.is_dir():
         message = f"expected the path of a file to write (got the folder {target}); add a file name"
         raise IsADirectoryError(message)
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        # Opened by name and not by tempfile, whose files only their owner may read.
-        with part.open("xb") as file:
-            file.write(data)
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    if target.exists() and not target.is_file():
+        message = f"expected the path of a file to write (got the device or pipe {target}); name a file"
+        raise OSError(message)
+    return target

@@ -1,0 +1,127 @@
+"""`--check`: what a model gives in onnxruntime before surgery and after."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from rich.console import Console
+
+Outputs = Mapping[str, Any]
+
+ROWS = 8
+# The tolerance of the official ONNX node tests (onnx.backend.test): other operators that mean the same.
+RTOL, ATOL = 1e-3, 1e-7
+
+
+def run_both(before: "ModelProto", after: "ModelProto", folder: Path) -> tuple[Outputs, Outputs]:
+    """
+    Run two models in onnxruntime on the same inputs, made up for the first; their tensors lie in ``folder``.
+
+    Without onnxruntime's own rewriting of graphs: it depends on the nodes around, and changes roundings.
+    """
+    from softops.conformance.inputs import prepare_inputs
+
+    feeds = prepare_inputs(before, None, batch=ROWS)
+    return _run(before, feeds, folder, "before"), _run(after, feeds, folder, "after")
+
+
+def _run(model: "ModelProto", feeds: Mapping[str, NDArray[Any]], folder: Path, when: str) -> Outputs:
+    from softops.conformance import ModelNotRunError
+    from softops.conformance.runtime_onnxruntime import OnnxRuntime
+    from softops.opset.files import serialize
+
+    OnnxRuntime()  # raises where it is not installed
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
+    try:
+        session = onnxruntime.InferenceSession(serialize(model), options, providers=["CPUExecutionProvider"])
+        names = [value.name for value in session.get_outputs()]
+        return dict(zip(names, session.run(None, dict(feeds)), strict=True))
+    except Exception as error:  # onnxruntime's errors have no base of their own
+        message = (
+            f"expected a model that onnxruntime runs {when} the change ({' '.join(str(error).split())}); "
+            "leave out --check, and try it elsewhere"
+        )
+        raise ModelNotRunError(message) from error
+
+
+def compare_outputs(console: "Console", before: Outputs, after: Outputs, kept: str) -> bool:
+    """
+    Print how the outputs compare; True when all that had to stay stayed.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    before, after
+        Outputs by name.
+    kept
+        How outputs of the same name compare: all the ``"same"`` bits, all ``"but one"``, or ``"close"``.
+    """
+    from rich.markup import escape
+
+    allowed = 1 if kept == "but one" else 0
+    good = True
+    for name in [*after, *(name for name in before if name not in after)]:
+        if name not in before or name not in after:
+            word = "new" if name in after else "gone"
+        elif _same(before[name], after[name]):
+            word = "same bits"
+        elif kept == "close" and _close(before[name], after[name]):
+            word = f"within {RTOL:g} of before ({_apart(before[name], after[name])})"
+        elif allowed:
+            allowed -= 1
+            word = "replaced"
+        else:
+            good = False
+            word = f"[red]changed[/red] ({_apart(before[name], after[name])})"
+        console.print(f"  {escape(name)}: {word}")
+    verdict = "[green]as it should be[/green]" if good else "[red]not as before[/red]"
+    console.print(f"In onnxruntime, on {ROWS} rows of made up input: {verdict}.")
+    return good
+
+
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, list) and isinstance(right, list):  # a sequence
+        return len(left) == len(right) and all(map(_same, left, right))
+    if not isinstance(left, np.ndarray) or not isinstance(right, np.ndarray):
+        return bool(left == right)
+    if left.dtype != right.dtype or left.shape != right.shape:
+        return False
+    return left.tolist() == right.tolist() if left.dtype == object else left.tobytes() == right.tobytes()
+
+
+def _close(left: Any, right: Any) -> bool:
+    if not _comparable(left, right):
+        return False
+    # Where the expression overflowed or divided by zero the operator has nothing to agree with.
+    known = np.isfinite(left)
+    return bool(np.allclose(left[known], right[known], rtol=RTOL, atol=ATOL))
+
+
+def _apart(left: Any, right: Any) -> str:
+    if not _comparable(left, right):
+        return "another type, shape or value"
+    from softops.conformance.metrics import compare
+
+    report = compare("output", right, left)
+    return f"at most {report.max_ulp:,} ULP apart"
+
+
+def _comparable(left: NDArray[Any], right: NDArray[Any]) -> bool:
+    return (
+        isinstance(left, np.ndarray)
+        and isinstance(right, np.ndarray)
+        and left.dtype == right.dtype
+        and left.shape == right.shape
+        and left.dtype.kind == "f"
+    )

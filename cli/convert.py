@@ -1,0 +1,28 @@
+"""`softops convert`: a model at another opset, with the meaning it had."""
+
+from collections import Counter
+from pathlib import Path
+
+
+def run_conversion(model: Path, opset: int, out: Path, *, force: bool) -> None:
+    """Convert the file and print what changed."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from softops.opset.convert_files import convert_file
+
+    console = Console(soft_wrap=True, highlight=False)
+    with console.status(f"converting {escape(str(model))}"):
+        report = convert_file(model, opset, out, overwrite=force)
+    change = f"opset {report.source} → {report.target}"
+    if report.source == report.target:
+        change = f"opset {report.target} already, written as it is"
+    files = "".join(f", {size:,} bytes in {escape(name)}" for name, size in report.data_files.items())
+    console.print(f"[bold]{escape(str(out))}[/bold]  {out.stat().st_size:,} bytes{files}, {change}")
+    console.print(f"  {_nodes('added', report.added)}{_nodes('removed', report.removed)}", end="")
+    console.print(f"{report.nodes:,} nodes in all, IR version {report.ir_version}")
+
+
+def _nodes(what: str, operators: Counter[str]) -> str:
+    listed = ", ".join(f"{count} {name}" for name, count in sorted(operators.items()))
+    return f"{what} {listed}; " if listed else ""

@@ -1,0 +1,133 @@
+"""
+The deviations that are known: for each version of a runtime a file of its own.
+
+``data/known-NAME-VERSION.json`` lists, under ``deviations``:
+
+- ``cases``: patterns of case names (`softops.conformance.case.Case.id`), ``*`` for anything;
+- ``outcome``: ``wrong``, ``crashed`` or ``hung``; ``verdicts``: which of `VERDICTS` fail, for ``wrong``;
+- ``why``: one sentence on the cause; ``issue``: the upstream address, or ``not reported yet``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from typing import Any
+
+from .case_record import CaseRecord
+
+NOT_REPORTED = "not reported yet"
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """
+    A known deviation.
+
+    Attributes
+    ----------
+    cases
+        Patterns of the names of its cases.
+    outcome, verdicts
+        What becomes of them; ``verdicts`` are those that may fail.
+    why, issue
+        The cause, and the upstream issue's address or ``not reported yet``.
+    """
+
+    cases: tuple[str, ...]
+    outcome: str
+    why: str
+    issue: str = NOT_REPORTED
+    verdicts: tuple[str, ...] = ()
+
+    def speaks_of(self, record: CaseRecord) -> bool:
+        """Whether it is about that case."""
+        return any(fnmatchcase(record.id, pattern) for pattern in self.cases)
+
+    def explains(self, record: CaseRecord) -> bool:
+        """Whether it is about that case, and what became of it."""
+        if record.outcome != self.outcome or not self.speaks_of(record):
+            return False
+        failed = {check.name for check in record.checks if not check.passed}
+        return not self.verdicts or failed <= set(self.verdicts)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The deviations of one version of a runtime; ``version`` is the one they are listed for."""
+
+    version: str
+    deviations: tuple[Deviation, ...] = ()
+
+
+def known_deviations(runtime: str, version: str) -> Known:
+    """
+    Return what is known of a runtime: of this version, or else of the nearest older, or the oldest one.
+
+    Raises
+    ------
+    ValueError
+        The file is not of the form that this module describes.
+    """
+    found = _files(_file_name(runtime))
+    if not found:
+        return Known(version)
+    wanted = _numbers(version)
+    older = [number for number in found if number <= wanted]
+    number = max(older) if older else min(found)
+    listed, text = found[number]
+    return Known(listed, _parsed(text))
+
+
+def marked(records: Iterable[CaseRecord], known: Known) -> tuple[tuple[CaseRecord, ...], tuple[str, ...]]:
+    """
+    Mark the cases that are known to deviate, and say which deviations have vanished.
+
+    A deviation has vanished if every case that it speaks of was run and is right, and there is one.
+    """
+    result = []
+    seen: dict[Deviation, set[str]] = {}
+    for record in records:
+        marks = [deviation for deviation in known.deviations if deviation.explains(record)]
+        for deviation in known.deviations:
+            if record.outcome != "unsupported" and deviation.speaks_of(record):
+                seen.setdefault(deviation, set()).add(record.outcome)
+        result.append(replace(record, known=marks[0].issue) if marks else record)
+    gone = tuple(deviation.why for deviation, outcomes in seen.items() if outcomes == {"right"})
+    return tuple(result), gone
+
+
+def _files(runtime: str) -> dict[tuple[int, ...], tuple[str, str]]:
+    folder = files("softops.conformance") / "data"
+    found = {}
+    pattern = re.compile(rf"known-{re.escape(runtime)}-([0-9.]+)\.json")
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if match := pattern.fullmatch(entry.name):
+            found[_numbers(match[1])] = (match[1], entry.read_text("utf-8"))
+    return found
+
+
+def _file_name(runtime: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "_", runtime.partition(":")[0])
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0]))
+
+
+def _parsed(text: str) -> tuple[Deviation, ...]:
+    content: Any = json.loads(text)
+    return tuple(
+        Deviation(
+            cases=tuple(entry["cases"]),
+            outcome=entry["outcome"],
+            why=entry["why"],
+            issue=entry.get("issue", NOT_REPORTED),
+            verdicts=tuple(entry.get("verdicts", ())),
+        )
+        for entry in content["deviations"]
+    )

@@ -1,0 +1,153 @@
+"""Every case in one runtime: what `softops conformance` does."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import onnx
+
+from .allowances import Bound
+from .case import Case
+from .case_record import CaseRecord
+from .examiner import Examiner
+from .grid import Depth, cases
+from .isolated import Isolated
+from .known import known_deviations, marked
+from .runtimes import Runtime, get_runtime, name_of, settings_of, version_of
+from .suite_report import SuiteReport
+
+
+def run(
+    runtime: str | Runtime,
+    *,
+    ops: Iterable[str] | None = None,
+    opsets: Iterable[int] | None = None,
+    dtypes: Iterable[str] | None = None,
+    families: Iterable[str] | None = None,
+    quick: bool = False,
+    full: bool = False,
+    seed: int = 0,
+    bound: Bound = "strict",
+    time_limit: float | None = None,
+    progress: Callable[[int, int, CaseRecord], None] | None = None,
+) -> SuiteReport:
+    """
+    Tell whether a runtime computes the softmax family right.
+
+    Every operator at every version of `softops.opset.operators` is run as a model of a single node, in
+    every dtype, along every axis, on every family of inputs (`softops.conformance.families`), in graphs of
+    several forms, and judged by every verdict of `softops.conformance.verdicts` against the oracle.
+
+    Parameters
+    ----------
+    runtime
+        A name (see `runtimes`), with options behind a colon, or an object with ``supports(op, opset,
+        dtype)`` and ``run(model, feeds)``.
+    ops, opsets, dtypes, families
+        Names, and versions to import; everything by default.
+    quick, full
+        Fewer cases, in seconds; or many more, for the night.
+    seed
+        What the inputs are made from.
+    bound
+        ``strict``: the bounds derived in `softops.conformance.allowances`; ``webnn`` or ``onnx``: those of
+        others.
+    time_limit
+        Seconds that a model may take to load or to run; the runtime then has a process of its own, which
+        may crash or hang without harm. None leaves it in this one.
+    progress
+        Called after each case with how many are done, how many there are, and its record.
+
+    Returns
+    -------
+    SuiteReport
+        A runtime that is wrong, crashes or hangs is reported, not raised; nothing compared does not pass.
+
+    Raises
+    ------
+    UnknownRuntimeError, RuntimeNotInstalledError
+        There is no such runtime here.
+    TypeError, ValueError
+        ``runtime`` is none, a name is not known, or no case is left.
+    """
+    if quick and full:
+        message = "expected a quick or a full run (got both); choose one"
+        raise ValueError(message)
+    depth: Depth = "quick" if quick else "full" if full else "default"
+    chosen = get_runtime(runtime)
+    listed = cases(
+        ops=_listed(ops),
+        opsets=_listed(opsets),
+        dtypes=_listed(dtypes),
+        families=_listed(families),
+        depth=depth,
+        seed=seed,
+        settings=settings_of(chosen),
+    )
+    asked = {
+        "ops": _listed(ops),
+        "opsets": _listed(opsets),
+        "dtypes": _listed(dtypes),
+        "families": _listed(families),
+        "depth": depth,
+        "seed": seed,
+        "time_limit": time_limit,
+    }
+    return run_cases(runtime, listed, bound=bound, time_limit=time_limit, progress=progress, command=asked)
+
+
+def run_cases(
+    runtime: str | Runtime,
+    listed: Sequence[Case],
+    *,
+    bound: Bound = "strict",
+    time_limit: float | None = None,
+    progress: Callable[[int, int, CaseRecord], None] | None = None,
+    command: dict[str, Any] | None = None,
+) -> SuiteReport:
+    """Run the cases that are given; otherwise as `run`."""
+    if time_limit is not None and not time_limit > 0:
+        message = f"expected a time limit above 0 seconds (got {time_limit!r}); pass for instance 30"
+        raise ValueError(message)
+    chosen = get_runtime(runtime) if time_limit is None else Isolated(runtime, time_limit)
+    examiner = Examiner(chosen, bound)
+    start = time.perf_counter()
+    records = []
+    for case in listed:
+        records.append(examiner.examine(case))
+        if progress is not None:
+            progress(len(records), len(listed), records[-1])
+    if isinstance(chosen, Isolated):
+        chosen.close()
+    name, own = name_of(chosen), version_of(chosen)
+    known = known_deviations(name, own)
+    found, gone = marked(records, known) if bound == "strict" else (tuple(records), ())
+    notes = []
+    if known.deviations and known.version != own:
+        notes.append(
+            f"no deviations are listed for {name} {own}; those of {known.version} were taken: what is not "
+            "among them, and what has vanished, changed since"
+        )
+    return SuiteReport(
+        runtime=name,
+        runtime_version=own,
+        softops_version=version("softops"),
+        onnx_version=str(onnx.__version__),
+        platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        command=command or {},
+        bound=bound,
+        seconds=time.perf_counter() - start,
+        cases=found,
+        vanished=gone,
+        notes=tuple(notes),
+    )
+
+
+def _listed(given: Iterable[Any] | None) -> list[Any] | None:
+    if given is None:
+        return None
+    return [given] if isinstance(given, str | int) else list(given)

@@ -1,0 +1,52 @@
+"""StandardScaler and MinMaxScaler of scikit-learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .graph import Graph
+from .sklearn_parts import Step, fitted_array, kind_of
+from .steps import clip
+
+
+def read_scaler(estimator: Any) -> Step:
+    """Return what a fitted scaler computes, by the same operations in the same order."""
+    if hasattr(estimator, "data_min_") and hasattr(estimator, "min_"):
+        return _min_max(estimator)
+    if hasattr(estimator, "with_mean") and hasattr(estimator, "with_std") and hasattr(estimator, "scale_"):
+        return _standard(estimator)
+    if hasattr(estimator, "fit") and not hasattr(estimator, "n_features_in_"):
+        message = f"expected a fitted Pipeline (got {kind_of(estimator)} before fit); call fit(X, y) first"
+        raise ValueError(message)
+    message = (
+        f"expected StandardScaler or MinMaxScaler in front of the classifier (got {kind_of(estimator)}); "
+        "apply it before the model, or export the pipeline with skl2onnx"
+    )
+    raise TypeError(message)
+
+
+def _standard(estimator: Any) -> Step:
+    mean = fitted_array(estimator, "mean_") if estimator.with_mean else None
+    scale = fitted_array(estimator, "scale_") if estimator.with_std else None
+
+    def add(graph: Graph, x: str) -> str:
+        if mean is not None:
+            x = graph.node("Sub", x, graph.weight("mean", mean), name="centered")
+        if scale is not None:
+            x = graph.node("Div", x, graph.weight("scale", scale), name="scaled")
+        return x
+
+    return add
+
+
+def _min_max(estimator: Any) -> Step:
+    scale, shift = fitted_array(estimator, "scale_"), fitted_array(estimator, "min_")
+
+    def add(graph: Graph, x: str) -> str:
+        x = graph.node("Mul", x, graph.weight("scale", scale), name="scaled")
+        x = graph.node("Add", x, graph.weight("shift", shift), name="shifted")
+        if getattr(estimator, "clip", False):
+            x = clip(graph, x, *estimator.feature_range)
+        return x
+
+    return add

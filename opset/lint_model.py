@@ -1,0 +1,169 @@
+"""Read a model: every softmax-family node, and what a reader should be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from onnx import ModelProto
+
+from .errors import ModelError
+from .lint_family import NodeRecord, record_of
+from .lint_outputs import output_warnings
+from .lint_protos import opset_versions
+from .lint_rules import LintWarning, Seen, node_warnings
+from .lint_runtime import Kernels, version_warnings
+from .lint_scopes import Scope, Scopes
+from .model import ModelSource, load_model
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class LintReport:
+    """
+    What `lint` found in a model.
+
+    Attributes
+    ----------
+    ir_version, opsets
+        Of the model; ai.onnx is ``""``.
+    nodes
+        A `NodeRecord` for each node of the softmax family, in the order of the graph, a subgraph or function
+        right behind the node that runs it. A function that is called on other shapes or with other
+        attributes has a record for each.
+    warnings
+        `LintWarning` objects: those about nodes in the order of `nodes`, then those about the model.
+    notes
+        What could not be known, and why.
+    """
+
+    ir_version: int
+    opsets: Mapping[str, int]
+    nodes: tuple[NodeRecord, ...]
+    warnings: tuple[LintWarning, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return the report as JSON holds it, ``"schema_version"`` first.
+
+        Keys are added without a new schema version; one that goes or changes its meaning raises it.
+        """
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "ir_version": self.ir_version,
+            "opsets": {domain or "ai.onnx": version for domain, version in self.opsets.items()},
+            "nodes": [asdict(node) | {"domain": node.domain or "ai.onnx"} for node in self.nodes],
+            "warnings": [asdict(warning) for warning in self.warnings],
+            "notes": list(self.notes),
+        }
+
+
+def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
+    """
+    Read a model: its softmax-family nodes, and warnings that name the cure.
+
+    Looks into subgraphs and into the model's functions, once for each call. Types and shapes are those of
+    onnx's shape inference; where it fails, the report says what could not be known. Nothing is run, and
+    external data is not read.
+
+    ===================== ===================================================================
+    code                  said of
+    ===================== ===================================================================
+    flatten-rule          Softmax, LogSoftmax or Hardmax below opset 13 over several dimensions
+    batch-axis            one of them over the batch dimension
+    softmax-after-softmax logits that are probabilities already
+    log-of-softmax        Log where LogSoftmax is meant
+    log-of-sigmoid        Log where Softplus is meant
+    half-accumulation     float16 or bfloat16 where nothing asks for sums in float32
+    no-kernel             a dtype that the installed onnxruntime cannot run on the CPU (error)
+    not-a-probability     an output named like probabilities that nothing normalises
+    too-new               an opset or IR version that ``for_runtime`` does not read (error)
+    ===================== ===================================================================
+
+    Parameters
+    ----------
+    model
+        Path, bytes or ``ModelProto``.
+    for_runtime
+        A release that the model is meant for, such as ``"onnxruntime==1.17"``.
+
+    Returns
+    -------
+    LintReport
+
+    Raises
+    ------
+    ModelError
+        Not an ONNX model.
+    OSError
+        The file cannot be read.
+    TypeError
+        ``model`` is neither path, bytes nor ``ModelProto``.
+    LookupError, ValueError
+        ``for_runtime`` names no known release.
+    """
+    proto = load_model(model, external_data=False)
+    late = [] if for_runtime is None else list(version_warnings(proto, for_runtime))
+    try:
+        return _report(proto, late)
+    except UnicodeDecodeError as error:
+        message = (
+            f"expected an ONNX model with names in UTF-8 (got byte {error.object[error.start]:#04x} in one); "
+            "export the model again"
+        )
+        raise ModelError(message) from None
+
+
+def _report(proto: ModelProto, late: list[LintWarning]) -> LintReport:
+    scopes = Scopes(proto)
+    kernels = Kernels()
+    batch = _batch_symbols(scopes.main)
+    # Two calls of a function that say the same are one: dictionaries keep the order and drop what is equal.
+    nodes: dict[NodeRecord, None] = {}
+    warnings: dict[LintWarning, None] = {}
+    for scope, node in scopes:
+        seen = Seen(scope, node, record_of(scope, node), batch)
+        if seen.record is not None:
+            nodes[seen.record] = None
+        warnings.update(dict.fromkeys(node_warnings(seen)))
+        warnings.update(dict.fromkeys(kernels.warnings(seen)))
+    warnings.update(dict.fromkeys([*output_warnings(scopes.main, proto.graph), *late]))
+    return LintReport(
+        ir_version=proto.ir_version,
+        opsets=opset_versions(proto.opset_import),
+        nodes=tuple(nodes),
+        warnings=tuple(warnings),
+        notes=(*scopes.notes, *_unknown(nodes), *kernels.notes),
+    )
+
+
+def _batch_symbols(main: Scope) -> frozenset[str]:
+    """Symbols that name dimension 0 of an input, and no other dimension of any."""
+    shapes = [
+        main.types[value.name].shape or () for value in main.graph.input if value.name not in main.constants
+    ]
+    first = {shape[0] for shape in shapes if shape}
+    later = {size for shape in shapes for size in shape[1:]}
+    return frozenset(size for size in first - later if isinstance(size, str))
+
+
+def _unknown(nodes: Iterable[NodeRecord]) -> list[str]:
+    shapeless = [node.name for node in nodes if node.shape is None]
+    outside = [
+        node.name for node in nodes if node.shape is not None and node.works_along is None and not node.detail
+    ]
+    said = []
+    if shapeless:
+        said.append(f"the input shape of {_some(shapeless)} could not be inferred")
+    if outside:
+        said.append(
+            f"the axis of {_some(outside)} lies outside the rank of the input: runtimes refuse the model"
+        )
+    return said
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,119 @@
+"""What is read off the protobufs of a model: types, names, versions, and the model without its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import onnx
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
+
+# Shape inference reads the small tensors (shapes, axes) alone; larger ones would be copied for nothing.
+_LARGE = 1024
+
+Dimension = int | str | None
+"""A size, a symbol, or nothing known."""
+
+
+class ValueType(NamedTuple):
+    """What is known of a value: dtype (such as ``"float32"``) and shape, None where nothing is known."""
+
+    dtype: str | None = None
+    shape: tuple[Dimension, ...] | None = None
+
+
+DTYPES = {
+    number: {"float": "float32", "double": "float64"}.get(name.lower(), name.lower())
+    for name, number in TensorProto.DataType.items()
+    if number != TensorProto.UNDEFINED
+}
+_NUMBERS = {name: number for number, name in DTYPES.items()}
+
+
+def declared_type(given: onnx.TypeProto) -> ValueType:
+    """What a declaration says of a value."""
+    if not given.HasField("tensor_type"):
+        return ValueType()
+    tensor = given.tensor_type
+    if not tensor.HasField("shape"):
+        return ValueType(DTYPES.get(tensor.elem_type))
+    shape = tuple(
+        dim.dim_value if dim.HasField("dim_value") else (_text(dim.dim_param) or None)
+        for dim in tensor.shape.dim
+    )
+    return ValueType(DTYPES.get(tensor.elem_type), shape)
+
+
+def value_info(name: str, known: ValueType) -> onnx.ValueInfoProto:
+    """Return the declaration of a value, as far as its type is known."""
+    if known.dtype is None:
+        return onnx.ValueInfoProto(name=name)
+    declared: onnx.ValueInfoProto = onnx.helper.make_tensor_value_info(
+        name, _NUMBERS[known.dtype], known.shape
+    )
+    return declared
+
+
+def canonical_domain(domain: str) -> str:
+    """Give ai.onnx, which has two names, the one that the table and the schemas use."""
+    return "" if domain == "ai.onnx" else domain
+
+
+def opset_versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    """Version by domain, ai.onnx as ``""``."""
+    return {canonical_domain(_text(entry.domain)): entry.version for entry in imports} or {"": 1}
+
+
+def label_of(node: NodeProto) -> str:
+    """What to call a node: its name, or the value it makes."""
+    return node.name or next((name for name in node.output if name), node.op_type)
+
+
+def attribute_of(node: NodeProto, name: str) -> AttributeProto | None:
+    """The attribute of that name, None where the node leaves it to the default."""
+    return next((attribute for attribute in node.attribute if attribute.name == name), None)
+
+
+def skeleton(model: ModelProto) -> ModelProto:
+    """Return the model without its large tensors, of which the type remains."""
+    light = ModelProto(
+        ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions
+    )
+    graph = model.graph
+    light.graph.name = graph.name
+    light.graph.node.extend(graph.node)
+    light.graph.output.extend(graph.output)
+    light.graph.value_info.extend(graph.value_info)
+    light.graph.input.extend(graph.input)
+    listed = {value.name for value in graph.input}
+    for tensor in graph.initializer:
+        if is_small(tensor):
+            light.graph.initializer.append(tensor)
+        elif tensor.name not in listed:
+            light.graph.value_info.append(
+                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            )
+    return light
+
+
+def check_names(graph: GraphProto) -> None:
+    """Raise UnicodeDecodeError where a name is not UTF-8."""
+    texts = [value.name for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer)]
+    for node in graph.node:
+        texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        texts += [attribute.name for attribute in node.attribute]
+    for text in texts:
+        _text(text)
+
+
+def _text(given: str | bytes) -> str:
+    # Protobuf hands out a string that is not UTF-8 as bytes, or raises, depending on the version.
+    return given if isinstance(given, str) else given.decode()
+
+
+def is_small(tensor: TensorProto) -> bool:
+    """Whether the values of a tensor are at hand, and few."""
+    size = 1
+    for dimension in tensor.dims:
+        size *= dimension
+    return size <= _LARGE and tensor.data_location != TensorProto.EXTERNAL

@@ -1,0 +1,143 @@
+"""
+What a release of a runtime can read: the newest opset, IR version and ai.onnx.ml opset of each.
+
+onnxruntime refuses a model whose IR version or whose opset of a released domain is newer than the ONNX it
+was built with, whatever operators the model holds; an older one it reads down to opset 7.
+
+Sources
+-------
+Up to 1.14 the table of https://onnxruntime.ai/docs/reference/compatibility.html, which ends at 1.20. From
+1.15 on what the CPU wheels do: for the first release of each minor version, sessions were made of models of
+one node at rising opsets, IR versions and versions of ai.onnx.ml. Where the two differ the wheels read more
+than the page says: IR 9 in 1.15, and ai.onnx.ml 5 in 1.18 to 1.20.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.\d+)*(?:[.+-]?[a-z][\w.+]*)?", re.ASCII)
+
+
+class Readable(NamedTuple):
+    """The newest that a runtime reads: opset of ai.onnx, IR version, opset of ai.onnx.ml."""
+
+    opset: int
+    ir_version: int
+    ml_opset: int
+
+
+_ONNXRUNTIME = {
+    (0, 1): Readable(8, 3, 1),
+    (0, 2): Readable(8, 3, 1),
+    (0, 3): Readable(9, 3, 1),
+    (0, 4): Readable(10, 5, 1),
+    (0, 5): Readable(10, 5, 1),
+    (1, 0): Readable(11, 6, 2),
+    (1, 1): Readable(11, 6, 2),
+    (1, 2): Readable(11, 6, 2),
+    (1, 3): Readable(12, 7, 2),
+    (1, 4): Readable(12, 7, 2),
+    (1, 5): Readable(12, 7, 2),
+    (1, 6): Readable(13, 7, 2),
+    (1, 7): Readable(13, 7, 2),
+    (1, 8): Readable(14, 7, 2),
+    (1, 9): Readable(15, 8, 2),
+    (1, 10): Readable(15, 8, 2),
+    (1, 11): Readable(16, 8, 2),
+    (1, 12): Readable(17, 8, 3),
+    (1, 13): Readable(17, 8, 3),
+    (1, 14): Readable(18, 8, 3),
+    (1, 15): Readable(19, 9, 3),
+    (1, 16): Readable(19, 9, 3),
+    (1, 17): Readable(20, 9, 4),
+    (1, 18): Readable(21, 10, 5),
+    (1, 19): Readable(21, 10, 5),
+    (1, 20): Readable(21, 10, 5),
+    (1, 21): Readable(22, 10, 5),
+    (1, 22): Readable(22, 10, 5),
+    (1, 23): Readable(23, 11, 5),
+    (1, 24): Readable(25, 13, 5),
+    (1, 25): Readable(26, 13, 5),
+    (1, 26): Readable(26, 13, 5),
+    (1, 27): Readable(26, 13, 5),
+    (1, 28): Readable(26, 13, 5),
+    (1, 29): Readable(26, 13, 5),
+    (1, 30): Readable(26, 13, 5),
+    (1, 31): Readable(26, 13, 5),
+    (1, 32): Readable(28, 14, 5),
+}
+
+_RUNTIMES = {"onnxruntime": _ONNXRUNTIME}
+
+
+def readable_by(release: str) -> Readable:
+    """
+    As `newest_opset`, of a release written as pip writes it: ``"onnxruntime==1.17"``.
+
+    Raises
+    ------
+    LookupError
+        As `newest_opset`.
+    ValueError
+        ``release`` is not of the form ``NAME==VERSION``.
+    """
+    name, equals, version = release.partition("==")
+    if not equals:
+        message = (
+            f"expected a runtime and its version such as onnxruntime==1.17 (got {release!r}); join them by =="
+        )
+        raise ValueError(message)
+    return newest_opset(name.strip().lower(), version)
+
+
+def newest_opset(runtime: str, version: str) -> Readable:
+    """
+    Return the newest opset, IR version and ai.onnx.ml opset that a release of a runtime reads.
+
+    Parameters
+    ----------
+    runtime
+        ``"onnxruntime"``, the one runtime whose releases are in the table.
+    version
+        Release, such as ``"1.17"`` or ``"1.17.3"``: patch releases read what their minor release reads. Of
+        a release newer than the table that of the newest release in it is returned, since newer releases
+        read all that older ones do.
+
+    Returns
+    -------
+    Readable
+        ``(opset, ir_version, ml_opset)``.
+
+    Raises
+    ------
+    LookupError
+        The runtime is not in the table, or the release was never made.
+    ValueError
+        ``version`` is not a version number.
+    """
+    table = _RUNTIMES.get(runtime)
+    if table is None:
+        message = (
+            f"expected a runtime of the table: {', '.join(_RUNTIMES)} (got {runtime!r}); choose one of these"
+        )
+        raise LookupError(message)
+    found = _VERSION.fullmatch(version.strip().lower())
+    if found is None:
+        message = (
+            f"expected a version of {runtime} such as 1.17 or 1.17.3 (got {version!r}); name one release"
+        )
+        raise ValueError(message)
+    release = int(found[1]), int(found[2])
+    newest = max(table)
+    if release > newest:
+        return table[newest]
+    if release not in table:
+        oldest = ".".join(map(str, min(table)))
+        message = (
+            f"expected a release of {runtime} from {oldest} on (got {version!r}, which was never made); "
+            "check the number"
+        )
+        raise LookupError(message)
+    return table[release]

@@ -1,0 +1,86 @@
+"""`softops convert`: what it writes and says, and what it refuses."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from softops.cli.main import run
+
+X = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+TEXT = (
+    '<ir_version: 7, opset_import: ["": 12]> g (float[N, 3, 4] x) => (float[N, 3, 4] y) '
+    "{ y = Softmax <axis = 1> (x) }"
+)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working folder with old.onnx in it."""
+    monkeypatch.chdir(tmp_path)
+    onnx.save(onnx.parser.parse_model(TEXT), "old.onnx")
+    return tmp_path
+
+
+def refused(arguments, capsys):
+    """Run arguments that must fail; return the one line they leave on stderr."""
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("softops: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def outputs(path):
+    return onnxruntime.InferenceSession(path).run(None, {"x": X})[0]
+
+
+def test_there_and_back(folder, capsys):
+    assert run(["convert", "old.onnx", "--opset", "21", "-o", "new.onnx"]) == 0
+    said = capsys.readouterr().out
+    assert f"new.onnx  {(folder / 'new.onnx').stat().st_size} bytes, opset 12 → 21\n" in said
+    assert "added 1 Flatten, 1 Reshape; 3 nodes in all, IR version 10\n" in said
+    assert run(["convert", "new.onnx", "--opset", "12", "--out", "back.onnx"]) == 0
+    np.testing.assert_array_equal(outputs("new.onnx"), outputs("old.onnx"))
+    np.testing.assert_array_equal(outputs("back.onnx"), outputs("old.onnx"))
+
+
+def test_at_the_target_already(folder, capsys):
+    assert run(["convert", "old.onnx", "--opset", "12", "-o", "same.onnx"]) == 0
+    assert "opset 12 already, written as it is" in capsys.readouterr().out
+    assert onnx.load("same.onnx") == onnx.load("old.onnx")
+
+
+def test_a_file_is_overwritten_only_by_force(folder, capsys):
+    (folder / "new.onnx").write_text("precious")
+    command = ["convert", "old.onnx", "--opset", "13", "-o", "new.onnx"]
+    assert "--force" in refused(command, capsys)
+    assert (folder / "new.onnx").read_text() == "precious"
+    assert run([*command, "--force"]) == 0
+    np.testing.assert_array_equal(outputs("new.onnx"), outputs("old.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["old.onnx", "--opset", "99"], "expected an opset of ai.onnx from 1 to"),
+        (["old.onnx", "--opset", "0"], "expected an opset of ai.onnx from 1 to"),
+        (["old.onnx", "--opset", "latest"], "valid integer"),
+        (["old.onnx"], "--opset"),
+        (["nowhere.onnx", "--opset", "13"], "no file at nowhere.onnx"),
+        (["rubbish.onnx", "--opset", "13"], "expected an ONNX model"),
+        ([".", "--opset", "13"], "got the folder"),
+        (["gelu.onnx", "--opset", "13"], "Gelu 'act': it is new in opset 20"),
+    ],
+)
+def test_refused_in_one_line(folder, capsys, arguments, said):
+    (folder / "rubbish.onnx").write_bytes(bytes(range(256)))
+    text = '<ir_version: 9, opset_import: ["": 20]> g (float[2] x) => (float[2] y) { [act] y = Gelu (x) }'
+    onnx.save(onnx.parser.parse_model(text), "gelu.onnx")
+    assert said in refused(["convert", *arguments, "-o", "new.onnx"], capsys)
+    assert not (folder / "new.onnx").exists()
+
+
+def test_a_folder_that_is_not_there(folder, capsys):
+    assert "make it first" in refused(["convert", "old.onnx", "--opset", "13", "-o", "no/new.onnx"], capsys)

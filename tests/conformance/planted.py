@@ -1,0 +1,98 @@
+"""A right runtime for models of one node, into which faults are planted."""
+
+import os
+import time
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from softops.conformance.runtimes import ModelNotSupportedError
+from softops.opset.operators import operator
+
+
+class Planted:
+    """
+    The oracle as a runtime; ``faults`` take its place by operator.
+
+    A fault is a function of (x, node), the node with ``inputs``, ``attributes``, ``opset``, ``axis`` and
+    ``right()``, which gives the right outputs; it gives the first output.
+    """
+
+    def __init__(self, **faults):
+        self._faults = faults
+
+    def supports(self, op, opset, dtype):
+        return None
+
+    def run(self, model, feeds):
+        proto = onnx.load_from_string(model)
+        if len(proto.graph.node) > 1 or proto.functions:
+            message = "single nodes only"
+            raise ModelNotSupportedError(message)
+        node = Node(proto, feeds)
+        fault = self._faults.get(node.op)
+        with np.errstate(all="ignore"):
+            if fault is None:
+                return node.right()
+            outputs = fault(node.inputs[0], node)
+        return outputs if isinstance(outputs, list) else [outputs, *node.right()[1:]]
+
+
+class Deadly(Planted):
+    """Ends its process, hangs, or gives a right answer, by the number of rows."""
+
+    def run(self, model, feeds):
+        rows = len(feeds["input"])
+        if rows == 2:
+            os._exit(9)
+        if rows == 3:
+            time.sleep(60)
+        return super().run(model, feeds)
+
+
+class Node:
+    def __init__(self, proto, feeds):
+        node = proto.graph.node[0]
+        self.op = node.op_type
+        self.opset = next(entry.version for entry in proto.opset_import if entry.domain == node.domain)
+        self.row = operator(node.op_type, self.opset, node.domain)
+        self.inputs = [feeds[name] if name else None for name in node.input]
+        self.attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+        self._outputs = len(node.output)
+
+    @property
+    def axis(self):
+        return self.attributes.get("axis", self.row.default_axis)
+
+    def right(self, *inputs, **attributes):
+        given = [*inputs, *self.inputs[len(inputs) :]]
+        return list(self.row.evaluate(given, {**self.attributes, **attributes}, outputs=self._outputs))
+
+
+def softmax(x, axis, kind=None):
+    kind = kind or x.dtype
+    e = np.exp(x - x.max(axis, keepdims=True)).astype(kind)
+    return (e / e.sum(axis, keepdims=True, dtype=kind)).astype(x.dtype)
+
+
+def along_row(function):
+    """A function of (x, axis), under the row's own axis rule."""
+
+    def fault(x, node):
+        if node.row.axis_rule == "single":
+            return function(x, node.axis)
+        axis = node.axis % x.ndim
+        return function(x.reshape(*x.shape[:axis], -1), axis).reshape(x.shape)
+
+    return fault
+
+
+def after(change):
+    """The right first output, changed."""
+
+    def fault(x, node):
+        outputs = node.right()
+        return [change(outputs[0]), *outputs[1:]]
+
+    return fault

@@ -1,0 +1,70 @@
+"""What cannot be appended is named, with nothing written."""
+
+import numpy as np
+import pytest
+
+from softops.export import append_head
+
+GRAPH = (
+    "g (float[N,4] x) => (float[N,4] scores, int64[N] winner, float total, float[N,M] wide) "
+    "{ scores = Neg(x) winner = ArgMax<axis = 1, keepdims = 0>(x) total = ReduceSum<keepdims = 0>(x) "
+    "s = Shape(x) wide = Reshape(x, s) }"
+)
+CASES = {
+    "no output named": (
+        ValueError,
+        r"among scores, winner, total, wide \(none was named\)",
+        {"output": None},
+    ),
+    "another output": (ValueError, r"among scores, .* \(got 'logits'\)", {"output": "logits"}),
+    "an input": (ValueError, "got 'x'", {"output": "x"}),
+    "integers": (TypeError, "got int64 for 'winner'", {"output": "winner"}),
+    "a scalar": (ValueError, "an output with axes", {"output": "total"}),
+    "activation": (ValueError, "softmax, .*, none .got 'relu'", {"activation": "relu"}),
+    "nothing": (ValueError, "something to append", {"activation": "none"}),
+    "axis": (ValueError, r"axis in \[-2, 1\] \(got axis 2 of 'scores'\)", {"axis": 2}),
+    "axis of text": (TypeError, "axis as an integer", {"axis": "1"}),
+    "few labels": (ValueError, "4 labels.*got 3", {"labels": ["a", "b", "c"]}),
+    "same labels": (ValueError, "'a' more than once", {"labels": ["a", "b", "a", "c"]}),
+    "one string": (TypeError, "the string 'abcd'", {"labels": "abcd"}),
+    "mixed labels": (TypeError, "int, str", {"labels": ["a", 1, 2, 3]}),
+    "one string of labels, dynamic": (TypeError, "the string", {"labels": "abcd", "output": "wide"}),
+    "no temperature": (ValueError, "temperature above 0", {"temperature": 0}),
+    "negative temperature": (ValueError, "temperature above 0", {"temperature": -1.0}),
+    "NaN": (ValueError, "nan", {"temperature": float("nan")}),
+    "temperatures": (TypeError, "temperature as a number", {"temperature": [1.0, 2.0, 1.0, 1.0]}),
+    "k of 0": (ValueError, "top_k from 1 to 4.*got 0", {"top_k": 0}),
+    "k of 5": (ValueError, "top_k from 1 to 4.*got 5", {"top_k": 5}),
+    "k above the labels": (
+        ValueError,
+        "top_k from 1 to 2",
+        {"output": "wide", "labels": ["a", "b"], "top_k": 3},
+    ),
+    "half a k": (TypeError, "got 1.5", {"top_k": 1.5}),
+    "name that is taken": (ValueError, "free in the model .got 'x'", {"names": {"probabilities": "x"}}),
+    "empty name": (ValueError, "free in the model .got ''", {"names": {"probabilities": ""}}),
+    "same name": (ValueError, "got 'a'", {"top_k": 1, "names": {"probabilities": "a", "top_k_values": "a"}}),
+    "unknown name": (ValueError, "got one for 'label'", {"names": {"label": "a"}}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_is_named_and_leaves_no_file(parsed, tmp_path, case):
+    error, message, options = CASES[case]
+    with pytest.raises(error, match=message) as raised:
+        append_head(parsed(17, GRAPH), **{"output": "scores", **options}, path=tmp_path / "a.onnx")
+    assert str(raised.value).startswith("expected ")
+    assert "; " in str(raised.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_sequences_are_refused(parsed):
+    model = parsed(17, "g (float[N,4] x) => (seq(float[N,4]) s) { s = SequenceConstruct(x) }")
+    with pytest.raises(TypeError, match="got sequence_type for 's'"):
+        append_head(model)
+
+
+def test_a_dynamic_axis_takes_any_number_of_labels(parsed, run_onnxruntime):
+    x = np.array([[1, 2, 0, 0]], np.float32)
+    after = run_onnxruntime(append_head(parsed(17, GRAPH), "wide", labels=list("abcd")), {"x": x})
+    assert after["label"].tolist() == ["b"]

@@ -1,0 +1,87 @@
+"""Products with what follows them: large ones are split by rows over threads."""
+
+import threading
+
+import numpy as np
+import onnx
+import pytest
+
+from softops.opset import operator
+from softops.opset.backend import prepare
+
+RANDOM = np.random.default_rng(5)
+
+
+def head(body, features, classes, weights, bias):
+    model = onnx.parser.parse_model(
+        f'<ir_version: 8, opset_import: ["" : 17]> agraph (float[n,{features}] x) => (float[n,{classes}] p) '
+        f"{{ {body} }}"
+    )
+    for name, value in (("w", weights), ("b", bias)):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+    return model
+
+
+@pytest.fixture(scope="module")
+def large():
+    """257 rows, an odd number, of 256 features for 300 classes: 20 million products."""
+    x, w = (RANDOM.standard_normal(shape).astype(np.float32) for shape in ((257, 256), (300, 256)))
+    return x, w / 16, RANDOM.standard_normal(300).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("tail", "function"),
+    [
+        ("p = Softmax (s)", lambda s: operator("Softmax", 17).compute(s)),
+        ("p = LogSoftmax <axis = 1> (s)", lambda s: operator("LogSoftmax", 17).compute(s)),
+        ("r = Relu (s) p = Softmax (r)", lambda s: operator("Softmax", 17).compute(np.maximum(s, 0))),
+        ("p = Softmax <axis = 0> (s)", lambda s: operator("Softmax", 17).compute(s, 0)),
+        ("p = Identity (s)", lambda s: s),
+    ],
+)
+def test_large_heads(large, tail, function):
+    x, w, b = large
+    rep = prepare(head(f"s = Gemm <transB = 1> (x, w, b) {tail}", 256, 300, w, b))
+    scores = x.astype(np.float64) @ w.T.astype(np.float64) + b
+    (p,) = rep.run([x])
+    # float32 sums of 256 products of size 1/16 are off by some 1e-6, and so is the logarithm
+    np.testing.assert_allclose(p, function(scores), rtol=1e-5, atol=5e-6)
+
+
+def test_the_number_of_blas_threads_is_as_before(large):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def counts():
+        return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+
+    before = counts()
+    x, w, b = large
+    prepare(head("s = Gemm <transB = 1> (x, w, b) p = Softmax (s)", 256, 300, w, b)).run([x])
+    assert counts() == before
+
+
+def test_one_model_in_many_threads(large):
+    x, w, b = large
+    rep = prepare(head("s = Gemm <transB = 1> (x, w, b) p = Softmax (s)", 256, 300, w, b))
+    (expected,) = rep.run([x])
+    found = []
+
+    def work():
+        found.extend(rep.run([x])[0] for _ in range(3))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 12
+    for p in found:
+        # another thread's product may be running: then the sums are in another order
+        np.testing.assert_allclose(p, expected, rtol=1e-5)
+
+
+def test_a_bias_that_does_not_fit_is_an_error_there_too(large):
+    x, w, _ = large
+    model = head("s = Gemm <transB = 1> (x, w, b) p = Softmax (s)", 256, 300, w, np.zeros(7, np.float32))
+    with pytest.raises(ValueError, match="Gemm that gives 's'"):
+        prepare(model).run([x])

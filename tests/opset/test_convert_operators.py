@@ -1,0 +1,199 @@
+"""The rest of the family across opsets: converted right, or refused in one line that says why."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from softops.opset import ModelError, UnknownOpsetError, UnsupportedModelError, convert_version
+from softops.opset.backend import prepare
+
+X = np.random.default_rng(1).normal(size=(2, 3, 4)).astype(np.float32)
+
+
+def parsed(opset, signature, body, ir=8):
+    return onnx.parser.parse_model(
+        f'<ir_version: {ir}, opset_import: ["": {opset}]> g {signature} {{ {body} }}'
+    )
+
+
+def run(model, **feeds):
+    return onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)
+
+
+TOPK = "(float[2,3,4] x) => (float[2,3,2] v, int64[2,3,2] i)"
+TOPK_INPUT = f"{TOPK} <int64[1] k = {{2}}>"
+REDUCED = "(float[2,3,4] x) => (float[2,1,4] v)"
+WAYS = [
+    ("TopK k", 9, 21, TOPK, "v, i = TopK <k = 2> (x)"),
+    ("TopK k", 21, 9, TOPK_INPUT, "v, i = TopK <axis = -1> (x, k)"),
+    ("TopK k from a node", 12, 7, TOPK, "k = Constant <value_ints = [2]> ()  v, i = TopK (x, k)"),
+    ("TopK order", 21, 10, TOPK_INPUT, "v, i = TopK <sorted = 1, largest = 1> (x, k)"),
+    ("ReduceLogSumExp", 17, 18, REDUCED, "v = ReduceLogSumExp <axes = [-2]> (x)"),
+    ("ReduceLogSumExp", 7, 26, REDUCED, "v = ReduceLogSumExp <axes = [1]> (x)"),
+    ("ReduceLogSumExp", 21, 7, f"{REDUCED} <int64[1] a = {{-2}}>", "v = ReduceLogSumExp (x, a)"),
+    (
+        "ReduceLogSumExp all",
+        18,
+        13,
+        "(float[2,3,4] x) => (float v)",
+        "v = ReduceLogSumExp <keepdims = 0> (x)",
+    ),
+    (
+        "ReduceLogSumExp all",
+        13,
+        18,
+        "(float[2,3,4] x) => (float v)",
+        "v = ReduceLogSumExp <keepdims = 0> (x)",
+    ),
+    (
+        "ReduceLogSumExp none",
+        18,
+        12,
+        "(float[2,3,4] x) => (float[2,3,4] v) <int64[0] a = {}>",
+        "v = ReduceLogSumExp <noop_with_empty_axes = 1> (x, a)",
+    ),
+    ("ReduceSum", 13, 11, f"{REDUCED} <int64[1] a = {{1}}>", "v = ReduceSum (x, a)"),
+    ("ArgMax", 13, 7, "(float[2,3,4] x) => (int64[2,3] v)", "v = ArgMax <axis = -1, keepdims = 0> (x)"),
+    ("ArgMax", 7, 26, "(float[2,3,4] x) => (int64[1,3,4] v)", "v = ArgMax (x)"),
+    ("Flatten", 21, 9, "(float[2,3,4] x) => (float[6,4] v)", "v = Flatten <axis = -1> (x)"),
+    ("Sigmoid", 13, 6, "(float[2,3,4] x) => (float[2,3,4] v)", "v = Sigmoid (x)"),
+    ("Sigmoid", 6, 26, "(float[2,3,4] x) => (float[2,3,4] v)", "v = Sigmoid (x)"),
+    ("Softplus", 22, 7, "(float[2,3,4] x) => (float[2,3,4] v)", "v = Softplus (x)"),
+    (
+        "SoftmaxCrossEntropyLoss",
+        13,
+        12,
+        "(float[2,3,4] x) => (float v) <int64[2,4] l = {0,1,2,0,1,2,0,1}>",
+        "v = SoftmaxCrossEntropyLoss (x, l)",
+    ),
+    (
+        "NegativeLogLikelihoodLoss",
+        22,
+        12,
+        "(float[2,3,4] x) => (float v) <int64[2,4] l = {0,1,2,0,1,2,0,1}>",
+        "v = NegativeLogLikelihoodLoss (x, l)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "target", "signature", "body"), [way[1:] for way in WAYS])
+def test_same_result(source, target, signature, body):
+    model = parsed(source, signature, body)
+    converted = convert_version(model, target)
+    onnx.checker.check_model(converted, full_check=True)
+    for expected, got in zip(run(model, x=X), run(converted, x=X), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_a_constant_that_became_an_attribute_is_gone():
+    converted = convert_version(parsed(21, TOPK_INPUT, "v, i = TopK (x, k)"), 9)
+    assert not converted.graph.initializer
+    shared = "(float[2,3,4] x) => (float[2,3,2] v, int64[2,3,2] i, int64[1] j) <int64[1] k = {2}>"
+    converted = convert_version(parsed(21, shared, "v, i = TopK (x, k) j = Identity (k)"), 9)
+    assert [tensor.name for tensor in converted.graph.initializer] == ["k"]
+
+
+def test_sigmoid_of_opset_1():
+    """onnxruntime has no kernel for it."""
+    model = parsed(1, "(float[2,3,4] x) => (float[2,3,4] v)", "v = Sigmoid <consumed_inputs = [0]> (x)", ir=3)
+    converted = convert_version(model, 13)
+    assert not converted.graph.node[0].attribute
+    for expected, got in zip(prepare(model).run({"x": X}), prepare(converted).run({"x": X}), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    assert convert_version(converted, 1).opset_import[0].version == 1
+
+
+def test_attention_goes_up():
+    signature = "(float[1,2,3,4] q) => (float[1,2,3,4] v)"
+    model = parsed(23, signature, "v = Attention (q, q, q)", ir=11)
+    q = np.random.default_rng(2).normal(size=(1, 2, 3, 4)).astype(np.float32)
+    for target in (24, 25):
+        # Another kernel, and the function body: sums of 4 and of 3 terms in another order, and two roundings
+        # of the exponential, each at most half an ULP of numbers up to 2.
+        (got,) = run(convert_version(model, target), q=q)
+        np.testing.assert_allclose(
+            got, run(model, q=q)[0], rtol=0, atol=(4 + 3 + 2) * np.spacing(np.float32(2))
+        )
+
+
+def test_an_order_that_is_free_becomes_the_one_there_is():
+    model = parsed(13, TOPK_INPUT, "v, i = TopK <sorted = 0> (x, k)")
+    values, _ = run(convert_version(model, 10), x=X)
+    np.testing.assert_array_equal(values, -np.sort(-X)[..., :2])
+    np.testing.assert_array_equal(np.sort(run(model, x=X)[0]), np.sort(values))
+
+
+ONE = "(float[2,3] x) => (float[2,3] v)"
+REFUSED = [
+    (21, 9, TOPK_INPUT, "v, i = TopK <largest = 0> (x, k)", "largest=0"),
+    (13, 9, "(float[4] x, int64[1] k) => (float[N] v, int64[N] i)", "v, i = TopK (x, k)", "'k' has to be"),
+    (18, 17, "(float[4] x, int64[1] a) => (float[1] v)", "v = ReduceLogSumExp (x, a)", "'a' has to be"),
+    (27, 28, "(int32[4] x) => (int32[1] v)", "v = ReduceLogSumExp (x)", r"no tensor\(int32\)"),
+    (12, 11, "(float[4] x) => (int64[1] v)", "v = ArgMax <select_last_index = 1> (x)", "select_last_index"),
+    (
+        12,
+        11,
+        "(float[2,3] x, int64[2] l) => (float v)",
+        "v = SoftmaxCrossEntropyLoss (x, l)",
+        "new in opset 12",
+    ),
+    (
+        13,
+        11,
+        "(float[2,3] x, int64[2] l) => (float v)",
+        "v = NegativeLogLikelihoodLoss (x, l)",
+        "new in opset 12",
+    ),
+    (23, 22, "(float[1,2,3,4] q) => (float[1,2,3,4] v)", "v = Attention (q, q, q)", "new in opset 23"),
+    (
+        25,
+        24,
+        "(float[1,2,3,4] q) => (float[1,2,3,4] v)",
+        "v = Attention <left_window_size = 1> (q, q, q)",
+        "window",
+    ),
+    (22, 21, "(bfloat16[2,3] x) => (bfloat16[2,3] v)", "v = Softplus (x)", r"no tensor\(bfloat16\)"),
+    (13, 12, "(bfloat16[2,3] x) => (bfloat16[2,3] v)", "v = Sigmoid (x)", r"no tensor\(bfloat16\)"),
+    (
+        24,
+        23,
+        "(bfloat16[4] x) => (bfloat16[2] v, int64[2] i) <int64[1] k = {2}>",
+        "v, i = TopK (x, k)",
+        r"no tensor\(bfloat16\)",
+    ),
+    (7, 6, "(float[2,3] x) => (int32[2,1] v)", "v = Multinomial (x)", "new in opset 7"),
+    (20, 19, ONE, "v = Gelu (x)", "new in opset 20"),
+    (19, 18, "(float[2,3] x, int64[4] p) => (float[N,M] v)", 'v = Pad <mode = "wrap"> (x, p)', "wrap"),
+]
+
+
+@pytest.mark.parametrize(("source", "target", "signature", "body", "reason"), REFUSED)
+def test_refused(source, target, signature, body, reason):
+    model = parsed(source, signature, body, ir=11)
+    before = model.SerializeToString(deterministic=True)
+    with pytest.raises(UnsupportedModelError, match=reason) as caught:
+        convert_version(model, target)
+    assert "\n" not in str(caught.value)
+    assert model.SerializeToString(deterministic=True) == before
+
+
+@pytest.mark.parametrize("target", [0, -1, 99, onnx.defs.onnx_opset_version() + 1])
+def test_no_such_target(target):
+    with pytest.raises(UnknownOpsetError, match=r"expected an opset of ai\.onnx from 1 to"):
+        convert_version(parsed(13, ONE, "v = Sigmoid (x)"), target)
+
+
+@pytest.mark.parametrize("target", [12.0, "12", None, True])
+def test_target_is_an_integer(target):
+    with pytest.raises(TypeError, match="integer"):
+        convert_version(parsed(13, ONE, "v = Sigmoid (x)"), target)
+
+
+@pytest.mark.parametrize(
+    ("signature", "body"),
+    [(ONE, "v = Nonsense (x)"), (ONE, "v = Sigmoid (w) w = Sigmoid (v)"), (ONE, "v = Sigmoid (nowhere)")],
+)
+def test_models_that_are_none(signature, body):
+    with pytest.raises(ModelError, match=r"expected a valid model \(onnx.checker"):
+        convert_version(parsed(13, signature, body), 12)

@@ -1,0 +1,112 @@
+"""What is no model, or a broken one: an error, or a report that says what could not be known; never a crash."""
+
+import json
+import random
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from softops.opset import ModelError, lint
+
+N = helper.make_node
+
+
+def model(*nodes, opset=17, inputs=("x",), initializers=()):
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4]) for name in inputs],
+        [onnx.ValueInfoProto(name="y")],
+        list(initializers),
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def test_no_model(tmp_path):
+    with pytest.raises(ModelError):
+        lint(b"rubbish")
+    with pytest.raises(FileNotFoundError):
+        lint(tmp_path / "nowhere.onnx")
+    with pytest.raises(TypeError):
+        lint(3)
+
+
+def test_an_invalid_model_is_read_as_far_as_it_goes():
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [1])
+    axes.ClearField("int64_data")  # promises a value that is not there
+    for proto, family in [
+        (model(N("Softmax", ["y"], ["y"])), 1),
+        (model(N("Log", ["b"], ["a"]), N("Identity", ["a"], ["b"])), 0),
+        (model(N("Softmax", [], ["y"])), 1),
+        (model(N("Softmax", ["x"], [])), 1),
+        (model(N("Softmax", ["nowhere"], ["y"])), 1),
+        (model(N("Softmax", ["x"], ["y"], axis="last")), 1),
+        (model(N("ReduceLogSumExp", ["x", "axes"], ["y"]), opset=18, initializers=[axes]), 1),
+        (model(N("Cast", ["x"], ["c"]), N("Log", ["c"], ["y"])), 0),
+        (model(N("If", ["x"], ["y"])), 0),
+        (model(N("Softmax", ["x"], ["y"]), opset=0), 0),
+        (model(N("Softmax", ["x"], ["y"]), opset=1000), 1),
+        (model(N("Softmax", ["x"], ["y"]), N("Softmax", ["x"], ["y"])), 1),
+    ]:
+        assert len(lint(proto).nodes) == family
+
+
+def test_an_axis_outside_the_rank_is_said():
+    report = lint(model(N("Softmax", ["x"], ["y"], axis=2)))
+    assert any("axis of y lies outside" in note for note in report.notes)
+    assert lint(model(N("Softmax", ["x"], ["y"], axis=1))).notes == ()
+
+
+def test_shapes_that_contradict_each_other_are_said():
+    proto = model(N("MatMul", ["x", "w"], ["y"]), N("Softmax", ["y"], ["z"]))
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((5, 3), np.float32), "w"))
+    report = lint(proto)
+    assert [record.works_along for record in report.nodes] == [None]
+    assert report.notes
+
+
+def test_a_model_with_bytes_flipped():
+    own = helper.make_function(
+        "own", "L", ["a"], ["b"], [N("Log", ["a"], ["b"])], [helper.make_opsetid("", 17)]
+    )
+    whole = model(N("Softmax", ["x"], ["p"]), N("L", ["p"], ["y"], domain="own"))
+    whole.functions.append(own)
+    whole.opset_import.append(helper.make_opsetid("own", 1))
+    content = whole.SerializeToString()
+    chance = random.Random(0)
+    read = 0
+    for _ in range(300):
+        flipped = bytearray(content)
+        flipped[chance.randrange(len(content))] = chance.randrange(256)
+        try:
+            json.dumps(lint(bytes(flipped)).to_dict())
+            read += 1
+        except ModelError:
+            pass
+    assert read > 50
+
+
+def test_functions_that_multiply_end():
+    def doubling(level):
+        body = [
+            N(f"F{level - 1}", ["a"], ["t"], domain="own"),
+            N(f"F{level - 1}", ["t"], ["b"], domain="own"),
+        ]
+        body = body if level else [N("Sigmoid", ["a"], ["b"])]
+        imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+        return helper.make_function("own", f"F{level}", ["a"], ["b"], body, imports)
+
+    proto = model(N("F15", ["x"], ["y"], domain="own"))
+    proto.functions.extend(doubling(level) for level in range(16))
+    proto.opset_import.append(helper.make_opsetid("own", 1))
+    report = lint(proto)
+    assert [record.op_type for record in report.nodes] == ["Sigmoid"]
+    assert any("calls of functions" in note for note in report.notes)
+
+
+def test_without_onnxruntime_the_report_says_so(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    proto = model(N("Hardmax", ["x"], ["y"]))
+    assert any("onnxruntime is not installed" in note for note in lint(proto).notes)
