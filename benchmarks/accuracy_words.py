@@ -10,13 +10,14 @@ argument is wrong already. The error grows with the spread of the logits, as the
 a small spread, it is from long rows added up without compensation.
 
 softops does not subtract. exp(x) is split into a factor near 1 and a power of two, exp(x) = p(r) · 2ⁿ, and overflow is
-avoided by shifting the integer n by that of the row's maximum, which is exact. What remains is the error of p, of a
-compensated sum and of one multiplication. `numba_kernels/exp.py` has the details.
+avoided by shifting the integer n by that of the row's maximum, which is exact. What remains is the error of p, of a sum
+in float64 (float64 itself is summed with compensation) and of one multiplication. `numba_kernels/exp.py` has the
+details.
 
 The right panel is about results near zero. Where one logit is far ahead, its log-probability is minus a small sum, and
 log(1 + small) loses that sum in the 1. softops adds up the other terms without the maximum's own 1 and takes log1p of
-that, in float64 for float32 rows. The peers' errors of 10⁷ ULP in float32 and 10¹⁵ in float64 are results of 0 where
-the exact value is not. The same happens to a cross entropy whose labels are all predicted well. What is lost is
+that; float32 rows are added up in float64. The peers' errors of 10⁷ ULP in float32 and 10¹⁵ in float64 are results of 0
+where the exact value is not. The same happens to a cross entropy whose labels are all predicted well. What is lost is
 relative precision: next to 1 such errors are small. In the left panel an error of 10⁶ ULP is a subnormal probability,
 below 10⁻³⁸, that was flushed to 0.
 """

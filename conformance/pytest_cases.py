@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from softops.conformance.allowances import BOUNDS
-from softops.conformance.examiner import Examiner
-from softops.conformance.grid import cases
-from softops.conformance.known import Known, known_deviations
-from softops.conformance.runtimes import get_runtime, name_of, settings_of, version_of
+from .allowances import BOUNDS
+from .case import Case
+from .case_record import CaseRecord
+from .examiner import Examiner
+from .grid import cases
+from .known import Known, known_deviations, marked
+from .runtimes import get_runtime, name_of, settings_of, version_of
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,9 +57,17 @@ def examiner(pytestconfig: pytest.Config) -> Examiner:
 
 @pytest.fixture(scope="session")
 def known(pytestconfig: pytest.Config) -> Known:
-    """What is known to deviate."""
+    """What is known to deviate; nothing under other people's bounds."""
     runtime = get_runtime(pytestconfig.getoption("--runtime"))
-    return known_deviations(name_of(runtime), version_of(runtime))
+    listed = known_deviations(name_of(runtime), version_of(runtime))
+    return listed if pytestconfig.getoption("--bound") == "strict" else Known(listed.version)
+
+
+@pytest.fixture
+def conformance_record(conformance_case: Case, examiner: Examiner, known: Known) -> CaseRecord:
+    """What was found in a case."""
+    ((record,), _) = marked([examiner.examine(conformance_case)], known)
+    return record
 
 
 def _parts(text: str | None) -> list[str] | None:

@@ -9,9 +9,9 @@ from .gather import places_of, reading
 from .jit import helper
 from .layout import KINDS, Array, address, as_floats, check_axis, launch
 from .log_softmax import log_softmax
+from .log_sums import log_sum
 from .losses import check_reduction, checked_labels, checked_weights, reduce_losses
 from .memory import load_number, store_number
-from .rows import log_sum
 from .simd import itemsize
 
 

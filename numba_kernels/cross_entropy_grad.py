@@ -9,9 +9,10 @@ from .exp import exp_below
 from .gather import run_writing, writing
 from .jit import helper
 from .layout import Array, address, as_floats, check_axis, check_out
+from .log_sums import sum_of_others
 from .losses import check_reduction, checked_labels, checked_weights, sum_exactly
 from .memory import load, load_first, load_number, store, store_first, store_number
-from .rows import maximum, sum_of_others
+from .rows import maximum
 from .simd import itemsize, lane, lanes, narrow, splat, widen
 
 

@@ -1,7 +1,7 @@
 """log Σ exp(x) of a row in twice the precision of float64, for rows whose maximum and logarithm cancel.
 
 Numbers are unevaluated pairs (high, low) of float64, vectors of them or scalars. Slow: some 200 operations a number,
-where `rows.log_sum` takes 20.
+where `log_sums.log_sum` takes 20.
 """
 
 import math

@@ -26,6 +26,8 @@ import numba.extending
 from .cache import enable_cache, identity
 
 _OPTIONS: Any = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
+# What only jitted functions call needs no way in from Python or C, which would be a seventh of its compilation.
+_INNER: Any = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def _distinct(function: Callable[..., Any], maker: Any = None) -> Callable[..., Any]:
@@ -42,7 +44,7 @@ def _distinct(function: Callable[..., Any], maker: Any = None) -> Callable[..., 
 
 def helper(function: Callable[..., Any]) -> Any:
     """Compile `function` for use inside kernels; LLVM inlines it there."""
-    return numba.njit(**_OPTIONS)(_distinct(function))
+    return numba.njit(**_INNER)(_distinct(function))
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -82,7 +84,7 @@ def by_type(stub: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable
 
     The decorated function receives Numba types and returns the Python function to compile for them, or None.
     """
-    overload: Any = numba.extending.overload(stub, jit_options=_OPTIONS, strict=False)
+    overload: Any = numba.extending.overload(stub, jit_options=_INNER, strict=False)
 
     def decorate(choose: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(choose)

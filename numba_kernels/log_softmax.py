@@ -7,8 +7,8 @@ import numpy.typing as npt
 from .jit import helper
 from .layout import along_axis
 from .lines import kernels_of
+from .log_sums import log_sum, log_sum_columns
 from .memory import load, store
-from .rows import log_sum, log_sum_columns
 from .simd import itemsize, lanes, narrow, splat, where, widen
 from .tempered import tempered
 
@@ -99,7 +99,7 @@ def log_softmax(
     The same bits for any number of threads.
 
     Error: at most 1 ULP in float32, 2 in float64 and 0.51 in halves, also right beside zero
-    (``tests/numba_kernels/test_accuracy.py``). Computed in float64 as ``(x - max) - log1p(sum of the others)``.
+    (``tests/numba_kernels/test_accuracy.py``). ``(x - max) - log1p(sum of the others)`` in float64.
     Source: ``ai.onnx@13::LogSoftmax``.
     """
     if where is not None or temperature != 1.0:

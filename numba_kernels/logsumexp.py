@@ -12,8 +12,9 @@ from .gather import places_of, reading
 from .jit import by_type, helper, over_rows
 from .layout import KINDS, Array, address, as_floats, check_axis, check_out, launch
 from .log import log1p_vector
+from .log_sums import log_sum, sum_of_others
 from .memory import store_number
-from .rows import log_sum, maximum, nan_at, sum_of_others
+from .rows import maximum, nan_at
 from .simd import itemsize, narrow
 from .vector import computed_as
 

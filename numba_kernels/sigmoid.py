@@ -10,7 +10,7 @@ from .jit import by_type, helper, over_rows
 from .layout import elementwise
 from .memory import load, load_first, store, store_first
 from .simd import bits, fma, from_bits, itemsize, lanes, splat, where
-from .sums import add
+from .sums import add, fma_near
 
 
 def _sigmoid_vector(x: Any) -> Any:
@@ -36,7 +36,7 @@ def _sigmoid_by_type(x: Any) -> Any:
             numerator = where(negative, e, unit)
             quotient = numerator * inverse
             over = minus_zero - quotient
-            left = fma(over, lost, fma(over, total, numerator)) + where(negative, rest, zero)
+            left = fma(over, lost, fma_near(over, total, numerator)) + where(negative, rest, zero)
             return fma(left, inverse, quotient)
 
         return float32
@@ -48,7 +48,7 @@ def _sigmoid_by_type(x: Any) -> Any:
         numerator = where(negative, e, one)
         total, lost = add(one, zero, e)
         quotient = numerator / total
-        left = fma(zero - quotient, total, numerator) - quotient * lost
+        left = fma_near(zero - quotient, total, numerator) - quotient * lost
         return quotient + left / total
 
     return float64

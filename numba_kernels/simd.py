@@ -3,7 +3,7 @@
 - `kind` is a scalar whose *type* says what lies in memory (float32 or float64); its value is not used.
 - Addresses are integers, in bytes. Loads and stores need no alignment.
 - `fma` is fused where the machine can (and rounds twice where it can't); `fma_exact` is fused everywhere, at the price
-  of a library call where the machine can't.
+  of a library call where the machine can't; `sums.fma_near` is nearly as good everywhere, at the price of a few steps.
 """
 
 from collections.abc import Callable
@@ -94,6 +94,18 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 def fma_exact(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
     return _three("fma")(typingctx, a, b, c)
+
+
+@intrinsic
+def fuses(typingctx: Any, like: Any) -> Any:
+    """Whether `fma` is known to round once on the machine that is compiled for, as a constant."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        triple, _, features = context.codegen().magic_tuple()
+        fused = not triple.startswith(("x86", "i")) or "+fma" in features.split(",")
+        return ir.Constant(ir.IntType(1), int(fused))
+
+    return types.boolean(like), codegen
 
 
 @intrinsic

@@ -12,20 +12,20 @@ from .lines import kernels_of
 from .memory import load, load_number, store, store_number
 from .rows import anchor, extremes, frame, largest_term, scaled
 from .simd import all_set, fma, itemsize, lane, lane_index, lanes, splat, where
-from .sums import across, add, reciprocal, settle, two_sum
+from .sums import across, add, fma_near, reciprocal, settle, two_sum
 from .tempered import tempered
 
 
 @helper
 def finish(e: Any, first: Any, second: Any, top: Any, more: Any) -> Any:
     """Scaled exponentials times 1 / sum = first + second; those equal to the row's largest, `top`, get `more`."""
-    return fma(e, first, e * second) + where(e == top, more, splat(e, 0.0))
+    return fma_near(e, first, e * second) + where(e == top, more, splat(e, 0.0))
 
 
 @helper
 def winners_more(top: Any, error: Any, first: Any, second: Any) -> Any:
     """What the largest probability lacks for the rounding error of the largest exponential; added without error."""
-    return fma(top, first, fma(error, first, top * second)) - fma(top, first, top * second)
+    return fma_near(top, first, fma(error, first, top * second)) - fma_near(top, first, top * second)
 
 
 # So many vectors at a time are exponentiated and then summed.
@@ -246,7 +246,7 @@ def softmax(
 
     Error: at most 2 ULP, 0.51 of halves, which are computed in float32 and rounded once
     (``tests/numba_kernels/test_accuracy.py``). The maximum is not subtracted, its exponent is (see `exp`); the sum is
-    compensated. Source: ``ai.onnx@13::Softmax``.
+    taken in float64, of float64 with compensation. Source: ``ai.onnx@13::Softmax``.
     """
     if where is not None or temperature != 1.0:
         return tempered("softmax", x, axis, temperature, where, out)

@@ -12,7 +12,7 @@ from typing import Any
 from numba import types
 
 from .jit import by_type, helper
-from .simd import fma_exact, halves, narrow, splat, where, widen
+from .simd import fma, fma_exact, fuses, halves, narrow, splat, where, widen
 from .vector import Vector, scalar_of
 
 
@@ -42,6 +42,32 @@ def two_sum(a: Any, b: Any) -> Any:
     s = a + b
     back = s - a
     return s, (a - (s - back)) + (b - back)
+
+
+def fma_near(a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c`` right to half a unit and a little on every machine, for |a| and |b| below 2^100.
+
+    Where nothing fuses, the product is taken with its rounding error (Dekker).
+    """
+    raise NotImplementedError
+
+
+@by_type(fma_near)
+def _fma_near(a: Any, b: Any, c: Any) -> Any:
+    splitter = 4097.0 if scalar_of(a) == types.float32 else 134217729.0
+
+    def impl(a: Any, b: Any, c: Any) -> Any:
+        if fuses(a):
+            return fma(a, b, c)
+        t, u = a * splat(a, splitter), b * splat(b, splitter)
+        a_high, b_high = t - (t - a), u - (u - b)
+        a_low, b_low = a - a_high, b - b_high
+        product = a * b
+        error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+        total, rest = two_sum(product, c)
+        return total + (rest + error)
+
+    return impl
 
 
 @helper

@@ -17,8 +17,9 @@ from .jit import by_type, helper, over_rows
 from .layout import Array, address, as_floats, check_axis, check_out
 from .lines import keep, new_scratch
 from .log import log1p_vector
+from .log_sums import add_other, only_finite, others
 from .memory import load, load_first, load_number, store, store_first, store_number
-from .rows import add_other, maximum, only_finite, others
+from .rows import maximum
 from .simd import computing, fma, fma_exact, itemsize, lanes, narrow, splat, where, widen
 from .sums import reciprocal, two_sum
 
@@ -50,7 +51,7 @@ def _quotient_by_type(x: Any, m: Any, options: Any) -> Any:
 
 @helper
 def _sum_of_others(kind: Any, at: Any, n: Any, m: Any, options: Any) -> Any:
-    """Σ exp((x − m) / T) without the maximum's own term, as `rows.sum_of_others`."""
+    """Σ exp((x − m) / T) without the maximum's own term, as `log_sums.sum_of_others`."""
     size, step = itemsize(kind), lanes(kind)
     m_v = splat(load_first(kind, at, 0, 0.0), m)
     top, zero = only_finite(m_v), widen(splat(m_v, 0.0))

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
-PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "softops.cli.pytest_plugin", "-q")
+# An installed softops brings its plugin along; a checkout on the path alone does not.
+PLUGIN = () if entry_points(group="pytest11", name="softops") else ("-p", "softops.cli.pytest_plugin")
+PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *PLUGIN, "-q")
 
 
 def outcome(tmp_path, *arguments):
@@ -13,7 +16,18 @@ def outcome(tmp_path, *arguments):
 
 
 def test_right_cases_pass(tmp_path):
-    asked = ("--runtime", "softops", "--ops", "Softmax", "--opsets", "13", "--dtypes", "float32", "--depth", "quick")
+    asked = (
+        "--runtime",
+        "softops",
+        "--ops",
+        "Softmax",
+        "--opsets",
+        "13",
+        "--dtypes",
+        "float32",
+        "--depth",
+        "quick",
+    )
     code, text = outcome(tmp_path, *asked)
     assert code == 0, text
     assert "passed" in text

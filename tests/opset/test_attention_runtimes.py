@@ -29,6 +29,8 @@ def test_agrees_with_onnxruntime(attention_calls, onnxruntime_of):
         heads = attributes.get("q_num_heads") or q.shape[1]
         # what its CPU kernel has not: nothing to attend to, integer and short masks, broadcasting
         assume(total and q.size and (past is None or past.size) and k.size)
+        # beside a past it lets a single query see all new keys, where the text has past_sequence_length for offset
+        assume(not (attributes.get("is_causal") and past is not None and q.shape[-2] == 1 < k.shape[-2]))
         if mask is not None:
             assume(mask.dtype.kind != "i" and mask.shape[-1:] in ((), (total,)))
             inputs[3] = np.ascontiguousarray(np.broadcast_to(mask, (q.shape[0], heads, q.shape[-2], total)))

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from softops.export import external, lm_head
+from softops.export import lm_head, weights_file
 from softops.opset.backend import prepare
 
 RANDOM = np.random.default_rng(1)
@@ -19,7 +19,7 @@ STATES = RANDOM.normal(size=(2, 3, 16)).astype(np.float32)
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(external, "_CHUNK_BYTES", 1000)
+    monkeypatch.setattr(weights_file, "_CHUNK_BYTES", 1000)
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -1,0 +1,262 @@
+"""log Σ exp(x − m) of a row, or of columns: the sum without the maximum's own term, which is 1.
+
+Without that term the sum keeps its relative precision down to the smallest numbers, and so does log1p of it. float32
+rows are done with float32 exponentials and what those are off by, summed in float64.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from .exp import FAR_BEYOND_CUT, exp_below, exp_of_pair, exp_scaled_pair, power_of, traits
+from .jit import by_type, helper
+from .log import log1p_vector
+from .memory import load, load_first
+from .rows import anchor, extremes, frame, maximum
+from .simd import all_set, fma, itemsize, lane, lane_index, lanes, splat, where, widen
+from .sums import added, fold, two_sum
+from .vector import computed_as
+
+
+def log_sum(kind: Any, src: Any, n: Any) -> Any:
+    """(m, L) of a row, in float64: the maximum, and log Σ exp(x − m), right to the last place of the computing type.
+
+    NaN for a row with a NaN or +inf, or nothing but −inf.
+    """
+    raise NotImplementedError
+
+
+@by_type(log_sum)
+def _log_sum(kind: Any, src: Any, n: Any) -> Any:
+    if computed_as(kind) != types.float32:
+        return lambda kind, src, n: _careful_log_sum(kind, src, n, np.float64(maximum(kind, src, n)))
+
+    def float32(kind: Any, src: Any, n: Any) -> Any:
+        m, others = _quick_others(kind, src, n)
+        return m, math.log1p(others)
+
+    return float32
+
+
+_LN2 = math.log(2.0)
+# So many vectors are summed before the second parts of `exp_scaled_pair` are added to the float64 sum.
+_RUN = 32
+# From here on the others' sum is right to 2⁻²⁶ when the maximum's term is taken off the whole sum, whose second parts
+# are summed in float32.
+_OTHERS_FROM = 2.0**-10
+
+
+@helper
+def add_apart(total: Any, lost: Any, tops: Any, x: Any, top: Any, low: Any, shift: Any, beyond: Any) -> Any:
+    """One step of a sum of exp(low), scaled, in three: (first parts in float64, second parts, how many x are `top`).
+
+    The terms of x = top are counted, not summed: without them the sum keeps its relative precision. Nothing where
+    `beyond` is set.
+    """
+    zero = splat(x, 0.0)
+    is_top = x == top
+    apart = beyond | is_top
+    large, small = exp_scaled_pair(low, shift)
+    total = total + widen(where(apart, zero, large))
+    return total, lost + where(apart, zero, small), tops + where(is_top, splat(x, 1.0), zero)
+
+
+@helper
+def _add_checked(
+    total: Any, lost: Any, tops: Any, x: Any, top: Any, base: Any, lowest: Any, shift: Any
+) -> Any:
+    """`add_apart` of x − base, nothing below `lowest`."""
+    low = x - base
+    beyond = low < lowest
+    if not all_set(beyond):
+        total, lost, tops = add_apart(total, lost, tops, x, top, low, shift, beyond)
+    return total, lost, tops
+
+
+@helper
+def _quick_others(kind: Any, src: Any, n: Any) -> Any:
+    """(m, Σ exp(x − m) without one term of the maximum) of a row, in float64 from float32 exponentials."""
+    step = lanes(kind)
+    m, lowest_x = maximum(kind, src, n), -np.inf
+    if n >= step:
+        m, lowest_x = extremes(kind, src, n)
+    m_v = splat(load_first(kind, src, 0, 0.0), m)
+    base, shift, lowest = log_frame(m_v)
+    power, low = lane(power_of(m_v - base), 0), lane(m_v - base, 0)
+    unit = math.exp(_log_unit(power, low)) * _unscaled(m_v)
+    others = 0.0
+    if abs(m) <= traits(m_v)[0] and m - lowest_x <= far(m_v):
+        total = _plain_sum(kind, src, n, base, shift, lowest)
+        e, rest = exp_scaled_pair(m_v, shift)
+        others = ((total - np.float64(lane(e, 0))) - np.float64(lane(rest, 0))) * unit
+    if not others > _OTHERS_FROM:
+        others = _sum_apart(kind, src, n, only_finite(m_v), base, shift, lowest, unit)
+    return np.float64(m), others
+
+
+@helper
+def _last_of(kind: Any, src: Any, n: Any) -> Any:
+    """The numbers of a row that fill no vector, in a vector with −inf in the other lanes."""
+    size, step = itemsize(kind), lanes(kind)
+    if n < step:
+        return load_first(kind, src, n, -np.inf)
+    tail = load(kind, src + (n - step) * size)
+    index = lane_index(tail)
+    return where(index < splat(index, step - n % step), splat(tail, -np.inf), tail)
+
+
+@helper
+def _plain_sum(kind: Any, src: Any, n: Any, base: Any, shift: Any, lowest: Any) -> Any:
+    """Σ exp(x), scaled, of a row of at least one vector whose maximum is its own frame's and that has nothing far."""
+    size, step = itemsize(kind), lanes(kind)
+    total, zero = anchor(base), splat(base, 0.0)
+    for run in range(0, n // step, _RUN):
+        lost = zero
+        for i in range(run, min(run + _RUN, n // step)):
+            e, rest = exp_scaled_pair(load(kind, src + i * step * size), shift)
+            total, lost = total + widen(e), lost + rest
+        total = total + widen(lost)
+    if n % step:
+        x, top = _last_of(kind, src, n), splat(base, np.nan)
+        total, lost, _ = _add_checked(total, zero, zero, x, top, base, lowest, shift)
+        total = total + widen(lost)
+    return added(total)
+
+
+@helper
+def _sum_apart(kind: Any, src: Any, n: Any, top: Any, base: Any, shift: Any, lowest: Any, unit: Any) -> Any:
+    """Σ exp(x − m) over a row, with all but one of the terms of x = top; `unit` takes the scale off."""
+    size, step = itemsize(kind), lanes(kind)
+    total, zero = anchor(base), splat(base, 0.0)
+    tops = zero
+    for run in range(0, n // step, _RUN):
+        lost = zero
+        for i in range(run, min(run + _RUN, n // step)):
+            x = load(kind, src + i * step * size)
+            total, lost, tops = _add_checked(total, lost, tops, x, top, base, lowest, shift)
+        total = total + widen(lost)
+    if n % step:
+        x = _last_of(kind, src, n)
+        total, lost, tops = _add_checked(total, zero, tops, x, top, base, lowest, shift)
+        total = total + widen(lost)
+    return added(total) * unit + (added(widen(tops)) - 1.0)
+
+
+@helper
+def log_frame(m: Any) -> Any:
+    """(base to subtract, exponent shift, lowest x that counts) of a sum whose logarithm is taken; see `frame`."""
+    base, _, shift = frame(m)
+    return base, shift, (m - base) - splat(m, far(m))
+
+
+@helper
+def _log_unit(power: Any, low: Any) -> Any:
+    """A scaled sum is Σ exp(x − base) · 2^(headroom − power); this is log (2^power / exp(low)), in float64."""
+    wide = widen(low)
+    return fma(widen(power), splat(wide, _LN2), splat(wide, 0.0) - wide)
+
+
+@helper
+def _unscaled(like: Any) -> Any:
+    return 2.0 ** -traits(like)[4]
+
+
+@helper
+def far(like: Any) -> Any:
+    """2³¹ terms that lie so far below the maximum are nothing beside the smallest number."""
+    _, cut, _, _, _ = traits(like)
+    return cut + FAR_BEYOND_CUT
+
+
+@helper
+def only_finite(m: Any) -> Any:
+    """Maxima as they are to be compared with: NaN, equal to nothing, for infinite ones."""
+    return m + (m - m)
+
+
+@helper
+def add_other(total: Any, lost: Any, tops: Any, x: Any, top: Any, e: Any) -> Any:
+    """One step of the sum of a row's float64 exponentials without those of its maximum, which are counted in `tops`."""
+    zero = splat(e, 0.0)
+    is_top = x == top
+    total, error = two_sum(total, where(is_top, zero, e))
+    return total, lost + error, tops + where(is_top, splat(e, 1.0), zero)
+
+
+@helper
+def others(total: Any, lost: Any, tops: Any) -> Any:
+    """The sum over the lanes, with all but one of the maxima, as a pair."""
+    high, low = fold(total, lost)
+    count, _ = fold(tops, splat(tops, 0.0))
+    high, error = two_sum(high, count - 1.0)
+    return high, low + error
+
+
+@helper
+def sum_of_others(kind: Any, src: Any, n: Any, m: Any) -> Any:
+    """Σ exp(x − m) over a row with maximum `m`, without the maximum's own term, in float64 as a pair (high, low).
+
+    Without that term, which is 1, the sum keeps its relative precision down to the smallest numbers. NaN for a row with
+    a NaN or +inf, or nothing but −inf.
+    """
+    size, step = itemsize(kind), lanes(kind)
+    m_v = splat(load_first(kind, src, 0, 0.0), m)
+    top, zero = only_finite(m_v), widen(splat(m_v, 0.0))
+    total, lost, tops = zero, zero, zero
+    lowest = m_v - splat(m_v, far(m_v))
+    for i in range(n // step):
+        x = load(kind, src + i * step * size)
+        if not all_set(x < lowest):
+            total, lost, tops = add_other(total, lost, tops, x, top, exp_below(x, m_v))
+    if n % step:
+        x = load_first(kind, src + (n - n % step) * size, n % step, -np.inf)
+        total, lost, tops = add_other(total, lost, tops, x, top, exp_below(x, m_v))
+    return others(total, lost, tops)
+
+
+@helper
+def _careful_log_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
+    """`log_sum` in float64, as log1p(Σ without the maximum): L keeps its relative precision near zero."""
+    high, low = sum_of_others(kind, src, n, m)
+    return m, log1p_vector(high, low)
+
+
+def log_sum_columns(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
+    """The L of `log_sum` for a vector of columns with maxima `m`."""
+    raise NotImplementedError
+
+
+@by_type(log_sum_columns)
+def _log_sum_columns(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
+    if computed_as(kind) != types.float32:
+        return lambda kind, at, along, n, m: _careful_log_sum_columns(kind, at, along, n, m)
+
+    def float32(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
+        base, shift, lowest = log_frame(m)
+        top, zero = only_finite(m), splat(m, 0.0)
+        total, tops = anchor(m), zero
+        for run in range(0, n, _RUN):
+            lost = zero
+            for k in range(run, min(run + _RUN, n)):
+                x = load(kind, at + k * along)
+                total, lost, tops = _add_checked(total, lost, tops, x, top, base, lowest, shift)
+            total = total + widen(lost)
+        log_unit = _log_unit(power_of(m - base), m - base)
+        unit = exp_of_pair(log_unit, splat(log_unit, 0.0)) * splat(log_unit, _unscaled(m))
+        others = fma(total, unit, widen(tops) - splat(log_unit, 1.0))
+        return log1p_vector(others, splat(others, 0.0))
+
+    return float32
+
+
+@helper
+def _careful_log_sum_columns(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
+    top, zero = only_finite(m), widen(splat(m, 0.0))
+    total, lost, tops = zero, zero, zero
+    for k in range(n):
+        x = load(kind, at + k * along)
+        total, lost, tops = add_other(total, lost, tops, x, top, exp_below(x, m))
+    high, error = two_sum(total, tops - splat(tops, 1.0))
+    return log1p_vector(high, lost + error)

@@ -1,0 +1,108 @@
+"""`softops conformance`: verdict, exit codes, and what it refuses."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from softops.cli.main import run
+from softops.conformance import runtimes as _  # noqa: F401  (loads the module that is patched)
+from softops.conformance.runtime_softops import SoftopsRuntime
+
+SMALL = (
+    "--ops",
+    "Softmax",
+    "--opsets",
+    "13",
+    "--dtypes",
+    "float32",
+    "--families",
+    "gaussian-3,ties",
+    "--quick",
+)
+
+
+class Sloppy(SoftopsRuntime):
+    """A runtime whose floats are off by a thousandth."""
+
+    name = "sloppy"
+
+    def load(self, model):
+        right = super().load(model)
+        return lambda feeds: [(x * 1.001).astype(x.dtype) for x in right(feeds)]
+
+
+class Refuses(SoftopsRuntime):
+    name = "refuses"
+
+    def supports(self, op, opset, dtype):
+        return "too hard"
+
+
+@pytest.fixture(autouse=True)
+def planted(monkeypatch):
+    module = sys.modules["softops.conformance.runtimes"]
+    entries = dict(module._entries())
+    for kind in (Sloppy, Refuses):
+        entries[kind.name] = SimpleNamespace(load=lambda kind=kind: lambda options: kind())
+    monkeypatch.setattr(module, "_entries", lambda: entries)
+
+
+def test_a_right_runtime_exits_with_0_and_a_sentence(capsys):
+    assert run(["conformance", "--runtime", "softops", *SMALL]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "Softmax-13" in out
+    assert out.splitlines()[-1].startswith("softops ")
+    assert " passes: " in out.splitlines()[-1]
+
+
+def test_a_wrong_runtime_exits_with_1_and_says_where(capsys):
+    assert run(["conformance", "--runtime", "sloppy", *SMALL]) == 1
+    out = capsys.readouterr().out
+    assert "Wrong: Softmax-13/float32/" in out
+    assert "ULP away" in out
+    assert "does not pass" in out.splitlines()[-1]
+
+
+def test_nothing_compared_exits_with_3(capsys):
+    assert run(["conformance", "--runtime", "refuses", *SMALL]) == 3
+    assert "was not compared" in capsys.readouterr().out
+
+
+def test_the_report_is_written(tmp_path, capsys):
+    assert run(["conformance", "--runtime", "sloppy", *SMALL, "--report", str(tmp_path / "r")]) == 1
+    report = json.loads((tmp_path / "r" / "report.json").read_text("utf-8"))
+    assert report["runtime"] == "sloppy"
+    assert report["counts"]["wrong"] > 0
+    assert report["command"]["ops"] == ["Softmax"]
+
+
+def test_without_a_runtime_it_explains_itself(capsys):
+    assert run(["conformance"]) == 0
+    assert "--runtime" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--runtime", "abacus"], "onnxruntime"),
+        (["--runtime", "softops", "--ops", "Softmx"], "did you mean Softmax"),
+        (["--runtime", "softops", "--opsets", "new"], "opsets as numbers"),
+        (["--runtime", "softops", "--dtypes", "float8"], "float"),
+        (["--runtime", "softops", "--families", "odd"], "family"),
+        (["--runtime", "softops", "--bound", "lax"], "strict, webnn, onnx"),
+        (["--runtime", "softops", "--quick", "--full"], "choose one"),
+        (["--runtime", "softops", "--time-limit", "-1"], "time limit"),
+        (["--runtime", "cmd: ./tool"], "{model}"),
+        (["check", "nowhere"], "dump"),
+    ],
+)
+def test_what_cannot_be_run_exits_with_2_and_one_line(capsys, arguments, said):
+    assert run(["conformance", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("softops: ")
+    assert err.count("\n") == 1
+    assert said in err

@@ -1,0 +1,94 @@
+"""Known deviations: they let a report pass, one that has vanished is told, and other versions show what changed."""
+
+import json
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from planted import Planted, after
+
+from softops import conformance
+from softops.conformance import known as module
+from softops.conformance.case_record import OUTCOMES
+from softops.conformance.grid import cases
+from softops.conformance.known import Deviation, Known, known_deviations, marked
+from softops.conformance.verdicts import VERDICTS
+
+SMALL = {"ops": ["Softmax"], "opsets": [13], "dtypes": ["float32"], "quick": True}
+FLUSHES = Planted(Softmax=after(lambda y: np.where(y < 1e-6, 0 * y, y)))
+FLUSHED = Deviation(
+    cases=("Softmax-13/float32/*",),
+    outcome="wrong",
+    verdicts=("ulp", "log error", "row sum", "kl", "top-k"),
+    why="the tail is flushed",
+    issue="https://example.org/1",
+)
+FILES = sorted((files("softops.conformance") / "data").iterdir(), key=lambda path: path.name)
+
+
+def test_what_is_known_lets_a_report_pass_and_is_not_counted_as_right():
+    report = conformance.run(FLUSHES, **SMALL)
+    assert not report.passed
+    records, gone = marked(report.cases, Known("1", (FLUSHED,)))
+    wrong = [record for record in records if record.outcome == "wrong"]
+    assert wrong
+    assert all(record.known == "https://example.org/1" for record in wrong)
+    assert gone == ()
+
+
+def test_another_verdict_is_not_known():
+    bad = Planted(Softmax=after(lambda y: y * np.float32(1.001)))
+    records, _ = marked(conformance.run(bad, **SMALL).cases, Known("1", (FLUSHED,)))
+    assert any(record.outcome == "wrong" and record.known is None for record in records)
+
+
+def test_a_deviation_that_vanished_is_told():
+    records, gone = marked(conformance.run(Planted(), **SMALL).cases, Known("1", (FLUSHED,)))
+    assert gone == ("the tail is flushed",)
+    assert all(record.known is None for record in records)
+
+
+@pytest.fixture
+def listed(monkeypatch):
+    texts = {
+        (number,): (
+            str(number),
+            json.dumps({"deviations": [{"cases": ["*"], "outcome": "wrong", "why": str(number)}]}),
+        )
+        for number in (2, 4)
+    }
+    monkeypatch.setattr(module, "_files", lambda runtime: texts)
+
+
+@pytest.mark.parametrize(("version", "taken"), [("2", "2"), ("3.1", "2"), ("4", "4"), ("9", "4"), ("1", "2")])
+def test_another_version_takes_the_nearest_list(listed, version, taken):
+    assert known_deviations("r", version).version == taken
+
+
+def test_a_report_says_whose_list_was_taken(listed):
+    class Versioned(Planted):
+        name, version = "r", "3"
+
+    report = conformance.run(Versioned(), **SMALL)
+    assert "no deviations are listed for r 3; those of 2 were taken" in report.notes[0]
+    assert report.vanished == ("2",)
+
+
+def test_a_runtime_without_a_list_has_nothing_known():
+    assert known_deviations("abacus", "1").deviations == ()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_committed_lists_are_sound(path):
+    content = json.loads(path.read_text("utf-8"))
+    assert path.name == f"known-{content['runtime']}-{content['version']}.json"
+    names = [case.id for case in cases(settings=("threads=1", "level=all"))]
+    for entry in content["deviations"]:
+        deviation = module._parsed(json.dumps({"deviations": [entry]}))[0]
+        assert deviation.outcome in set(OUTCOMES) - {"right", "unsupported"}
+        assert set(deviation.verdicts) <= set(VERDICTS)
+        assert (deviation.outcome == "wrong") == bool(deviation.verdicts)
+        assert deviation.why.endswith(".")
+        assert deviation.issue == module.NOT_REPORTED or deviation.issue.startswith("https://")
+        for pattern in deviation.cases:
+            assert any(module.fnmatchcase(name, pattern) for name in names), pattern
