@@ -40,7 +40,7 @@ values = {{
     for name, x in inputs.items()
 }}
 values = session.run_with_ort_values(None, values)
-found = [  # NumPy has no bfloat16: its bits, as expected.npz holds them
+found = [  # the bits, as expected.npz holds them
     np.frombuffer(ctypes.string_at(v.data_ptr(), y.nbytes), y.dtype).reshape(y.shape)
     for v, y in zip(values, expected.values(), strict=True)
 ]
@@ -48,6 +48,11 @@ found = [  # NumPy has no bfloat16: its bits, as expected.npz holds them
 _OPENVINO = """\
 result = runtime.compile_model(here / "model.onnx", "CPU"{given})(inputs)
 found = [result[i] for i in range(len(expected))]
+"""
+_REAL = """\
+expected["{0}"], outputs["{0}"] = (  # NumPy has no bfloat16
+    (y.view(np.uint16).astype(np.uint32) << 16).view(np.float32) for y in (expected["{0}"], outputs["{0}"])
+)
 """
 _REFERENCE = """\
 found = ReferenceEvaluator(str(here / "model.onnx")).run(None, inputs)
@@ -137,6 +142,7 @@ def script_of(report: SuiteReport, record: CaseRecord, material: Material) -> st
         feeds += "".join(f'expected["{key}"] = expected["{key}"].view(ml_dtypes.bfloat16)\n' for key in wide)
         imports += ["import ml_dtypes"] if halves or wide else []
     more, run = _runner(name, options, record, halves=bool(halves or wide))
+    real = "".join(_REAL.format(key) for key in wide) if name in ("onnxruntime", "openvino") else ""
     worst = record.worst
     show = "print({name: (expected[name].shape, y.shape, y.dtype) for name, y in outputs.items()})"
     if worst is not None:
@@ -152,7 +158,7 @@ def script_of(report: SuiteReport, record: CaseRecord, material: Material) -> st
         feeds=feeds,
         run=run,
         name=name,
-        show=show,
+        show=real + show,
     )
 
 
