@@ -2,6 +2,8 @@
 
 from .case import Case
 from .case_record import CaseRecord
+from .comparison import Comparison, Pair, compare_runtimes
+from .evaluation import Evaluation, evaluate
 from .judge import Step
 from .metrics import OutputReport
 from .record import Report
@@ -14,14 +16,19 @@ from .validate import validate
 __all__ = [
     "Case",
     "CaseRecord",
+    "Comparison",
+    "Evaluation",
     "ModelNotRunError",
     "OutputReport",
+    "Pair",
     "Report",
     "Runtime",
     "RuntimeNotInstalledError",
     "Step",
     "SuiteReport",
     "UnknownRuntimeError",
+    "compare_runtimes",
+    "evaluate",
     "run",
     "runtimes",
     "ulp_distance",

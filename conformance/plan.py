@@ -110,6 +110,11 @@ class Plan:
         kind = self._types.get(tensor)
         return None if kind is None else len(kind.tensor_type.shape.dim)
 
+    def dtype(self, tensor: str) -> np.dtype[Any] | None:
+        """Return the dtype of a tensor if it is known."""
+        kind = self._types.get(tensor)
+        return None if kind is None else np.dtype(helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type))
+
     def dims(self, tensor: str) -> list[int | None]:
         """Return the lengths of a tensor's axes as far as they are known; of a rank that is known."""
         dims = self._types[tensor].tensor_type.shape.dim

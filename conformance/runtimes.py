@@ -112,6 +112,34 @@ def get_runtime(runtime: str | Runtime) -> Runtime:
     return runtime
 
 
+def chosen_runtimes(runtimes: Sequence[str | Runtime]) -> tuple[dict[str, Runtime], dict[str, str]]:
+    """
+    Return the runtimes that are installed by what they are called, and of the others why they cannot be run.
+
+    A runtime is called as it was named, options and all: of two that differ in these alone the runtime's own name
+    would not tell which is which.
+
+    Raises
+    ------
+    UnknownRuntimeError, TypeError
+        As for `get_runtime`.
+    ValueError
+        There is none, or one twice; the options of one are none that it takes.
+    """
+    named = {runtime if isinstance(runtime, str) else name_of(runtime): runtime for runtime in runtimes}
+    if not named or len(named) != len(runtimes):
+        given = ", ".join(runtime if isinstance(runtime, str) else name_of(runtime) for runtime in runtimes)
+        message = f"expected runtimes, each once (got {given or 'none'}); name each once"
+        raise ValueError(message)
+    chosen, missing = {}, {}
+    for name, runtime in named.items():
+        try:
+            chosen[name] = get_runtime(runtime)
+        except RuntimeNotInstalledError as error:
+            missing[name] = str(error)
+    return chosen, missing
+
+
 def name_of(runtime: Runtime) -> str:
     """Return what a runtime is called in reports."""
     return str(getattr(runtime, "name", type(runtime).__name__))
