@@ -73,8 +73,10 @@ def _print(console: Console, found: "Comparison", model: Path) -> None:
             _print_tables(console, report)
     for pair in found.pairs:
         _print_pair(console, pair, brief=brief)
+    notes: set[str] = set()
     for report in found.reports:
-        _print_verdict(console, report, model)
+        _print_verdict(console, report, model, [note for note in report.notes if note not in notes])
+        notes.update(report.notes)
     for name, reason in found.not_run.items():
         console.print(f"[red]Not run:[/red] {escape(name)}: {escape(reason)}", soft_wrap=True)
 
@@ -107,8 +109,8 @@ def _print_pair(console: Console, pair: "Pair", *, brief: bool) -> None:
             )
 
 
-def _print_verdict(console: Console, report: "Report", model: Path) -> None:
-    for note in report.notes:
+def _print_verdict(console: Console, report: "Report", model: Path, notes: Sequence[str]) -> None:
+    for note in notes:
         console.print(f"Note: {escape(note)}.", soft_wrap=True)
     mark = "[red]Wrong:[/red]" if report.compared else "Note:"
     for failure in report.failures[:SHOWN_FAILURES]:

@@ -4,10 +4,10 @@ from .case import Case
 from .case_record import CaseRecord
 from .comparison import Comparison, Pair, compare_runtimes
 from .evaluation import Evaluation, evaluate
-from .judge import Step
 from .metrics import OutputReport
 from .record import Report
 from .runtimes import ModelNotRunError, Runtime, RuntimeNotInstalledError, UnknownRuntimeError, runtimes
+from .step import Step
 from .suite import run
 from .suite_report import SuiteReport
 from .ulp import ulp_distance, ulp_error

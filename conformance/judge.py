@@ -6,7 +6,7 @@ The verdicts: each step of a model against what it should have made of the runti
 - Integers, booleans, strings (labels, indices): against our backend, equal or wrong; with no excuse for
   rounding, because the decision is taken anew from the runtime's own logits.
 - Outputs that change when a runtime is asked for the values in between: against our own run, within twice
-  what all the steps allow together, and the rows of a softmax by their sums as well.
+  what all the steps allow together; the rows of a softmax by their sums as well.
 - Floats made by anything else: against our backend, within ``rtol`` of the largest magnitude in the row, or
   a ULP where that is more.
 
@@ -16,73 +16,22 @@ The first two bounds are derived in `softops.conformance.bounds`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .bounds import CHAINED, JUDGED, Chain, Doubles, family_allowance, known, row_totals, step
-from .metrics import Scalar, scalar
+from .metrics import scalar
 from .node_truth import Exact, exact_output, undecided_labels
 from .plan import FamilyNode, Plan, attributes, is_discrete
+from .step import Step
 from .ulp import is_float, largest, spacing, ulp_error, unit_roundoff
 
 Arrays = Mapping[str, NDArray[Any]]
 
 _CHAINED_MAX = 2**26
 """Larger operands are not multiplied in twice the precision: that takes four times their memory."""
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """
-    The verdict on one step.
-
-    Attributes
-    ----------
-    tensor, operator
-        What was judged, and the operator that made it (``Softmax-13``, ``Gemm``).
-    rule
-        ``exact value``, ``matrix product``, ``equal``, ``rtol``, ``end to end`` or ``sum of 1``: what it was
-        judged by.
-    passed
-        Whether every element keeps the bound.
-    wrong, size
-        Number of elements beyond the bound, and of all.
-    max_error_ulp
-        Largest error in ULP of the exact value; None for integers and strings.
-    bound_used
-        The largest share of its bound that any element uses; above 1 is wrong.
-    worst_index, worst_actual, worst_exact, worst_error_ulp, worst_bound_ulp
-        The element that uses most of its bound; None where integers or strings are all equal.
-    errors_ulp
-        All errors in ULP, float64; empty for integers and strings.
-    """
-
-    tensor: str
-    operator: str
-    rule: str
-    passed: bool
-    wrong: int
-    size: int
-    max_error_ulp: float | None = None
-    bound_used: float | None = None
-    worst_index: tuple[int, ...] | None = None
-    worst_actual: Scalar | None = None
-    worst_exact: Scalar | None = None
-    worst_error_ulp: float | None = None
-    worst_bound_ulp: float | None = None
-    errors_ulp: Doubles = field(default_factory=lambda: np.empty(0), repr=False)
-
-    @property
-    def message(self) -> str:
-        """One sentence on what is wrong."""
-        where = f"{self.tensor}{list(self.worst_index or ())}"
-        text = f"{where}: {self.operator} gave {self.worst_actual!r}, expected {self.worst_exact!r}"
-        if self.worst_bound_ulp is not None:
-            text += f" within {self.worst_bound_ulp:.3g} ULP and was {self.worst_error_ulp:.3g} away"
-        return f"{text} ({self.wrong} of {self.size} elements are wrong)"
 
 
 class Judge:

@@ -10,8 +10,8 @@ from typing import Any
 
 from .apart import Apart, NodeApart
 from .decisions import Decisions
-from .judge import Step
 from .metrics import OutputReport
+from .step import Step
 
 
 @dataclass(eq=False)

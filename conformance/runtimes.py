@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import onnx
+from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from softops.opset.files import serialize
@@ -176,10 +177,21 @@ def load(runtime: Runtime, model: bytes, folder: Path | None = None) -> Run:
         if beside is not None:
             loaded: Run = _named(runtime, lambda: beside(model, folder))
             return lambda feeds: _named(runtime, lambda: list(loaded(feeds)))
-        model = _named(runtime, lambda: serialize(in_memory(model, folder)))
+        model = _whole(runtime, model, folder)
     loader = getattr(runtime, "load", None)
     with_model: Run = _named(runtime, lambda: loader(model)) if loader else partial(runtime.run, model)
     return lambda feeds: _named(runtime, lambda: list(with_model(feeds)))
+
+
+def _whole(runtime: Runtime, model: bytes, folder: Path) -> bytes:
+    try:
+        return serialize(in_memory(model, folder))
+    except (EncodeError, ValueError) as error:
+        message = (
+            f"expected a model under 2 GiB for {name_of(runtime)}, which takes bytes alone (got a larger one); "
+            "give it a method load_beside(model, folder)"
+        )
+        raise ModelNotSupportedError(message) from error
 
 
 def in_memory(model: bytes, folder: Path) -> onnx.ModelProto:

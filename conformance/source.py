@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import onnx
+from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, external_data_helper, helper
 
 from softops.export.external import data_files
@@ -58,15 +59,22 @@ def open_source(model: ModelSource) -> Source:
         ``model`` is something else.
     """
     proto, folder = _read(model)
-    if proto.ByteSize() > MODEL_BYTES_MAX:
+    if _too_large(proto):
         message = (
-            f"expected a model under 2 GiB, or the path of one with its tensors in files "
-            f"(got {proto.ByteSize():,} bytes in memory); save it with external data and pass its path"
+            "expected a model under 2 GiB, or the path of one with its tensors in files (got a larger one in "
+            "memory); save it with external data and pass its path"
         )
         raise ModelError(message)
     without, names = _without_zip_maps(proto)
     notes = [f"{name} is compared as it goes into ZipMap" for name in names]
     return Source(without, folder, tuple(notes))
+
+
+def _too_large(model: onnx.ModelProto) -> bool:
+    try:
+        return bool(model.ByteSize() > MODEL_BYTES_MAX)
+    except EncodeError:  # which is what becomes of counting the bytes of such a model
+        return True
 
 
 def _read(model: ModelSource) -> tuple[onnx.ModelProto, Path | None]:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from softops.opset.files import serialize
 
 from .apart import compare_nodes, compare_outputs
-from .judge import Judge, Step
+from .judge import Judge
 from .metrics import dtype_name
 from .plan import Plan
 from .record import Report
 from .runtime_softops import SoftopsRuntime
 from .runtimes import Runtime, load, name_of
+from .step import Step
 
 Arrays = dict[str, NDArray[Any]]
 
