@@ -46,7 +46,8 @@ def render_markdown(found: Evaluation, *, title: str) -> str:
         lines.append(f"| {name} | {' | '.join(cells)} | {found.seconds[name]:.2f} |")
     for agreement in found.agreements:
         lines += ["", f"## {agreement.left} against {agreement.right}", ""]
-        lines.append(f"{percent(agreement.share)} of the labels agree; {agreement.changed:,} do not.")
+        rest = f"; {agreement.changed:,} do not" if agreement.changed else ""
+        lines.append(f"{percent(agreement.share)} of the labels agree{rest}.")
         pairs = apart(agreement)
         if pairs:
             lines += ["", f"| {agreement.left} | {agreement.right} | rows |", "|---|---|--:|"]
