@@ -14,6 +14,7 @@ import typer
 from .conformance import conformance_app
 from .errors import explain, repeat_lost_interrupt
 from .export_surgery import add_commands
+from .validate import validate
 
 FAILED = 1  # the model was run, and its outputs are wrong; or --strict, and there are warnings
 UNUSABLE = 2  # a file, an option or an argument with which nothing could be done
@@ -98,27 +99,7 @@ def demo(
         raise typer.Exit(FAILED)
 
 
-@app.command()
-def validate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
-    runtime: Annotated[str, typer.Option(metavar="NAME", help="The runtime under test.")] = "onnxruntime",
-    inputs: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.npz", help="One array per model input, by name [default: generated]."),
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Also write the report as a web page.")
-    ] = None,
-) -> None:
-    """Say whether a runtime computes a model right.
-
-    Runs MODEL in the runtime and in softops and compares every output. The exit code is 0 when the outputs
-    are right, 1 when they are wrong, and 2 when the model could not be run.
-    """
-    from .validation import run_validation
-
-    if not run_validation(model, runtime, inputs, report):
-        raise typer.Exit(FAILED)
+app.command()(validate)
 
 
 @app.command(name="inspect")

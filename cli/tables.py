@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from softops.conformance import OutputReport, Report, Step
+    from softops.conformance import Report, Step
+    from softops.conformance.apart import Apart
+    from softops.conformance.decisions import Decisions
 
 NOTHING = "-"
 # The distance of a number from NaN is the largest there is: its digits say nothing.
@@ -23,6 +25,11 @@ TEXT = {"output", "type", "tensor", "made by"}
 
 def outputs_table(report: "Report", width: int) -> Table:
     """Return the runtime against softops, from end to end, one row for each output."""
+    return apart_table(f"{report.runtime} against softops, from end to end", report.apart, width)
+
+
+def apart_table(title: str, apart: "Apart", width: int) -> Table:
+    """Return one run against another, one row for each output."""
     rows = [
         (
             output.name,
@@ -30,12 +37,12 @@ def outputs_table(report: "Report", width: int) -> Table:
             ulp(output.max_ulp),
             ulp(output.mean_ulp),
             NOTHING if output.max_rel is None else f"{output.max_rel:.1e}",
-            agreement(output),
+            agreement(apart.decisions.get(output.name)),
         )
-        for output in report.outputs.values()
+        for output in apart.outputs.values()
     ]
     columns = ("output", "type", "worst ULP", "mean ULP", "worst rel.", "agree")
-    return _table(f"{report.runtime} against softops, from end to end", columns, rows, width)
+    return _table(title, columns, rows, width)
 
 
 def steps_table(report: "Report", width: int) -> Table:
@@ -73,9 +80,9 @@ def _style(column: str, cell: str) -> str:
     return "green" if cell == "right" else "red"
 
 
-def agreement(output: "OutputReport") -> str:
-    """Return how often both give the same answer: the same value, or the same largest element of a row."""
-    return share(output.equal if output.max_ulp is None else output.argmax_agreement)
+def agreement(decided: "Decisions | None") -> str:
+    """Return how often both decide the same: the same label, or the same largest element of a row."""
+    return NOTHING if decided is None else share(1 - decided.changed / decided.count)
 
 
 def error_of(step: "Step") -> str:

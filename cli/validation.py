@@ -1,49 +1,145 @@
-"""`softops validate`: is a model computed right by a runtime?"""
+"""`softops validate`: is a model computed right by the runtimes?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
-from .tables import outputs_table, steps_table
+from .bar import Bar
+from .tables import apart_table, outputs_table, steps_table, ulp
 
 if TYPE_CHECKING:
-    from softops.conformance import Report
+    from softops.conformance import Comparison, Pair, Report
+
+RIGHT, WRONG, NOT_RUN, NOTHING_COMPARED = 0, 1, 2, 3
 
 SHOWN_FAILURES = 10
 
 
-def run_validation(model: Path, runtime: str, inputs_path: Path | None, report_path: Path | None) -> bool:
-    """Validate, print the tables and one closing sentence; True when the runtime computes the model right."""
-    from softops.conformance import validate
+def run_validation(
+    model: Path,
+    runtimes: Sequence[str],
+    inputs_path: Path | None,
+    families: Sequence[str] | None,
+    *,
+    batch: int,
+    seed: int,
+    max_ulp: float | None,
+    report_path: Path | None,
+) -> int:
+    """Validate, print the tables and a closing sentence for each runtime; return the exit code."""
+    from softops.conformance import compare_runtimes
+    from softops.conformance.comparison_files import check_place, write_report
+    from softops.conformance.families import FAMILIES
     from softops.export.arrays import read_npz
 
-    inputs = None if inputs_path is None else read_npz(inputs_path)
-    report = validate(model, runtime, inputs)
     if report_path is not None:
-        from softops.conformance.report import write_html
+        check_place(report_path)
+    with Bar() as bar:
+        found = compare_runtimes(
+            model,
+            runtimes,
+            None if inputs_path is None else read_npz(inputs_path),
+            families=list(FAMILIES) if families == ["all"] else families,
+            seed=seed,
+            batch=batch,
+            max_ulp=max_ulp,
+            progress=bar,
+        )
+    if not found.reports:
+        raise ValueError("; ".join(found.not_run.values()))
+    if report_path is not None:
+        write_report(found, report_path, title=model.name)
+    _print(Console(highlight=False), found, model)
+    return exit_code(found)
 
-        write_html(report, report_path, title=model.name)
-    _print_report(Console(highlight=False), report, model)
-    return report.passed
+
+def exit_code(found: "Comparison") -> int:
+    """Return the worst of what was found: wrong before not run, and that before nothing compared."""
+    if found.wrong:
+        return WRONG
+    if found.not_run:
+        return NOT_RUN
+    return RIGHT if found.passed else NOTHING_COMPARED
 
 
-def _print_report(console: Console, report: "Report", model: Path) -> None:
+def _print(console: Console, found: "Comparison", model: Path) -> None:
+    # Of many the right ones in a sentence.
+    brief = len(found.reports) > len({report.runtime for report in found.reports})
+    for report in found.reports:
+        if not brief or not report.passed:
+            _print_tables(console, report)
+    for pair in found.pairs:
+        _print_pair(console, pair, brief=brief)
+    notes: set[str] = set()
+    for report in found.reports:
+        _print_verdict(console, report, model, [note for note in report.notes if note not in notes])
+        notes.update(report.notes)
+    for name, reason in found.not_run.items():
+        console.print(f"[red]Not run:[/red] {escape(name)}: {escape(reason)}", soft_wrap=True)
+
+
+def _print_tables(console: Console, report: "Report") -> None:
     if report.outputs:
         console.print(outputs_table(report, console.width), "")
     if report.steps:
         console.print(steps_table(report, console.width), "")
-    for note in report.notes:
+
+
+def _print_pair(console: Console, pair: "Pair", *, brief: bool) -> None:
+    on = f" on {pair.inputs}" if pair.inputs else ""
+    title = f"{pair.left} against {pair.right}{on}"
+    if not brief:
+        console.print(apart_table(title, pair.apart, console.width), "")
+    for reason in pair.apart.unlike:
+        console.print(f"{escape(title)}: {escape(reason)}", soft_wrap=True)
+    node = pair.apart.first_node
+    if node is not None:
+        console.print(
+            f"{escape(title)}: other bits from {escape(node.tensor)} ({escape(node.operator)}) on, "
+            f"{ulp(node.before_ulp)} ULP before it and {ulp(node.after_ulp)} behind it.",
+            soft_wrap=True,
+        )
+    for name, decided in pair.apart.decisions.items():
+        if decided.changed:
+            console.print(
+                f"{escape(title)}: {_changed(name, decided.changed, decided.count)}.", soft_wrap=True
+            )
+
+
+def _print_verdict(console: Console, report: "Report", model: Path, notes: Sequence[str]) -> None:
+    for note in notes:
         console.print(f"Note: {escape(note)}.", soft_wrap=True)
+    mark = "[red]Wrong:[/red]" if report.compared else "Note:"
     for failure in report.failures[:SHOWN_FAILURES]:
-        console.print(f"[red]Wrong:[/red] {escape(failure)}", soft_wrap=True)
+        console.print(f"{mark} {escape(failure)}", soft_wrap=True)
     if len(report.failures) > SHOWN_FAILURES:
         console.print(f"… and {len(report.failures) - SHOWN_FAILURES} more")
-    made_up = "" if report.seed is None else " on generated inputs"
+    if report.departure is not None:
+        console.print(
+            f"The first node of the softmax family to depart is {escape(report.departure.tensor)} "
+            f"({escape(report.departure.operator)}).",
+            soft_wrap=True,
+        )
+    for name, decided in report.apart.decisions.items():
+        if decided.changed:
+            console.print(
+                f"Against softops {_changed(name, decided.changed, decided.count)}.", soft_wrap=True
+            )
+    made_up = "" if report.seed is None else f" on generated inputs{_family(report)}"
+    name = escape(f"{report.runtime} {report.runtime_version}".strip())
+    if not report.compared:
+        console.print(f"{name}: no verdict on {escape(str(model))}.", soft_wrap=True)
+        return
     verdict = "[green]right[/green]" if report.passed else "[red]wrong[/red]"
-    console.print(
-        f"{escape(report.runtime)} {escape(report.runtime_version)} computes {escape(str(model))} "
-        f"{verdict}{made_up}.",
-        soft_wrap=True,
-    )
+    console.print(f"{name} computes {escape(str(model))} {verdict}{made_up}.", soft_wrap=True)
+
+
+def _family(report: "Report") -> str:
+    return f" ({report.family})" if report.family else ""
+
+
+def _changed(name: str, changed: int, count: int) -> str:
+    return f"{changed:,} of {count:,} decisions of {escape(name)} change"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from softops.opset.files import serialize
+from softops.opset.operators import Operator
 
 from .calls import Call, call_of, row_of
 from .case import Case, Material
@@ -91,7 +92,11 @@ def material(case: Case) -> Material:
 
 @lru_cache(maxsize=64)
 def _truth(case: Case) -> Truth:
-    row, call = row_of(case), call_of(case)
+    return truth_of(row_of(case), call_of(case))
+
+
+def truth_of(row: Operator, call: Call) -> Truth:
+    """Evaluate the oracle for the inputs and attributes of any node."""
     with np.errstate(all="ignore"):
         exact = row.evaluate(call.inputs, call.attributes, outputs=call.outputs, rounded=False)
     outputs = row.outputs[: call.outputs]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 from numpy.typing import ArrayLike, NDArray
@@ -43,7 +44,7 @@ def prepare_inputs(
     ----------
     inputs
         An array, for a model of one input; arrays by name; the path of an ``.npz`` file of arrays by name
-        (never a pickle); or None to make them up.
+        (never a pickle); or None to make them up. A bfloat16 may come as its bits in uint16.
     seed, batch, scale
         For generated inputs: floats are Gaussian with standard deviation ``scale``, integers 0 or 1, a
         dynamic first axis has length ``batch`` and other dynamic axes 16, the same name the same length.
@@ -72,6 +73,7 @@ def prepare_inputs(
         )
         raise ValueError(message)
     for value in wanted:
+        given[value.name] = _with_meaning(value, given[value.name])
         _check(value, given[value.name])
     return {name: given[name] for name in names}
 
@@ -101,6 +103,13 @@ def _type_of(value: onnx.ValueInfoProto) -> tuple[np.dtype[Any], list[int | str 
         int(dim.dim_value) if dim.HasField("dim_value") else (dim.dim_param or None)
         for dim in tensor.shape.dim
     ]
+
+
+def _with_meaning(value: onnx.ValueInfoProto, array: NDArray[Any]) -> NDArray[Any]:
+    """Return bits for which NumPy's files have no name as the bfloat16 that the model takes."""
+    dtype, _ = _type_of(value)
+    bits = array.dtype == np.uint16 or array.dtype == np.dtype("V2")
+    return array.view(dtype) if dtype == ml_dtypes.bfloat16 and bits else array
 
 
 def _check(value: onnx.ValueInfoProto, array: NDArray[Any]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from softops.opset.files import write_atomic
 
+from .page import DASH, environment
 from .record import Report
 from .ulp import NAN_DISTANCE
 
@@ -21,7 +22,6 @@ _COLOURS = {
     True: ("#6ea8fe", "#fbbf24", "#2dd4bf", "#c084fc"),
 }
 
-_DASH = "\N{EN DASH}"
 _NAN_BIN = 66
 """Behind the bin of the largest distance, 2^64."""
 
@@ -113,20 +113,11 @@ def render_html(report: Report, *, title: str, sections: Sequence[tuple[str, str
 
     The headings are escaped; the HTML of the sections is taken as it is.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("softops.conformance"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    environment.filters.update(number=_number, percent=_percent, digits=_digits)
     pictures = {
         name: base64.b64encode(ulp_histogram_png(report, dark=dark)).decode()
         for name, dark in (("light", False), ("dark", True))
     }
-    page = environment.get_template("report.html")
+    page = environment().get_template("report.html")
     return page.render(
         report=report, title=title, sections=sections, rows=report_table(report), pictures=pictures
     )
@@ -164,31 +155,4 @@ def _bin_name(place: int) -> str:
     if place <= 2:
         return str(place)
     high = 2 ** (place - 1)
-    return f"{high // 2 + 1}{_DASH}{high}" if high <= 2**10 else f"≤2^{place - 1}"
-
-
-def _number(value: float | str | None) -> str:
-    """Write a number in few digits, a dash for None."""
-    if value is None:
-        return _DASH
-    if isinstance(value, str):
-        return value
-    if value == NAN_DISTANCE:
-        return "NaN against a number"
-    if isinstance(value, int) and abs(value) < 10**6:
-        return f"{value:,}"
-    return f"{value:.4g}"
-
-
-def _digits(value: float | str | None) -> str:
-    """Write a number in as many digits as tell two float32 apart."""
-    return f"{value:.9g}" if isinstance(value, float) else _number(value)
-
-
-def _percent(value: float | None) -> str:
-    """Write a share in percent; 100 % only when it is all."""
-    if value is None:
-        return _DASH
-    # 0.99999 would be rounded up to all.
-    percent = min(100 * value, 99.99) if value < 1 else 100 * value
-    return f"{percent:.4g} %"
+    return f"{high // 2 + 1}{DASH}{high}" if high <= 2**10 else f"≤2^{place - 1}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -83,12 +85,23 @@ class OnnxRuntime:
 
     def load(self, model: bytes) -> Run:
         """Make a session and return what runs it."""
+        return self._session(model, {})
+
+    def load_beside(self, model: bytes, folder: Path) -> Run:
+        """Make a session of a model whose tensors lie in files, which onnxruntime reads itself."""
+        return self._session(
+            model, {"session.model_external_initializers_file_folder_path": os.path.abspath(folder)}
+        )
+
+    def _session(self, model: bytes, entries: Mapping[str, str]) -> Run:
         ort = self._onnxruntime
         options = ort.SessionOptions()
         # What it cannot do, it also raises; the log would say it twice.
         options.log_severity_level = 4
         # Threads that wait busily for the next run take the processor from all the other sessions.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        for key, value in entries.items():
+            options.add_session_config_entry(key, value)
         options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, LEVELS[self._options["level"]])
         if self._options["threads"]:
             options.intra_op_num_threads = int(self._options["threads"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from .runtimes import Feeds, ModelNotSupportedError, Run, options_of
+from .runtimes import Feeds, ModelNotSupportedError, Run, in_memory, options_of
 
 
 class ReferenceRuntime:
@@ -26,10 +27,17 @@ class ReferenceRuntime:
 
     def load(self, model: bytes) -> Run:
         """Make an evaluator and return what runs it."""
+        return self._evaluator(onnx.load_from_string(model))
+
+    def load_beside(self, model: bytes, folder: Path) -> Run:
+        """Make an evaluator of a model whose tensors lie in files."""
+        return self._evaluator(in_memory(model, folder))
+
+    def _evaluator(self, model: onnx.ModelProto) -> Run:
         from onnx.reference import ReferenceEvaluator
 
         try:
-            evaluator = ReferenceEvaluator(onnx.load_from_string(model))
+            evaluator = ReferenceEvaluator(model)
         except NotImplementedError as error:
             raise ModelNotSupportedError(" ".join(str(error).split())) from error
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from .runtimes import Feeds, ModelNotSupportedError, Run, options_of
+from softops.opset import ModelSource
+
+from .runtimes import Feeds, ModelNotSupportedError, Run, in_memory, options_of
 
 
 class SoftopsRuntime:
@@ -25,6 +28,13 @@ class SoftopsRuntime:
 
     def load(self, model: bytes) -> Run:
         """Prepare the model and return what runs it."""
+        return self._prepared(model)
+
+    def load_beside(self, model: bytes, folder: Path) -> Run:
+        """Prepare a model whose tensors lie in files."""
+        return self._prepared(in_memory(model, folder))
+
+    def _prepared(self, model: ModelSource) -> Run:
         from softops.opset import UnsupportedModelError
         from softops.opset.backend import prepare
 

@@ -7,6 +7,7 @@ gives the model's outputs in its order. It may have more, and everything does wi
 
 - ``name`` and ``version``, for reports;
 - ``load(model)``, which returns a function from feeds to outputs: a model is then loaded once for many inputs;
+- ``load_beside(model, folder)``, the same for a model whose tensors lie in files of a folder: one of more than 2 GiB;
 - ``settings`` and ``configured(setting)``: names such as ``level=basic`` or ``threads=2``, and the same runtime
   set so. The suite tries each setting, and compares those of ``threads=`` with one another.
 
@@ -21,9 +22,14 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import onnx
+from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
+
+from softops.opset.files import serialize
 
 Feeds = Mapping[str, NDArray[Any]]
 Run = Callable[[Feeds], Sequence[NDArray[Any]]]
@@ -107,6 +113,34 @@ def get_runtime(runtime: str | Runtime) -> Runtime:
     return runtime
 
 
+def chosen_runtimes(runtimes: Sequence[str | Runtime]) -> tuple[dict[str, Runtime], dict[str, str]]:
+    """
+    Return the runtimes that are installed by what they are called, and of the others why they cannot be run.
+
+    A runtime is called as it was named, options and all: of two that differ in these alone the runtime's own name
+    would not tell which is which.
+
+    Raises
+    ------
+    UnknownRuntimeError, TypeError
+        As for `get_runtime`.
+    ValueError
+        There is none, or one twice; the options of one are none that it takes.
+    """
+    named = {runtime if isinstance(runtime, str) else name_of(runtime): runtime for runtime in runtimes}
+    if not named or len(named) != len(runtimes):
+        given = ", ".join(runtime if isinstance(runtime, str) else name_of(runtime) for runtime in runtimes)
+        message = f"expected runtimes, each once (got {given or 'none'}); name each once"
+        raise ValueError(message)
+    chosen, missing = {}, {}
+    for name, runtime in named.items():
+        try:
+            chosen[name] = get_runtime(runtime)
+        except RuntimeNotInstalledError as error:
+            missing[name] = str(error)
+    return chosen, missing
+
+
 def name_of(runtime: Runtime) -> str:
     """Return what a runtime is called in reports."""
     return str(getattr(runtime, "name", type(runtime).__name__))
@@ -131,11 +165,40 @@ def refusal(runtime: Runtime, op: str, domain: str, opset: int, dtype: str) -> s
     return None if reason is None else (str(reason) or "not supported")
 
 
-def load(runtime: Runtime, model: bytes) -> Run:
-    """Return a function that runs ``model`` in ``runtime``; whatever it raises becomes ModelNotRunError."""
+def load(runtime: Runtime, model: bytes, folder: Path | None = None) -> Run:
+    """
+    Return a function that runs ``model`` in ``runtime``; whatever it raises becomes ModelNotRunError.
+
+    ``folder`` is where the files of its tensors lie; None for a model that is whole. A runtime that takes whole
+    models only is given one, as long as it is under 2 GiB.
+    """
+    if folder is not None:
+        beside = getattr(runtime, "load_beside", None)
+        if beside is not None:
+            loaded: Run = _named(runtime, lambda: beside(model, folder))
+            return lambda feeds: _named(runtime, lambda: list(loaded(feeds)))
+        model = _whole(runtime, model, folder)
     loader = getattr(runtime, "load", None)
     with_model: Run = _named(runtime, lambda: loader(model)) if loader else partial(runtime.run, model)
     return lambda feeds: _named(runtime, lambda: list(with_model(feeds)))
+
+
+def _whole(runtime: Runtime, model: bytes, folder: Path) -> bytes:
+    try:
+        return serialize(in_memory(model, folder))
+    except (EncodeError, ValueError) as error:
+        message = (
+            f"expected a model under 2 GiB for {name_of(runtime)}, which takes bytes alone (got a larger one); "
+            "give it a method load_beside(model, folder)"
+        )
+        raise ModelNotSupportedError(message) from error
+
+
+def in_memory(model: bytes, folder: Path) -> onnx.ModelProto:
+    """Return a model with the tensors that lie in files of ``folder`` read into it."""
+    proto = onnx.load_from_string(model)
+    onnx.external_data_helper.load_external_data_for_model(proto, str(folder))
+    return proto
 
 
 def _named(runtime: Runtime, call: Callable[[], Any]) -> Any:

@@ -56,5 +56,6 @@ def read_outputs(path: Path, model: onnx.ModelProto) -> list[NDArray[Any]]:
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype == ml_dtypes.bfloat16:
-        return np.ascontiguousarray(array).view(np.uint16)
+        # NumPy makes a row of a contiguous scalar.
+        return np.ascontiguousarray(array).view(np.uint16).reshape(array.shape)
     return array.astype(str) if array.dtype.kind == "O" else array

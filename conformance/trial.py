@@ -10,20 +10,30 @@ from numpy.typing import NDArray
 
 from softops.opset.files import serialize
 
-from .judge import Judge, Step
-from .metrics import compare, dtype_name
+from .apart import compare_nodes, compare_outputs
+from .judge import Judge
+from .metrics import dtype_name
 from .plan import Plan
 from .record import Report
 from .runtime_softops import SoftopsRuntime
 from .runtimes import Runtime, load, name_of
+from .step import Step
 
 Arrays = dict[str, NDArray[Any]]
 
 
 class Trial:
-    """Fills a report from the outputs of the runtime and of our backend."""
+    """
+    Fills a report from the outputs of the runtime and of our backend.
+
+    Attributes
+    ----------
+    values
+        The runtime's inputs, cuts and outputs by name, as far as it gave any; for comparing runtimes.
+    """
 
     def __init__(self, report: Report, plan: Plan, runtime: Runtime, feeds: Arrays, judge: Judge) -> None:
+        self.values: Arrays = dict(feeds)
         self._report = report
         self._plan = plan
         self._runtime = runtime
@@ -36,12 +46,13 @@ class Trial:
         if len(actual) != len(names):
             self._fail(f"expected {len(names)} outputs, {', '.join(names)} (got {len(actual)})")
             return
-        theirs = dict(zip(names, map(np.asarray, actual), strict=True))
-        ours = dict(zip(names, map(np.asarray, expected), strict=True))
-        fitting = self._fitting(theirs, ours)
-        for name in fitting:
-            self._report.outputs[name] = compare(name, theirs[name], ours[name])
-        if len(fitting) == len(names):
+        theirs, ours = (self._compared(names, outputs) for outputs in (actual, expected))
+        self.values |= theirs
+        apart = compare_outputs(self._plan, theirs, ours)
+        self._report.apart = apart
+        for reason in apart.unlike:
+            self._fail(reason)
+        if not apart.unlike:
             self._judge_steps(theirs, ours)
 
     def _judge_steps(self, plain: Arrays, ours: Arrays) -> None:
@@ -50,20 +61,22 @@ class Trial:
         if probed is None:
             return
         cuts = {name: probed[name] for name in plan.cuts}
-        outputs = load(SoftopsRuntime(), serialize(plan.resumed()))({**self._feeds, **cuts})
-        recomputed = dict(zip(plan.resumed_outputs, map(np.asarray, outputs), strict=True))
+        outputs = load(SoftopsRuntime(), serialize(plan.resumed()), plan.folder)({**self._feeds, **cuts})
+        recomputed = self._compared(plan.resumed_outputs, outputs)
         if len(self._fitting(probed, recomputed)) != len(probed):
             return
         values = {**self._feeds, **probed}
+        self.values |= {name: array for name, array in probed.items() if name not in plain}
         # In the order of the graph: what was allowed for an input is part of what is allowed behind it.
         behind = [name for name in plan.producers if name in probed]
         for name in (*behind, *(probed.keys() - behind)):
             if probed[name].size:
                 self._add(self._judge.step(name, values, recomputed))
 
+        everything = {**self._feeds, **self._our_cuts(), **ours}
+        self._report.apart.nodes = compare_nodes(plan, self.values, everything)
         other = [name for name, array in plain.items() if array.size and not _same(array, probed[name])]
         if other:
-            everything = {**self._feeds, **ours, **self._our_cuts()}
             self._report.notes.append(
                 f"{name_of(self._runtime)} gives other bits of {', '.join(other)} when it is asked for "
                 "intermediate values as well; what it gives without is judged end to end"
@@ -78,20 +91,26 @@ class Trial:
         model, names = self._plan.probed(), self._plan.probed_outputs
         if model is None:
             return plain
-        outputs = load(self._runtime, serialize(model))(self._feeds)
+        outputs = load(self._runtime, serialize(model), self._plan.folder)(self._feeds)
         if len(outputs) != len(names):
             self._fail(
                 f"expected {len(names)} outputs when asked for {', '.join(names)} (got {len(outputs)})"
             )
             return None
-        return dict(zip(names, map(np.asarray, outputs), strict=True))
+        return self._compared(names, outputs)
 
     def _our_cuts(self) -> Arrays:
         model = self._plan.probed()
         if model is None:
             return {}
-        outputs = load(SoftopsRuntime(), serialize(model))(self._feeds)
-        return dict(zip(self._plan.probed_outputs, map(np.asarray, outputs), strict=True))
+        outputs = load(SoftopsRuntime(), serialize(model), self._plan.folder)(self._feeds)
+        return self._compared(self._plan.probed_outputs, outputs)
+
+    def _compared(self, names: Sequence[str], outputs: Sequence[Any]) -> Arrays:
+        """Return those of the outputs that are compared, by name."""
+        wanted = {*self._plan.compared, *self._plan.cuts}
+        pairs = zip(names, outputs, strict=True)
+        return {name: np.asarray(output) for name, output in pairs if name in wanted}
 
     def _fitting(self, actual: Arrays, expected: Arrays) -> list[str]:
         """Return the names of the arrays of the right dtype and shape; the others are failures."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from softops.opset import ModelSource, load_model
+from softops.opset import ModelSource
 from softops.opset.files import serialize
 
 from .inputs import Inputs, prepare_inputs
@@ -18,12 +19,38 @@ from .plan import Plan
 from .record import Report
 from .runtime_softops import SoftopsRuntime
 from .runtimes import Run, Runtime, get_runtime, load, name_of, version_of
+from .source import Source, open_source
 from .trial import Trial
+
+Arrays = dict[str, NDArray[Any]]
 
 _TIMED_SECONDS = 0.5
 """Runs are repeated for their time until they have taken that long, or `_TIMED_RUNS` times."""
 
 _TIMED_RUNS = 5
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """
+    What a user sets of the bounds: ``max_ulp`` and ``rtol`` of `validate`.
+
+    Raises
+    ------
+    ValueError
+        One is negative.
+    """
+
+    max_ulp: float | None = None
+    rtol: float = 1e-3
+
+    def __post_init__(self) -> None:
+        for name, bound in (("max_ulp", self.max_ulp), ("rtol", self.rtol)):
+            if bound is not None and not bound >= 0:
+                message = (
+                    f"expected {name} of 0 or more (got {bound!r}); pass for instance max_ulp=64, rtol=1e-3"
+                )
+                raise ValueError(message)
 
 
 def validate(
@@ -50,7 +77,7 @@ def validate(
     - labels and other integers or strings against what follows from the runtime's own logits: equal, or
       wrong;
     - what no rule is known for (a convolution, say) against our backend, within ``rtol`` of the largest
-      magnitude in the row.
+      magnitude in the row, or a ULP where that is more.
 
     So two runtimes that sum in another order may both pass, although their probabilities differ, and none
     passes for a softmax that is off by more than its own rounding.
@@ -58,7 +85,8 @@ def validate(
     Parameters
     ----------
     model
-        Path, bytes or ``onnx.ModelProto``.
+        Path, bytes or ``onnx.ModelProto``. Models of more than 2 GiB by path: their tensors stay in their files
+        for runtimes that read them there, such as onnxruntime.
     runtime
         Name (see `runtimes`) or an object with ``supports(op, opset, dtype)`` and ``run(model, feeds)``.
     inputs
@@ -87,29 +115,70 @@ def validate(
     TypeError, ValueError, OSError
         The inputs do not fit the model or cannot be read; a bound is negative.
     """
-    _check_bounds(max_ulp, rtol)
-    proto = load_model(model)
-    chosen, ours = get_runtime(runtime), SoftopsRuntime()
-    feeds = prepare_inputs(proto, inputs, seed=seed, batch=batch)
-    plan = Plan(proto)
-    content = serialize(proto)
+    bounds = Bounds(max_ulp, rtol)
+    chosen = get_runtime(runtime)
+    subject = Subject.of(open_source(model))
+    feeds = prepare_inputs(subject.source.model, inputs, seed=seed, batch=batch)
+    # A fixed seed is part of the finding only where it made the inputs.
+    report, _ = examine(subject, chosen, feeds, seed=seed if inputs is None else None, bounds=bounds)
+    return report
 
-    actual, seconds = _timed(load(chosen, content), feeds)
-    expected, our_seconds = _timed(load(ours, content), feeds)
+
+class Subject(NamedTuple):
+    """A model that is validated: where it comes from, how it is cut, and its bytes."""
+
+    source: Source
+    plan: Plan
+    content: bytes
+
+    @classmethod
+    def of(cls, source: Source) -> Subject:
+        """Plan a model."""
+        return cls(source, Plan(source), serialize(source.model))
+
+
+def examine(
+    subject: Subject,
+    runtime: Runtime,
+    feeds: Arrays,
+    *,
+    label: str | None = None,
+    seed: int | None = None,
+    bounds: Bounds = Bounds(),
+) -> tuple[Report, Arrays]:
+    """
+    Run a model in a runtime and in our backend, and judge it: one report of `validate`.
+
+    Parameters
+    ----------
+    label
+        What the runtime is called in the report; its own name by default.
+
+    Returns
+    -------
+    tuple
+        The report, and the runtime's values by name: inputs, cuts and outputs.
+    """
+    name, ours, plan = label or name_of(runtime), SoftopsRuntime(), subject.plan
+    actual, seconds = _timed(load(runtime, subject.content, plan.folder), feeds)
+    expected, our_seconds = _timed(load(ours, subject.content, plan.folder), feeds)
     report = Report(
-        runtime=name_of(chosen),
-        runtime_version=version_of(chosen),
+        runtime=name,
+        runtime_version=version_of(runtime),
         softops_version=ours.version,
         opset=plan.opset,
-        inputs={name: (dtype_name(array), array.shape) for name, array in feeds.items()},
-        # A fixed seed is part of the finding only where it made the inputs.
-        seed=seed if inputs is None else None,
-        seconds={name_of(chosen): seconds, ours.name: our_seconds},
+        inputs={key: (dtype_name(array), array.shape) for key, array in feeds.items()},
+        seed=seed,
+        seconds={ours.name: our_seconds, name: seconds},
+        notes=list(plan.notes),
     )
-    Trial(report, plan, chosen, feeds, Judge(plan, max_ulp=max_ulp, rtol=rtol)).measure(actual, expected)
+    judge = Judge(plan, max_ulp=bounds.max_ulp, rtol=bounds.rtol)
+    trial = Trial(report, plan, runtime, feeds, judge)
+    trial.measure(actual, expected)
     if not report.failures and not any(output.size for output in report.outputs.values()):
+        report.compared = False
         report.failures.append("nothing was compared: expected an output with elements; pass larger inputs")
-    return report
+    return report, trial.values
 
 
 def _timed(run: Run, feeds: Mapping[str, NDArray[Any]]) -> tuple[Sequence[NDArray[Any]], float]:
@@ -124,10 +193,3 @@ def _timed(run: Run, feeds: Mapping[str, NDArray[Any]]) -> tuple[Sequence[NDArra
         if spent > _TIMED_SECONDS:
             break
     return outputs, best
-
-
-def _check_bounds(max_ulp: float | None, rtol: float) -> None:
-    for name, bound in (("max_ulp", max_ulp), ("rtol", rtol)):
-        if bound is not None and not bound >= 0:
-            message = f"expected {name} of 0 or more (got {bound!r}); pass for instance max_ulp=64, rtol=1e-3"
-            raise ValueError(message)

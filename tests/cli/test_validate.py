@@ -1,15 +1,14 @@
 """`softops validate`: its verdicts, its exit codes and what it refuses."""
 
+import json
 import re
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 
 from softops.cli.main import run
-from softops.conformance.runtime_softops import SoftopsRuntime
 from softops.export import classifier_head
 
 
@@ -23,14 +22,42 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-class Sloppy(SoftopsRuntime):
-    """A runtime whose floats are off by a thousandth."""
+SLOPPY = """
+import numpy as np
+from softops.conformance.runtime_softops import SoftopsRuntime
 
+class Sloppy(SoftopsRuntime):
     name = "sloppy"
 
     def load(self, model):
         right = super().load(model)
         return lambda feeds: [x * np.float32(1.001) if x.dtype.kind == "f" else x for x in right(feeds)]
+
+def from_options(options):
+    return Sloppy()
+
+def broken(options):
+    class Broken:
+        def run(self, model, feeds):
+            raise RuntimeError("out of order")
+    return Broken()
+"""
+
+
+@pytest.fixture
+def sloppy(folder, monkeypatch):
+    """A package that declares two runtimes: sloppy, whose floats are off by a thousandth, and broken."""
+    installed = folder / "site"
+    about = installed / "sloppy_runtime-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: sloppy-runtime\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        "[softops.runtimes]\nsloppy = sloppy_runtime:from_options\nbroken = sloppy_runtime:broken\n"
+    )
+    (installed / "sloppy_runtime.py").write_text(SLOPPY)
+    monkeypatch.syspath_prepend(installed)
+    yield
+    sys.modules.pop("sloppy_runtime", None)
 
 
 def refused(arguments, capsys):
@@ -61,15 +88,64 @@ def test_the_inputs_of_a_file_are_used(folder, capsys):
     assert out.endswith("computes head.onnx right.\n")
 
 
-def test_a_wrong_runtime_exits_with_1_and_says_where(folder, capsys, monkeypatch):
-    entry = SimpleNamespace(load=lambda: lambda options: Sloppy())
-    monkeypatch.setattr(sys.modules["softops.conformance.runtimes"], "_entries", lambda: {"sloppy": entry})
+def test_a_wrong_runtime_exits_with_1_and_says_where(sloppy, capsys):
     assert run(["validate", "head.onnx", "--runtime", "sloppy"]) == 1
     out, err = capsys.readouterr()
     assert err == ""
     assert "Wrong: probabilities[" in out
     assert re.search(r"^ probabilities .* of 1,024 wrong ?$", out, re.MULTILINE)
+    assert "The first node of the softmax family to depart is probabilities (Softmax-13)." in out
     assert "computes head.onnx wrong" in out.splitlines()[-1]
+
+
+def test_several_runtimes_are_compared_with_ours_and_with_one_another(sloppy, capsys):
+    assert run(["validate", "head.onnx", "--runtime", "onnxruntime", "--runtime", "sloppy"]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "onnxruntime against softops" in out
+    assert "onnxruntime against sloppy" in out
+    assert "onnxruntime against sloppy: other bits from probabilities (Softmax-13) on" in out
+    *_, first, second = [line for line in out.splitlines() if " computes " in line]
+    assert first.endswith("computes head.onnx right on generated inputs.")
+    assert second.endswith("computes head.onnx wrong on generated inputs.")
+
+
+def test_what_could_not_be_run_beside_a_right_runtime_exits_with_2(sloppy, capsys):
+    assert run(["validate", "head.onnx", "--runtime", "softops", "--runtime", "broken"]) == 2
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "computes head.onnx right" in out
+    assert "Not run: broken: " in out
+    assert "out of order" in out
+
+
+def test_nothing_compared_exits_with_3(folder, capsys):
+    np.savez("none.npz", features=np.zeros((0, 3), np.float32))
+    assert run(["validate", "head.onnx", "--inputs", "none.npz"]) == 3
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "nothing was compared" in out
+    assert out.splitlines()[-1].endswith("no verdict on head.onnx.")
+
+
+def test_families_are_aimed_at_the_logits_and_it_is_said_how(folder, capsys):
+    assert run(["validate", "head.onnx", "--family", "ties", "--family", "minus-inf-some"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("the model is cut at logits") == 1  # 3 features do not reach 4 logits; said once
+    assert out.splitlines()[-1].endswith("right on generated inputs (minus-inf-some).")
+    assert run(["validate", "head.onnx", "--family", "all", "--batch", "20"]) == 0
+    assert capsys.readouterr().out.count("computes head.onnx right") > 20
+
+
+def test_a_report_in_a_folder_has_every_form_and_a_page_for_each(folder, capsys):
+    options = ["--family", "ties", "--family", "gaps", "--report", "found"]
+    assert run(["validate", "head.onnx", *options]) == 0
+    names = sorted(path.name for path in (folder / "found").iterdir())
+    assert names[-3:] == ["report.html", "report.json", "report.md"]
+    assert [name for name in names if name.startswith(("01-", "02-"))] == names[:2]
+    assert json.loads((folder / "found/report.json").read_text("utf-8"))["passed"] is True
+    page = (folder / "found/report.html").read_text("utf-8")
+    assert all(f'href="{name}"' in page for name in names[:2])
 
 
 def test_the_report_is_written_where_it_is_asked_for(folder, capsys):
@@ -110,7 +186,15 @@ def test_names_are_printed_as_they_are(folder, capsys):
         (["head.onnx", "--inputs", "doubles.npz"], "float64"),
         (["head.onnx", "--inputs", "narrow.npz"], "shape"),
         (["head.onnx", "--report", "missing/page.html"], "missing"),
-        (["head.onnx", "--report", "."], "folder"),
+        (["head.onnx", "--report", "features.npz"], "folder"),
+        (["head.onnx", "--family", "zork"], "zork"),
+        (["head.onnx", "--family", "ties", "--inputs", "features.npz"], "leave one out"),
+        (["head.onnx", "--labels", "y"], "--labels"),
+        (["head.onnx", "--max-ulp", "-1"], "max_ulp"),
+        (["head.onnx", "--runtime", "softops", "--runtime", "softops"], "each once"),
+        (["head.onnx", "--dataset", "features.npz", "--family", "ties"], "--family"),
+        (["head.onnx", "--dataset", "names.npz"], "features"),
+        (["head.onnx", "--dataset", "features.npz", "--labels", "truth"], "truth"),
     ],
 )
 def test_what_cannot_be_run_exits_with_2_and_one_line(folder, capsys, arguments, said):

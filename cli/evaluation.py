@@ -1,0 +1,104 @@
+"""`softops validate --dataset`: do the runtimes give the same labels over a whole evaluation set?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from .bar import Bar
+from .tables import NOTHING, share
+from .validation import NOT_RUN, NOTHING_COMPARED, RIGHT, SHOWN_FAILURES, WRONG
+
+if TYPE_CHECKING:
+    from softops.conformance import Evaluation
+    from softops.conformance.agreement import Agreement
+
+
+def run_evaluation(
+    model: Path,
+    runtimes: Sequence[str],
+    dataset: Path,
+    labels: str | None,
+    *,
+    batch: int,
+    max_ulp: float | None,
+    report: Path | None,
+) -> int:
+    """Evaluate, print what was found, and return the exit code."""
+    from softops.conformance import evaluate
+    from softops.conformance.comparison_files import check_place
+    from softops.conformance.evaluation_files import write_evaluation
+
+    if report is not None:
+        check_place(report)
+    with Bar() as bar:
+        found = evaluate(model, dataset, runtimes, labels=labels, batch=batch, max_ulp=max_ulp, progress=bar)
+    if len(found.not_run) == len(runtimes):
+        raise ValueError("; ".join(found.not_run.values()))
+    if report is not None:
+        write_evaluation(found, report, title=f"{model.name} on {dataset.name}")
+    _print(Console(highlight=False), found, model, dataset)
+    if found.wrong:
+        return WRONG
+    if found.not_run:
+        return NOT_RUN
+    return RIGHT if found.compared else NOTHING_COMPARED
+
+
+def _print(console: Console, found: "Evaluation", model: Path, dataset: Path) -> None:
+    from softops.conformance.evaluation_files import verdict
+
+    if found.scores:
+        console.print(_scores(found), "")
+    for agreement in found.agreements:
+        _print_agreement(console, agreement)
+    for reason in found.wrong[:SHOWN_FAILURES]:
+        console.print(f"[red]Wrong:[/red] {escape(reason)}", soft_wrap=True)
+    if len(found.wrong) > SHOWN_FAILURES:
+        console.print(f"… and {len(found.wrong) - SHOWN_FAILURES} more")
+    for name, reason in found.not_run.items():
+        console.print(f"[red]Not run:[/red] {escape(name)}: {escape(reason)}", soft_wrap=True)
+    colour = "green" if found.passed else "red"
+    console.print(
+        f"{escape(str(model))} on the {found.rows:,} rows of {escape(str(dataset))}: "
+        f"[{colour}]{verdict(found)}[/{colour}].",
+        soft_wrap=True,
+    )
+
+
+def _scores(found: "Evaluation") -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False)
+    for name in ("runtime", "accuracy", "ECE", "Brier", "seconds"):
+        table.add_column(name, justify="left" if name == "runtime" else "right", overflow="fold")
+    for name, scores in found.scores.items():
+        figures = [NOTHING if x is None else f"{x:.6f}" for x in (scores.ece, scores.brier)]
+        accuracy = NOTHING if scores.accuracy is None else f"{100 * scores.accuracy:.2f} %"
+        table.add_row(Text(name), accuracy, *figures, f"{found.seconds[name]:.2f}")
+    return table
+
+
+def _print_agreement(console: Console, agreement: "Agreement") -> None:
+    from softops.conformance.evaluation_files import apart
+
+    title = escape(f"{agreement.left} against {agreement.right}")
+    console.print(
+        f"{title}: {share(agreement.share)} of {agreement.rows:,} labels agree"
+        + (f", {agreement.changed:,} change." if agreement.changed else "."),
+        soft_wrap=True,
+    )
+    pairs = apart(agreement)
+    for left, right, count in pairs[:SHOWN_FAILURES]:
+        console.print(f"  {escape(str(left))} for {escape(str(right))}: {count:,}", soft_wrap=True)
+    if len(pairs) > SHOWN_FAILURES:
+        console.print(f"  … and {len(pairs) - SHOWN_FAILURES} more pairs")
+    for change in agreement.changes[:3]:
+        close = "" if change.margin is None else f", by {change.margin:.3g}"
+        console.print(
+            f"  row {change.row}: {escape(str(change.left))} for {escape(str(change.right))}{close}",
+            soft_wrap=True,
+        )

@@ -1,0 +1,89 @@
+"""The options of `softops validate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_FILE = "FILE.npz"
+
+
+def validate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
+    *,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A runtime under test, as of softops conformance; again for further ones [default: onnxruntime].",
+            show_default=False,
+        ),
+    ] = None,
+    inputs: Annotated[
+        Path | None,
+        typer.Option(metavar=_FILE, help="One array per model input, by name [default: generated]."),
+    ] = None,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Generate inputs that give the logits this family's values, as gaps or ties; again for further "
+            "ones, all for all.",
+            show_default=False,
+        ),
+    ] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(metavar=_FILE, help="Run a whole evaluation set, in batches, and compare the labels."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The true labels: an array of the dataset, or a .npy file [default: labels, label or y].",
+            show_default=False,
+        ),
+    ] = None,
+    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Rows in a batch.")] = 256,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="What inputs are generated from.")] = 0,
+    max_ulp: Annotated[
+        float | None,
+        typer.Option(metavar="ULP", help="A bound for the softmax family in place of the derived ones."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Also write the report: a .html, .json or .md file, or a folder of all.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Say whether runtimes compute a model right.
+
+    Runs MODEL in each runtime and in softops, compares every output, also between the runtimes, and names the
+    first node of the softmax family that departs. The exit code is 0 when all is right, 1 when something is
+    wrong, 2 when something could not be run, and 3 when nothing was compared.
+    """
+    names = runtime or ["onnxruntime"]
+    if dataset is not None:
+        from .evaluation import run_evaluation
+
+        _refuse("--dataset", {"--inputs": inputs, "--family": family})
+        code = run_evaluation(model, names, dataset, labels, batch=batch, max_ulp=max_ulp, report=report)
+    else:
+        from .validation import run_validation
+
+        _refuse("generated or given inputs", {"--labels": labels})
+        code = run_validation(
+            model, names, inputs, family, batch=batch, seed=seed, max_ulp=max_ulp, report_path=report
+        )
+    if code:
+        raise typer.Exit(code)
+
+
+def _refuse(beside: str, options: dict[str, object]) -> None:
+    for name, value in options.items():
+        if value is not None:
+            message = f"expected no {name} with {beside} (got {value}); leave one out"
+            raise ValueError(message)
