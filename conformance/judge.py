@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softops.opset.domains import DOMAINS
+
 from .bounds import CHAINED, Chain, Doubles, family_allowance, known, row_totals, step
 from .metrics import Scalar, scalar
 from .plan import Plan, attributes, is_discrete
@@ -162,7 +164,7 @@ class Judge:
         if value is not None:
             return known(value) if is_float(value.dtype) else None
         node = self._plan.producers.get(tensor)
-        if node is None or node.op_type not in CHAINED or node.domain not in ("", "ai.onnx"):
+        if node is None or node.op_type not in CHAINED or node.domain not in DOMAINS:
             return None
         # A legacy Add or Gemm that names its broadcasting is read by the backend alone.
         options = attributes(node)

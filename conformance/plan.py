@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from softops.opset import UnknownOperatorError, UnknownOpsetError
+from softops.opset.domains import DOMAINS, imported_opset
 from softops.opset.operators import Operator, operator
 
 from .bounds import JUDGED
@@ -43,7 +44,7 @@ class Plan:
         self.model = model
         self.outputs = tuple(value.name for value in model.graph.output)
         self.producers = {name: node for node in model.graph.node for name in node.output if name}
-        self.opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+        self.opset = imported_opset(model) or 1
         self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
         self._types = self._infer_types()
         self.cuts = tuple(
@@ -103,7 +104,7 @@ class Plan:
         for node in self.model.graph.node:
             if self._family_node(node) is not None:
                 names.update({node.input[0]: None, node.output[0]: None})
-            elif node.op_type in _DECISIONS and node.domain in ("", "ai.onnx"):
+            elif node.op_type in _DECISIONS and node.domain in DOMAINS:
                 names[node.input[0]] = None
         return [name for name in names if self.constant(name) is None]
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto
 
+from softops.opset.walk import subgraphs
+
 from .walk import names_read
 
 ACTIVATIONS = ("Softmax", "LogSoftmax", "Hardmax", "Sigmoid")
@@ -131,9 +133,8 @@ def rename_reads(nodes: list[onnx.NodeProto], old: str, new: str) -> None:
         if old not in names_read(node):
             continue
         node.input[:] = [new if name == old else name for name in node.input]
-        for attribute in node.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                rename_reads(list(graph.node), old, new)
-                for value in graph.output:
-                    if value.name == old:
-                        value.name = new
+        for graph in subgraphs(node):
+            rename_reads(list(graph.node), old, new)
+            for value in graph.output:
+                if value.name == old:
+                    value.name = new

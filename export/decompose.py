@@ -9,6 +9,7 @@ import onnx
 from onnx import inliner
 
 from softops.opset import ModelSource, UnsupportedModelError
+from softops.opset.domains import DOMAINS
 
 from .forms import FORMS, simpler
 from .opened import OpenModel, open_model, opened_copy
@@ -90,7 +91,7 @@ def decompose(
         nodes: list[onnx.NodeProto] = []
         here: set[str] = set()
         for node in scope.nodes:
-            if node.op_type in names and node.domain in ("", "ai.onnx"):
+            if node.op_type in names and node.domain in DOMAINS:
                 here.add(node.op_type)
                 nodes += simpler(node, scope)
             else:
@@ -131,7 +132,7 @@ def _is_used(name: str, opened: OpenModel) -> bool:
     used: set[str] = set()
 
     def look(scope: Scope) -> bool:
-        used.update(node.op_type for node in scope.nodes if node.domain in ("", "ai.onnx"))
+        used.update(node.op_type for node in scope.nodes if node.domain in DOMAINS)
         return False
 
     edit_scopes(opened, look)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import onnx
 from onnx import helper
 
 from softops.opset import ModelError, ModelSource, UnsupportedModelError, load_model
+from softops.opset.domains import imported_opset
 from softops.opset.errors import one_line
 from softops.opset.files import MODEL_BYTES_MAX, serialize
 from softops.opset.model import external_tensors
@@ -177,7 +177,7 @@ def value_types(graph: onnx.GraphProto) -> dict[str, onnx.TypeProto]:
 
 
 def _opset(model: onnx.ModelProto) -> int:
-    opset = opset_of(model.opset_import)
+    opset = imported_opset(model)
     if opset is None:
         # A model of other domains alone imports no ai.onnx: take the one its IR version came with.
         versions = {version for _, ir, version, *_ in helper.VERSION_TABLE if ir <= model.ir_version}
@@ -190,9 +190,3 @@ def _opset(model: onnx.ModelProto) -> int:
         )
         raise UnsupportedModelError(message)
     return opset
-
-
-def opset_of(imports: Iterable[onnx.OperatorSetIdProto]) -> int | None:
-    """Return the version of ai.onnx among opset imports, under either of its names."""
-    versions = [entry.version for entry in imports if entry.domain in ("", "ai.onnx")]
-    return int(versions[0]) if versions else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
@@ -15,9 +14,7 @@ import onnx
 from numpy.typing import DTypeLike
 from onnx import helper
 
-from softops.opset.runtime_versions import Readable, newest_opset
-
-_RUNTIME = re.compile(r"\s*([A-Za-z][\w.-]*?)\s*==\s*(\S+)\s*", re.ASCII)
+from softops.opset.runtime_versions import readable_by
 
 OPSET_MIN = 7
 """The oldest opset that graphs are built for: from here on operators broadcast as NumPy does."""
@@ -162,7 +159,7 @@ def check_dtype(dtype: DTypeLike, opset: int) -> np.dtype[Any]:
 def _target(opset: int | None, for_runtime: str | None) -> tuple[int, int]:
     """Return opset and IR version."""
     newest = onnx.defs.onnx_opset_version()
-    limits = None if for_runtime is None else _readable(for_runtime)
+    limits = None if for_runtime is None else readable_by(for_runtime)
     if opset is None:
         opset = OPSET_DEFAULT if limits is None else min(limits.opset, newest)
     opset = _known_opset(opset, newest)
@@ -177,17 +174,6 @@ def _target(opset: int | None, for_runtime: str | None) -> tuple[int, int]:
         raise ValueError(message)
     # The first releases read opsets that are newer than their IR version; the file is the same but for inputs.
     return opset, min(ir_version, limits.ir_version)
-
-
-def _readable(for_runtime: Any) -> Readable:
-    found = _RUNTIME.fullmatch(for_runtime) if isinstance(for_runtime, str) else None
-    if found is None:
-        message = (
-            f"expected for_runtime as a runtime and its version (got {for_runtime!r}); "
-            "pass for instance 'onnxruntime==1.17'"
-        )
-        raise ValueError(message)
-    return newest_opset(found[1].lower(), found[2])
 
 
 def _known_opset(opset: Any, newest: int) -> int:

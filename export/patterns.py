@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import onnx
 
+from softops.opset.domains import DOMAINS
+
 from .reductions import Reduction, reduction
 from .scopes import Scope
 
@@ -103,7 +105,7 @@ def _values(pattern: Pattern, name: str, match: Match, scope: Scope) -> Iterator
 def _nodes(pattern: Pattern, node: onnx.NodeProto, match: Match, scope: Scope) -> Iterator[Match]:
     assert isinstance(pattern, tuple)
     op_type, *operands = pattern
-    if node.op_type != op_type or node.domain not in ("", "ai.onnx"):
+    if node.op_type != op_type or node.domain not in DOMAINS:
         return
     given = list(node.input)
     if op_type in _REDUCTIONS:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 
-from .opened import OpenModel, external_tensors_of, opset_of, value_types
-from .walk import IR_WITH_PLAIN_INITIALIZERS, copy_node, names_read, subgraphs
+from softops.opset.domains import imported_opset
+from softops.opset.tensors import constant_tensor
+from softops.opset.walk import subgraphs
+
+from .opened import OpenModel, external_tensors_of, value_types
+from .walk import IR_WITH_PLAIN_INITIALIZERS, copy_node, names_read
 
 _CONSTANT_BYTES_MAX = 1 << 16
 
@@ -104,14 +107,7 @@ class Scope:
         tensor = self._initializers.get(name)
         node = self.producers.get(name)
         if node is not None:
-            tensor = None
-            if node.op_type == "Constant" and len(node.attribute) == 1:
-                attribute = node.attribute[0]
-                if attribute.name == "value":
-                    tensor = attribute.t
-                elif attribute.name in ("value_float", "value_int", "value_floats", "value_ints"):
-                    kind = np.float32 if "float" in attribute.name else np.int64
-                    return np.array(helper.get_attribute_value(attribute), kind)
+            tensor = constant_tensor(node)
         if tensor is None or external_tensors_of(tensor) or tensor.ByteSize() > _CONSTANT_BYTES_MAX:
             return None
         return numpy_helper.to_array(tensor)
@@ -142,7 +138,7 @@ def edit_scopes(opened: OpenModel, edit: Callable[[Scope], bool]) -> None:
     model = opened.model
     _edit_graph(model.graph, opened.inferred.graph, opened, edit, {}, {}, opened.opset, "the graph")
     for function in model.functions:
-        opset = opset_of(function.opset_import)
+        opset = imported_opset(function)
         if opset is None:
             continue
         where = f"function {function.name}"
@@ -175,11 +171,8 @@ def _edit_graph(
     # before, every initializer has to be listed as an input, and runtimes take them for constants.
     plain = opened.model.ir_version < IR_WITH_PLAIN_INITIALIZERS
     constants |= {tensor.name: tensor for tensor in graph.initializer if plain or tensor.name not in inputs}
-    constants |= {
-        node.output[0]: node.attribute[0].t
-        for node in graph.node
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value"
-    }
+    held = ((node, constant_tensor(node)) for node in graph.node)
+    constants |= {node.output[0]: tensor for node, tensor in held if tensor is not None}
     for node, twin in zip(graph.node, inferred.node, strict=True):
         for inner, inner_twin in zip(subgraphs(node), subgraphs(twin), strict=True):
             _edit_graph(inner, inner_twin, opened, edit, types, constants, opset, f"a subgraph of {where}")

@@ -6,16 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
+from softops.opset.walk import subgraphs
+
 IR_WITH_PLAIN_INITIALIZERS = 4
 """Before this IR version an initializer is the default of an input, and has to be listed as one."""
-
-
-def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """Yield the graphs that a node has as attributes."""
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
 
 
 def names_read(node: onnx.NodeProto) -> Iterator[str]:

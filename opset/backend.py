@@ -20,10 +20,10 @@ from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx.backend.base import Backend
 from onnx.onnx_cpp2py_export import checker as c_checker
 
+from .domains import DOMAINS, newest_version, opset_versions
 from .errors import ModelError, UnknownOpsetError, one_line
 from .functions import functions_by_key
 from .model import ModelSource, external_tensors, load_model
-from .planner import opsets_of
 from .prepared import SoftopsBackendRep
 
 
@@ -74,7 +74,7 @@ class SoftopsBackend(Backend):
         _take_no_more(kwargs)
         _check_device(device)
         proto = load_model(model)
-        opsets = opsets_of(proto.opset_import) or {"": 1}
+        opsets = opset_versions(proto.opset_import) or {"": 1}
         _check_opset(opsets.get("", 1))
         if outside := external_tensors(proto):
             message = (
@@ -127,11 +127,11 @@ class SoftopsBackend(Backend):
         _check_device(device)
         newest = onnx.defs.onnx_opset_version()
         opsets = {"": newest}
-        if node.domain in ("", "ai.onnx"):
+        if node.domain in DOMAINS:
             opsets[""] = newest if opset_version is None else opset_version
             _check_opset(opsets[""])
         else:
-            opsets[node.domain] = _newest_version(node.domain) if opset_version is None else opset_version
+            opsets[node.domain] = opset_version or newest_version(node.domain) or 1
         context = c_checker.CheckerContext()
         context.ir_version = onnx.IR_VERSION
         context.opset_imports = opsets
@@ -176,7 +176,7 @@ def _check_opset(version: int) -> None:
     if not 1 <= version <= newest:
         message = (
             f"expected an opset of ai.onnx from 1 to {newest}, the newest that onnx {onnx.__version__} knows "
-            f"(got {version}); upgrade onnx, or convert the model"
+            f"(got {version}); upgrade onnx, or export the model for an older opset"
         )
         raise UnknownOpsetError(message)
 
@@ -191,11 +191,6 @@ def _take_no_more(options: Mapping[str, Any]) -> None:
     if options:
         message = f"expected no further options (got {', '.join(options)}); leave them out"
         raise TypeError(message)
-
-
-def _newest_version(domain: str) -> int:
-    versions = [schema.since_version for schema in onnx.defs.get_all_schemas() if schema.domain == domain]
-    return max(versions, default=1)
 
 
 def _value_info(name: str, value: Any) -> onnx.ValueInfoProto:

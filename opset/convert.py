@@ -25,22 +25,14 @@ from .convert_functions import inline_axes
 from .convert_ir import fit_ir_version
 from .convert_nodes import convert_node
 from .convert_outside import checkable, kept_outside, plainly_named
-from .convert_scope import (
-    DOMAINS,
-    Body,
-    Names,
-    Scope,
-    bodies,
-    constant_tensor,
-    imported_opset,
-    subgraphs,
-    training_graphs,
-)
+from .convert_scope import Names, Scope
+from .domains import DOMAINS, imported_opset
 from .errors import ModelError, UnknownOpsetError, UnsupportedModelError, one_line
 from .functions import FunctionKey, function_key, functions_by_key
-from .model import ModelSource, load_model
+from .model import FIRST_IR_WITH_OPSETS, ModelSource, load_model
+from .tensors import constant_tensor
+from .walk import Body, bodies, subgraphs, training_graphs
 
-_FIRST_IR_WITH_OPSETS = 3
 
 
 def convert_version(model: ModelSource, target_opset: int) -> onnx.ModelProto:
@@ -130,7 +122,7 @@ def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.M
 
 def opset_of(model: onnx.ModelProto) -> int:
     """The version of ai.onnx that a model imports; 1 for a model from before there were imports."""
-    version = 1 if model.ir_version < _FIRST_IR_WITH_OPSETS else imported_opset(model)
+    version = 1 if model.ir_version < FIRST_IR_WITH_OPSETS else imported_opset(model)
     if version is None:
         message = "expected a model that imports ai.onnx (got none); there is nothing to convert in it"
         raise ModelError(message)

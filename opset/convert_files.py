@@ -12,10 +12,10 @@ import onnx
 from onnx import external_data_helper
 
 from .convert import converted, opset_of
-from .convert_scope import bodies
 from .errors import ModelError
 from .files import put_in_place, serialize, write_atomic
-from .model import _tensors, load_model
+from .model import load_model
+from .walk import bodies, tensors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ def _data_files(model: onnx.ModelProto, folder: Path) -> dict[str, int]:
     """The size of each file that the model's tensors lie in, by its name in the model's folder."""
     sizes: dict[str, int] = {}
     inside = Path(os.path.realpath(folder))
-    for tensor in _tensors(model):
+    for tensor in tensors(model):
         if not external_data_helper.uses_external_data(tensor):
             continue
         info = external_data_helper.ExternalDataInfo(tensor)

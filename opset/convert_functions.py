@@ -6,7 +6,8 @@ import onnx
 from onnx import inliner
 
 from .convert_axis import AXIS_OPERATORS
-from .convert_scope import DOMAINS, Body, subgraphs
+from .domains import DOMAINS
+from .walk import Body, subgraphs
 
 
 def inline_axes(model: onnx.ModelProto) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import onnx
 from onnx import TensorProto, helper
 
-from .convert_scope import bodies
-from .model import _tensors
+from .walk import bodies, tensors
 
 _INITIALIZERS_ALONE = 4  # before, an initializer had to be listed as an input as well
 # Element types that came with a later IR version than the opsets that take them might say.
@@ -59,7 +58,7 @@ def _needed_by_content(model: onnx.ModelProto) -> int:
 
 def _late_types(model: onnx.ModelProto) -> Iterator[int]:
     early = set(range(TensorProto.BFLOAT16))
-    yield from (tensor.data_type for tensor in _tensors(model) if tensor.data_type not in early)
+    yield from (tensor.data_type for tensor in tensors(model) if tensor.data_type not in early)
     for body in bodies(model):
         if isinstance(body, onnx.GraphProto):
             for value in (*body.input, *body.output, *body.value_info):

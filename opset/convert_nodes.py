@@ -10,8 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 from .convert_axis import AXIS_OPERATORS, convert_axis
 from .convert_onnx import convert_by_onnx, refusal
 from .convert_schemas import refused_type, schema_of, stays, steps, without_defaults
-from .convert_scope import Scope, constant_tensor
+from .convert_scope import Scope
 from .errors import ModelError
+from .tensors import constant_tensor
 
 _NEGATIVE_SINCE = 11  # axes counted from the end, for these
 _NEGATIVE_AXES = ("Reduce", "Arg", "TopK", "Flatten", "Concat", "Split", "Squeeze", "Compress")

@@ -8,8 +8,9 @@ import onnx
 from onnx import helper, version_converter
 
 from .convert_schemas import schema_of
-from .convert_scope import Scope, subgraphs
+from .convert_scope import Scope
 from .errors import UnsupportedModelError, one_line
+from .walk import subgraphs
 
 _CONSTANT_BYTES_MAX = 1 << 16  # axes, pads, scales, splits: whatever an adapter may want to read is small
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import onnx
 from onnx import TensorProto, external_data_helper
 
-from .convert_scope import bodies, imported_opset
-from .model import _tensors
+from .domains import imported_opset
+from .walk import bodies, tensors
 
 _KEPT_BYTES_MIN = 1 << 16
 _MARK = "softops.kept"
@@ -20,7 +20,7 @@ _LONG_NAME = "ai.onnx"
 def kept_outside(model: onnx.ModelProto) -> Iterator[None]:
     """Take the bytes of large tensors out of the model; they come back when the context ends."""
     kept: dict[str, bytes] = {}
-    for tensor in _tensors(model):
+    for tensor in tensors(model):
         if len(tensor.raw_data) >= _KEPT_BYTES_MIN and not external_data_helper.uses_external_data(tensor):
             mark = str(len(kept))
             kept[mark] = tensor.raw_data
@@ -30,7 +30,7 @@ def kept_outside(model: onnx.ModelProto) -> Iterator[None]:
     try:
         yield
     finally:
-        for tensor in _tensors(model):
+        for tensor in tensors(model):
             if len(tensor.external_data) == 1 and tensor.external_data[0].key == _MARK:
                 tensor.raw_data = kept[tensor.external_data[0].value]
                 tensor.ClearField("external_data")
@@ -66,7 +66,7 @@ def checkable(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(plainly_named(model))
-    for tensor in _tensors(copy):
+    for tensor in tensors(copy):
         if external_data_helper.uses_external_data(tensor):
             tensor.ClearField("external_data")
             tensor.ClearField("data_location")

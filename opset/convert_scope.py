@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import external_data_helper, helper, numpy_helper
 
-from .model import _graphs
-
-Body = onnx.GraphProto | onnx.FunctionProto
-"""A graph, or the body of a function."""
-
-DOMAINS = ("", "ai.onnx")
-"""The two names of the domain of ONNX's own operators."""
+from .tensors import constant_tensor
+from .walk import Body, bodies
 
 
 class Names:
@@ -133,68 +127,6 @@ class Scope:
             nodes.append(helper.make_node("Constant", [], [name], value=tensor))
         self._constants[name] = tensor
         return name
-
-
-def imported_opset(holder: onnx.ModelProto | onnx.FunctionProto) -> int | None:
-    """The version of ai.onnx that a model or function imports; None where it imports none."""
-    return next((entry.version for entry in holder.opset_import if entry.domain in DOMAINS), None)
-
-
-def bodies(model: onnx.ModelProto) -> Iterator[Body]:
-    """Every graph, subgraph and function body of a model."""
-    yield from _with_subgraphs(model.graph)
-    for graph in training_graphs(model):
-        yield from _with_subgraphs(graph)
-    for function in model.functions:
-        yield from _with_subgraphs(function)
-
-
-def training_graphs(model: onnx.ModelProto) -> list[onnx.GraphProto]:
-    """The graphs of a model that is to be trained, beside its main one."""
-    return [
-        getattr(training, field)
-        for training in model.training_info
-        for field in ("initialization", "algorithm")
-        if training.HasField(field)
-    ]
-
-
-def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
-    """The graphs among a node's attributes."""
-    return [graph for attribute in node.attribute for graph in _graphs(attribute)]
-
-
-def constant_tensor(node: onnx.NodeProto) -> onnx.TensorProto | None:
-    """The tensor of a Constant node, whatever attribute holds it; None for other nodes and sparse ones."""
-    if node.op_type != "Constant" or node.domain not in DOMAINS or len(node.attribute) != 1:
-        return None
-    (attribute,) = node.attribute
-    if attribute.ref_attr_name:
-        return None
-    if attribute.name == "value":
-        tensor: onnx.TensorProto = attribute.t
-        return tensor
-    dtype = _CONSTANT_DTYPES.get(attribute.name)
-    if dtype is None:
-        return None
-    return numpy_helper.from_array(np.array(helper.get_attribute_value(attribute), dtype))
-
-
-_CONSTANT_DTYPES: dict[str, Any] = {
-    "value_float": np.float32,
-    "value_floats": np.float32,
-    "value_int": np.int64,
-    "value_ints": np.int64,
-    "value_string": object,
-    "value_strings": object,
-}
-
-
-def _with_subgraphs(body: Body) -> Iterator[Body]:
-    yield body
-    for node in body.node:
-        for graph in subgraphs(node):
-            yield from _with_subgraphs(graph)
 
 
 def _values(body: Body) -> Iterable[onnx.ValueInfoProto]:

@@ -10,7 +10,8 @@ import onnx
 from onnx import NodeProto
 
 from .axis import AxisRule
-from .lint_protos import Dimension, attribute_of, canonical_domain, label_of
+from .domains import canonical_domain
+from .lint_protos import Dimension, attribute_of, label_of
 from .lint_scopes import Scope
 from .operators import operator
 

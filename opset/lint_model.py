@@ -11,7 +11,6 @@ from onnx import ModelProto
 from .errors import ModelError
 from .lint_family import NodeRecord, record_of
 from .lint_outputs import output_warnings
-from .lint_protos import opset_versions
 from .lint_rules import LintWarning, Seen, node_warnings
 from .lint_runtime import Kernels, version_warnings
 from .lint_scopes import Scope, Scopes
@@ -133,7 +132,7 @@ def _report(proto: ModelProto, late: list[LintWarning]) -> LintReport:
     warnings.update(dict.fromkeys([*output_warnings(scopes.main, proto.graph), *late]))
     return LintReport(
         ir_version=proto.ir_version,
-        opsets=opset_versions(proto.opset_import),
+        opsets=scopes.main.opsets,
         nodes=tuple(nodes),
         warnings=tuple(warnings),
         notes=(*scopes.notes, *_unknown(nodes), *kernels.notes),

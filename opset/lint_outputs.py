@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from onnx import GraphProto, NodeProto
 
+from .domains import canonical_domain
 from .lint_family import MICROSOFT, ML, text
-from .lint_protos import attribute_of, canonical_domain, label_of
+from .lint_protos import attribute_of, label_of
 from .lint_rules import LintWarning
 from .lint_scopes import Made, Scope, Value
 from .lint_sources import passes_on, sources

@@ -54,16 +54,6 @@ def value_info(name: str, known: ValueType) -> onnx.ValueInfoProto:
     return declared
 
 
-def canonical_domain(domain: str) -> str:
-    """Give ai.onnx, which has two names, the one that the table and the schemas use."""
-    return "" if domain == "ai.onnx" else domain
-
-
-def opset_versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
-    """Version by domain, ai.onnx as ``""``."""
-    return {canonical_domain(_text(entry.domain)): entry.version for entry in imports} or {"": 1}
-
-
 def label_of(node: NodeProto) -> str:
     """What to call a node: its name, or the value it makes."""
     return node.name or next((name for name in node.output if name), node.op_type)
@@ -96,9 +86,10 @@ def skeleton(model: ModelProto) -> ModelProto:
     return light
 
 
-def check_names(graph: GraphProto) -> None:
-    """Raise UnicodeDecodeError where a name is not UTF-8."""
-    texts = [value.name for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer)]
+def check_names(graph: GraphProto, domains: Iterable[str]) -> None:
+    """Raise UnicodeDecodeError where a name, or a domain that is imported, is not UTF-8."""
+    texts = [*domains]
+    texts += [value.name for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer)]
     for node in graph.node:
         texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
         texts += [attribute.name for attribute in node.attribute]

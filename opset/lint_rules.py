@@ -8,8 +8,9 @@ from typing import Literal
 
 from onnx import NodeProto, TensorProto
 
+from .domains import canonical_domain
 from .lint_family import NodeRecord, integer
-from .lint_protos import canonical_domain, label_of
+from .lint_protos import label_of
 from .lint_scopes import Scope
 from .lint_sources import passes_on, probabilities_from, sources
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import onnx
 
+from .domains import canonical_domain, opset_versions
 from .errors import one_line
-from .lint_protos import ValueType, canonical_domain, opset_versions, value_info
+from .lint_protos import ValueType, value_info
 from .lint_rules import LintWarning, Seen
 from .runtime_versions import readable_by
 

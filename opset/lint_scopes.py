@@ -10,25 +10,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
+from .domains import canonical_domain, is_of_onnx, opset_versions
 from .errors import one_line
 from .functions import FunctionKey, bound_function, function_key, functions_by_key
 from .lint_protos import (
     DTYPES,
     ValueType,
-    canonical_domain,
     check_names,
     declared_type,
     is_small,
     label_of,
-    opset_versions,
     skeleton,
     value_info,
 )
+from .tensors import constant_tensor
+from .walk import named_subgraphs
 
 # Functions that call functions can make more calls than anyone could read.
 _MOST_CALLS = 2000
@@ -66,7 +66,7 @@ class Scope:
     def __post_init__(self) -> None:
         # Kept, since protobuf makes a new object for a node whenever nobody holds the last one.
         self.nodes.extend(self.graph.node)
-        check_names(self.graph)
+        check_names(self.graph, self.opsets)
         for value in (*self.graph.input, *self.graph.output, *self.graph.value_info):
             self.types[value.name] = declared_type(value.type)
         for tensor in self.graph.initializer:
@@ -74,13 +74,9 @@ class Scope:
             self.types[tensor.name] = ValueType(DTYPES.get(tensor.data_type), tuple(tensor.dims))
         for node in self.nodes:
             self.made |= {name: (node, index) for index, name in enumerate(node.output) if name}
-            if node.op_type == "Constant" and node.output and node.attribute:
-                given = node.attribute[0]
-                if given.HasField("t"):
-                    self.constants[node.output[0]] = given.t
-                elif given.ints or given.HasField("i"):
-                    integers = list(given.ints) or [given.i]
-                    self.constants[node.output[0]] = numpy_helper.from_array(np.array(integers, np.int64))
+            tensor = constant_tensor(node)
+            if tensor is not None and node.output:
+                self.constants[node.output[0]] = tensor
 
     def type_of(self, name: str) -> ValueType:
         """What is known of a value that this scope sees."""
@@ -175,7 +171,8 @@ class Scopes:
         self._called: set[FunctionKey] = set()
         self._calls = 0
         self._bodies: dict[_Body, GraphProto] = {}
-        opsets = opset_versions(model.opset_import)
+        # Before there were imports, opset 1 was all there was.
+        opsets = opset_versions(model.opset_import) or {"": 1}
         self.main = self._scope("main graph", self._inferred(skeleton(model)), opsets, ())
         idle = [(key, function) for key, function in self._library.items() if key not in self._called]
         alone = [self._function(key, function, NodeProto(), None, ()) for key, function in idle]
@@ -204,7 +201,7 @@ class Scopes:
         for node in scope.nodes:
             key = function_key(node)
             # Where ONNX has an operator of that name, the operator is meant, as the backend reads it.
-            if key in self._library and not _is_of_onnx(node, scope):
+            if key in self._library and not is_of_onnx(node, scope.opset_of(node) or 1):
                 inner = {"": self._function(key, self._library[key], node, scope, calls)}
             else:
                 path = "" if parent is None and not actual and where == "main graph" else f"{where} / "
@@ -217,7 +214,7 @@ class Scopes:
                         parent=scope,
                         in_scan=in_scan or node.op_type == "Scan",
                     )
-                    for name, graph_ in _subgraphs(node)
+                    for name, graph_ in named_subgraphs(node)
                 }
             scope.inner[id(node)] = {name: inside for name, inside in inner.items() if inside is not None}
         return scope
@@ -273,19 +270,6 @@ class Scopes:
             where = f"of {model.graph.name}" if model.graph.name else "of the model"
             self.notes[f"the shapes {where} could not be inferred ({one_line(error)})"] = None
             return model.graph
-
-
-def _is_of_onnx(node: NodeProto, scope: Scope) -> bool:
-    opset = scope.opset_of(node)
-    return opset is not None and bool(onnx.defs.has(node.op_type, opset, canonical_domain(node.domain)))
-
-
-def _subgraphs(node: NodeProto) -> Iterator[tuple[str, GraphProto]]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.name, attribute.g
-        for position, graph in enumerate(attribute.graphs):
-            yield f"{attribute.name}[{position}]", graph
 
 
 def _arguments(function: onnx.FunctionProto, call: NodeProto, caller: Scope) -> dict[str, Value]:

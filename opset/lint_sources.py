@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from onnx import NodeProto, TensorProto
 
+from .domains import canonical_domain
 from .lint_family import MICROSOFT, ML, integer
-from .lint_protos import attribute_of, canonical_domain
+from .lint_protos import attribute_of
 from .lint_scopes import Made, Scope, Value
 
 _FLOATS = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -11,8 +10,9 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import external_data_helper
 
 from .errors import ModelError, one_line
+from .walk import tensors
 
-_FIRST_IR_WITH_OPSETS = 3
+FIRST_IR_WITH_OPSETS = 3
 
 ModelSource = onnx.ModelProto | bytes | bytearray | memoryview | str | os.PathLike[str]
 """What is taken wherever a model is asked for."""
@@ -72,27 +72,7 @@ def load_model(source: ModelSource, *, external_data: bool = True) -> onnx.Model
 
 def external_tensors(model: onnx.ModelProto) -> list[str]:
     """Names of the tensors whose values lie outside the model, in files that were not read."""
-    return [tensor.name for tensor in _tensors(model) if external_data_helper.uses_external_data(tensor)]
-
-
-def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    graphs = [model.graph]
-    nodes = [node for function in model.functions for node in function.node]
-    while graphs or nodes:
-        for graph in graphs:
-            yield from graph.initializer
-            nodes.extend(graph.node)
-        attributes = [attribute for node in nodes for attribute in node.attribute]
-        for attribute in attributes:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-        graphs = [graph for attribute in attributes for graph in _graphs(attribute)]
-        nodes = []
-
-
-def _graphs(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
-    return [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]
+    return [tensor.name for tensor in tensors(model) if external_data_helper.uses_external_data(tensor)]
 
 
 def _parse(content: bytes, name: str) -> onnx.ModelProto:
@@ -115,7 +95,7 @@ def _parse(content: bytes, name: str) -> onnx.ModelProto:
 def _check_is_model(model: onnx.ModelProto, name: str) -> None:
     # Protobuf takes many byte strings for a message, all of it unknown fields: ask for what every model has.
     missing = [field for field in ("ir_version", "graph") if not model.HasField(field)]
-    if model.ir_version >= _FIRST_IR_WITH_OPSETS and not model.opset_import:
+    if model.ir_version >= FIRST_IR_WITH_OPSETS and not model.opset_import:
         missing.append("opset_import")
     if missing:
         message = (

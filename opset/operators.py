@@ -10,10 +10,10 @@ from __future__ import annotations
 import difflib
 import operator as _python_operator
 from collections.abc import Iterable
-from functools import cache
 
 import onnx
 
+from .domains import canonical_domain, newest_version
 from .errors import UnknownOperatorError, UnknownOpsetError
 from .row import Operator
 from .table import TABLE
@@ -39,7 +39,7 @@ def notes_of(rows: Iterable[Operator]) -> dict[str, tuple[int, ...]]:
 
 def is_known(op_type: str, domain: str = "") -> bool:
     """Whether the table has the operator, at whatever version."""
-    return (_canonical(domain), op_type) in _VERSIONS
+    return (canonical_domain(domain), op_type) in _VERSIONS
 
 
 def operator(op_type: str, opset: int, domain: str = "") -> Operator:
@@ -62,12 +62,12 @@ def operator(op_type: str, opset: int, domain: str = "") -> Operator:
     UnknownOpsetError
         ``opset`` is below the operator's first version, or newer than the installed onnx.
     """
-    domain = _canonical(domain)
+    domain = canonical_domain(domain)
     versions = _VERSIONS.get((domain, op_type))
     if versions is None:
         raise UnknownOperatorError(_unknown_operator(op_type, domain))
     number = _python_operator.index(opset)
-    newest = _newest_opset(domain)
+    newest = newest_version(domain) or versions[-1].since_version
     oldest = versions[0].since_version
     if not oldest <= number <= newest:
         message = (
@@ -77,19 +77,6 @@ def operator(op_type: str, opset: int, domain: str = "") -> Operator:
         )
         raise UnknownOpsetError(message)
     return max((row for row in versions if row.since_version <= number), key=lambda row: row.since_version)
-
-
-def _canonical(domain: str) -> str:
-    return "" if domain == "ai.onnx" else domain
-
-
-@cache
-def _newest_opset(domain: str) -> int:
-    """Return the newest version the installed onnx knows, or the table's where onnx knows no such domain."""
-    if domain == "":
-        return int(onnx.defs.onnx_opset_version())
-    known = [schema.since_version for schema in onnx.defs.get_all_schemas() if schema.domain == domain]
-    return max(known or [row.since_version for row in TABLE if row.domain == domain])
 
 
 def _unknown_operator(op_type: str, domain: str) -> str:

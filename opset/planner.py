@@ -15,6 +15,7 @@ from typing import Any
 import onnx
 
 from . import nodes_control as control
+from .domains import is_of_onnx, opset_versions
 from .errors import ModelError, UnsupportedModelError
 from .fallback import reference_run
 from .functions import FunctionKey, bound_function, function_key
@@ -31,15 +32,6 @@ from .tensors import array_of, constant_of, dense_array_of
 _NATIVE: dict[str, Maker] = {**IMAGES, **MATH, **SHAPES}
 
 Library = Mapping[FunctionKey, onnx.FunctionProto]
-
-
-def opsets_of(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
-    """Version by domain; ai.onnx under its short name ``""``."""
-    return {_canonical(entry.domain): entry.version for entry in imports}
-
-
-def _canonical(domain: str) -> str:
-    return "" if domain == "ai.onnx" else domain
 
 
 @dataclass
@@ -100,7 +92,7 @@ class Planner:
     def function(self, function: onnx.FunctionProto) -> Plan:
         """Plan a function's body."""
         inputs = {name: self._slot() for name in function.input}
-        scope = _Scope(opsets_of(function.opset_import), self._scope.library, dict(inputs))
+        scope = _Scope(opset_versions(function.opset_import), self._scope.library, dict(inputs))
         self._nodes(function.node, scope)
         outputs = tuple(self._find(name, scope, function.name) for name in function.output)
         return Plan(self._template, tuple(inputs.values()), outputs, self._entries)
@@ -167,7 +159,7 @@ class Planner:
         inputs = [self._find(name, scope, label) for name in node.input]
         key = function_key(node)
         version = scope.opsets.get(node.domain)
-        if key in scope.library and not _is_of_onnx(node, version or 1):
+        if key in scope.library and not is_of_onnx(node, version or 1):
             # A function must not call itself; without it the library cannot make that an endless loop.
             others = {other: scope.library[other] for other in scope.library if other != key}
             self._call(scope.library[key], node, inputs, scope, others)
@@ -206,7 +198,7 @@ class Planner:
             raise ModelError(message)
         # Inputs left out at the end are None, as those left out in the middle are.
         slots = dict.fromkeys(function.input, LEFT_OUT) | dict(zip(function.input, inputs, strict=False))
-        inner = _Scope(opsets_of(function.opset_import), library, slots)
+        inner = _Scope(opset_versions(function.opset_import), library, slots)
         self._nodes(bound_function(function, node).node, inner)
         for name, given in zip(function.output, node.output, strict=False):
             if given:
@@ -298,10 +290,6 @@ def _with_short_domain(node: onnx.NodeProto) -> onnx.NodeProto:
     short.CopyFrom(node)
     short.domain = ""
     return short
-
-
-def _is_of_onnx(node: onnx.NodeProto, version: int) -> bool:
-    return bool(onnx.defs.has(node.op_type, version, node.domain))
 
 
 def _label(node: onnx.NodeProto) -> str:

@@ -83,8 +83,8 @@ def readable_by(release: str) -> Readable:
     ValueError
         ``release`` is not of the form ``NAME==VERSION``.
     """
-    name, equals, version = release.partition("==")
-    if not equals:
+    name, _, version = release.partition("==") if isinstance(release, str) else ("", "", "")
+    if not version.strip():
         message = (
             f"expected a runtime and its version such as onnxruntime==1.17 (got {release!r}); join them by =="
         )

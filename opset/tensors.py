@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from .domains import DOMAINS
 from .errors import ModelError, one_line
 
 
@@ -64,21 +64,38 @@ def dense_array_of(tensor: onnx.SparseTensorProto) -> NDArray[Any]:
     return dense
 
 
-def constant_of(node: onnx.NodeProto) -> Any:
+def constant_tensor(node: onnx.NodeProto) -> onnx.TensorProto | None:
+    """The tensor of a Constant node, whatever attribute holds it; None for other nodes and sparse ones."""
+    if node.op_type != "Constant" or node.domain not in DOMAINS or len(node.attribute) != 1:
+        return None
+    (attribute,) = node.attribute
+    if attribute.ref_attr_name:
+        return None
+    if attribute.name == "value":
+        tensor: onnx.TensorProto = attribute.t
+        return tensor
+    if attribute.name not in _CONSTANT_FIELDS:
+        return None
+    field, dtype = _CONSTANT_FIELDS[attribute.name]
+    return onnx.numpy_helper.from_array(np.array(getattr(attribute, field), dtype))
+
+
+def constant_of(node: onnx.NodeProto) -> NDArray[Any] | None:
     """The value of a Constant node, or None where it has none of the known attributes."""
+    tensor = constant_tensor(node)
+    if tensor is not None:
+        return array_of(tensor)
     for attribute in node.attribute:
-        if attribute.name in _CONSTANTS and not attribute.ref_attr_name:
-            return _CONSTANTS[attribute.name](attribute)
+        if attribute.name == "sparse_value" and not attribute.ref_attr_name:
+            return dense_array_of(attribute.sparse_tensor)
     return None
 
 
-_CONSTANTS: dict[str, Callable[[onnx.AttributeProto], NDArray[Any]]] = {
-    "value": lambda attribute: array_of(attribute.t),
-    "sparse_value": lambda attribute: dense_array_of(attribute.sparse_tensor),
-    "value_float": lambda attribute: np.array(attribute.f, np.float32),
-    "value_floats": lambda attribute: np.array(attribute.floats, np.float32),
-    "value_int": lambda attribute: np.array(attribute.i, np.int64),
-    "value_ints": lambda attribute: np.array(attribute.ints, np.int64),
-    "value_string": lambda attribute: np.array(attribute.s.decode("utf-8"), object),
-    "value_strings": lambda attribute: np.array([text.decode("utf-8") for text in attribute.strings], object),
+_CONSTANT_FIELDS: dict[str, tuple[str, Any]] = {
+    "value_float": ("f", np.float32),
+    "value_floats": ("floats", np.float32),
+    "value_int": ("i", np.int64),
+    "value_ints": ("ints", np.int64),
+    "value_string": ("s", object),
+    "value_strings": ("strings", object),
 }

@@ -1,0 +1,40 @@
+"""Domains of operators and their versions, as a model imports them and as the installed onnx knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+import onnx
+
+DOMAINS = ("", "ai.onnx")
+"""The two names of the domain of ONNX's own operators."""
+
+
+def canonical_domain(domain: str) -> str:
+    """Give ai.onnx, which has two names, the one that the table and the schemas use."""
+    return "" if domain in DOMAINS else domain
+
+
+def opset_versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    """Version by domain, ai.onnx as ``""``."""
+    return {canonical_domain(entry.domain): entry.version for entry in imports}
+
+
+def imported_opset(holder: onnx.ModelProto | onnx.FunctionProto) -> int | None:
+    """The version of ai.onnx that a model or function imports; None where it imports none."""
+    return next((entry.version for entry in holder.opset_import if entry.domain in DOMAINS), None)
+
+
+@cache
+def newest_version(domain: str) -> int | None:
+    """The newest version of a domain that the installed onnx knows; None where it knows no such domain."""
+    if domain == "":
+        return int(onnx.defs.onnx_opset_version())
+    known = [schema.since_version for schema in onnx.defs.get_all_schemas() if schema.domain == domain]
+    return max(known, default=None)
+
+
+def is_of_onnx(node: onnx.NodeProto, version: int) -> bool:
+    """Whether ONNX has an operator of the node's name at that version of its domain."""
+    return bool(onnx.defs.has(node.op_type, version, canonical_domain(node.domain)))
