@@ -3,6 +3,7 @@
 import json
 import struct
 import sys
+from types import SimpleNamespace
 
 import ml_dtypes
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from softops.cli.main import run
-from softops.conformance.runtimes import _RUNTIMES, SoftopsRuntime
+from softops.conformance.runtime_softops import SoftopsRuntime
 
 RANDOM = np.random.default_rng(2)
 WEIGHT, BIAS, X = (RANDOM.normal(size=shape).astype("float32") for shape in ((4, 3), 4, (6, 3)))
@@ -139,7 +140,10 @@ def test_check_writes_nothing_that_is_wrong_and_exits_with_1(folder, capsys, mon
             right = super().load(model)
             return lambda feeds: [x * np.float32(1.001) if x.dtype.kind == "f" else x for x in right(feeds)]
 
-    monkeypatch.setitem(_RUNTIMES, "onnxruntime", Sloppy)
+    entry = SimpleNamespace(load=lambda: lambda options: Sloppy())
+    monkeypatch.setattr(
+        sys.modules["softops.conformance.runtimes"], "_entries", lambda: {"onnxruntime": entry}
+    )
     (folder / "head.onnx").write_text("precious")
     assert head("--check", "--force") == 1
     assert "computes it wrong; head.onnx was not written" in capsys.readouterr().out
