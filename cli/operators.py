@@ -17,6 +17,8 @@ from softops.opset.runtime_kernels import onnxruntime_dtypes
 
 SHORT = {"float": "f", "bfloat": "bf", "uint": "u", "int": "i", "string": "str"}
 UNKNOWN = "?"
+NARROWEST = 80
+GAP = 2  # columns of the terminal between two of the table
 
 
 def print_operators(names: Sequence[str], *, as_json: bool) -> None:
@@ -34,6 +36,8 @@ def print_operators(names: Sequence[str], *, as_json: bool) -> None:
         print()
         return
     console = Console(highlight=False)
+    # Columns that do not fit would be cut: a narrower terminal folds the lines itself.
+    console.width = max(console.width, NARROWEST)
     for domain in dict.fromkeys(row.domain for row in rows):
         console.print(_table(domain or "ai.onnx", [row for row in rows if row.domain == domain]), "")
     console.print("f = float, bf = bfloat, i = int, u = uint, ints = all eight of them.", soft_wrap=True)
@@ -66,6 +70,7 @@ def _table(domain: str, rows: Sequence[Operator]) -> Table:
         box=SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
+        padding=(0, GAP - 1, 0, 0),
     )
     table.add_column("operator", no_wrap=True)
     table.add_column("since", justify="right")

@@ -19,11 +19,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import external_data_helper, helper, inliner, numpy_helper
 
-from softops.export.walk import dead_values, names_read, remove_dead
+from softops.export.walk import dead_values, remove_dead
 from softops.opset import UnknownOperatorError, UnknownOpsetError
 from softops.opset.domains import DOMAINS, canonical_domain, imported_opset, opset_versions
 from softops.opset.operators import Operator, operator
-from softops.opset.walk import subgraphs
+from softops.opset.walk import names_read, subgraphs
 
 from .source import Source
 

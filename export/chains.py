@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto
 
-from softops.opset.walk import subgraphs
-
-from .walk import names_read
+from softops.opset.walk import names_read, subgraphs
 
 ACTIVATIONS = ("Softmax", "LogSoftmax", "Hardmax", "Sigmoid")
 DECISIONS = ("ArgMax", "TopK")

@@ -12,10 +12,10 @@ from onnx import numpy_helper
 
 from softops.opset.domains import imported_opset
 from softops.opset.tensors import constant_tensor
-from softops.opset.walk import subgraphs
+from softops.opset.walk import names_read, subgraphs
 
 from .opened import OpenModel, external_tensors_of, value_types
-from .walk import IR_WITH_PLAIN_INITIALIZERS, copy_node, names_read
+from .walk import IR_WITH_PLAIN_INITIALIZERS, copy_node
 
 _CONSTANT_BYTES_MAX = 1 << 16
 

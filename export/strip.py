@@ -7,11 +7,12 @@ import os
 import onnx
 
 from softops.opset import ModelSource, UnsupportedModelError
+from softops.opset.walk import names_read
 
 from .append import named_output
 from .chains import Chain, follow, rename_reads
 from .opened import OpenModel, open_model
-from .walk import copy_node, dead_values, names_read, remove_dead
+from .walk import copy_node, dead_values, remove_dead
 
 _REPLACEABLE = {"softmax": "Softmax", "log_softmax": "LogSoftmax", "hardmax": "Hardmax"}
 

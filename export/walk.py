@@ -6,19 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
-from softops.opset.walk import subgraphs
+from softops.opset.walk import names_read, subgraphs
 
 IR_WITH_PLAIN_INITIALIZERS = 4
 """Before this IR version an initializer is the default of an input, and has to be listed as one."""
-
-
-def names_read(node: onnx.NodeProto) -> Iterator[str]:
-    """Yield the names that a node reads, those that its subgraphs take from around them too."""
-    yield from (name for name in node.input if name)
-    for graph in subgraphs(node):
-        for inner in graph.node:
-            yield from names_read(inner)
-        yield from (value.name for value in graph.output)
 
 
 def remove_dead(graph: onnx.GraphProto, ir_version: int, was_dead: set[str]) -> None:

@@ -1,5 +1,8 @@
 """What each operator of the softmax family means at every ONNX opset version."""
 
+from importlib import import_module
+from types import ModuleType
+
 from .convert import convert_version
 from .convert_files import ConversionReport, convert_file
 from .errors import (
@@ -36,3 +39,11 @@ __all__ = [
     "operator",
     "operators",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Give the two modules that are used by their own name, imported when they are asked for."""
+    if name in ("backend", "reference"):
+        return import_module(f"{__name__}.{name}")
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

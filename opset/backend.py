@@ -20,6 +20,7 @@ from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx.backend.base import Backend
 from onnx.onnx_cpp2py_export import checker as c_checker
 
+from .checkable import checkable
 from .domains import DOMAINS, newest_version, opset_versions
 from .errors import ModelError, UnknownOpsetError, one_line
 from .functions import functions_by_key
@@ -60,7 +61,8 @@ class SoftopsBackend(Backend):
         check
             Have ``onnx.checker`` look at the model first, and the types of all values compared with what the
             operators take. Some exporters write models that it rejects and every runtime takes; False is for
-            these.
+            these, and for functions whose opset reads an operator otherwise than the model's, which ONNX
+            forbids: they run by their own.
 
         Raises
         ------
@@ -160,15 +162,31 @@ def _check_model(proto: onnx.ModelProto, source: ModelSource) -> None:
         # By path, as the checker takes no more than 2 GB in memory: of such a model without a path we know
         # only that it can be built.
         onnx.checker.check_model(os.fspath(source) if isinstance(source, str | os.PathLike) else proto)
-        # Types alone: shapes that contradict each other are common in what exporters write, and runtimes take it.
-        # (A sparse initializer stands for a dense value; type inference takes it for a sparse one.)
-        if not proto.graph.sparse_initializer:
-            onnx.shape_inference.infer_shapes(proto, check_type=True)
+        _check_types(proto)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
+        _check_copy(proto)
+    except (ValueError, EncodeError):
+        return
+
+
+def _check_copy(proto: onnx.ModelProto) -> None:
+    """Check a model that onnx did not take, without what it does not take although ONNX allows it."""
+    copy = checkable(proto, mixed_opsets=False)
+    try:
+        onnx.checker.check_model(copy)
+        _check_types(copy)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         message = f"expected a valid model (onnx: {one_line(error)}); export it again, or pass check=False"
         raise ModelError(message) from error
     except (ValueError, EncodeError):
         return
+
+
+def _check_types(proto: onnx.ModelProto) -> None:
+    # Types alone: shapes that contradict each other are common in what exporters write, and runtimes take it.
+    # (A sparse initializer stands for a dense value; type inference takes it for a sparse one.)
+    if not proto.graph.sparse_initializer:
+        onnx.shape_inference.infer_shapes(proto, check_type=True)
 
 
 def _check_opset(version: int) -> None:

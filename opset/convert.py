@@ -20,11 +20,12 @@ import onnx
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import shape_inference
 
+from .checkable import checkable, plainly_named
 from .convert_axis import SINGLE_SINCE
 from .convert_functions import inline_axes
 from .convert_ir import fit_ir_version
 from .convert_nodes import convert_node
-from .convert_outside import checkable, kept_outside, plainly_named
+from .convert_outside import kept_outside
 from .convert_scope import Names, Scope
 from .domains import DOMAINS, imported_opset
 from .errors import ModelError, UnknownOpsetError, UnsupportedModelError, one_line
@@ -221,7 +222,7 @@ def _taken(body: Body, inferred: Body) -> dict[str, list[onnx.ValueInfoProto]]:
 
 def _check(model: onnx.ModelProto, message: str, error_type: type[ModelError]) -> None:
     try:
-        onnx.checker.check_model(checkable(model))
+        onnx.checker.check_model(checkable(model, mixed_opsets=True))
     except (onnx.checker.ValidationError, EncodeError, ValueError) as error:
         raise error_type(message.format(one_line(error))) from error
 

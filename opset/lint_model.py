@@ -6,14 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import onnx
 from onnx import ModelProto
 
+from .checkable import plainly_named
+from .domains import newest_version
 from .errors import ModelError
 from .lint_family import NodeRecord, record_of
 from .lint_outputs import output_warnings
 from .lint_rules import LintWarning, Seen, node_warnings
 from .lint_runtime import Kernels, version_warnings
 from .lint_scopes import Scope, Scopes
+from .lint_valid import validity_warnings
 from .model import ModelSource, load_model
 
 SCHEMA_VERSION = 1
@@ -66,7 +70,8 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
 
     Looks into subgraphs and into the model's functions, once for each call. Types and shapes are those of
     onnx's shape inference; where it fails, the report says what could not be known. Nothing is run, and
-    external data is not read.
+    external data is not read. A batch that a Flatten or Reshape has merged with other dimensions is not
+    recognised as one.
 
     ===================== ===================================================================
     code                  said of
@@ -79,6 +84,9 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
     half-accumulation     float16 or bfloat16 where nothing asks for sums in float32
     no-kernel             a dtype that the installed onnxruntime cannot run on the CPU (error)
     not-a-probability     an output named like probabilities that nothing normalises
+    invalid               an axis outside the rank, a value that nothing makes, nodes in a circle (errors);
+                          nodes out of order
+    function-opset        a function whose opset reads an operator otherwise than the model's
     too-new               an opset or IR version that ``for_runtime`` does not read (error)
     ===================== ===================================================================
 
@@ -117,13 +125,17 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
 
 
 def _report(proto: ModelProto, late: list[LintWarning]) -> LintReport:
-    scopes = Scopes(proto)
+    scopes = Scopes(plainly_named(proto))
     kernels = Kernels()
     batch = _batch_symbols(scopes.main)
     # Two calls of a function that say the same are one: dictionaries keep the order and drop what is equal.
     nodes: dict[NodeRecord, None] = {}
     warnings: dict[LintWarning, None] = {}
+    read: set[int] = set()
     for scope, node in scopes:
+        if id(scope) not in read:
+            read.add(id(scope))
+            warnings.update(dict.fromkeys(validity_warnings(scope, scopes.main.opsets)))
         seen = Seen(scope, node, record_of(scope, node), batch)
         if seen.record is not None:
             nodes[seen.record] = None
@@ -135,7 +147,7 @@ def _report(proto: ModelProto, late: list[LintWarning]) -> LintReport:
         opsets=scopes.main.opsets,
         nodes=tuple(nodes),
         warnings=tuple(warnings),
-        notes=(*scopes.notes, *_unknown(nodes), *kernels.notes),
+        notes=(*_too_new_for_onnx(scopes.main.opsets), *scopes.notes, *_unknown(nodes), *kernels.notes),
     )
 
 
@@ -151,17 +163,17 @@ def _batch_symbols(main: Scope) -> frozenset[str]:
 
 def _unknown(nodes: Iterable[NodeRecord]) -> list[str]:
     shapeless = [node.name for node in nodes if node.shape is None]
-    outside = [
-        node.name for node in nodes if node.shape is not None and node.works_along is None and not node.detail
+    return [f"the input shape of {_some(shapeless)} could not be inferred"] if shapeless else []
+
+
+def _too_new_for_onnx(opsets: Mapping[str, int]) -> list[str]:
+    """What to know of a model of the future: its operators are read by the newest text at hand."""
+    return [
+        f"onnx {onnx.__version__} knows {domain or 'ai.onnx'} up to {newest}, the model imports {version}: "
+        f"it is read as of {newest}; upgrade onnx"
+        for domain, version in opsets.items()
+        if (newest := newest_version(domain)) is not None and version > newest
     ]
-    said = []
-    if shapeless:
-        said.append(f"the input shape of {_some(shapeless)} could not be inferred")
-    if outside:
-        said.append(
-            f"the axis of {_some(outside)} lies outside the rank of the input: runtimes refuse the model"
-        )
-    return said
 
 
 def _some(names: list[str]) -> str:

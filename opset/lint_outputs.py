@@ -80,6 +80,11 @@ _OPAQUE = {
         "IsInf",
     ),
 }
+_CURE = "put a Softmax (or a Sigmoid) before the output, or name it for what it is, such as logits"
+_CURES = {
+    "LogSoftmax": "name it for what it is, such as log_probabilities, or make it a Softmax by `softops export replace "
+    "--activation softmax`"
+}
 # Calls of this depth stay far within what Python allows.
 _DEEPEST = 100
 
@@ -104,7 +109,7 @@ def output_warnings(main: Scope, graph: GraphProto) -> Iterator[LintWarning]:
                 where=by.scope.where,
                 message=f"output '{output.name}' is named like probabilities, but {by.node.op_type} "
                 f"'{label_of(by.node)}' makes it, which does not normalise",
-                cure="put a Softmax (or a Sigmoid) before the output, or name it for what it is, such as logits",
+                cure=_CURES.get(by.node.op_type, _CURE),
             )
 
 

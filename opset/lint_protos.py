@@ -38,10 +38,15 @@ def declared_type(given: onnx.TypeProto) -> ValueType:
     if not tensor.HasField("shape"):
         return ValueType(DTYPES.get(tensor.elem_type))
     shape = tuple(
-        dim.dim_value if dim.HasField("dim_value") else (_text(dim.dim_param) or None)
+        dim.dim_value if dim.HasField("dim_value") else _symbol(_text(dim.dim_param))
         for dim in tensor.shape.dim
     )
     return ValueType(DTYPES.get(tensor.elem_type), shape)
+
+
+def _symbol(name: str) -> str | None:
+    """A symbol of the model; shape inference makes up names for what it does not know."""
+    return None if name.startswith("unk__") else name or None
 
 
 def value_info(name: str, known: ValueType) -> onnx.ValueInfoProto:
@@ -83,6 +88,10 @@ def skeleton(model: ModelProto) -> ModelProto:
             light.graph.value_info.append(
                 onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
             )
+    light.graph.value_info.extend(
+        onnx.helper.make_tensor_value_info(sparse.values.name, sparse.values.data_type, list(sparse.dims))
+        for sparse in graph.sparse_initializer
+    )
     return light
 
 

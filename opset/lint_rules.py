@@ -108,11 +108,23 @@ def _flatten_rule(seen: Seen, record: NodeRecord) -> Iterator[LintWarning]:
         )
     cure = (
         "if one axis is meant, export with opset 13 or newer; to keep what it computes in a newer opset, "
-        "use `softops convert`"
+        "use `softops convert --opset 13`"
     )
     if record.op_type == "QLinearSoftmax":
         cure = "if one axis is meant, set its attribute opset=13"
     yield seen.warning("flatten-rule", f"{written} {does}", cure)
+
+
+def _outside_rank(seen: Seen, record: NodeRecord) -> Iterator[LintWarning]:
+    if record.shape is None or record.works_along is not None or record.detail:
+        return
+    axis = "the default axis" if record.axis is None else f"axis={record.axis}"
+    yield seen.warning(
+        "invalid",
+        f"{record.operator} with {axis} on an input of rank {len(record.shape)}, which has no such axis",
+        f"correct the axis, or the shape that the model states: {_shape(record)}",
+        "error",
+    )
 
 
 def _batch_axis(seen: Seen, record: NodeRecord) -> Iterator[LintWarning]:
@@ -156,7 +168,8 @@ def _after_softmax(seen: Seen, record: NodeRecord) -> Iterator[LintWarning]:
             "softmax-after-softmax",
             f"{record.operator} takes for logits what {name} '{label_of(made.node)}' has normalised already: "
             "no probability it makes is more than e = 2.718 times another",
-            "take one of the two out, and feed the other with the logits",
+            "take one of the two out, and feed the other with the logits; at the end of a model `softops export "
+            "strip` takes out the second",
         )
         return
 
@@ -191,7 +204,8 @@ def _log_of_probabilities(seen: Seen) -> Iterator[LintWarning]:
                 "log-of-softmax",
                 f"Log of {name} is -inf wherever a probability is too small for the dtype: in float32 about 104 "
                 "below the largest logit",
-                "replace the two by LogSoftmax with the axis of the Softmax, which is finite there",
+                "replace the two by LogSoftmax with the axis of the Softmax, which is finite there; `softops export "
+                "fuse` does where nothing else reads the probabilities",
             )
         elif made.node.op_type == "Sigmoid":
             yield seen.warning(
@@ -209,11 +223,16 @@ def _passes_on_or_requantizes(scope: Scope, node: NodeProto) -> bool:
     return passes_on(scope, node) or node.op_type in {"QuantizeLinear", "DequantizeLinear"}
 
 
+def _shape(record: NodeRecord) -> str:
+    return f"[{', '.join('?' if size is None else str(size) for size in record.shape or ())}]"
+
+
 def _list(axes: tuple[int, ...]) -> str:
     return f"{axes[0]} and {axes[1]}" if len(axes) == 2 else f"{axes[0]} to {axes[-1]}"
 
 
 _OF_FAMILY: tuple[Callable[[Seen, NodeRecord], Iterator[LintWarning]], ...] = (
+    _outside_rank,
     _flatten_rule,
     _batch_axis,
     _after_softmax,

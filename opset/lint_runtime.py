@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import onnx
 
 from .domains import canonical_domain, opset_versions
 from .errors import one_line
+from .lint_family import NodeRecord
 from .lint_protos import ValueType, value_info
 from .lint_rules import LintWarning, Seen
-from .runtime_versions import readable_by
+from .operators import operators
+from .runtime_kernels import onnxruntime_dtypes
+from .runtime_versions import Readable, readable_by
 
 # Of ai.onnx, where a model of other domains alone names none; every onnxruntime since 1.6 reads it.
 _ANY_OPSET = 13
+_OLDEST_OPSET = 7
 
 
 class Kernels:
@@ -51,7 +55,7 @@ class Kernels:
             wider = "int64" if str(record.dtype).startswith(("int", "uint")) else "float32"
             cure = f"put a Cast to {wider} before it and a Cast back after it"
             if record.dtype == wider:
-                cure = "take the model to a newer opset with `softops convert`"
+                cure = _newer(record) or "compute it by other operators"
             yield seen.warning(
                 "no-kernel",
                 f"onnxruntime {self.version} cannot run {record.operator} on {record.dtype} on the CPU ({reason})",
@@ -64,6 +68,21 @@ class Kernels:
         if key not in self._answers:
             self._answers[key] = _try(key)
         return self._answers[key]
+
+
+def _newer(record: NodeRecord) -> str | None:
+    """The cure by a later version of the operator that has a kernel for the dtype, if there is one."""
+    later = (
+        row.since_version
+        for row in operators()
+        if (row.domain, row.op_type) == (record.domain, record.op_type)
+        and row.since_version > record.opset
+        and record.dtype in (onnxruntime_dtypes(row) or ())
+    )
+    version = next(later, None)
+    if record.domain or version is None:
+        return None
+    return f"use `softops convert --opset {max(version, _OLDEST_OPSET)}`"
 
 
 def version_warnings(model: onnx.ModelProto, release: str) -> Iterator[LintWarning]:
@@ -83,7 +102,8 @@ def version_warnings(model: onnx.ModelProto, release: str) -> Iterator[LintWarni
     ]
     if model.ir_version > readable.ir_version:
         said.append(f"IR version {model.ir_version} (it reads up to {readable.ir_version})")
-        cures.append(f"set model.ir_version = {readable.ir_version}")
+        if not _conversion_lowers_ir(opsets, readable):
+            cures.append(f"set model.ir_version = {readable.ir_version}")
     if said:
         yield LintWarning(
             code="too-new",
@@ -93,6 +113,13 @@ def version_warnings(model: onnx.ModelProto, release: str) -> Iterator[LintWarni
             message=f"{release} cannot read the model: {', '.join(said)}",
             cure=f"{' and '.join(cures)}, or use a newer release",
         )
+
+
+def _conversion_lowers_ir(opsets: Mapping[str, int], readable: Readable) -> bool:
+    """Whether the conversion to the newest opset that a release reads leaves an IR version that it reads, too."""
+    target = onnx.helper.make_opsetid("", readable.opset)
+    fits = onnx.helper.find_min_ir_version_for([target], ignore_unknown=True) <= readable.ir_version
+    return opsets.get("", 0) > readable.opset and bool(fits)
 
 
 def _alone(seen: Seen, types: dict[str, ValueType]) -> onnx.ModelProto:

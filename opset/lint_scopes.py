@@ -72,6 +72,10 @@ class Scope:
         for tensor in self.graph.initializer:
             self.constants[tensor.name] = tensor
             self.types[tensor.name] = ValueType(DTYPES.get(tensor.data_type), tuple(tensor.dims))
+        for sparse in self.graph.sparse_initializer:
+            self.types[sparse.values.name] = ValueType(
+                DTYPES.get(sparse.values.data_type), tuple(sparse.dims)
+            )
         for node in self.nodes:
             self.made |= {name: (node, index) for index, name in enumerate(node.output) if name}
             tensor = constant_tensor(node)
@@ -112,6 +116,10 @@ class Scope:
         if name in scope.actual:
             return scope.actual[name].scope.maker(scope.actual[name].name)
         return None
+
+    def sees(self, name: str) -> bool:
+        """Whether anything of that name is here or around here."""
+        return self._home(name) is not None
 
     def opset_of(self, node: NodeProto) -> int | None:
         """The version of the node's domain that holds here."""

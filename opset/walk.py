@@ -24,6 +24,15 @@ def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
     return [graph for _, graph in named_subgraphs(node)]
 
 
+def names_read(node: onnx.NodeProto) -> Iterator[str]:
+    """Yield the names that a node reads, those that its subgraphs take from around them too."""
+    yield from (name for name in node.input if name)
+    for graph in subgraphs(node):
+        for inner in graph.node:
+            yield from names_read(inner)
+        yield from (value.name for value in graph.output)
+
+
 def training_graphs(model: onnx.ModelProto) -> list[onnx.GraphProto]:
     """The graphs of a model that is to be trained, beside its main one."""
     return [

@@ -46,6 +46,8 @@ def test_the_page_has_every_row_and_is_right_throughout():
     assert set(found.values()) == {"all"}
     for heading in ("Official tests", "Differences", "Where ONNX leaves a meaning open"):
         assert f"\n## {heading}\n" in text
+    notes = [note for row in operators() for note in row.notes]
+    assert [note for note in notes if note not in text] == [], "generate the page again"
 
 
 @pytest.mark.slow

@@ -24,6 +24,18 @@ def test_every_row_is_printed(capsys):
     assert max(map(len, lines[:-2])) <= 80
 
 
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_no_dtype_is_cut_off(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    short = {"float": "f", "bfloat": "bf", "int": "i", "uint": "u"}
+    out = printed(["TopK"], capsys)
+    newest = out.split("\n\n")[0].split(" 24  single")[1]
+    kernels = json.loads(printed(["TopK", "--json"], capsys))[-1]["kernels"]["onnxruntime"]
+    names = [short[name.rstrip("0123456789")] + name.lstrip("abcdefghijklmnopqrstuvwxyz") for name in kernels]
+    assert len(names) > 4
+    assert set(names) <= set(newest.split())
+
+
 def test_one_operator_with_its_versions_and_notes(capsys):
     out = printed(["hardmax"], capsys)
     rows = [line for line in out.splitlines() if " flatten, 1 " in line or " single, -1 " in line]

@@ -172,3 +172,8 @@ def test_the_body_of_a_scan_sees_no_batch():
     graph = helper.make_graph([scan], "g", [x], [onnx.ValueInfoProto(name="y")])
     report = lint(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8))
     assert (len(report.nodes), report.warnings) == (1, ())
+
+
+def test_symbols_that_shape_inference_makes_up_are_unknown():
+    proto = model(["n", 4, "m"], 13, before=[helper.make_node("Flatten", ["x"], ["f"], axis=0)])
+    assert lint(proto).nodes[0].shape == (1, None)

@@ -2,9 +2,11 @@
 
 import json
 import random
+import re
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
@@ -54,9 +56,68 @@ def test_an_invalid_model_is_read_as_far_as_it_goes():
 
 
 def test_an_axis_outside_the_rank_is_said():
-    report = lint(model(N("Softmax", ["x"], ["y"], axis=2)))
-    assert any("axis of y lies outside" in note for note in report.notes)
-    assert lint(model(N("Softmax", ["x"], ["y"], axis=1))).notes == ()
+    (warning,) = lint(model(N("Softmax", ["x"], ["y"], axis=2))).warnings
+    assert (warning.code, warning.severity, warning.node) == ("invalid", "error", "y")
+    assert "axis=2 on an input of rank 2" in warning.message
+    assert "[n, 4]" in warning.cure
+    assert lint(model(N("Softmax", ["x"], ["y"], axis=1))).warnings == ()
+
+
+def invalid(proto):
+    return [(w.severity, w.node, w.message) for w in lint(proto).warnings if w.code == "invalid"]
+
+
+def accepted(proto):
+    try:
+        onnxruntime.InferenceSession(proto.SerializeToString())
+    except Exception:  # by whatever name: it will not run
+        return False
+    return True
+
+
+def test_nodes_that_cannot_run_are_errors():
+    circle = model(N("Add", ["x", "b"], ["a"]), N("Relu", ["a"], ["b"]), N("Softmax", ["b"], ["y"]))
+    ((severity, node, message),) = invalid(circle)
+    assert (severity, node in ("a", "b")) == ("error", True)
+    assert message.startswith("nodes wait for each other in a circle: ")
+    assert set(re.findall("'(.*?)'", message)) == {"a", "b"}
+    nowhere = model(N("Softmax", ["nowhere"], ["y"]))
+    assert invalid(nowhere) == [("error", "y", "it reads 'nowhere', which nothing makes")]
+    for proto in (circle, nowhere):
+        assert not accepted(proto)
+
+
+def test_nodes_out_of_order_are_a_warning():
+    """onnx's checker refuses them, onnxruntime does not."""
+    proto = model(N("Softmax", ["a"], ["y"]), N("Relu", ["x"], ["a"]))
+    proto.graph.output[0].type.CopyFrom(proto.graph.input[0].type)
+    with pytest.raises(onnx.checker.ValidationError, match="sorted"):
+        onnx.checker.check_model(proto)
+    assert accepted(proto)
+    ((severity, node, message),) = invalid(proto)
+    assert (severity, node) == ("warning", "y")
+    assert "reads 'a' before" in message
+
+
+def test_names_from_around_and_sparse_constants_are_made():
+    values = helper.make_tensor("w", TensorProto.FLOAT, [1], [2.0])
+    sparse = helper.make_sparse_tensor(values, helper.make_tensor("i", TensorProto.INT64, [1], [3]), [4])
+    branch = helper.make_graph([N("Softmax", ["l"], ["o"])], "b", [], [onnx.ValueInfoProto(name="o")])
+    choice = N("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    proto = model(N("Mul", ["x", "w"], ["l"]), choice)
+    proto.graph.input.append(helper.make_tensor_value_info("c", TensorProto.BOOL, []))
+    proto.graph.sparse_initializer.append(sparse)
+    assert invalid(proto) == []
+    assert (
+        invalid(model(choice, N("Identity", ["x"], ["l"]), N("Cast", ["x"], ["c"], to=9)))[0][0] == "warning"
+    )
+
+
+def test_a_model_of_the_future_is_said_to_be_one():
+    newest = onnx.defs.onnx_opset_version()
+    (note,) = lint(model(N("Softmax", ["x"], ["y"]), opset=newest + 1)).notes
+    assert f"up to {newest}, the model imports {newest + 1}" in note
+    assert lint(model(N("Softmax", ["x"], ["y"]), opset=newest)).notes == ()
 
 
 def test_shapes_that_contradict_each_other_are_said():

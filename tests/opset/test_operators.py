@@ -166,3 +166,18 @@ def test_as_many_outputs_as_asked_for():
         loss, log_prob = method([X, LABELS], outputs=2)
         assert loss.shape == ()
         assert log_prob.shape == X.shape
+
+
+def test_backend_and_oracle_need_no_import_of_their_own():
+    script = """
+import sys
+import softops.opset as opset
+assert "softops.opset.backend" not in sys.modules
+print(opset.reference.evaluate("Softmax", [[0.0, 0.0]], 13)[0].tolist(), opset.backend.supports_device("CPU"))
+try:
+    opset.nothing
+except AttributeError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[0.5, 0.5] True\nmodule 'softops.opset' has no attribute 'nothing'\n"
