@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .exp import exp_below
+from .exp_below import exp_below
 from .gather import run_writing, writing
 from .jit import helper
 from .layout import Array, address, as_floats, check_axis, check_out

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .exp import LOG2E
+from .exp import rounded_power
 from .jit import helper
 from .memory import load, load_first
 from .simd import bits, fma, fma_exact, from_bits, itemsize, lanes, splat, where, widen
 from .sums import fold, two_sum
 
-_MAGIC = 6755399441055744.0  # 1.5 · 2⁵²
 # ln 2 in parts of 32, 32 and 53 bits: the first two times a number below 2¹⁰ are exact
 _LN2_PARTS = (
     float.fromhex("0x1.62e42fefp-1"),
@@ -59,8 +58,7 @@ def _multiply(high: Any, low: Any, high2: Any, low2: Any) -> Any:
 def exp_doubled(high: Any, low: Any) -> Any:
     """exp(high + low) for −120 ≤ high ≤ 120, relative error 2⁻¹⁰⁰."""
     first, second, third = _LN2_PARTS
-    t = fma(high, splat(high, LOG2E), splat(high, _MAGIC))
-    n = t - splat(high, _MAGIC)
+    t, n = rounded_power(high)
     r, rest = two_sum(high - n * splat(high, first), splat(high, 0.0) - n * splat(high, second))
     r, rest = _renormal(r, rest + fma(n, splat(high, -third), low))
     tail = splat(high, _SINGLES[0])

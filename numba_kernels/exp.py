@@ -17,24 +17,23 @@ from typing import Any
 from numba import types
 
 from .jit import by_type, helper
-from .simd import bits, fma, from_bits, splat, where, widen
+from .simd import bits, fma, from_bits, splat
 from .vector import scalar_of
 
 LOG2E = 1.4426950408889634
-_LN2 = 0.6931471805599453
 
 # float32: 1.5 · 2²³, ln 2 with 9 zero bits at the end of the high part, degree 6, relative error 2⁻²⁸
 _MAGIC32 = 12582912.0
-_LN2_HIGH32 = float.fromhex("0x1.62e4p-1")
-_LN2_LOW32 = float.fromhex("0x1.7f7d1cf79abcap-20")
+LN2_HIGH32 = float.fromhex("0x1.62e4p-1")
+LN2_LOW32 = float.fromhex("0x1.7f7d1cf79abcap-20")
 _Q32 = tuple(
     map(float.fromhex, ("0x1.fffff8p-2", "0x1.55548ep-3", "0x1.555b98p-5", "0x1.123bd4p-7", "0x1.68512cp-10"))
 )
 
 # float64: 1.5 · 2⁵², ln 2 with 21 zero bits at the end of the high part, degree 11, relative error 2⁻⁵⁷·⁷
 _MAGIC64 = 6755399441055744.0
-_LN2_HIGH64 = float.fromhex("0x1.62e42fefp-1")
-_LN2_LOW64 = float.fromhex("0x1.473de6af278edp-34")
+LN2_HIGH64 = float.fromhex("0x1.62e42fefp-1")
+LN2_LOW64 = float.fromhex("0x1.473de6af278edp-34")
 _Q64 = tuple(
     map(
         float.fromhex,
@@ -52,30 +51,12 @@ _Q64 = tuple(
         ),
     )
 )
-# degree 8 in float64, relative error 2⁻³⁹: more than float32 results need
-_Q64_SHORT = tuple(
-    map(
-        float.fromhex,
-        (
-            "0x1.00000000a3c33p-1",
-            "0x1.5555557ec669ap-3",
-            "0x1.55555364965bbp-5",
-            "0x1.1110a1098a9acp-7",
-            "0x1.6c19fde24a217p-10",
-            "0x1.a1872a53de9f7p-13",
-            "0x1.9d5da522ecf2ap-16",
-        ),
-    )
-)
 
 # What a kernel needs to know of a type: above BIG a maximum is subtracted first, CUT below the maximum every
 # probability rounds to zero, BIAS and MANTISSA describe the bits, sums run 2^HEADROOM too high so that no summand is
-# subnormal. FAR below the maximum even 2³¹ terms are nothing beside the smallest number.
+# subnormal.
 _TRAITS32 = (256.0, 104.0, 127, 23, 64)
 _TRAITS64 = (4096.0, 746.0, 1023, 52, 64)
-
-
-FAR_BEYOND_CUT = 24.0
 
 
 def traits_of(scalar: Any) -> tuple[float, float, int, int, int]:
@@ -160,6 +141,24 @@ def _exp_scaled_pair(x: Any, shift: Any) -> Any:
     return impl
 
 
+def magic(like: Any) -> Any:
+    """1.5 · 2^(mantissa bits), for every lane of `like`."""
+    raise NotImplementedError
+
+
+@by_type(magic)
+def _magic(like: Any) -> Any:
+    value = _MAGIC32 if scalar_of(like) == types.float32 else _MAGIC64
+    return lambda like: splat(like, value)
+
+
+@helper
+def rounded_power(x: Any) -> Any:
+    """n = round(x · log₂e), once with `magic` added and once as it is."""
+    t = fma(x, splat(x, LOG2E), magic(x))
+    return t, t - magic(x)
+
+
 def _reduced(x: Any) -> Any:
     """(bits that hold n = round(x · log₂e) lowest, d, n, low): x = n · ln 2 + d + n · low with d exact."""
     raise NotImplementedError
@@ -167,13 +166,10 @@ def _reduced(x: Any) -> Any:
 
 @by_type(_reduced)
 def _reduced_by_type(x: Any) -> Any:
-    narrow = x.scalar == types.float32
-    magic = _MAGIC32 if narrow else _MAGIC64
-    high, low = (_LN2_HIGH32, _LN2_LOW32) if narrow else (_LN2_HIGH64, _LN2_LOW64)
+    high, low = (LN2_HIGH32, LN2_LOW32) if x.scalar == types.float32 else (LN2_HIGH64, LN2_LOW64)
 
     def impl(x: Any) -> Any:
-        t = fma(x, splat(x, LOG2E), splat(x, magic))
-        n = t - splat(x, magic)
+        t, n = rounded_power(x)
         return bits(t), fma(n, splat(x, -high), x), n, splat(x, -low)
 
     return impl
@@ -188,7 +184,7 @@ def _q(r: Any) -> Any:
 def _q_by_type(r: Any) -> Any:
     # Estrin's scheme: the chain of dependent steps, not their number, is what limits a core here
     if r.scalar != types.float32:
-        return lambda r: _q64(r)
+        return lambda r: q64(r)
     q0, q1, q2, q3, q4 = _Q32
 
     def float32(r: Any) -> Any:
@@ -201,7 +197,7 @@ def _q_by_type(r: Any) -> Any:
 
 
 @helper
-def _q64(r: Any) -> Any:
+def q64(r: Any) -> Any:
     """(exp(r) − 1 − r) / r² for float64 |r| ≤ ln 2 / 2."""
     q0, q1, q2, q3, q4, q5, q6, q7, q8, q9 = _Q64
     r2 = r * r
@@ -223,87 +219,15 @@ def exponent_shift(m: Any) -> Any:
     return (splat(raised, bias + headroom) - raised) << splat(raised, mantissa)
 
 
+@helper
 def power_of(m: Any) -> Any:
-    """round(m · log₂e) as floats, inside jitted code."""
-    raise NotImplementedError
-
-
-@by_type(power_of)
-def _power_of(m: Any) -> Any:
-    magic = _MAGIC32 if scalar_of(m) == types.float32 else _MAGIC64
-    return lambda m: fma(m, splat(m, LOG2E), splat(m, magic)) - splat(m, magic)
-
-
-def exponent(m: Any) -> Any:
-    """round(m · log₂e) as integers, inside jitted code."""
-    raise NotImplementedError
-
-
-@by_type(exponent)
-def _exponent(m: Any) -> Any:
-    magic = _MAGIC32 if scalar_of(m) == types.float32 else _MAGIC64
-
-    def impl(m: Any) -> Any:
-        return bits(fma(m, splat(m, LOG2E), splat(m, magic))) - bits(splat(m, magic))
-
-    return impl
-
-
-def exp_below(x: Any, m: Any) -> Any:
-    """exp(x − m) in float64 for vectors x ≤ m: exactly 1 where x = m, 0 for x = −inf, NaN for NaN or m = ±inf.
-
-    For float32 arguments the difference is exact in float64 and the error 2⁻³⁹; for float64 ones the difference keeps
-    its rounding error and the result is within 0.7 ULP.
-    """
-    raise NotImplementedError
-
-
-@by_type(exp_below)
-def _exp_below(x: Any, m: Any) -> Any:
-    if x.scalar == types.float32:
-        q0, q1, q2, q3, q4, q5, q6 = _Q64_SHORT
-
-        def float32(x: Any, m: Any) -> Any:
-            d = widen(x) - widen(m)
-            lowest = splat(d, -150.0)
-            y = where(d < lowest, lowest, d)
-            t = fma(y, splat(y, LOG2E), splat(y, _MAGIC64))
-            r = fma(t - splat(y, _MAGIC64), splat(y, -_LN2), y)
-            r2 = r * r
-            a = fma(splat(r, q1), r, splat(r, q0))
-            b = fma(splat(r, q3), r, splat(r, q2))
-            c = fma(splat(r, q5), r, splat(r, q4))
-            high = fma(splat(r, q6), r2, c)
-            p = fma(fma(fma(high, r2, b), r2, a), r2, r)
-            raised = bits(t)
-            scale = from_bits((raised << splat(raised, 52)) + splat(raised, 1023 << 52))
-            return where(d < lowest, splat(d, 0.0), fma(p, scale, scale))
-
-        return float32
-
-    def float64(x: Any, m: Any) -> Any:
-        d = x - m
-        # what the difference lost (Knuth's two-sum)
-        back = d + m
-        return exp_of_pair(d, (x - back) + ((back - d) - m))
-
-    return float64
+    """round(m · log₂e) as floats."""
+    _, n = rounded_power(m)
+    return n
 
 
 @helper
-def exp_of_pair(d: Any, lost: Any) -> Any:
-    """exp(d + lost) within 0.7 ULP for float64 vectors d ≤ 0 and `lost` of the size of its rounding; 0 below −800."""
-    lowest = splat(d, -800.0)
-    y = where(d < lowest, lowest, d)
-    t = fma(y, splat(y, LOG2E), splat(y, _MAGIC64))
-    n = t - splat(y, _MAGIC64)
-    h = fma(n, splat(y, -_LN2_HIGH64), y)
-    c = fma(n, splat(y, _LN2_LOW64), splat(y, 0.0) - lost)
-    r = h - c
-    one = splat(y, 1.0)
-    s = one + h
-    p = s + fma(_q64(r), r * r, (h - (s - one)) - c)
-    # down to 2⁻¹¹⁵⁴: in two factors, so that the first stays normal
-    raised = bits(t)
-    scale = from_bits((raised << splat(raised, 52)) + splat(raised, (1023 + 200) << 52))
-    return where(d < lowest, splat(d, 0.0), p * scale * splat(d, 2.0**-200))
+def exponent(m: Any) -> Any:
+    """round(m · log₂e) as integers."""
+    t, _ = rounded_power(m)
+    return bits(t) - bits(magic(m))

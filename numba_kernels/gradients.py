@@ -5,7 +5,7 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .exp import exp_below
+from .exp_below import exp_below
 from .jit import by_type, helper, over_rows
 from .layout import two_rows_to_rows
 from .memory import load, load_first, store, store_first

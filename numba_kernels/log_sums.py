@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .exp import FAR_BEYOND_CUT, exp_below, exp_of_pair, exp_scaled_pair, power_of, traits
+from .exp import exp_scaled_pair, power_of, traits
+from .exp_below import RAISED, exp_below_raised, exp_of_pair
 from .jit import by_type, helper
 from .log import log1p_vector
 from .memory import load, load_first
@@ -78,10 +79,7 @@ def _add_checked(
 @helper
 def _quick_others(kind: Any, src: Any, n: Any) -> Any:
     """(m, Σ exp(x − m) without one term of the maximum) of a row, in float64 from float32 exponentials."""
-    step = lanes(kind)
-    m, lowest_x = maximum(kind, src, n), -np.inf
-    if n >= step:
-        m, lowest_x = extremes(kind, src, n)
+    m, lowest_x = extremes(kind, src, n)
     m_v = splat(load_first(kind, src, 0, 0.0), m)
     base, shift, lowest = log_frame(m_v)
     power, low = lane(power_of(m_v - base), 0), lane(m_v - base, 0)
@@ -167,7 +165,7 @@ def _unscaled(like: Any) -> Any:
 def far(like: Any) -> Any:
     """2³¹ terms that lie so far below the maximum are nothing beside the smallest number."""
     _, cut, _, _, _ = traits(like)
-    return cut + FAR_BEYOND_CUT
+    return cut + 24.0
 
 
 @helper
@@ -178,7 +176,7 @@ def only_finite(m: Any) -> Any:
 
 @helper
 def add_other(total: Any, lost: Any, tops: Any, x: Any, top: Any, e: Any) -> Any:
-    """One step of the sum of a row's float64 exponentials without those of its maximum, which are counted in `tops`."""
+    """One step of the sum of a row's raised exponentials without those of its maximum, which are counted in `tops`."""
     zero = splat(e, 0.0)
     is_top = x == top
     total, error = two_sum(total, where(is_top, zero, e))
@@ -187,11 +185,11 @@ def add_other(total: Any, lost: Any, tops: Any, x: Any, top: Any, e: Any) -> Any
 
 @helper
 def others(total: Any, lost: Any, tops: Any) -> Any:
-    """The sum over the lanes, with all but one of the maxima, as a pair."""
+    """The sum over the lanes, no longer raised, with all but one of the maxima, as a pair."""
     high, low = fold(total, lost)
     count, _ = fold(tops, splat(tops, 0.0))
-    high, error = two_sum(high, count - 1.0)
-    return high, low + error
+    high, error = two_sum(high * 2.0**-RAISED, count - 1.0)
+    return high, low * 2.0**-RAISED + error
 
 
 @helper
@@ -209,10 +207,10 @@ def sum_of_others(kind: Any, src: Any, n: Any, m: Any) -> Any:
     for i in range(n // step):
         x = load(kind, src + i * step * size)
         if not all_set(x < lowest):
-            total, lost, tops = add_other(total, lost, tops, x, top, exp_below(x, m_v))
+            total, lost, tops = add_other(total, lost, tops, x, top, exp_below_raised(x, m_v))
     if n % step:
         x = load_first(kind, src + (n - n % step) * size, n % step, -np.inf)
-        total, lost, tops = add_other(total, lost, tops, x, top, exp_below(x, m_v))
+        total, lost, tops = add_other(total, lost, tops, x, top, exp_below_raised(x, m_v))
     return others(total, lost, tops)
 
 
@@ -257,6 +255,7 @@ def _careful_log_sum_columns(kind: Any, at: Any, along: Any, n: Any, m: Any) -> 
     total, lost, tops = zero, zero, zero
     for k in range(n):
         x = load(kind, at + k * along)
-        total, lost, tops = add_other(total, lost, tops, x, top, exp_below(x, m))
-    high, error = two_sum(total, tops - splat(tops, 1.0))
-    return log1p_vector(high, lost + error)
+        total, lost, tops = add_other(total, lost, tops, x, top, exp_below_raised(x, m))
+    unit = splat(total, 2.0**-RAISED)
+    high, error = two_sum(total * unit, tops - splat(tops, 1.0))
+    return log1p_vector(high, fma(lost, unit, error))

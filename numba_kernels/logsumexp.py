@@ -14,7 +14,7 @@ from .layout import KINDS, Array, address, as_floats, check_axis, check_out, lau
 from .log import log1p_vector
 from .log_sums import log_sum, sum_of_others
 from .memory import store_number
-from .rows import maximum, nan_at
+from .rows import nan_at
 from .simd import itemsize, narrow
 from .vector import computed_as
 
@@ -22,11 +22,10 @@ from .vector import computed_as
 @helper
 def logsumexp_line(kind: Any, src: Any, n: Any) -> Any:
     """log Σ exp(x) of n neighbouring numbers, in float64."""
-    m = np.float64(maximum(kind, src, n))
+    m, log_of_sum = log_sum(kind, src, n)
     if abs(m) == np.inf:
         # infinite whatever the others are, unless one is NaN
         return m if nan_at(kind, src, n) == n else np.nan
-    m, log_of_sum = log_sum(kind, src, n)
     return _sum_of_terms(kind, src, n, m, log_of_sum)
 
 

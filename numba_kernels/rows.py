@@ -61,8 +61,11 @@ def scaled(x: Any, base: Any, lowest: Any, shift: Any) -> Any:
 
 @helper
 def extremes(kind: Any, src: Any, n: Any) -> Any:
-    """The largest and the smallest number of a row of at least one vector; a NaN may be passed over."""
+    """The largest and the smallest number of a row; a NaN may be passed over."""
     size, step = itemsize(kind), lanes(kind)
+    if n < step:
+        x = load_first(kind, src, n, np.inf)
+        return largest(load_first(kind, src, n, -np.inf)), -largest(splat(x, 0.0) - x)
     high = load(kind, src + (n - step) * size)
     low, high2, low2 = high, high, high
     for i in range(n // (2 * step)):
@@ -80,8 +83,6 @@ def extremes(kind: Any, src: Any, n: Any) -> Any:
 @helper
 def maximum(kind: Any, src: Any, n: Any) -> Any:
     """The largest number of a row; a NaN may be passed over."""
-    if n < lanes(kind):
-        return largest(load_first(kind, src, n, -np.inf))
     high, _ = extremes(kind, src, n)
     return high
 

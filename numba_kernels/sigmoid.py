@@ -5,7 +5,8 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .exp import exp_below, exp_scaled_pair
+from .exp import exp_scaled_pair
+from .exp_below import exp_below
 from .jit import by_type, helper, over_rows
 from .layout import elementwise
 from .memory import load, load_first, store, store_first

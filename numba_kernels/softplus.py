@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .exp import exp_below
+from .exp_below import exp_below
 from .jit import helper, over_rows
 from .layout import elementwise
 from .log import log1p_unit

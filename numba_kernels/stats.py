@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .exp import exp_of_pair
+from .exp_below import exp_of_pair
 from .gather import places_of, reading
 from .jit import helper
 from .layout import KINDS, Array, address, as_floats, check_axis, launch

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from .exp import exp_of_pair
+from .exp_below import exp_of_pair, exp_of_pair_raised
 from .gather import block_of, gather, line_at, places_of, run_writing, scatter, writing
 from .jit import by_type, helper, over_rows
 from .layout import Array, address, as_floats, check_axis, check_out
@@ -59,7 +59,7 @@ def _sum_of_others(kind: Any, at: Any, n: Any, m: Any, options: Any) -> Any:
     for i in range(0, n, step):
         x = load(kind, at + i * size) if n - i >= step else load_first(kind, at + i * size, n - i, -np.inf)
         quotient, rest = _quotient(x, m_v, options)
-        total, lost, tops = add_other(total, lost, tops, x, top, exp_of_pair(quotient, rest))
+        total, lost, tops = add_other(total, lost, tops, x, top, exp_of_pair_raised(quotient, rest))
     return others(total, lost, tops)
 
 
