@@ -32,7 +32,7 @@ class OpenVino:
 
     def __init__(self, device: str = "CPU", precision: str = "", threads: str = "") -> None:
         try:
-            import openvino  # type: ignore[import-untyped,unused-ignore]
+            import openvino
         except ImportError as error:
             message = 'expected openvino to be installed (it is not); pip install "softops[openvino]"'
             raise RuntimeNotInstalledError(message) from error
