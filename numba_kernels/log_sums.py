@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .exp import exp_scaled_pair, power_of, traits
-from .exp_below import RAISED, exp_below_raised, exp_of_pair
+from .exp import exp_scaled_pair, exp_scaled_parts, traits
+from .exp_below import RAISED, exp_below_raised
 from .jit import by_type, helper
 from .log import log1p_vector
 from .memory import load, load_first
@@ -41,7 +41,6 @@ def _log_sum(kind: Any, src: Any, n: Any) -> Any:
     return float32
 
 
-_LN2 = math.log(2.0)
 # So many vectors are summed before the second parts of `exp_scaled_pair` are added to the float64 sum.
 _RUN = 32
 # From here on the others' sum is right to 2⁻²⁶ when the maximum's term is taken off the whole sum, whose second parts
@@ -82,8 +81,7 @@ def _quick_others(kind: Any, src: Any, n: Any) -> Any:
     m, lowest_x = extremes(kind, src, n)
     m_v = splat(load_first(kind, src, 0, 0.0), m)
     base, shift, lowest = log_frame(m_v)
-    power, low = lane(power_of(m_v - base), 0), lane(m_v - base, 0)
-    unit = math.exp(_log_unit(power, low)) * _unscaled(m_v)
+    unit = lane(_unit(m_v - base, shift), 0)
     others = 0.0
     if abs(m) <= traits(m_v)[0] and m - lowest_x <= far(m_v):
         total = _plain_sum(kind, src, n, base, shift, lowest)
@@ -150,15 +148,11 @@ def log_frame(m: Any) -> Any:
 
 
 @helper
-def _log_unit(power: Any, low: Any) -> Any:
-    """A scaled sum is Σ exp(x − base) · 2^(headroom − power); this is log (2^power / exp(low)), in float64."""
-    wide = widen(low)
-    return fma(widen(power), splat(wide, _LN2), splat(wide, 0.0) - wide)
-
-
-@helper
-def _unscaled(like: Any) -> Any:
-    return 2.0 ** -traits(like)[4]
+def _unit(low: Any, shift: Any) -> Any:
+    """What takes the scale off a sum, in float64: 1 over the scaled exponential of the maximum, which is exp(low)."""
+    large, small = exp_scaled_parts(low, shift)
+    total = widen(large) + widen(small)
+    return splat(total, 1.0) / total
 
 
 @helper
@@ -241,9 +235,8 @@ def _log_sum_columns(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
                 x = load(kind, at + k * along)
                 total, lost, tops = _add_checked(total, lost, tops, x, top, base, lowest, shift)
             total = total + widen(lost)
-        log_unit = _log_unit(power_of(m - base), m - base)
-        unit = exp_of_pair(log_unit, splat(log_unit, 0.0)) * splat(log_unit, _unscaled(m))
-        others = fma(total, unit, widen(tops) - splat(log_unit, 1.0))
+        unit = _unit(m - base, shift)
+        others = fma(total, unit, widen(tops) - splat(unit, 1.0))
         return log1p_vector(others, splat(others, 0.0))
 
     return float32
