@@ -120,7 +120,7 @@ def _exp_scaled_parts(x: Any, shift: Any) -> Any:
 
 
 def exp_scaled_pair(x: Any, shift: Any) -> Any:
-    """`exp_scaled`, and what its last step rounds off: right to 0.5 ULP together."""
+    """`exp_scaled`, and what that is off by: right to 0.2 ULP together."""
     raise NotImplementedError
 
 
@@ -130,11 +130,13 @@ def _exp_scaled_pair(x: Any, shift: Any) -> Any:
 
     def impl(x: Any, shift: Any) -> Any:
         raised, d, n, low = _reduced(x)
-        r = fma(n, low, d)
+        rest = n * low
+        r = d + rest
         p = fma(_q(r), r * r, r)
         scale = from_bits((raised << splat(raised, mantissa)) + shift)
         e = fma(p, scale, scale)
-        return e, fma(p, scale, scale - e)
+        # what the sum r rounds off counts for exp(r) times itself
+        return e, fma((d - r) + rest, e, fma(p, scale, scale - e))
 
     return impl
 
