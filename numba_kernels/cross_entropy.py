@@ -5,9 +5,10 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import KINDS, Array, address, as_floats, check_axis
 from .gather import places_of, reading
 from .jit import helper
-from .layout import KINDS, Array, address, as_floats, check_axis, launch
+from .layout import launch
 from .log_softmax import log_softmax
 from .log_sums import log_sum
 from .losses import check_reduction, checked_labels, checked_weights, reduce_losses

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Array, address, as_floats, check_axis, check_out
 from .exp_below import exp_below
 from .gather import run_writing, writing
 from .jit import helper
-from .layout import Array, address, as_floats, check_axis, check_out
 from .log_sums import sum_of_others
 from .losses import check_reduction, checked_labels, checked_weights, sum_exactly
 from .memory import load, load_first, load_number, store, store_first, store_number

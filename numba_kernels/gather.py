@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import KINDS, Array, address
 from .jit import helper, over_rows
-from .layout import KINDS, Array, address, launch
+from .layout import launch
 from .lines import keep, new_scratch
 from .memory import load_number, store_number
 from .simd import computing, itemsize

@@ -66,27 +66,13 @@ def _softmax_grad_by_type(g: Any, p: Any, high: Any, low: Any) -> Any:
 
 
 @helper
-def softmax_grad_rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
-    """Rows `first` to `last` of contiguous arrays; `src` holds the addresses of dy and y."""
-    size, step = itemsize(kind), lanes(kind)
-    for row in range(first, last):
-        at = row * n * size
-        to, dy, y = dst + at, src[0] + at, src[1] + at
-        high, low = _dot(kind, dy, y, n)
-        zero = widen(splat(load_first(kind, dy, 0, 0.0), 0.0))
-        high_v, low_v = splat(zero, high), splat(zero, low)
-        for i in range(n // step):
-            g, p = load(kind, dy + i * step * size), load(kind, y + i * step * size)
-            store(kind, to + i * step * size, _softmax_grad_vector(g, p, high_v, low_v))
-        if n % step:
-            tail = (n - n % step) * size
-            g, p = load_first(kind, dy + tail, n % step, 0.0), load_first(kind, y + tail, n % step, 0.0)
-            store_first(kind, to + tail, _softmax_grad_vector(g, p, high_v, low_v), n % step)
+def _softmax_grad_part(g: Any, p: Any, high: Any, low: Any) -> Any:
+    return _softmax_grad_vector(g, p, high, low)
 
 
 @helper
-def _sum(kind: Any, src: Any, n: Any) -> Any:
-    """Σ of a row as a float64 pair; (±inf, 0) or (NaN, 0) where it is not finite."""
+def _sum(kind: Any, src: Any, _: Any, n: Any) -> Any:
+    """Σ of the first row as a float64 pair; (±inf, 0) or (NaN, 0) where it is not finite."""
     size, step = itemsize(kind), lanes(kind)
     high = widen(splat(load_first(kind, src, 0, 0.0), 0.0))
     low = high
@@ -100,33 +86,40 @@ def _sum(kind: Any, src: Any, n: Any) -> Any:
 
 
 @helper
-def _log_softmax_grad_vector(g: Any, y: Any, high: Any, low: Any) -> Any:
+def _log_softmax_grad_part(g: Any, y: Any, high: Any, low: Any) -> Any:
     p = exp_below(y, splat(y, 0.0))
     negative = splat(p, 0.0) - p
     return narrow(g, fma(negative, high, widen(g)) + negative * low)
 
 
-@helper
-def log_softmax_grad_rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
-    """Rows `first` to `last` of contiguous arrays; `src` holds the addresses of dy and y."""
-    size, step = itemsize(kind), lanes(kind)
-    for row in range(first, last):
-        at = row * n * size
-        to, dy, y = dst + at, src[0] + at, src[1] + at
-        high, low = _sum(kind, dy, n)
-        zero = widen(splat(load_first(kind, dy, 0, 0.0), 0.0))
-        high_v, low_v = splat(zero, high), splat(zero, low)
-        for i in range(n // step):
-            g, logs = load(kind, dy + i * step * size), load(kind, y + i * step * size)
-            store(kind, to + i * step * size, _log_softmax_grad_vector(g, logs, high_v, low_v))
-        if n % step:
-            tail = (n - n % step) * size
-            g, logs = load_first(kind, dy + tail, n % step, 0.0), load_first(kind, y + tail, n % step, 0.0)
-            store_first(kind, to + tail, _log_softmax_grad_vector(g, logs, high_v, low_v), n % step)
+def _over_two_rows(total: Any, vector: Any) -> tuple[Any, Any]:
+    """The kernels (serial, parallel) for rows of dy and y, whose addresses `src` holds.
+
+    ``total(kind, dy, y, n)`` gives a pair for a row, ``vector(dy, y, high, low)`` a vector of the result.
+    """
+
+    @helper
+    def rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
+        size, step = itemsize(kind), lanes(kind)
+        for row in range(first, last):
+            at = row * n * size
+            to, dy, y = dst + at, src[0] + at, src[1] + at
+            high, low = total(kind, dy, y, n)
+            zero = widen(splat(load_first(kind, dy, 0, 0.0), 0.0))
+            high_v, low_v = splat(zero, high), splat(zero, low)
+            for i in range(n // step):
+                a, b = load(kind, dy + i * step * size), load(kind, y + i * step * size)
+                store(kind, to + i * step * size, vector(a, b, high_v, low_v))
+            if n % step:
+                tail = (n - n % step) * size
+                a, b = load_first(kind, dy + tail, n % step, 0.0), load_first(kind, y + tail, n % step, 0.0)
+                store_first(kind, to + tail, vector(a, b, high_v, low_v), n % step)
+
+    return over_rows(rows)
 
 
-_SOFTMAX = over_rows(softmax_grad_rows)
-_LOG_SOFTMAX = over_rows(log_softmax_grad_rows)
+_SOFTMAX = _over_two_rows(_dot, _softmax_grad_part)
+_LOG_SOFTMAX = _over_two_rows(_sum, _log_softmax_grad_part)
 
 
 def softmax_grad(

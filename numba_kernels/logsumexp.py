@@ -7,10 +7,11 @@ import numpy.typing as npt
 from numba import types
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from .arrays import KINDS, Array, address, as_floats, check_axis, check_out
 from .doubled import logsumexp_doubled
 from .gather import places_of, reading
 from .jit import by_type, helper, over_rows
-from .layout import KINDS, Array, address, as_floats, check_axis, check_out, launch
+from .layout import launch
 from .log import log1p_vector
 from .log_sums import log_sum, sum_of_others
 from .memory import store_number

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import KINDS, Array, address, as_array
 from .jit import kernel
-from .layout import KINDS, Array, address, as_array
 from .memory import load_number
 from .sums import two_sum
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from .layout import Array, as_floats, check_axis
+from .arrays import Array, as_floats, check_axis
 from .losses import check_reduction, checked_labels, checked_weights, reduce_losses
 
 

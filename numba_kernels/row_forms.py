@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy.typing as npt
 
+from .arrays import as_floats, check_out
 from .hardmax import hardmax
-from .layout import as_floats, check_out
 from .log_softmax import log_softmax
 from .logsumexp import logsumexp
 from .sigmoid import sigmoid

@@ -5,12 +5,12 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
+from .elements import over_elements
 from .exp import exp_scaled_pair
 from .exp_below import exp_below
-from .jit import by_type, helper, over_rows
+from .jit import by_type, helper
 from .layout import elementwise
-from .memory import load, load_first, store, store_first
-from .simd import bits, fma, from_bits, itemsize, lanes, splat, where
+from .simd import bits, fma, from_bits, splat, where
 from .sums import add, fma_near
 
 
@@ -56,18 +56,12 @@ def _sigmoid_by_type(x: Any) -> Any:
 
 
 @helper
-def sigmoid_span(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> Any:
-    """Elements `first` to `last`."""
-    size, step = itemsize(kind), lanes(kind)
-    full = first + (last - first) // step * step
-    for i in range(first, full, step):
-        store(kind, dst + i * size, _sigmoid_vector(load(kind, src + i * size)))
-    if full < last:
-        x = load_first(kind, src + full * size, last - full, 0.0)
-        store_first(kind, dst + full * size, _sigmoid_vector(x), last - full)
+def sigmoid_vector(x: Any) -> Any:
+    """`_sigmoid_vector`, to be handed on."""
+    return _sigmoid_vector(x)
 
 
-_KERNELS = over_rows(sigmoid_span)
+_KERNELS = over_elements(sigmoid_vector)
 
 
 def sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:

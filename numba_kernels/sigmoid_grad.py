@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .jit import helper, over_rows
+from .elements import over_pairs
+from .jit import helper
 from .layout import two_elementwise
-from .memory import load, load_first, store, store_first
-from .simd import itemsize, lanes, narrow, splat, widen
+from .simd import narrow, splat, widen
 
 
 @helper
@@ -17,21 +17,7 @@ def _vector(dy: Any, y: Any) -> Any:
     return narrow(dy, widen(dy) * (p * (splat(p, 1.0) - p)))
 
 
-@helper
-def sigmoid_grad_span(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> Any:
-    """Elements `first` to `last`; `src` holds the addresses of dy and y."""
-    size, step = itemsize(kind), lanes(kind)
-    full = first + (last - first) // step * step
-    for i in range(first, full, step):
-        at = i * size
-        store(kind, dst + at, _vector(load(kind, src[0] + at), load(kind, src[1] + at)))
-    if full < last:
-        at, count = full * size, last - full
-        dy, y = load_first(kind, src[0] + at, count, 0.0), load_first(kind, src[1] + at, count, 0.0)
-        store_first(kind, dst + at, _vector(dy, y), count)
-
-
-_KERNELS = over_rows(sigmoid_grad_span)
+_KERNELS = over_pairs(_vector)
 
 
 def sigmoid_grad(

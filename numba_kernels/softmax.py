@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import KINDS, Array, address
 from .exp import exp_scaled, traits
 from .jit import helper, over_rows
-from .layout import KINDS, Array, address, along_axis, launch
+from .layout import along_axis, launch
 from .lines import kernels_of
 from .memory import load, load_number, store, store_number
 from .rows import anchor, extremes, frame, largest_term, scaled

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy.typing as npt
 
+from .elements import over_elements
 from .exp_below import exp_below
-from .jit import helper, over_rows
+from .jit import helper
 from .layout import elementwise
 from .log import log1p_unit
-from .memory import load, load_first, store, store_first
-from .simd import itemsize, lanes, narrow, splat, where, widen
+from .simd import narrow, splat, where, widen
 
 
 @helper
@@ -27,24 +27,8 @@ def log_sigmoid_vector(x: Any) -> Any:
     return minus - softplus_vector(minus - x)
 
 
-def _over_elements(vector: Any) -> tuple[Any, Any]:
-    """The kernels (serial, parallel) that put every vector of an array through a helper."""
-
-    @helper
-    def span(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> Any:
-        size, step = itemsize(kind), lanes(kind)
-        full = first + (last - first) // step * step
-        for i in range(first, full, step):
-            store(kind, dst + i * size, vector(load(kind, src + i * size)))
-        if full < last:
-            x = load_first(kind, src + full * size, last - full, 0.0)
-            store_first(kind, dst + full * size, vector(x), last - full)
-
-    return over_rows(span)
-
-
-_SOFTPLUS = _over_elements(softplus_vector)
-_LOG_SIGMOID = _over_elements(log_sigmoid_vector)
+_SOFTPLUS = over_elements(softplus_vector)
+_LOG_SIGMOID = over_elements(log_sigmoid_vector)
 
 
 def softplus(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import KINDS, Array, address, as_floats, check_axis
 from .exp_below import exp_of_pair
 from .gather import places_of, reading
 from .jit import helper
-from .layout import KINDS, Array, address, as_floats, check_axis, launch
+from .layout import launch
 from .memory import load, load_first, store_number
 from .rows import maximum, nan_at
 from .simd import itemsize, lanes, narrow, splat, widen

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from .arrays import Array, address, as_floats, check_axis, check_out
 from .exp_below import exp_of_pair, exp_of_pair_raised
 from .gather import block_of, gather, line_at, places_of, run_writing, scatter, writing
 from .jit import by_type, helper, over_rows
-from .layout import Array, address, as_floats, check_axis, check_out
 from .lines import keep, new_scratch
 from .log import log1p_vector
 from .log_sums import add_other, only_finite, others

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import KINDS, Array
 from .cross_entropy import cross_entropy
 from .cross_entropy_grad import cross_entropy_grad
 from .entmax import entmax15, sparsemax
 from .gradients import log_softmax_grad, softmax_grad
 from .hardmax import hardmax
-from .layout import KINDS, Array
 from .log_softmax import log_softmax
 from .logsumexp import logsumexp
 from .sigmoid import sigmoid
