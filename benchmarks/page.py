@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .results import OURS, Results, write_atomically
 from .runner import PEERS
+from .shortfalls import shortfalls
 from .table import DASH, long_duration, notes, ratio_cell, share_cell, summary_line, time_cell
 
 METHOD = """\
@@ -67,6 +68,9 @@ def page(results: Results, picture: str | None) -> str:
             for figure in results.figures
         ]
         parts.append(markdown_table(["what", "time", "target"], figures))
+    short = shortfalls(results)
+    if short:
+        parts.append(f"## What falls short, and why\n\n{short}")
     parts += ["## Method", METHOD.strip(), "Where results are written:"]
     outputs = [f"- softops: {_softops_output()}"]
     outputs += [f"- {peer.name}: {peer.output}" for peer in PEERS if peer.name in results.versions]
