@@ -24,10 +24,15 @@ import numba
 import numba.extending
 
 from .cache import enable_cache, identity
+from .linked import LinkedCompiler
 
 _OPTIONS: Any = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
-# What only jitted functions call needs no way in from Python or C, which would be a seventh of its compilation.
-_INNER: Any = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# What only jitted functions call needs no way in from Python or C, and no machine code of its own.
+_INNER: Any = _OPTIONS | {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": LinkedCompiler,
+}
 
 
 def _distinct(function: Callable[..., Any], maker: Any = None) -> Callable[..., Any]:

@@ -12,10 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import KINDS, Array, address, as_floats, check_axis, check_out
+from .lines import LineKernels
 from .threads import parts_for, run
+from .vector import VECTOR_BYTES
 
 Kernels = tuple[Any, Any]
 
+# How many numbers a vector holds, by their size; halves are computed in float32.
+LANES = {size: VECTOR_BYTES // max(size, 4) for size in (2, 4, 8)}
 # Rows from this length on are worth spreading over threads, one by one.
 LONG = 32768
 
@@ -109,13 +113,13 @@ def _plain_target(out: Any, x: Array, start: int) -> int:
 
 def along_axis(
     name: str,
-    kernels: tuple[Kernels, Kernels],
+    kernels: LineKernels,
     given: npt.ArrayLike,
     axis: int,
     out: Array | None,
     few_long_rows: Callable[[Array, Array], None] | None = None,
 ) -> Array:
-    """Run the kernels of an operator (for rows, for columns) along an axis of an array.
+    """Run the kernels of an operator along an axis of an array.
 
     `few_long_rows(x, out)` takes over where whole rows would leave threads idle.
     """
@@ -139,7 +143,8 @@ def along_axis(
                 few_long_rows(x, result)
                 return result
             kind, step = KINDS[x.dtype], n * size
-            run(kernels[0], numbers, rows, kind, place, start, rows, n, 1, step, size, step, size)
+            chosen = kernels.rows if n >= LANES[size] else kernels.short_rows
+            run(chosen, numbers, rows, kind, place, start, rows, n, 1, step, size, step, size)
             return result
     axis = check_axis(name, x, axis)
     if out is not None:
@@ -161,8 +166,9 @@ def along_axis(
         target = np.empty(source.shape, x.dtype)
         places = lines_of(target, along)
         assert places is not None
+    contiguous = kernels.rows if lines.n >= LANES[x.itemsize] else kernels.short_rows
     launch(
-        kernels[lines.inner > 1],
+        kernels.columns if lines.inner > 1 else contiguous,
         x.size,
         lines.outer * lines.inner,
         KINDS[x.dtype],

@@ -3,10 +3,10 @@
 Memory is (outer, n, inner) with steps in bytes between outer blocks and along the axis; a *line* is the n numbers along
 the axis at one (outer, inner). Where inner is 1 and the row long enough, vectors lie along the row. Otherwise a tile of
 neighbouring lines is brought into a scratch of the computing type, n vectors deep, and vectors lie across lines; so are
-rows of a few numbers, which are transposed on the way. Halves go through a scratch of float32 in either case.
+rows of less than a vector, which are transposed on the way. Halves go through a scratch of float32 in either case.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange
@@ -15,8 +15,6 @@ from .jit import helper, kernel, parallel_kernel
 from .memory import load, load_first, load_number, store, store_first, store_number
 from .simd import computing, is_half, itemsize, lanes, stack_scratch
 
-# Rows shorter than this many vectors' worth are cheaper as columns.
-SHORT = 1
 # A tile is at most this many vectors wide, and as wide as fits in this many bytes.
 _TILE_VECTORS = 4
 _TILE_BYTES = 128 * 1024
@@ -107,8 +105,8 @@ def convert_row(to_kind: Any, dst: Any, from_kind: Any, src: Any, n: Any) -> Any
                 store_number(to_kind, dst + j * to_size, load_number(from_kind, src + j * from_size))
 
 
-def along_rows(row: Any, tile: Any) -> Any:
-    """The helper for lines that are contiguous rows."""
+def along_rows(row: Any) -> Any:
+    """The helper for lines that are contiguous rows of at least one vector."""
 
     @helper
     def rows(
@@ -125,16 +123,7 @@ def along_rows(row: Any, tile: Any) -> Any:
         dst_along: Any,
     ) -> Any:
         work = computing(kind)
-        if n < SHORT * lanes(kind):
-            # n times four vectors at the most, less than a stack scratch holds
-            width, scratch = lanes(kind) * _TILE_VECTORS, stack_scratch(kind)
-            for line in range(first, last, width):
-                count = min(width, last - line)
-                used = (count + lanes(kind) - 1) // lanes(kind) * lanes(kind)
-                load_transposed(kind, scratch, src + line * src_outer, n, count, used, src_outer)
-                tile(work, scratch, n, used)
-                store_transposed(kind, dst + line * dst_outer, scratch, n, count, used, dst_outer)
-        elif is_half(kind):
+        if is_half(kind):
             owner, scratch = new_scratch(n, kind)
             for line in range(first, last):
                 convert_row(work, scratch, kind, src + line * src_outer, n)
@@ -146,6 +135,35 @@ def along_rows(row: Any, tile: Any) -> Any:
                 row(work, dst + line * dst_outer, src + line * src_outer, n)
 
     return rows
+
+
+def along_short_rows(tile: Any) -> Any:
+    """The helper for lines that are contiguous rows of less than one vector."""
+
+    @helper
+    def short_rows(
+        kind: Any,
+        dst: Any,
+        src: Any,
+        first: Any,
+        last: Any,
+        n: Any,
+        inner: Any,
+        src_outer: Any,
+        src_along: Any,
+        dst_outer: Any,
+        dst_along: Any,
+    ) -> Any:
+        # n times four vectors at the most, less than a stack scratch holds
+        width, scratch = lanes(kind) * _TILE_VECTORS, stack_scratch(kind)
+        for line in range(first, last, width):
+            count = min(width, last - line)
+            used = (count + lanes(kind) - 1) // lanes(kind) * lanes(kind)
+            load_transposed(kind, scratch, src + line * src_outer, n, count, used, src_outer)
+            tile(computing(kind), scratch, n, used)
+            store_transposed(kind, dst + line * dst_outer, scratch, n, count, used, dst_outer)
+
+    return short_rows
 
 
 def along_columns(tile: Any) -> Any:
@@ -213,6 +231,18 @@ def over_lines(lines: Any) -> tuple[Any, Any]:
     return kernel(serial), parallel_kernel(parallel)
 
 
-def kernels_of(row: Any, tile: Any) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    """The kernels of an operator: for rows and for columns, each serial and parallel."""
-    return over_lines(along_rows(row, tile)), over_lines(along_columns(tile))
+class LineKernels(NamedTuple):
+    """The kernels of an operator, each serial and parallel; apart, so that a first call compiles what it needs."""
+
+    rows: tuple[Any, Any]
+    """For contiguous rows of at least one vector."""
+    columns: tuple[Any, Any]
+    """For lines with others between their numbers."""
+    short_rows: tuple[Any, Any]
+    """For contiguous rows of less than one vector."""
+
+
+def kernels_of(row: Any, tile: Any) -> LineKernels:
+    """The kernels of an operator from what it does to a row and to a tile of columns."""
+    lines = (along_rows(row), along_columns(tile), along_short_rows(tile))
+    return LineKernels(*map(over_lines, lines))

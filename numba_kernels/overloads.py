@@ -24,7 +24,7 @@ from .memory import load_number, store_number
 from .refusals import KINDS, axis_out_of_bounds, literal_bool, refuse_dtype, refuse_out, wrong_shape
 from .sigmoid import _KERNELS as _SIGMOID
 from .sigmoid import sigmoid
-from .simd import stack_scratch
+from .simd import lanes, stack_scratch
 from .softmax import _KERNELS as _SOFTMAX
 from .softmax import softmax
 from .softplus import _LOG_SIGMOID, _SOFTPLUS, log_sigmoid, softplus
@@ -88,7 +88,7 @@ def _ends(name: str, x: Any, out: Any, kind: Any) -> tuple[Any, Any]:
 def _along_axis(stub: Stub, kernels: Any) -> None:
     """Let jitted code call ``stub(x, axis=-1, out=None)``, with the kernels of `lines.kernels_of`."""
     name = stub.__name__
-    rows, columns = kernels[0][0], kernels[1][0]
+    rows, columns, short_rows = kernels.rows[0], kernels.columns[0], kernels.short_rows[0]
 
     @by_type(stub)
     def along_axis(x: Any, axis: Any = -1, out: Any = None) -> Any:
@@ -104,7 +104,9 @@ def _along_axis(stub: Stub, kernels: Any) -> None:
             if x.size:
                 size = x.itemsize
                 src, outer, n, inner, step, along = source(kind, x, place, result)
-                if inner == 1:
+                if inner == 1 and n < lanes(kind):
+                    short_rows(kind, at(result), src, outer, n, inner, step, along, n * size, size)
+                elif inner == 1:
                     rows(kind, at(result), src, outer, n, inner, step, along, n * size, size)
                 else:
                     block_size, row_size = n * inner * size, inner * size

@@ -13,13 +13,15 @@ from numba.core.errors import TypingError
 
 from .hardmax import _KERNELS as _HARDMAX
 from .jit import by_type, helper
+from .layout import Kernels
+from .lines import LineKernels
 from .log_softmax import _KERNELS as _LOG_SOFTMAX
 from .logsumexp import _KERNELS as _LOGSUMEXP
 from .memory import load_number, store_number
 from .refusals import KINDS, refuse_dtype, refuse_out, wrong_shape
 from .row_forms import hardmax_row, log_softmax_row, logsumexp_row, sigmoid_row, softmax_row
 from .sigmoid import _KERNELS as _SIGMOID
-from .simd import stack_scratch
+from .simd import lanes, stack_scratch
 from .softmax import _KERNELS as _SOFTMAX
 from .strides import apart, at, hold, spread
 
@@ -39,20 +41,34 @@ def _ready(x: Any, out: Any) -> Any:
     return apart(x, out) or (at(x) == at(out) and x.strides[0] == out.strides[0])
 
 
-@helper
-def _of_lines(n: Any, size: Any) -> Any:
-    """What a kernel of `lines.kernels_of` takes to do one row."""
-    return np.int64(1), n, np.int64(1), n * size, size, n * size, size
+def _of_lines(kernels: LineKernels) -> Any:
+    """How the kernels of an operator along an axis do one row."""
+    rows, short_rows = kernels.rows[0], kernels.short_rows[0]
+
+    @helper
+    def one_row(kind: Any, dst: Any, src: Any, n: Any, size: Any) -> Any:
+        one, whole = np.int64(1), n * size
+        if n < lanes(kind):
+            short_rows(kind, dst, src, one, n, one, whole, size, whole, size)
+        else:
+            rows(kind, dst, src, one, n, one, whole, size, whole, size)
+
+    return one_row
 
 
-@helper
-def _of_elements(n: Any, size: Any) -> Any:
-    """What a kernel over spans of elements takes to do one row."""
-    return n, np.int64(1)
+def _of_elements(kernels: Kernels) -> Any:
+    """How the kernels over spans of elements do one row."""
+    spans = kernels[0]
+
+    @helper
+    def one_row(kind: Any, dst: Any, src: Any, n: Any, size: Any) -> Any:
+        spans(kind, dst, src, n, np.int64(1))
+
+    return one_row
 
 
-def _to_row(stub: Callable[..., Any], kernel: Any, one_row: Any) -> None:
-    """Let jitted code call ``stub(x, out)``, with a serial kernel and what it takes to do one row."""
+def _to_row(stub: Callable[..., Any], one_row: Any) -> None:
+    """Let jitted code call ``stub(x, out)``."""
     name = stub.__name__
 
     @by_type(stub)
@@ -73,12 +89,12 @@ def _to_row(stub: Callable[..., Any], kernel: Any, one_row: Any) -> None:
                 if x.strides[0] != x.itemsize:
                     spread(kind, dst, out.strides, src, x.strides, x.shape)
                     src = dst
-                kernel(kind, dst, src, *one_row(x.size, x.itemsize))
+                one_row(kind, dst, src, x.size, x.itemsize)
             else:
                 scratch = np.empty(x.shape, x.dtype)
                 place = at(scratch)
                 spread(kind, place, scratch.strides, at(x), x.strides, x.shape)
-                kernel(kind, place, place, *one_row(x.size, x.itemsize))
+                one_row(kind, place, place, x.size, x.itemsize)
                 spread(kind, at(out), out.strides, place, scratch.strides, x.shape)
                 hold(scratch)
 
@@ -110,8 +126,8 @@ def _to_number(stub: Callable[..., Any], kernel: Any, empty: float) -> None:
         return number
 
 
-_to_row(softmax_row, _SOFTMAX[0][0], _of_lines)
-_to_row(log_softmax_row, _LOG_SOFTMAX[0][0], _of_lines)
-_to_row(hardmax_row, _HARDMAX[0][0], _of_lines)
-_to_row(sigmoid_row, _SIGMOID[0], _of_elements)
+_to_row(softmax_row, _of_lines(_SOFTMAX))
+_to_row(log_softmax_row, _of_lines(_LOG_SOFTMAX))
+_to_row(hardmax_row, _of_lines(_HARDMAX))
+_to_row(sigmoid_row, _of_elements(_SIGMOID))
 _to_number(logsumexp_row, _LOGSUMEXP[0], empty=-np.inf)
