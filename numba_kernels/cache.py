@@ -105,9 +105,14 @@ def cache_directory() -> Path | None:
     return _folders()[1]
 
 
+def _plain(value: Any) -> Any:
+    """The Python function behind a jitted or traced one."""
+    return getattr(value, "py_func", None) or getattr(value, "function", value)
+
+
 def identity(value: Any) -> Any:
-    """What tells the code of a function, jitted or not, from every other's: where it stands and what it closes over."""
-    function = getattr(value, "py_func", value)
+    """What tells the code of a function, jitted, traced or plain, from every other's: its place and what it closes over."""
+    function = _plain(value)
     if not hasattr(function, "__code__"):
         return repr(value)
     cells = [identity(cell.cell_contents) for cell in function.__closure__ or ()]
@@ -116,8 +121,8 @@ def identity(value: Any) -> Any:
 
 def _title(function: Any) -> str:
     """A name for people: that of the function, and of the first helper that it is made of."""
-    inner = [getattr(cell.cell_contents, "py_func", None) for cell in function.__closure__ or ()]
-    names = [f.__name__ for f in (*inner, function) if f is not None]
+    inner = [_plain(cell.cell_contents) for cell in function.__closure__ or ()]
+    names = [f.__name__ for f in (*inner, function) if hasattr(f, "__code__")]
     return "-".join((names[0], names[-1])).strip("_")
 
 

@@ -15,6 +15,7 @@ from .jit import helper
 from .memory import load, load_first
 from .simd import bits, fma, fma_exact, from_bits, itemsize, lanes, splat, where, widen
 from .sums import fold, two_sum
+from .trace import traced
 
 # ln 2 in parts of 32, 32 and 53 bits: the first two times a number below 2¹⁰ are exact
 _LN2_PARTS = (
@@ -35,51 +36,49 @@ _PAIRS = tuple(_pair(Fraction(1, math.factorial(k))) for k in range(12, -1, -1))
 _SINGLES = tuple(1.0 / math.factorial(k) for k in range(24, 12, -1))
 
 
-@helper
+@traced
 def _renormal(high: Any, low: Any) -> Any:
     s = high + low
     return s, low - (s - high)
 
 
-@helper
+@traced
 def _add(high: Any, low: Any, high2: Any, low2: Any) -> Any:
     s, error = two_sum(high, high2)
     return _renormal(s, error + (low + low2))
 
 
-@helper
+@traced
 def _multiply(high: Any, low: Any, high2: Any, low2: Any) -> Any:
     p = high * high2
-    error = fma_exact(high, high2, splat(p, 0.0) - p)
+    error = fma_exact(high, high2, 0.0 - p)
     return _renormal(p, error + fma(high, low2, low * high2))
 
 
-@helper
+@traced
 def exp_doubled(high: Any, low: Any) -> Any:
     """exp(high + low) for −120 ≤ high ≤ 120, relative error 2⁻¹⁰⁰."""
     first, second, third = _LN2_PARTS
     t, n = rounded_power(high)
-    r, rest = two_sum(high - n * splat(high, first), splat(high, 0.0) - n * splat(high, second))
-    r, rest = _renormal(r, rest + fma(n, splat(high, -third), low))
+    r, rest = two_sum(high - n * first, 0.0 - n * second)
+    r, rest = _renormal(r, rest + fma(n, -third, low))
     tail = splat(high, _SINGLES[0])
-    for k in range(1, len(_SINGLES)):
-        tail = fma(tail, r, splat(high, _SINGLES[k]))
+    for single in _SINGLES[1:]:
+        tail = fma(tail, r, single)
     p, error = tail, splat(high, 0.0)
-    for k in range(len(_PAIRS)):
+    for pair in _PAIRS:
         p, error = _multiply(p, error, r, rest)
-        p, error = _add(p, error, splat(high, _PAIRS[k][0]), splat(high, _PAIRS[k][1]))
-    raised = bits(t)
-    scale = from_bits((raised << splat(raised, 52)) + splat(raised, 1023 << 52))
+        p, error = _add(p, error, *(splat(high, part) for part in pair))
+    scale = from_bits((bits(t) << 52) + (1023 << 52))
     return p * scale, error * scale
 
 
-@helper
+@traced
 def _exp_below(x: Any, m: Any) -> Any:
-    high, low = two_sum(x, splat(x, 0.0) - m)
-    far = high < splat(x, _CUT)
-    zero = splat(x, 0.0)
-    e, error = exp_doubled(where(far, zero, high), where(far, zero, low))
-    return where(far, zero, e), where(far, zero, error)
+    high, low = two_sum(x, 0.0 - m)
+    far = high < _CUT
+    e, error = exp_doubled(where(far, 0.0, high), where(far, 0.0, low))
+    return where(far, 0.0, e), where(far, 0.0, error)
 
 
 @helper

@@ -18,6 +18,7 @@ from .memory import load, load_first, store, store_first
 from .rows import maximum, nan_at
 from .simd import first_lane, itemsize, lanes, narrow, splat, where, widen
 from .sums import fold, two_sum
+from .trace import traced
 
 # The rounding of the terms leaves the sum uncertain by less: no threshold is better than one this close.
 _CLOSE = 2.0**-51
@@ -31,24 +32,23 @@ def _terms(halved: bool) -> Any:
     """What a score adds: to entmax15 (`halved`: the square of half of it) or to sparsemax."""
     scale = 0.5 if halved else 1.0
 
-    @helper
+    @traced
     def above(x: Any, m: Any, high: Any, low: Any) -> Any:
         """(x − m) · scale − (high + low), rounded to float64 once; 0 where that is negative, x is −inf or NaN."""
-        zero, factor = splat(m, 0.0), splat(m, scale)
-        d, lost = two_sum(widen(x), zero - m)
-        g, rest = two_sum(d * factor, zero - high)
-        g = g + (rest + (lost * factor - low))
-        return where(g > zero, g, zero)
+        d, lost = two_sum(widen(x), 0.0 - m)
+        g, rest = two_sum(d * scale, 0.0 - high)
+        g = g + (rest + (lost * scale - low))
+        return where(g > 0.0, g, 0.0)
 
-    @helper
+    @traced
     def value(g: Any) -> Any:
         return g * g if halved else g
 
-    @helper
+    @traced
     def slope_of(g: Any) -> Any:
-        return g + g if halved else where(g > splat(g, 0.0), splat(g, 1.0), splat(g, 0.0))
+        return g + g if halved else where(g > 0.0, splat(g, 1.0), 0.0)
 
-    @helper
+    @traced
     def add_terms(total: Any, lost: Any, slope: Any, g: Any) -> Any:
         total, error = two_sum(total, value(g))
         return total, lost + error, slope + slope_of(g)

@@ -16,9 +16,8 @@ from typing import Any
 
 from numba import types
 
-from .jit import by_type, helper
 from .simd import bits, fma, from_bits, splat
-from .vector import scalar_of
+from .trace import traced
 
 LOG2E = 1.4426950408889634
 
@@ -64,163 +63,108 @@ def traits_of(scalar: Any) -> tuple[float, float, int, int, int]:
     return _TRAITS32 if scalar == types.float32 else _TRAITS64
 
 
+@traced
 def traits(like: Any) -> Any:
-    """(BIG, CUT, BIAS, MANTISSA, HEADROOM) of the float type of `like`, inside jitted code."""
-    raise NotImplementedError
+    """(BIG, CUT, BIAS, MANTISSA, HEADROOM) of the float type of `like`."""
+    return traits_of(like.scalar)
 
 
-@by_type(traits)
-def _traits(like: Any) -> Any:
-    values = traits_of(scalar_of(like))
-    return lambda like: values
-
-
+@traced
 def exp_scaled(x: Any, shift: Any) -> Any:
     """exp(x) · 2^s as a vector: `shift` is s + BIAS moved up by the mantissa bits (see `exponent_shift`).
 
     Within 1 ULP for |x| ≤ BIG + FAR; NaN and ±inf give NaN; the result must come out normal.
     """
-    raise NotImplementedError
+    raised, d, n, low = _reduced(x)
+    r = fma(n, low, d)
+    p = fma(_q(r), r * r, r)
+    scale = _scale(raised, shift)
+    return fma(p, scale, scale)
 
 
-@by_type(exp_scaled)
-def _exp_scaled(x: Any, shift: Any) -> Any:
-    mantissa = traits_of(x.scalar)[3]
-
-    def impl(x: Any, shift: Any) -> Any:
-        raised, d, n, low = _reduced(x)
-        r = fma(n, low, d)
-        p = fma(_q(r), r * r, r)
-        scale = from_bits((raised << splat(raised, mantissa)) + shift)
-        return fma(p, scale, scale)
-
-    return impl
-
-
+@traced
 def exp_scaled_parts(x: Any, shift: Any) -> Any:
     """`exp_scaled` as the sum of two vectors, the second at most 7 % of the first: right to 0.05 ULP together."""
-    raise NotImplementedError
+    raised, d, n, low = _reduced(x)
+    r = fma(n, low, d)
+    s = 1.0 + d
+    # what 1 + d rounds off joins the small terms
+    small = fma(_q(r), r * r, fma(n, low, d - (s - 1.0)))
+    scale = _scale(raised, shift)
+    return s * scale, small * scale
 
 
-@by_type(exp_scaled_parts)
-def _exp_scaled_parts(x: Any, shift: Any) -> Any:
-    mantissa = traits_of(x.scalar)[3]
-
-    def impl(x: Any, shift: Any) -> Any:
-        raised, d, n, low = _reduced(x)
-        r = fma(n, low, d)
-        one = splat(x, 1.0)
-        s = one + d
-        # what 1 + d rounds off joins the small terms
-        small = fma(_q(r), r * r, fma(n, low, d - (s - one)))
-        scale = from_bits((raised << splat(raised, mantissa)) + shift)
-        return s * scale, small * scale
-
-    return impl
-
-
+@traced
 def exp_scaled_pair(x: Any, shift: Any) -> Any:
     """`exp_scaled`, and what that is off by: right to 0.2 ULP together."""
-    raise NotImplementedError
+    raised, d, n, low = _reduced(x)
+    rest = n * low
+    r = d + rest
+    p = fma(_q(r), r * r, r)
+    scale = _scale(raised, shift)
+    e = fma(p, scale, scale)
+    # what the sum r rounds off counts for exp(r) times itself
+    return e, fma((d - r) + rest, e, fma(p, scale, scale - e))
 
 
-@by_type(exp_scaled_pair)
-def _exp_scaled_pair(x: Any, shift: Any) -> Any:
-    mantissa = traits_of(x.scalar)[3]
-
-    def impl(x: Any, shift: Any) -> Any:
-        raised, d, n, low = _reduced(x)
-        rest = n * low
-        r = d + rest
-        p = fma(_q(r), r * r, r)
-        scale = from_bits((raised << splat(raised, mantissa)) + shift)
-        e = fma(p, scale, scale)
-        # what the sum r rounds off counts for exp(r) times itself
-        return e, fma((d - r) + rest, e, fma(p, scale, scale - e))
-
-    return impl
+def magic(like: Any) -> float:
+    """1.5 · 2^(mantissa bits) of the float type of `like`."""
+    return _MAGIC32 if like.scalar == types.float32 else _MAGIC64
 
 
-def magic(like: Any) -> Any:
-    """1.5 · 2^(mantissa bits), for every lane of `like`."""
-    raise NotImplementedError
-
-
-@by_type(magic)
-def _magic(like: Any) -> Any:
-    value = _MAGIC32 if scalar_of(like) == types.float32 else _MAGIC64
-    return lambda like: splat(like, value)
-
-
-@helper
+@traced
 def rounded_power(x: Any) -> Any:
     """n = round(x · log₂e), once with `magic` added and once as it is."""
-    t = fma(x, splat(x, LOG2E), magic(x))
+    t = fma(x, LOG2E, magic(x))
     return t, t - magic(x)
 
 
 def _reduced(x: Any) -> Any:
     """(bits that hold n = round(x · log₂e) lowest, d, n, low): x = n · ln 2 + d + n · low with d exact."""
-    raise NotImplementedError
-
-
-@by_type(_reduced)
-def _reduced_by_type(x: Any) -> Any:
     high, low = (LN2_HIGH32, LN2_LOW32) if x.scalar == types.float32 else (LN2_HIGH64, LN2_LOW64)
+    t, n = rounded_power(x)
+    return bits(t), fma(n, -high, x), n, -low
 
-    def impl(x: Any) -> Any:
-        t, n = rounded_power(x)
-        return bits(t), fma(n, splat(x, -high), x), n, splat(x, -low)
 
-    return impl
+def _scale(raised: Any, shift: Any) -> Any:
+    """2^(n + s) from the bits that hold n."""
+    return from_bits((raised << traits_of(_real(raised))[3]) + shift)
+
+
+def _real(integers: Any) -> Any:
+    return types.float32 if integers.scalar == types.int32 else types.float64
 
 
 def _q(r: Any) -> Any:
-    """(exp(r) − 1 − r) / r² for |r| ≤ ln 2 / 2, inside jitted code."""
-    raise NotImplementedError
-
-
-@by_type(_q)
-def _q_by_type(r: Any) -> Any:
+    """(exp(r) − 1 − r) / r² for |r| ≤ ln 2 / 2."""
     # Estrin's scheme: the chain of dependent steps, not their number, is what limits a core here
     if r.scalar != types.float32:
-        return lambda r: q64(r)
+        return q64(r)
     q0, q1, q2, q3, q4 = _Q32
-
-    def float32(r: Any) -> Any:
-        r2 = r * r
-        low = fma(splat(r, q1), r, splat(r, q0))
-        high = fma(splat(r, q4), r2, fma(splat(r, q3), r, splat(r, q2)))
-        return fma(high, r2, low)
-
-    return float32
+    r2 = r * r
+    return fma(fma(q4, r2, fma(q3, r, q2)), r2, fma(q1, r, q0))
 
 
-@helper
+@traced
 def q64(r: Any) -> Any:
     """(exp(r) − 1 − r) / r² for float64 |r| ≤ ln 2 / 2."""
     q0, q1, q2, q3, q4, q5, q6, q7, q8, q9 = _Q64
     r2 = r * r
     r4 = r2 * r2
-    a = fma(splat(r, q1), r, splat(r, q0))
-    b = fma(splat(r, q3), r, splat(r, q2))
-    c = fma(splat(r, q5), r, splat(r, q4))
-    d = fma(splat(r, q7), r, splat(r, q6))
-    e = fma(splat(r, q9), r, splat(r, q8))
-    high = fma(e, r4, fma(d, r2, c))
-    return fma(high, r4, fma(b, r2, a))
+    a, b, c = fma(q1, r, q0), fma(q3, r, q2), fma(q5, r, q4)
+    d, e = fma(q7, r, q6), fma(q9, r, q8)
+    return fma(fma(e, r4, fma(d, r2, c)), r4, fma(b, r2, a))
 
 
-@helper
+@traced
 def exponent_shift(m: Any) -> Any:
     """The shift that makes `exp_scaled` give exp(x) · 2^(HEADROOM − n) where n is the exponent of exp(m)."""
-    _, _, bias, mantissa, headroom = traits(m)
-    raised = exponent(m)
-    return (splat(raised, bias + headroom) - raised) << splat(raised, mantissa)
+    _, _, bias, mantissa, headroom = traits_of(m.scalar)
+    return (bias + headroom - exponent(m)) << mantissa
 
 
-@helper
+@traced
 def exponent(m: Any) -> Any:
     """round(m · log₂e) as integers."""
     t, _ = rounded_power(m)
-    return bits(t) - bits(magic(m))
+    return bits(t) - bits(splat(m, magic(m)))

@@ -5,14 +5,16 @@ from typing import Any
 from numba import types
 
 from .exp import LN2_HIGH64, LN2_LOW64, q64, rounded_power
-from .jit import by_type, helper
-from .simd import bits, fma, from_bits, splat, where, widen
+from .simd import bits, fma, from_bits, where, widen
+from .trace import traced
 
 RAISED = 200
 """The power of two by which the terms of a sum are raised, so that none is subnormal."""
 
 _LN2 = 0.6931471805599453
 _BIAS = 1023
+# below these differences the result is 0
+_LOWEST32, _LOWEST64 = -150.0, -800.0
 # degree 8 in float64, relative error 2⁻³⁹: more than float32 results need
 _Q64_SHORT = tuple(
     map(
@@ -30,55 +32,38 @@ _Q64_SHORT = tuple(
 )
 
 
+@traced
 def exp_below(x: Any, m: Any) -> Any:
     """exp(x − m) in float64 for vectors x ≤ m: exactly 1 where x = m, 0 for x = −inf, NaN for NaN or m = ±inf.
 
     For float32 arguments the difference is exact in float64 and the error 2⁻³⁹; for float64 ones the difference keeps
     its rounding error and the result is within 0.7 ULP.
     """
-    raise NotImplementedError
+    return _below32(x, m, _BIAS) if x.scalar == types.float32 else exp_of_pair(x - m, _lost(x, m))
 
 
-@by_type(exp_below)
-def _exp_below(x: Any, m: Any) -> Any:
-    if x.scalar == types.float32:
-        return lambda x, m: _below32(x, m, _BIAS)
-    return lambda x, m: exp_of_pair(x - m, _lost(x, m))
-
-
+@traced
 def exp_below_raised(x: Any, m: Any) -> Any:
     """`exp_below` times 2^RAISED: 0.7 ULP even where that itself would be subnormal."""
-    raise NotImplementedError
-
-
-@by_type(exp_below_raised)
-def _exp_below_raised(x: Any, m: Any) -> Any:
     if x.scalar == types.float32:
-        return lambda x, m: _below32(x, m, _BIAS + RAISED)
-    return lambda x, m: exp_of_pair_raised(x - m, _lost(x, m))
+        return _below32(x, m, _BIAS + RAISED)
+    return exp_of_pair_raised(x - m, _lost(x, m))
 
 
-@helper
-def _below32(x: Any, m: Any, bias: Any) -> Any:
+def _below32(x: Any, m: Any, bias: int) -> Any:
     """exp(x − m) · 2^(bias − BIAS) of float32 vectors, in float64."""
     q0, q1, q2, q3, q4, q5, q6 = _Q64_SHORT
     d = widen(x) - widen(m)
-    lowest = splat(d, -150.0)
-    y = where(d < lowest, lowest, d)
-    t, n = rounded_power(y)
-    r = fma(n, splat(y, -_LN2), y)
+    beyond = d < _LOWEST32
+    t, n = rounded_power(where(beyond, _LOWEST32, d))
+    r = fma(n, -_LN2, where(beyond, _LOWEST32, d))
     r2 = r * r
-    a = fma(splat(r, q1), r, splat(r, q0))
-    b = fma(splat(r, q3), r, splat(r, q2))
-    c = fma(splat(r, q5), r, splat(r, q4))
-    high = fma(splat(r, q6), r2, c)
-    p = fma(fma(fma(high, r2, b), r2, a), r2, r)
-    raised = bits(t)
-    scale = from_bits((raised << splat(raised, 52)) + splat(raised, bias << 52))
-    return where(d < lowest, splat(d, 0.0), fma(p, scale, scale))
+    a, b, c = fma(q1, r, q0), fma(q3, r, q2), fma(q5, r, q4)
+    p = fma(fma(fma(fma(q6, r2, c), r2, b), r2, a), r2, r)
+    scale = from_bits((bits(t) << 52) + (bias << 52))
+    return where(beyond, 0.0, fma(p, scale, scale))
 
 
-@helper
 def _lost(x: Any, m: Any) -> Any:
     """What the difference x − m lost (Knuth's two-sum)."""
     d = x - m
@@ -86,24 +71,22 @@ def _lost(x: Any, m: Any) -> Any:
     return (x - back) + ((back - d) - m)
 
 
-@helper
+@traced
 def exp_of_pair(d: Any, lost: Any) -> Any:
     """exp(d + lost) within 0.7 ULP for float64 vectors d ≤ 0 and `lost` of the size of its rounding; 0 below −800."""
-    return exp_of_pair_raised(d, lost) * splat(d, 2.0**-RAISED)
+    return exp_of_pair_raised(d, lost) * 2.0**-RAISED
 
 
-@helper
+@traced
 def exp_of_pair_raised(d: Any, lost: Any) -> Any:
     """`exp_of_pair` times 2^RAISED, normal down to −800."""
-    lowest = splat(d, -800.0)
-    y = where(d < lowest, lowest, d)
+    beyond = d < _LOWEST64
+    y = where(beyond, _LOWEST64, d)
     t, n = rounded_power(y)
-    h = fma(n, splat(y, -LN2_HIGH64), y)
-    c = fma(n, splat(y, LN2_LOW64), splat(y, 0.0) - lost)
+    h = fma(n, -LN2_HIGH64, y)
+    c = fma(n, LN2_LOW64, 0.0 - lost)
     r = h - c
-    one = splat(y, 1.0)
-    s = one + h
-    p = s + fma(q64(r), r * r, (h - (s - one)) - c)
-    raised = bits(t)
-    scale = from_bits((raised << splat(raised, 52)) + splat(raised, (_BIAS + RAISED) << 52))
-    return where(d < lowest, splat(d, 0.0), p * scale)
+    s = 1.0 + h
+    p = s + fma(q64(r), r * r, (h - (s - 1.0)) - c)
+    scale = from_bits((bits(t) << 52) + ((_BIAS + RAISED) << 52))
+    return where(beyond, 0.0, p * scale)

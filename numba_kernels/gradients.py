@@ -6,29 +6,22 @@ import numpy.typing as npt
 from numba import types
 
 from .exp_below import exp_below
-from .jit import by_type, helper, over_rows
+from .jit import helper, over_rows
 from .layout import two_rows_to_rows
 from .memory import load, load_first, store, store_first
 from .simd import fma, fma_exact, itemsize, lanes, narrow, splat, where, widen
 from .sums import fold, two_sum
+from .trace import traced
 
 
+@traced
 def _add_product(high: Any, low: Any, a: Any, b: Any) -> Any:
     """(high, low) + a · b: in float64 for float32 factors, compensated for float64 ones."""
-    raise NotImplementedError
-
-
-@by_type(_add_product)
-def _add_product_by_type(high: Any, low: Any, a: Any, b: Any) -> Any:
     if a.scalar == types.float32:
-        return lambda high, low, a, b: (high + widen(a) * widen(b), low)
-
-    def float64(high: Any, low: Any, a: Any, b: Any) -> Any:
-        product = a * b
-        high, error = two_sum(high, product)
-        return high, low + error + fma_exact(a, b, splat(a, 0.0) - product)
-
-    return float64
+        return high + widen(a) * widen(b), low
+    product = a * b
+    high, error = two_sum(high, product)
+    return high, low + error + fma_exact(a, b, 0.0 - product)
 
 
 @helper
@@ -47,27 +40,14 @@ def _dot(kind: Any, a: Any, b: Any, n: Any) -> Any:
     return fold(high, low)
 
 
+@traced
 def _softmax_grad_vector(g: Any, p: Any, high: Any, low: Any) -> Any:
     """p · (g − (high + low)): in float64 for float32 arguments, with the difference in two parts for float64 ones."""
-    raise NotImplementedError
-
-
-@by_type(_softmax_grad_vector)
-def _softmax_grad_by_type(g: Any, p: Any, high: Any, low: Any) -> Any:
     if g.scalar == types.float32:
-        return lambda g, p, high, low: narrow(g, widen(p) * ((widen(g) - high) - low))
-
-    def float64(g: Any, p: Any, high: Any, low: Any) -> Any:
-        d, lost = two_sum(g, splat(g, 0.0) - high)
-        rest = lost - low
-        return fma(p, d, where(rest == rest, p * rest, splat(g, 0.0)))
-
-    return float64
-
-
-@helper
-def _softmax_grad_part(g: Any, p: Any, high: Any, low: Any) -> Any:
-    return _softmax_grad_vector(g, p, high, low)
+        return narrow(g, widen(p) * ((widen(g) - high) - low))
+    d, lost = two_sum(g, 0.0 - high)
+    rest = lost - low
+    return fma(p, d, where(rest == rest, p * rest, 0.0))
 
 
 @helper
@@ -85,10 +65,10 @@ def _sum(kind: Any, src: Any, _: Any, n: Any) -> Any:
     return total, rest if rest == rest else 0.0
 
 
-@helper
-def _log_softmax_grad_part(g: Any, y: Any, high: Any, low: Any) -> Any:
-    p = exp_below(y, splat(y, 0.0))
-    negative = splat(p, 0.0) - p
+@traced
+def _log_softmax_grad_vector(g: Any, y: Any, high: Any, low: Any) -> Any:
+    """g − exp(y) · (high + low)."""
+    negative = 0.0 - exp_below(y, splat(y, 0.0))
     return narrow(g, fma(negative, high, widen(g)) + negative * low)
 
 
@@ -118,8 +98,8 @@ def _over_two_rows(total: Any, vector: Any) -> tuple[Any, Any]:
     return over_rows(rows)
 
 
-_SOFTMAX = _over_two_rows(_dot, _softmax_grad_part)
-_LOG_SOFTMAX = _over_two_rows(_sum, _log_softmax_grad_part)
+_SOFTMAX = _over_two_rows(_dot, _softmax_grad_vector)
+_LOG_SOFTMAX = _over_two_rows(_sum, _log_softmax_grad_vector)
 
 
 def softmax_grad(

@@ -4,127 +4,84 @@ Halves travel as integers of 32 bits with the number in the low 16. float16 take
 one; the arithmetic one, which gives the same numbers, is for machines (and emulations of them) without.
 """
 
-import functools
 from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core.registry import cpu_target
 
-from .jit import by_type, helper, intrinsic
-from .simd import bits, from_bits, splat, where
-from .vector import FLOAT16, Vector, llvm, with_scalar
+from .simd import bits, from_bits, machine, magnitude, where
+from .trace import Value, traced
+from .vector import FLOAT16, llvm, with_scalar
 
 
-@functools.cache
 def _hardware() -> bool:
     """Whether the machine that is compiled for converts float16 by itself."""
-    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
-    return "+f16c" in features.split(",") or not triple.startswith(("x86_64", "i686", "i386"))
+    triple, features = machine()
+    return "+f16c" in features or not triple.startswith(("x86_64", "i686", "i386"))
 
 
-@intrinsic
-def _extend(typingctx: Any, value: Any) -> Any:
+def _sixteen(value: Value) -> tuple[Any, Any]:
+    """LLVM's types for as many integers of 16 bits, and as many float16."""
+    if value.lanes == 1:
+        return ir.IntType(16), ir.HalfType()
+    return ir.VectorType(ir.IntType(16), value.lanes), ir.VectorType(ir.HalfType(), value.lanes)
+
+
+def _extended(value: Value) -> Value:
     """float16 in the low half of 32 bits to float32, by the machine."""
-    result = with_scalar(value, types.float32)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        sixteen, half = ir.IntType(16), ir.HalfType()
-        if isinstance(value, Vector):
-            sixteen, half = ir.VectorType(sixteen, value.lanes), ir.VectorType(half, value.lanes)
-        return builder.fpext(builder.bitcast(builder.trunc(args[0], sixteen), half), llvm(result))
-
-    return result(value), codegen
+    builder, result = value.builder, with_scalar(value.type, types.float32)
+    sixteen, half = _sixteen(value)
+    return value.new(
+        result, builder.fpext(builder.bitcast(builder.trunc(value.ir, sixteen), half), llvm(result))
+    )
 
 
-@intrinsic
-def _truncate(typingctx: Any, value: Any) -> Any:
+def _truncated(value: Value) -> Value:
     """float32 to float16 in the low half of 32 bits, by the machine."""
-    result = with_scalar(value, types.int32)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        sixteen, half = ir.IntType(16), ir.HalfType()
-        if isinstance(value, Vector):
-            sixteen, half = ir.VectorType(sixteen, value.lanes), ir.VectorType(half, value.lanes)
-        return builder.zext(builder.bitcast(builder.fptrunc(args[0], half), sixteen), llvm(result))
-
-    return result(value), codegen
+    builder, result = value.builder, with_scalar(value.type, types.int32)
+    sixteen, half = _sixteen(value)
+    return value.new(
+        result, builder.zext(builder.bitcast(builder.fptrunc(value.ir, half), sixteen), llvm(result))
+    )
 
 
-def _integer(method: str) -> Any:
-    """An integer operation of LLVM for vectors and scalars (Numba's own widens scalars to 64 bits)."""
-
-    def operation(typingctx: Any, a: Any, b: Any) -> Any:
-        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            return getattr(builder, method)(*args)
-
-        return a(a, a), codegen
-
-    return intrinsic(operation)
-
-
-_add, _sub, _and, _or, _up, _down = map(_integer, ("add", "sub", "and_", "or_", "shl", "lshr"))
-
-
-@helper
 def _float16_to_float32(h: Any) -> Any:
-    sign = _up(_and(h, splat(h, 0x8000)), splat(h, 16))
-    rest = _up(_and(h, splat(h, 0x7FFF)), splat(h, 13))
+    sign, rest = (h & 0x8000) << 16, (h & 0x7FFF) << 13
     # as a float32 this is 2^-112 too small, subnormals included; infinities and NaN come out finite
-    x = from_bits(rest) * splat(from_bits(rest), 2.0**112)
-    special = from_bits(_or(rest, splat(h, 0x7F800000)))
-    x = where(x < splat(x, 65536.0), x, special)
-    return from_bits(_or(bits(x), sign))
+    x = from_bits(rest) * 2.0**112
+    x = where(x < 65536.0, x, from_bits(rest | 0x7F800000))
+    return from_bits(bits(x) | sign)
 
 
-@helper
 def _float32_to_float16(x: Any) -> Any:
     b = bits(x)
-    sign = _and(_down(b, splat(b, 16)), splat(b, 0x8000))
-    magnitude = _and(b, splat(b, 0x7FFFFFFF))
-    size = from_bits(magnitude)
+    sign = (b >> 16) & 0x8000
+    size = magnitude(x)
     # below the smallest normal: adding a number whose last place is the smallest subnormal rounds to it
-    tiny = _sub(bits(size + splat(x, 0.5)), splat(b, 0x3F000000))
-    odd = _and(_down(magnitude, splat(b, 13)), splat(b, 1))
-    rounded = _add(_add(magnitude, splat(b, 0xFFF)), odd)
-    normal = _sub(_down(rounded, splat(b, 13)), splat(b, 112 << 10))
-    result = where(size < splat(x, 2.0**-14), tiny, normal)
-    result = where(size < splat(x, 65520.0), result, splat(b, 0x7C00))
-    result = where(x != x, splat(b, 0x7E00), result)
-    return _or(result, sign)
+    tiny = bits(size + 0.5) - 0x3F000000
+    normal = ((bits(size) + 0xFFF + ((bits(size) >> 13) & 1)) >> 13) - (112 << 10)
+    result = where(size < 2.0**-14, tiny, normal)
+    result = where(size < 65520.0, result, 0x7C00)
+    return where(x != x, 0x7E00, result) | sign
 
 
-@helper
 def _float32_to_bfloat16(x: Any) -> Any:
     b = bits(x)
-    odd = _and(_down(b, splat(b, 16)), splat(b, 1))
-    rounded = _down(_add(_add(b, splat(b, 0x7FFF)), odd), splat(b, 16))
-    return where(x != x, splat(b, 0x7FC0), rounded)
+    rounded = (b + 0x7FFF + ((b >> 16) & 1)) >> 16
+    return where(x != x, 0x7FC0, rounded)
 
 
+@traced
 def from_half(kind: Any, value: Any) -> Any:
     """A half of `kind` in the low 16 bits, as float32: exact."""
-    raise NotImplementedError
+    if kind.type != FLOAT16:
+        return from_bits(value << 16)
+    return _extended(value) if _hardware() else _float16_to_float32(value)
 
 
-@by_type(from_half)
-def _from_half(kind: Any, value: Any) -> Any:
-    if kind != FLOAT16:
-        return lambda kind, value: from_bits(_up(value, splat(value, 16)))
-    if _hardware():
-        return lambda kind, value: _extend(value)
-    return lambda kind, value: _float16_to_float32(value)
-
-
+@traced
 def to_half(kind: Any, value: Any) -> Any:
     """float32 as a half of `kind` in the low 16 bits: to nearest, ties to even, NaN to NaN."""
-    raise NotImplementedError
-
-
-@by_type(to_half)
-def _to_half(kind: Any, value: Any) -> Any:
-    if kind != FLOAT16:
-        return lambda kind, value: _float32_to_bfloat16(value)
-    if _hardware():
-        return lambda kind, value: _truncate(value)
-    return lambda kind, value: _float32_to_float16(value)
+    if kind.type != FLOAT16:
+        return _float32_to_bfloat16(value)
+    return _truncated(value) if _hardware() else _float32_to_float16(value)

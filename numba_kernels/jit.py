@@ -79,11 +79,6 @@ def over_rows(rows: Any) -> tuple[Any, Any]:
     return kernel(serial), parallel_kernel(parallel)
 
 
-def intrinsic(function: Callable[..., Any]) -> Any:
-    """A function for jitted code that writes its own LLVM instructions."""
-    return numba.extending.intrinsic(function)
-
-
 def by_type(stub: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let the types of its arguments choose the implementation of `stub` inside jitted code.
 

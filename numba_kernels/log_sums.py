@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .exp import exp_scaled_pair, exp_scaled_parts, traits
+from .exp import exp_scaled_pair, exp_scaled_parts, traits, traits_of
 from .exp_below import RAISED, exp_below_raised
 from .jit import by_type, helper
 from .log import log1p_vector
@@ -18,6 +18,7 @@ from .memory import load, load_first
 from .rows import anchor, extremes, frame, maximum
 from .simd import all_set, fma, itemsize, lane, lane_index, lanes, splat, where, widen
 from .sums import added, fold, two_sum
+from .trace import traced
 from .vector import computed_as
 
 
@@ -48,19 +49,18 @@ _RUN = 32
 _OTHERS_FROM = 2.0**-10
 
 
-@helper
+@traced
 def add_apart(total: Any, lost: Any, tops: Any, x: Any, top: Any, low: Any, shift: Any, beyond: Any) -> Any:
     """One step of a sum of exp(low), scaled, in three: (first parts in float64, second parts, how many x are `top`).
 
     The terms of x = top are counted, not summed: without them the sum keeps its relative precision. Nothing where
     `beyond` is set.
     """
-    zero = splat(x, 0.0)
     is_top = x == top
     apart = beyond | is_top
     large, small = exp_scaled_pair(low, shift)
-    total = total + widen(where(apart, zero, large))
-    return total, lost + where(apart, zero, small), tops + where(is_top, splat(x, 1.0), zero)
+    total = total + widen(where(apart, 0.0, large))
+    return total, lost + where(apart, 0.0, small), tops + where(is_top, splat(x, 1.0), 0.0)
 
 
 @helper
@@ -140,44 +140,41 @@ def _sum_apart(kind: Any, src: Any, n: Any, top: Any, base: Any, shift: Any, low
     return added(total) * unit + (added(widen(tops)) - 1.0)
 
 
-@helper
+@traced
 def log_frame(m: Any) -> Any:
     """(base to subtract, exponent shift, lowest x that counts) of a sum whose logarithm is taken; see `frame`."""
     base, _, shift = frame(m)
-    return base, shift, (m - base) - splat(m, far(m))
+    return base, shift, (m - base) - far(m)
 
 
-@helper
+@traced
 def _unit(low: Any, shift: Any) -> Any:
     """What takes the scale off a sum, in float64: 1 over the scaled exponential of the maximum, which is exp(low)."""
     large, small = exp_scaled_parts(low, shift)
-    total = widen(large) + widen(small)
-    return splat(total, 1.0) / total
+    return 1.0 / (widen(large) + widen(small))
 
 
-@helper
+@traced
 def far(like: Any) -> Any:
     """2³¹ terms that lie so far below the maximum are nothing beside the smallest number."""
-    _, cut, _, _, _ = traits(like)
-    return cut + 24.0
+    return traits_of(like.scalar)[1] + 24.0
 
 
-@helper
+@traced
 def only_finite(m: Any) -> Any:
     """Maxima as they are to be compared with: NaN, equal to nothing, for infinite ones."""
     return m + (m - m)
 
 
-@helper
+@traced
 def add_other(total: Any, lost: Any, tops: Any, x: Any, top: Any, e: Any) -> Any:
     """One step of the sum of a row's raised exponentials without those of its maximum, which are counted in `tops`."""
-    zero = splat(e, 0.0)
     is_top = x == top
-    total, error = two_sum(total, where(is_top, zero, e))
-    return total, lost + error, tops + where(is_top, splat(e, 1.0), zero)
+    total, error = two_sum(total, where(is_top, 0.0, e))
+    return total, lost + error, tops + where(is_top, splat(e, 1.0), 0.0)
 
 
-@helper
+@traced
 def others(total: Any, lost: Any, tops: Any) -> Any:
     """The sum over the lanes, no longer raised, with all but one of the maxima, as a pair."""
     high, low = fold(total, lost)

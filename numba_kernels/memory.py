@@ -8,232 +8,109 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 
 from .halves import from_half, to_half
-from .jit import by_type, intrinsic
-from .simd import insert, lane
-from .vector import BFLOAT16, FLOAT16, Vector, broadcast, call, llvm, llvm_name, vector_of
-
-_HALVES = (FLOAT16, BFLOAT16)
+from .simd import is_half, splat
+from .trace import Value, traced
+from .vector import computed_as, llvm, typed, vector_of, with_scalar
 
 
-def _pointer(builder: Any, address: Any, pointee: Any) -> Any:
-    return builder.inttoptr(address, pointee.as_pointer())
+def _pointer(address: Value, numba_type: Any) -> Any:
+    return address.builder.inttoptr(address.ir, llvm(numba_type).as_pointer())
 
 
-def _first_lanes(builder: Any, vector: Vector, count: Any) -> Any:
-    """The mask of the lanes below `count`."""
-    index = ir.Constant(ir.VectorType(ir.IntType(64), vector.lanes), list(range(vector.lanes)))
-    return builder.icmp_signed("<", index, broadcast(builder, count, vector.lanes))
+def _read(kind: Any, address: Any, lanes: int) -> Any:
+    """What lies at an address, as it lies there; halves as integers of 32 bits with the number in the low half."""
+    stored = typed(kind.type, lanes)
+    value = address.builder.load(_pointer(address, stored), align=1)
+    if not is_half(kind):
+        return address.new(stored, value)
+    wide = with_scalar(stored, types.int32)
+    return from_half(kind, address.new(wide, address.builder.zext(value, llvm(wide))))
 
 
-@intrinsic
-def load_plain(typingctx: Any, kind: Any, address: Any) -> Any:
-    """The vector at `address`."""
-    vector = vector_of(kind)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.load(_pointer(builder, args[1], llvm(vector)), align=1)
-
-    return vector(kind, types.int64), codegen
+def _write(kind: Any, address: Any, value: Any) -> None:
+    stored = typed(kind.type, value.lanes)
+    written = value.builder.trunc(to_half(kind, value).ir, llvm(stored)) if is_half(kind) else value.ir
+    value.builder.store(written, _pointer(address, stored), align=1)
 
 
-@intrinsic
-def store_plain(typingctx: Any, kind: Any, address: Any, value: Any) -> Any:
-    """Write a vector to `address`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.store(args[2], _pointer(builder, args[1], llvm(value)), align=1)
-        return context.get_dummy_value()
-
-    return types.void(kind, types.int64, value), codegen
-
-
-@intrinsic
-def load_plain_number(typingctx: Any, kind: Any, address: Any) -> Any:
-    """The one number at `address`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.load(_pointer(builder, args[1], llvm(kind)), align=1)
-
-    return kind(kind, types.int64), codegen
-
-
-@intrinsic
-def store_plain_number(typingctx: Any, kind: Any, address: Any, value: Any) -> Any:
-    """Write one number to `address`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.store(args[2], _pointer(builder, args[1], llvm(kind)), align=1)
-        return context.get_dummy_value()
-
-    return types.void(kind, types.int64, kind), codegen
-
-
-@intrinsic
-def load_plain_first(typingctx: Any, kind: Any, address: Any, count: Any, fill: Any) -> Any:
-    """The first `count` numbers at `address`, and `fill` in the other lanes, whose memory is not touched."""
-    vector = vector_of(kind)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _pointer(builder, args[1], llvm(vector))
-        mask = _first_lanes(builder, vector, args[2])
-        fills = broadcast(builder, args[3], vector.lanes)
-        one = ir.Constant(ir.IntType(32), 1)
-        return call(
-            builder, f"llvm.masked.load.{llvm_name(vector)}.p0", llvm(vector), pointer, one, mask, fills
-        )
-
-    return vector(kind, types.int64, types.int64, kind), codegen
-
-
-@intrinsic
-def store_plain_first(typingctx: Any, kind: Any, address: Any, value: Any, count: Any) -> Any:
-    """Write the first `count` lanes of a vector to `address`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _pointer(builder, args[1], llvm(value))
-        mask = _first_lanes(builder, value, args[3])
-        one = ir.Constant(ir.IntType(32), 1)
-        call(builder, f"llvm.masked.store.{llvm_name(value)}.p0", ir.VoidType(), args[2], pointer, one, mask)
-        return context.get_dummy_value()
-
-    return types.void(kind, types.int64, value, types.int64), codegen
-
-
-# Halves: sixteen bits in memory, integers of 32 bits on the way
-
-
-def _sixteen(vector: bool) -> Any:
-    """The intrinsic that loads one number of 16 bits, or a vector of them, into the low halves of 32."""
-
-    def load_sixteen(typingctx: Any, kind: Any, address: Any) -> Any:
-        result: Any = vector_of(kind).of(types.int32) if vector else types.int32
-
-        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            narrow = llvm(result.of(types.int16)) if vector else ir.IntType(16)
-            return builder.zext(builder.load(_pointer(builder, args[1], narrow), align=1), llvm(result))
-
-        return result(kind, types.int64), codegen
-
-    return intrinsic(load_sixteen)
-
-
-_load_sixteen, _load_sixteen_number = _sixteen(vector=True), _sixteen(vector=False)
-
-
-@intrinsic
-def _store_sixteen(typingctx: Any, kind: Any, address: Any, value: Any) -> Any:
-    """The low halves of numbers of 32 bits, to `address`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        narrow = llvm(value.of(types.int16)) if isinstance(value, Vector) else ir.IntType(16)
-        builder.store(builder.trunc(args[2], narrow), _pointer(builder, args[1], narrow), align=1)
-        return context.get_dummy_value()
-
-    return types.void(kind, types.int64, value), codegen
-
-
-@intrinsic
-def filled(typingctx: Any, kind: Any, value: Any) -> Any:
-    """A vector for numbers of `kind` with `value` in every lane."""
-    vector = vector_of(kind)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return broadcast(builder, args[1], vector.lanes)
-
-    return vector(kind, vector.scalar), codegen
-
-
-@intrinsic
-def as_float32(typingctx: Any, value: Any) -> Any:
-    """A number as float32."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return args[0]
-
-    return types.float32(types.float32), codegen
-
-
+@traced
 def load(kind: Any, address: Any) -> Any:
     """The vector at `address`."""
-    raise NotImplementedError
+    return _read(kind, address, vector_of(kind.type).lanes)
 
 
-@by_type(load)
-def _load(kind: Any, address: Any) -> Any:
-    if kind in _HALVES:
-        return lambda kind, address: from_half(kind, _load_sixteen(kind, address))
-    return lambda kind, address: load_plain(kind, address)
-
-
+@traced
 def store(kind: Any, address: Any, value: Any) -> Any:
     """Write a vector to `address`."""
-    raise NotImplementedError
+    _write(kind, address, value)
 
 
-@by_type(store)
-def _store(kind: Any, address: Any, value: Any) -> Any:
-    if kind in _HALVES:
-        return lambda kind, address, value: _store_sixteen(kind, address, to_half(kind, value))
-    return lambda kind, address, value: store_plain(kind, address, value)
-
-
+@traced
 def load_number(kind: Any, address: Any) -> Any:
     """The one number at `address`."""
-    raise NotImplementedError
+    return _read(kind, address, 1)
 
 
-@by_type(load_number)
-def _load_number(kind: Any, address: Any) -> Any:
-    if kind in _HALVES:
-        return lambda kind, address: from_half(kind, _load_sixteen_number(kind, address))
-    return lambda kind, address: load_plain_number(kind, address)
-
-
+@traced
 def store_number(kind: Any, address: Any, value: Any) -> Any:
     """Write one number to `address`."""
-    raise NotImplementedError
+    number = value if isinstance(value, Value) else address.constant(value, computed_as(kind.type))
+    _write(kind, address, splat(address.constant(0, computed_as(kind.type)), number))
 
 
-@by_type(store_number)
-def _store_number(kind: Any, address: Any, value: Any) -> Any:
-    if kind in _HALVES:
-        return lambda kind, address, value: _store_sixteen(kind, address, to_half(kind, as_float32(value)))
-    return lambda kind, address, value: store_plain_number(kind, address, value)
+def _first_lanes(count: Any, lanes: int) -> Any:
+    """The mask of the lanes below `count`."""
+    index = ir.Constant(ir.VectorType(ir.IntType(64), lanes), list(range(lanes)))
+    return count.new(typed(types.int64, lanes), index) < count
 
 
+_ONE = ir.Constant(ir.IntType(32), 1)
+
+
+@traced
 def load_first(kind: Any, address: Any, count: Any, fill: Any) -> Any:
     """The first `count` numbers at `address`, and `fill` in the other lanes, whose memory is not touched."""
-    raise NotImplementedError
+    vector = vector_of(kind.type)
+    fills = splat(address.constant(0, vector), fill)
+    if is_half(kind):
+        place = _on_stack(kind, fills)
+        _copy(kind, address, place, count)
+        return load(kind, place)
+    mask = _first_lanes(_integer(address, count), vector.lanes)
+    return fills.new(
+        vector, fills.call("llvm.masked.load", llvm(vector), _pointer(address, vector), _ONE, mask, fills)
+    )
 
 
-@by_type(load_first)
-def _load_first(kind: Any, address: Any, count: Any, fill: Any) -> Any:
-    if kind not in _HALVES:
-        return lambda kind, address, count, fill: load_plain_first(kind, address, count, fill)
-
-    def halves(kind: Any, address: Any, count: Any, fill: Any) -> Any:
-        result = filled(kind, fill)
-        for i in range(count):
-            result = insert(result, i, load_number(kind, address + 2 * i))
-        return result
-
-    return halves
-
-
+@traced
 def store_first(kind: Any, address: Any, value: Any, count: Any) -> Any:
     """Write the first `count` lanes of a vector to `address`."""
-    raise NotImplementedError
+    if is_half(kind):
+        _copy(kind, _on_stack(kind, value), address, count)
+        return
+    mask = _first_lanes(_integer(address, count), value.lanes)
+    value.call("llvm.masked.store", ir.VoidType(), value, _pointer(address, value.type), _ONE, mask)
 
 
-@by_type(store_first)
-def _store_first(kind: Any, address: Any, value: Any, count: Any) -> Any:
-    if kind not in _HALVES:
-        return lambda kind, address, value, count: store_plain_first(kind, address, value, count)
+def _integer(like: Any, number: Any) -> Any:
+    return number if isinstance(number, Value) else like.constant(number)
 
-    def halves(kind: Any, address: Any, value: Any, count: Any) -> Any:
-        for i in range(count):
-            store_number(kind, address + 2 * i, lane(value, i))
 
-    return halves
+def _on_stack(kind: Any, value: Any) -> Any:
+    """The address of a vector of halves on the stack: few processors mask single halves in memory."""
+    place = cgutils.alloca_once(value.builder, llvm(typed(kind.type, value.lanes)))
+    address = value.new(types.int64, value.builder.ptrtoint(place, ir.IntType(64)))
+    store(kind, address, value)
+    return address
+
+
+def _copy(kind: Any, source: Any, target: Any, count: Any) -> None:
+    """Copy `count` halves from an address to another."""
+    builder = source.builder
+    with cgutils.for_range(builder, _integer(source, count).ir) as loop:
+        offset = source.new(types.int64, loop.index) * (kind.type.bitwidth // 8)
+        half = builder.load(_pointer(source + offset, kind.type), align=1)
+        builder.store(half, _pointer(target + offset, kind.type), align=1)

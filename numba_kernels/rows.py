@@ -5,28 +5,27 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .exp import exp_scaled, exp_scaled_parts, exponent_shift, traits, traits_of
-from .jit import by_type, helper
+from .exp import exp_scaled, exp_scaled_parts, exponent_shift, traits_of
+from .jit import helper
 from .memory import load, load_first
 from .simd import first_lane, itemsize, lanes, splat, where, widen
 from .sums import largest
-from .vector import scalar_of
+from .trace import traced
 
 
-@helper
+@traced
 def frame(m: Any) -> Any:
     """What a row with maximum `m` needs: (base to subtract, lowest x that counts, exponent shift).
 
     Of a maximum beyond BIG the subtraction is exact for every x that counts; of others none is made.
     """
-    big, cut, _, _, _ = traits(m)
-    zero = splat(m, 0.0)
-    base = where(m > splat(m, big), m, where(m < splat(m, -big), m, zero))
+    big, cut, _, _, _ = traits_of(m.scalar)
+    base = where(m > big, m, where(m < -big, m, 0.0))
     low = m - base
-    return base, low - splat(m, cut), exponent_shift(low)
+    return base, low - cut, exponent_shift(low)
 
 
-@helper
+@traced
 def largest_term(m: Any) -> Any:
     """The scaled exponential of a row's maximum, and what it is off by.
 
@@ -39,24 +38,19 @@ def largest_term(m: Any) -> Any:
     return top, (large - top) + small
 
 
+@traced
 def anchor(like: Any) -> Any:
     """Where a sum of scaled exponentials starts: at 0 in float64 for float32, else above the largest summand."""
-    raise NotImplementedError
+    if like.scalar == types.float32:
+        return widen(splat(like, 0.0))
+    return splat(like, 2.0 ** (traits_of(types.float64)[4] + 1))
 
 
-@by_type(anchor)
-def _anchor(like: Any) -> Any:
-    if scalar_of(like) == types.float32:
-        return lambda like: widen(splat(like, 0.0))
-    start = 2.0 ** (traits_of(types.float64)[4] + 1)
-    return lambda like: splat(like, start)
-
-
-@helper
+@traced
 def scaled(x: Any, base: Any, lowest: Any, shift: Any) -> Any:
     """exp(x) scaled by the row's exponent; exactly 0 below `lowest`, for −inf too."""
     x = x - base
-    return where(x < lowest, splat(x, 0.0), exp_scaled(x, shift))
+    return where(x < lowest, 0.0, exp_scaled(x, shift))
 
 
 @helper

@@ -8,57 +8,38 @@ from numba import types
 from .elements import over_elements
 from .exp import exp_scaled_pair
 from .exp_below import exp_below
-from .jit import by_type, helper
 from .layout import elementwise
 from .simd import bits, fma, from_bits, splat, where
 from .sums import add, fma_near
+from .trace import traced
 
 
-def _sigmoid_vector(x: Any) -> Any:
-    """sigmoid of a vector: exp(−|x|) or 1, over 1 + exp(−|x|), the quotient put right by what it left."""
-    raise NotImplementedError
-
-
-@by_type(_sigmoid_vector)
-def _sigmoid_by_type(x: Any) -> Any:
-    if x.scalar == types.float32:
-
-        def float32(x: Any) -> Any:
-            # exp(−|x|), nothing from −104 on; with 1 and the sum 2^32 too large, so that no tail but the result's is
-            # subnormal
-            raised = bits(x)
-            below = from_bits(raised | splat(raised, -(2**31)))
-            lowest = splat(x, -104.0)
-            e, rest = exp_scaled_pair(where(below < lowest, lowest, below), splat(raised, (127 + 32) << 23))
-            unit, minus_zero, zero = splat(x, 2.0**32), splat(x, -0.0), splat(x, 0.0)
-            total, lost = add(unit, rest, e)
-            inverse = splat(x, 1.0) / total
-            negative = x < zero
-            numerator = where(negative, e, unit)
-            quotient = numerator * inverse
-            over = minus_zero - quotient
-            left = fma(over, lost, fma_near(over, total, numerator)) + where(negative, rest, zero)
-            return fma(left, inverse, quotient)
-
-        return float32
-
-    def float64(x: Any) -> Any:
-        zero, one = splat(x, 0.0), splat(x, 1.0)
-        negative = x < zero
-        e = exp_below(where(negative, x, zero - x), zero)
-        numerator = where(negative, e, one)
-        total, lost = add(one, zero, e)
-        quotient = numerator / total
-        left = fma_near(zero - quotient, total, numerator) - quotient * lost
-        return quotient + left / total
-
-    return float64
-
-
-@helper
+@traced
 def sigmoid_vector(x: Any) -> Any:
-    """`_sigmoid_vector`, to be handed on."""
-    return _sigmoid_vector(x)
+    """sigmoid of a vector: exp(−|x|) or 1, over 1 + exp(−|x|), the quotient put right by what it left."""
+    if x.scalar == types.float32:
+        # exp(−|x|), nothing from −104 on; with 1 and the sum 2^32 too large, so that no tail but the result's is
+        # subnormal
+        raised = bits(x)
+        below = from_bits(raised | -(2**31))
+        e, rest = exp_scaled_pair(where(below < -104.0, -104.0, below), splat(raised, (127 + 32) << 23))
+        unit = splat(x, 2.0**32)
+        total, lost = add(unit, rest, e)
+        inverse = 1.0 / total
+        negative = x < 0.0
+        numerator = where(negative, e, unit)
+        quotient = numerator * inverse
+        over = -0.0 - quotient
+        left = fma(over, lost, fma_near(over, total, numerator)) + where(negative, rest, 0.0)
+        return fma(left, inverse, quotient)
+    zero, one = splat(x, 0.0), splat(x, 1.0)
+    negative = x < zero
+    e = exp_below(where(negative, x, zero - x), zero)
+    numerator = where(negative, e, one)
+    total, lost = add(one, zero, e)
+    quotient = numerator / total
+    left = fma_near(zero - quotient, total, numerator) - quotient * lost
+    return quotient + left / total
 
 
 _KERNELS = over_elements(sigmoid_vector)

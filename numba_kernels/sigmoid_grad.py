@@ -5,16 +5,16 @@ from typing import Any
 import numpy.typing as npt
 
 from .elements import over_pairs
-from .jit import helper
 from .layout import two_elementwise
-from .simd import narrow, splat, widen
+from .simd import narrow, widen
+from .trace import traced
 
 
-@helper
+@traced
 def _vector(dy: Any, y: Any) -> Any:
     p = widen(y)
     # in this order nothing under- or overflows before the result does
-    return narrow(dy, widen(dy) * (p * (splat(p, 1.0) - p)))
+    return narrow(dy, widen(dy) * (p * (1.0 - p)))
 
 
 _KERNELS = over_pairs(_vector)

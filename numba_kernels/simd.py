@@ -1,281 +1,219 @@
-"""The few vector operations that kernels need, as intrinsics.
+"""The few operations on vectors and numbers that kernels need beside the operators of `trace`.
 
-- `kind` is a scalar whose *type* says what lies in memory (float32 or float64); its value is not used.
+- `kind` is a scalar whose *type* says what lies in memory (float32, float64, a half as in `vector`), not its value.
 - Addresses are integers, in bytes. Loads and stores need no alignment.
 - `fma` is fused where the machine can (and rounds twice where it can't); `fma_exact` is fused everywhere, at the price
   of a library call where the machine can't; `sums.fma_near` is nearly as good everywhere, at the price of a few steps.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 
-from .jit import intrinsic
-from .vector import (
-    INTEGER,
-    Vector,
-    broadcast,
-    call,
-    computed_as,
-    llvm,
-    llvm_name,
-    scalar_of,
-    vector_of,
-    with_scalar,
-)
+from .trace import Value, alike, traced
+from .vector import INTEGER, computed_as, llvm, typed, vector_of, with_scalar
 
 # Kinds ---------------------------------------------------------------------------------------------------------------
 
 
-@intrinsic
-def lanes(typingctx: Any, kind: Any) -> Any:
+@traced
+def lanes(kind: Any) -> Any:
     """How many numbers of `kind` one vector holds."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return ir.Constant(ir.IntType(64), vector_of(kind).lanes)
-
-    return types.int64(kind), codegen
+    return vector_of(kind.type).lanes
 
 
-@intrinsic
-def computing(typingctx: Any, kind: Any) -> Any:
+@traced
+def computing(kind: Any) -> Any:
     """The kind that numbers of `kind` are computed in: float32 for halves, else the same."""
-    work = computed_as(kind)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return ir.Constant(llvm(work), 0)
-
-    return work(kind), codegen
+    return kind.constant(0, computed_as(kind.type))
 
 
-@intrinsic
-def is_half(typingctx: Any, kind: Any) -> Any:
+@traced
+def is_half(kind: Any) -> Any:
     """Whether `kind` is float16 or bfloat16, as a constant."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return ir.Constant(ir.IntType(1), int(computed_as(kind) != kind))
-
-    return types.boolean(kind), codegen
+    return bool(computed_as(kind.type) != kind.type)
 
 
-@intrinsic
-def itemsize(typingctx: Any, kind: Any) -> Any:
+@traced
+def itemsize(kind: Any) -> Any:
     """How many bytes one number of `kind` takes."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return ir.Constant(ir.IntType(64), kind.bitwidth // 8)
-
-    return types.int64(kind), codegen
+    return kind.type.bitwidth // 8
 
 
-# Arithmetic, for vectors and scalars alike ---------------------------------------------------------------------------
+# Arithmetic, for vectors and numbers alike ---------------------------------------------------------------------------
 
 
-def _three(name: str) -> Callable[..., Any]:
-    def typing(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
-        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            return call(builder, f"llvm.{name}.{llvm_name(a)}", llvm(a), *args)
-
-        return a(a, a, a), codegen
-
-    return typing
+def _fused(name: str, a: Any, b: Any, c: Any) -> Any:
+    x, y, z = alike(a, b, c)
+    return x.new(x.type, x.call(name, llvm(x.type), x, y, z))
 
 
-@intrinsic
-def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+@traced
+def fma(a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once where the machine has a fused multiply-add."""
-    return _three("fmuladd")(typingctx, a, b, c)
+    return _fused("llvm.fmuladd", a, b, c)
 
 
-@intrinsic
-def fma_exact(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+@traced
+def fma_exact(a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
-    return _three("fma")(typingctx, a, b, c)
+    return _fused("llvm.fma", a, b, c)
 
 
-@intrinsic
-def fuses(typingctx: Any, like: Any) -> Any:
-    """Whether `fma` is known to round once on the machine that is compiled for, as a constant."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        triple, _, features = context.codegen().magic_tuple()
-        fused = not triple.startswith(("x86", "i")) or "+fma" in features.split(",")
-        return ir.Constant(ir.IntType(1), int(fused))
-
-    return types.boolean(like), codegen
+def machine() -> tuple[str, list[str]]:
+    """(triple, features) of the machine that is compiled for."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return triple, features.split(",")
 
 
-@intrinsic
-def splat(typingctx: Any, like: Any, value: Any) -> Any:
-    """A vector like `like` with `value`, converted to its scalar type, in every lane; a scalar for a scalar."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        scalar = context.cast(builder, args[1], value, scalar_of(like))
-        return broadcast(builder, scalar, like.lanes) if isinstance(like, Vector) else scalar
-
-    return like(like, value), codegen
+def fuses() -> bool:
+    """Whether `fma` is known to round once on the machine that is compiled for."""
+    triple, features = machine()
+    return not triple.startswith(("x86", "i")) or "+fma" in features
 
 
-@intrinsic
-def where(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
+def _cast(value: Value, scalar: Any) -> Value:
+    """A number as one of another type."""
+    builder, source, target = value.builder, value.type, llvm(scalar)
+    if source == scalar:
+        return value
+    if source in INTEGER:
+        wider = scalar.bitwidth > source.bitwidth
+        return value.new(scalar, (builder.fpext if wider else builder.fptrunc)(value.ir, target))
+    if scalar in INTEGER:
+        return value.new(scalar, builder.sitofp(value.ir, target))
+    wider = scalar.bitwidth > source.bitwidth
+    return value.new(scalar, (builder.sext if wider else builder.trunc)(value.ir, target))
+
+
+@traced
+def splat(like: Any, value: Any) -> Any:
+    """A vector like `like` with `value`, converted to its scalar type, in every lane; a number for a number."""
+    if not isinstance(value, Value):
+        return like.constant(value)
+    number = _cast(value, like.scalar)
+    return number.spread(like.lanes) if like.lanes > 1 else number
+
+
+@traced
+def where(mask: Any, a: Any, b: Any) -> Any:
     """Lane by lane `a` where the mask is set, else `b`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.select(*args)
-
-    return a(mask, a, a), codegen
+    x, y = alike(a, b)
+    return x.new(x.type, x.builder.select(mask.ir, x.ir, y.ir))
 
 
-@intrinsic
-def bits(typingctx: Any, value: Any) -> Any:
+@traced
+def bits(value: Any) -> Any:
     """The bits of floats as integers."""
-    result = with_scalar(value, INTEGER[scalar_of(value)])
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], llvm(result))
-
-    return result(value), codegen
+    result = with_scalar(value.type, INTEGER[value.scalar])
+    return value.new(result, value.builder.bitcast(value.ir, llvm(result)))
 
 
-@intrinsic
-def from_bits(typingctx: Any, value: Any) -> Any:
+_REAL = {integer: real for real, integer in INTEGER.items()}
+
+
+@traced
+def from_bits(value: Any) -> Any:
     """The floats that have these bits."""
-    real = {integer: real for real, integer in INTEGER.items()}[scalar_of(value)]
-    result = with_scalar(value, real)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], llvm(result))
-
-    return result(value), codegen
+    result = with_scalar(value.type, _REAL[value.scalar])
+    return value.new(result, value.builder.bitcast(value.ir, llvm(result)))
 
 
-@intrinsic
-def widen(typingctx: Any, value: Any) -> Any:
+@traced
+def magnitude(x: Any) -> Any:
+    """|x|."""
+    return x.new(x.type, x.call("llvm.fabs", llvm(x.type), x))
+
+
+@traced
+def widen(value: Any) -> Any:
     """Floats as float64, lane by lane."""
-    result = with_scalar(value, types.float64)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return args[0] if result == value else builder.fpext(args[0], llvm(result))
-
-    return result(value), codegen
+    result = with_scalar(value.type, types.float64)
+    return value if result == value.type else value.new(result, value.builder.fpext(value.ir, llvm(result)))
 
 
-@intrinsic
-def narrow(typingctx: Any, like: Any, value: Any) -> Any:
+@traced
+def narrow(like: Any, value: Any) -> Any:
     """float64 as the float type that `like` (a vector, a number or a kind) is computed in, rounded to nearest."""
-    result = with_scalar(value, computed_as(scalar_of(like)))
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return args[1] if result == value else builder.fptrunc(args[1], llvm(result))
-
-    return result(like, value), codegen
+    result = with_scalar(value.type, computed_as(like.scalar))
+    return value if result == value.type else value.new(result, value.builder.fptrunc(value.ir, llvm(result)))
 
 
 # Across lanes --------------------------------------------------------------------------------------------------------
 
 
-@intrinsic
-def halves(typingctx: Any, value: Any) -> Any:
-    """The lower and the upper half of a vector; of two lanes, two scalars."""
+def shuffled(a: Any, b: Any, order: list[int]) -> Any:
+    """The lanes of two vectors, numbered through, in another order."""
+    positions = ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order)
+    return a.new(typed(a.scalar, len(order)), a.builder.shuffle_vector(a.ir, b.ir, positions))
+
+
+@traced
+def halves(value: Any) -> Any:
+    """The lower and the upper half of a vector; of two lanes, two numbers."""
     count = value.lanes // 2
-    result = Vector(value.scalar, count) if count > 1 else value.scalar
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        def part(start: int) -> Any:
-            if count == 1:
-                return builder.extract_element(args[0], ir.Constant(ir.IntType(32), start))
-            order = ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(start, start + count)))
-            return builder.shuffle_vector(args[0], args[0], order)
-
-        return context.make_tuple(builder, sig.return_type, [part(0), part(count)])
-
-    return types.UniTuple(result, 2)(value), codegen
+    if count == 1:
+        return lane(value, 0), lane(value, 1)
+    return shuffled(value, value, list(range(count))), shuffled(value, value, list(range(count, 2 * count)))
 
 
 # A scratch on the stack holds this many vectors: four vectors of lines, each shorter than a vector of 16.
 STACK_VECTORS = 64
 
 
-@intrinsic
-def stack_scratch(typingctx: Any, kind: Any) -> Any:
+@traced
+def stack_scratch(kind: Any) -> Any:
     """The address of memory for STACK_VECTORS vectors of the computing type, gone when the caller returns."""
-    vector = vector_of(kind)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = cgutils.alloca_once(builder, llvm(vector), size=ir.Constant(ir.IntType(32), STACK_VECTORS))
-        return builder.ptrtoint(place, ir.IntType(64))
-
-    return types.int64(kind), codegen
+    vector, count = llvm(vector_of(kind.type)), ir.Constant(ir.IntType(32), STACK_VECTORS)
+    place = cgutils.alloca_once(kind.builder, vector, size=count)
+    return kind.new(types.int64, kind.builder.ptrtoint(place, ir.IntType(64)))
 
 
-@intrinsic
-def insert(typingctx: Any, value: Any, index: Any, number: Any) -> Any:
+def _index(value: Any, index: Any) -> Any:
+    return index.ir if isinstance(index, Value) else ir.Constant(ir.IntType(64), index)
+
+
+@traced
+def insert(value: Any, index: Any, number: Any) -> Any:
     """A vector with another number in lane `index`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.insert_element(args[0], args[2], args[1])
-
-    return value(value, types.int64, value.scalar), codegen
+    return value.new(value.type, value.builder.insert_element(value.ir, number.ir, _index(value, index)))
 
 
-@intrinsic
-def lane(typingctx: Any, value: Any, index: Any) -> Any:
+@traced
+def lane(value: Any, index: Any) -> Any:
     """The number in lane `index`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.extract_element(args[0], args[1])
-
-    return value.scalar(value, types.int64), codegen
+    return value.new(value.scalar, value.builder.extract_element(value.ir, _index(value, index)))
 
 
-@intrinsic
-def join(typingctx: Any, low: Any, high: Any) -> Any:
-    """Two vectors, or two scalars, as one vector."""
-    count = low.lanes if isinstance(low, Vector) else 1
-    result = Vector(scalar_of(low), 2 * count)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        if count > 1:
-            order = ir.Constant(ir.VectorType(ir.IntType(32), 2 * count), list(range(2 * count)))
-            return builder.shuffle_vector(args[0], args[1], order)
-        empty = ir.Constant(llvm(result), ir.Undefined)
-        one = builder.insert_element(empty, args[0], ir.Constant(ir.IntType(32), 0))
-        return builder.insert_element(one, args[1], ir.Constant(ir.IntType(32), 1))
-
-    return result(low, low), codegen
+@traced
+def join(low: Any, high: Any) -> Any:
+    """Two vectors, or two numbers, as one vector."""
+    if low.lanes > 1:
+        return shuffled(low, high, list(range(2 * low.lanes)))
+    pair = low.new(typed(low.scalar, 2), ir.Constant(llvm(typed(low.scalar, 2)), ir.Undefined))
+    return insert(insert(pair, 0, low), 1, high)
 
 
-@intrinsic
-def first_lane(typingctx: Any, mask: Any) -> Any:
+@traced
+def first_lane(mask: Any) -> Any:
     """The index of the first set lane of a mask; the number of lanes where none is set."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        flags = builder.bitcast(args[0], ir.IntType(mask.lanes))
-        wide = builder.or_(builder.zext(flags, ir.IntType(64)), ir.Constant(ir.IntType(64), 1 << mask.lanes))
-        return call(builder, "llvm.cttz.i64", ir.IntType(64), wide, ir.Constant(ir.IntType(1), 0))
-
-    return types.int64(mask), codegen
+    builder, wide = mask.builder, ir.IntType(64)
+    flags = builder.zext(builder.bitcast(mask.ir, ir.IntType(mask.lanes)), wide)
+    bounded = mask.new(types.int64, builder.or_(flags, ir.Constant(wide, 1 << mask.lanes)))
+    return mask.new(types.int64, bounded.call("llvm.cttz", wide, bounded, ir.Constant(ir.IntType(1), 0)))
 
 
-@intrinsic
-def all_set(typingctx: Any, mask: Any) -> Any:
+@traced
+def all_set(mask: Any) -> Any:
     """Whether every lane of a mask is set."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return call(builder, f"llvm.vector.reduce.and.v{mask.lanes}i1", ir.IntType(1), args[0])
-
-    return types.boolean(mask), codegen
+    return mask.new(types.boolean, mask.call("llvm.vector.reduce.and", ir.IntType(1), mask))
 
 
-@intrinsic
-def lane_index(typingctx: Any, like: Any) -> Any:
+@traced
+def lane_index(like: Any) -> Any:
     """0, 1, 2 … as integers of the width of `like`."""
-    result = like.of(INTEGER.get(like.scalar, like.scalar))
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return ir.Constant(llvm(result), list(range(like.lanes)))
-
-    return result(like), codegen
+    result = with_scalar(like.type, INTEGER.get(like.scalar, like.scalar))
+    return like.new(result, ir.Constant(llvm(result), list(range(like.lanes))))

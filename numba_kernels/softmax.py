@@ -15,15 +15,16 @@ from .rows import anchor, extremes, frame, largest_term, scaled
 from .simd import all_set, fma, itemsize, lane, lane_index, lanes, splat, where
 from .sums import across, add, fma_near, reciprocal, settle, two_sum
 from .tempered import tempered
+from .trace import traced
 
 
-@helper
+@traced
 def finish(e: Any, first: Any, second: Any, top: Any, more: Any) -> Any:
     """Scaled exponentials times 1 / sum = first + second; those equal to the row's largest, `top`, get `more`."""
-    return fma_near(e, first, e * second) + where(e == top, more, splat(e, 0.0))
+    return fma_near(e, first, e * second) + where(e == top, more, 0.0)
 
 
-@helper
+@traced
 def winners_more(top: Any, error: Any, first: Any, second: Any) -> Any:
     """What the largest probability lacks for the rounding error of the largest exponential; added without error."""
     return fma_near(top, first, fma(error, first, top * second)) - fma_near(top, first, top * second)

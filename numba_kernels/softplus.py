@@ -6,13 +6,13 @@ import numpy.typing as npt
 
 from .elements import over_elements
 from .exp_below import exp_below
-from .jit import helper
 from .layout import elementwise
 from .log import log1p_unit
 from .simd import narrow, splat, where, widen
+from .trace import traced
 
 
-@helper
+@traced
 def softplus_vector(x: Any) -> Any:
     """max(x, 0) + log(1 + exp(−|x|)), in float64 until it is rounded."""
     zero = splat(x, 0.0)
@@ -20,7 +20,7 @@ def softplus_vector(x: Any) -> Any:
     return narrow(x, widen(where(x > zero, x, zero)) + log1p_unit(e, x))
 
 
-@helper
+@traced
 def log_sigmoid_vector(x: Any) -> Any:
     """−softplus(−x), with its signs of zero too."""
     minus = splat(x, -0.0)

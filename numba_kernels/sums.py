@@ -11,162 +11,100 @@ from typing import Any
 
 from numba import types
 
-from .jit import by_type, helper
-from .simd import fma, fma_exact, fuses, halves, narrow, splat, where, widen
-from .vector import Vector, scalar_of
+from .simd import fma, fma_exact, fuses, halves, narrow, where, widen
+from .trace import traced
 
 
+@traced
 def add(total: Any, lost: Any, value: Any) -> Any:
     """One step: (total + value, lost + what that rounded off); |total| ≥ |value| must hold where the two are of a type.
 
     A float64 total of float32 values loses nothing worth keeping.
     """
-    raise NotImplementedError
+    if total.scalar != value.scalar:
+        return total + widen(value), lost
+    result = total + value
+    return result, lost + (value - (result - total))
 
 
-@by_type(add)
-def _add(total: Any, lost: Any, value: Any) -> Any:
-    if scalar_of(total) != scalar_of(value):
-        return lambda total, lost, value: (total + widen(value), lost)
-
-    def compensated(total: Any, lost: Any, value: Any) -> Any:
-        result = total + value
-        return result, lost + (value - (result - total))
-
-    return compensated
-
-
-@helper
+@traced
 def two_sum(a: Any, b: Any) -> Any:
-    """a + b and its rounding error (Knuth), for vectors and scalars."""
+    """a + b and its rounding error (Knuth), for vectors and numbers."""
     s = a + b
     back = s - a
     return s, (a - (s - back)) + (b - back)
 
 
+@traced
 def fma_near(a: Any, b: Any, c: Any) -> Any:
     """``a * b + c`` right to half a unit and a little on every machine, for |a| and |b| below 2^100.
 
     Where nothing fuses, the product is taken with its rounding error (Dekker).
     """
-    raise NotImplementedError
+    if fuses():
+        return fma(a, b, c)
+    splitter = 4097.0 if a.scalar == types.float32 else 134217729.0
+    t, u = a * splitter, b * splitter
+    a_high, b_high = t - (t - a), u - (u - b)
+    a_low, b_low = a - a_high, b - b_high
+    product = a * b
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    total, rest = two_sum(product, c)
+    return total + (rest + error)
 
 
-@by_type(fma_near)
-def _fma_near(a: Any, b: Any, c: Any) -> Any:
-    splitter = 4097.0 if scalar_of(a) == types.float32 else 134217729.0
-
-    def impl(a: Any, b: Any, c: Any) -> Any:
-        if fuses(a):
-            return fma(a, b, c)
-        t, u = a * splat(a, splitter), b * splat(b, splitter)
-        a_high, b_high = t - (t - a), u - (u - b)
-        a_low, b_low = a - a_high, b - b_high
-        product = a * b
-        error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-        total, rest = two_sum(product, c)
-        return total + (rest + error)
-
-    return impl
-
-
-@helper
+@traced
 def settle(total: Any, lost: Any, anchor: Any) -> Any:
     """An anchored sum per lane as float64 (high, low)."""
     return widen(total - anchor), widen(lost)
 
 
+@traced
 def across(total: Any, lost: Any, anchor: Any) -> Any:
-    """An anchored sum over all lanes as float64 scalars (high, low)."""
-    raise NotImplementedError
-
-
-@by_type(across)
-def _across(total: Any, lost: Any, anchor: Any) -> Any:
+    """An anchored sum over all lanes as float64 numbers (high, low)."""
     if total.scalar != lost.scalar:
-        return lambda total, lost, anchor: (added((total - anchor) + widen(lost)), 0.0)
-
-    def float64(total: Any, lost: Any, anchor: Any) -> Any:
-        high, low = settle(total, lost, anchor)
-        return fold(high, low)
-
-    return float64
+        return added((total - anchor) + widen(lost)), 0.0
+    return fold(*settle(total, lost, anchor))
 
 
+@traced
 def added(value: Any) -> Any:
-    """The plain sum over the lanes."""
-    raise NotImplementedError
-
-
-@by_type(added)
-def _added(value: Any) -> Any:
-    if not isinstance(value, Vector):
-        return lambda value: value
-
-    def impl(value: Any) -> Any:
+    """The plain sum over the lanes, added pairwise."""
+    while value.lanes > 1:
         a, b = halves(value)
-        return added(a + b)
+        value = a + b
+    return value
 
-    return impl
 
-
+@traced
 def fold(high: Any, low: Any) -> Any:
-    """The sum over the lanes of a float64 pair of vectors as a pair of scalars, added pairwise."""
-    raise NotImplementedError
-
-
-@by_type(fold)
-def _fold(high: Any, low: Any) -> Any:
-    if not isinstance(high, Vector):
-        return lambda high, low: (high, low)
-
-    def impl(high: Any, low: Any) -> Any:
+    """The sum over the lanes of a float64 pair of vectors as a pair of numbers, added pairwise."""
+    while high.lanes > 1:
         a, b = halves(high)
         c, d = halves(low)
-        s, error = two_sum(a, b)
-        return fold(s, c + d + error)
+        high, error = two_sum(a, b)
+        low = c + d + error
+    return high, low
 
-    return impl
 
-
+@traced
 def largest(value: Any) -> Any:
     """The largest lane; NaN lanes may or may not be passed over."""
-    raise NotImplementedError
-
-
-@by_type(largest)
-def _largest(value: Any) -> Any:
-    if not isinstance(value, Vector):
-        return lambda value: value
-
-    def impl(value: Any) -> Any:
+    while value.lanes > 1:
         a, b = halves(value)
-        return largest(where(a > b, a, b))
+        value = where(a > b, a, b)
+    return value
 
-    return impl
 
-
+@traced
 def reciprocal(like: Any, high: Any, low: Any) -> Any:
-    """1 / (high + low), float64 vectors or scalars, as an unevaluated pair of the float type of `like`."""
-    raise NotImplementedError
-
-
-@by_type(reciprocal)
-def _reciprocal(like: Any, high: Any, low: Any) -> Any:
-    if scalar_of(like) == types.float32:
-
-        def float32(like: Any, high: Any, low: Any) -> Any:
-            inverse = splat(high, 1.0) / (high + low)
-            first = narrow(like, inverse)
-            return first, narrow(like, inverse - widen(first))
-
-        return float32
-
-    def float64(like: Any, high: Any, low: Any) -> Any:
-        s = high + low
-        error = low - (s - high)
-        inverse = splat(s, 1.0) / s
-        missing = fma_exact(splat(s, 0.0) - s, inverse, splat(s, 1.0)) - error * inverse
-        return inverse, inverse * missing
-
-    return float64
+    """1 / (high + low), float64 vectors or numbers, as an unevaluated pair of the float type of `like`."""
+    if like.scalar == types.float32:
+        inverse = 1.0 / (high + low)
+        first = narrow(like, inverse)
+        return first, narrow(like, inverse - widen(first))
+    s = high + low
+    error = low - (s - high)
+    inverse = 1.0 / s
+    missing = fma_exact(0.0 - s, inverse, 1.0) - error * inverse
+    return inverse, inverse * missing

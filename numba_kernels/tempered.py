@@ -14,7 +14,7 @@ from numba import types
 from .arrays import Array, address, as_floats, check_axis, check_out
 from .exp_below import exp_of_pair, exp_of_pair_raised
 from .gather import block_of, gather, line_at, places_of, run_writing, scatter, writing
-from .jit import by_type, helper, over_rows
+from .jit import helper, over_rows
 from .lines import keep, new_scratch
 from .log import log1p_vector
 from .log_sums import add_other, only_finite, others
@@ -22,31 +22,21 @@ from .memory import load, load_first, load_number, store, store_first, store_num
 from .rows import maximum
 from .simd import computing, fma, fma_exact, itemsize, lanes, narrow, splat, where, widen
 from .sums import reciprocal, two_sum
+from .trace import traced
 
 
+@traced
 def _quotient(x: Any, m: Any, options: Any) -> Any:
     """(x − m) / T in float64 as a pair; `options` is the address of T and of a factor for x and m, 1 or 1/2."""
-    raise NotImplementedError
-
-
-@by_type(_quotient)
-def _quotient_by_type(x: Any, m: Any, options: Any) -> Any:
+    real = x.constant(0.0, types.float64)
+    temperature = load_number(real, options)
     if x.scalar == types.float32:
-
-        def float32(x: Any, m: Any, options: Any) -> Any:
-            d = widen(x) - widen(m)
-            return d / splat(d, load_number(np.float64(0), options)), splat(d, 0.0)
-
-        return float32
-
-    def float64(x: Any, m: Any, options: Any) -> Any:
-        temperature = splat(x, load_number(np.float64(0), options))
-        factor = splat(x, load_number(np.float64(0), options + 8))
-        d, lost = two_sum(x * factor, splat(x, 0.0) - m * factor)
-        quotient = d / temperature
-        return quotient, (fma_exact(splat(x, 0.0) - quotient, temperature, d) + lost) / temperature
-
-    return float64
+        d = widen(x) - widen(m)
+        return d / temperature, splat(d, 0.0)
+    factor = load_number(real, options + 8)
+    d, lost = two_sum(x * factor, 0.0 - m * factor)
+    quotient = d / temperature
+    return quotient, (fma_exact(0.0 - quotient, temperature, d) + lost) / temperature
 
 
 @helper
