@@ -111,7 +111,7 @@ def _plain(value: Any) -> Any:
 
 
 def identity(value: Any) -> Any:
-    """What tells the code of a function, jitted, traced or plain, from every other's: its place and what it closes over."""
+    """What tells the code of a function from that of every other: its place, and what it closes over."""
     function = _plain(value)
     if not hasattr(function, "__code__"):
         return repr(value)
