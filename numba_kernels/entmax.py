@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .jit import helper
 from .layout import along_axis
-from .lines import kernels_of
+from .lines import each_row, kernels_of
 from .memory import load, load_first, store, store_first
 from .rows import maximum, nan_at
 from .simd import first_lane, itemsize, lanes, narrow, splat, where, widen
@@ -154,8 +154,8 @@ def _tile_of(above: Any, value: Any, add_terms: Any, _: Any) -> Any:
     return tile
 
 
-_SPARSEMAX = kernels_of(_row_of(*_terms(halved=False)), _tile_of(*_terms(halved=False)))
-_ENTMAX15 = kernels_of(_row_of(*_terms(halved=True)), _tile_of(*_terms(halved=True)))
+_SPARSEMAX = kernels_of(each_row(_row_of(*_terms(halved=False))), _tile_of(*_terms(halved=False)))
+_ENTMAX15 = kernels_of(each_row(_row_of(*_terms(halved=True))), _tile_of(*_terms(halved=True)))
 
 
 def sparsemax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:

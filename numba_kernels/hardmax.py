@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .jit import helper
 from .layout import along_axis
-from .lines import kernels_of
+from .lines import each_row, kernels_of
 from .memory import load, load_first, store, store_first, store_number
 from .rows import maximum, nan_at
 from .simd import bits, first_lane, itemsize, lanes, splat, where
@@ -62,7 +62,7 @@ def _hardmax_tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
             store(kind, top_of + k * along, where(chosen, splat(m, 1.0), splat(m, 0.0)))
 
 
-_KERNELS = kernels_of(_hardmax_row, _hardmax_tile)
+_KERNELS = kernels_of(each_row(_hardmax_row), _hardmax_tile)
 
 
 def hardmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:

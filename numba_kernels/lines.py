@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
-from .jit import helper, kernel, parallel_kernel
+from .jit import by_type, helper, kernel, parallel_kernel
 from .memory import load, load_first, load_number, store, store_first, store_number
 from .simd import computing, is_half, itemsize, lanes, stack_scratch
+from .vector import computed_as
 
 # A tile is at most this many vectors wide, and as wide as fits in this many bytes.
 _TILE_VECTORS = 4
@@ -34,10 +35,21 @@ def new_scratch(numbers: Any, kind: Any) -> Any:
     return owner, (owner.ctypes.data + 63) // 64 * 64
 
 
+def new_scratch_for_halves(numbers: Any, kind: Any) -> Any:
+    """`new_scratch` for halves; no memory for what is computed as it lies."""
+    raise NotImplementedError
+
+
+@by_type(new_scratch_for_halves)
+def _new_scratch_for_halves(numbers: Any, kind: Any) -> Any:
+    if computed_as(kind) == kind:
+        return lambda numbers, kind: (None, 0)
+    return lambda numbers, kind: new_scratch(numbers, kind)
+
+
 @helper
 def keep(owner: Any) -> Any:
     """Hold the memory of a scratch until here: Numba lets go of an array after its last use by name."""
-    owner[0] = 0
 
 
 @helper
@@ -105,8 +117,8 @@ def convert_row(to_kind: Any, dst: Any, from_kind: Any, src: Any, n: Any) -> Any
                 store_number(to_kind, dst + j * to_size, load_number(from_kind, src + j * from_size))
 
 
-def along_rows(row: Any) -> Any:
-    """The helper for lines that are contiguous rows of at least one vector."""
+def each_row(row: Any) -> Any:
+    """The helper for lines that are contiguous rows of at least one vector, from what is done to one of them."""
 
     @helper
     def rows(
@@ -242,7 +254,7 @@ class LineKernels(NamedTuple):
     """For contiguous rows of less than one vector."""
 
 
-def kernels_of(row: Any, tile: Any) -> LineKernels:
-    """The kernels of an operator from what it does to a row and to a tile of columns."""
-    lines = (along_rows(row), along_columns(tile), along_short_rows(tile))
+def kernels_of(rows: Any, tile: Any) -> LineKernels:
+    """The kernels of an operator from what it does to contiguous rows and to a tile of columns."""
+    lines = (rows, along_columns(tile), along_short_rows(tile))
     return LineKernels(*map(over_lines, lines))

@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 from .jit import helper
 from .layout import along_axis
-from .lines import kernels_of
+from .lines import each_row, kernels_of
 from .log_sums import log_sum, log_sum_columns
 from .memory import load, store
 from .simd import itemsize, lanes, narrow, splat, where, widen
@@ -54,7 +54,7 @@ def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
             store(kind, top_of + k * along, narrow(x, (widen(x) - m_wide) - log_of_sum))
 
 
-_KERNELS = kernels_of(_log_softmax_row, _log_softmax_tile)
+_KERNELS = kernels_of(each_row(_log_softmax_row), _log_softmax_tile)
 
 
 def log_softmax(

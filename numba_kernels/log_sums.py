@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .exp import exp_scaled_pair, exp_scaled_parts, traits, traits_of
+from .exp import exp_scaled_pair, exp_scaled_parts, exponent_shift, traits, traits_of
 from .exp_below import RAISED, exp_below_raised
 from .jit import by_type, helper
 from .log import log1p_vector
@@ -143,8 +143,8 @@ def _sum_apart(kind: Any, src: Any, n: Any, top: Any, base: Any, shift: Any, low
 @traced
 def log_frame(m: Any) -> Any:
     """(base to subtract, exponent shift, lowest x that counts) of a sum whose logarithm is taken; see `frame`."""
-    base, _, shift = frame(m)
-    return base, shift, (m - base) - far(m)
+    base, _, low = frame(m)
+    return base, exponent_shift(low), low - far(m)
 
 
 @traced

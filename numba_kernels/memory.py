@@ -16,14 +16,15 @@ from .trace import Value, traced
 from .vector import computed_as, llvm, typed, vector_of, with_scalar
 
 
-def _pointer(address: Value, numba_type: Any) -> Any:
+def pointer(address: Value, numba_type: Any) -> Any:
+    """LLVM's pointer to something of a type at an address."""
     return address.builder.inttoptr(address.ir, llvm(numba_type).as_pointer())
 
 
 def _read(kind: Any, address: Any, lanes: int) -> Any:
     """What lies at an address, as it lies there; halves as integers of 32 bits with the number in the low half."""
     stored = typed(kind.type, lanes)
-    value = address.builder.load(_pointer(address, stored), align=1)
+    value = address.builder.load(pointer(address, stored), align=1)
     if not is_half(kind):
         return address.new(stored, value)
     wide = with_scalar(stored, types.int32)
@@ -33,7 +34,7 @@ def _read(kind: Any, address: Any, lanes: int) -> Any:
 def _write(kind: Any, address: Any, value: Any) -> None:
     stored = typed(kind.type, value.lanes)
     written = value.builder.trunc(to_half(kind, value).ir, llvm(stored)) if is_half(kind) else value.ir
-    value.builder.store(written, _pointer(address, stored), align=1)
+    value.builder.store(written, pointer(address, stored), align=1)
 
 
 @traced
@@ -61,6 +62,16 @@ def store_number(kind: Any, address: Any, value: Any) -> Any:
     _write(kind, address, splat(address.constant(0, computed_as(kind.type)), number))
 
 
+@traced
+def prefetch(address: Any) -> None:
+    """Tell the processor that the cache line at `address` will be read; nothing happens where there is no memory."""
+    integer, place = ir.IntType(32), address.builder.inttoptr(address.ir, ir.IntType(8).as_pointer())
+    read, often, data = (ir.Constant(integer, number) for number in (0, 3, 1))
+    function_type = ir.FunctionType(ir.VoidType(), [place.type, integer, integer, integer])
+    function = cgutils.get_or_insert_function(address.builder.module, function_type, "llvm.prefetch.p0")
+    address.builder.call(function, [place, read, often, data])
+
+
 def _first_lanes(count: Any, lanes: int) -> Any:
     """The mask of the lanes below `count`."""
     index = ir.Constant(ir.VectorType(ir.IntType(64), lanes), list(range(lanes)))
@@ -81,7 +92,7 @@ def load_first(kind: Any, address: Any, count: Any, fill: Any) -> Any:
         return load(kind, place)
     mask = _first_lanes(_integer(address, count), vector.lanes)
     return fills.new(
-        vector, fills.call("llvm.masked.load", llvm(vector), _pointer(address, vector), _ONE, mask, fills)
+        vector, fills.call("llvm.masked.load", llvm(vector), pointer(address, vector), _ONE, mask, fills)
     )
 
 
@@ -92,7 +103,7 @@ def store_first(kind: Any, address: Any, value: Any, count: Any) -> Any:
         _copy(kind, _on_stack(kind, value), address, count)
         return
     mask = _first_lanes(_integer(address, count), value.lanes)
-    value.call("llvm.masked.store", ir.VoidType(), value, _pointer(address, value.type), _ONE, mask)
+    value.call("llvm.masked.store", ir.VoidType(), value, pointer(address, value.type), _ONE, mask)
 
 
 def _integer(like: Any, number: Any) -> Any:
@@ -112,5 +123,5 @@ def _copy(kind: Any, source: Any, target: Any, count: Any) -> None:
     builder = source.builder
     with cgutils.for_range(builder, _integer(source, count).ir) as loop:
         offset = source.new(types.int64, loop.index) * (kind.type.bitwidth // 8)
-        half = builder.load(_pointer(source + offset, kind.type), align=1)
-        builder.store(half, _pointer(target + offset, kind.type), align=1)
+        half = builder.load(pointer(source + offset, kind.type), align=1)
+        builder.store(half, pointer(target + offset, kind.type), align=1)

@@ -36,6 +36,13 @@ def two_sum(a: Any, b: Any) -> Any:
 
 
 @traced
+def add_pair(high: Any, low: Any, high2: Any, low2: Any) -> Any:
+    """The sum of two unevaluated sums, as one."""
+    total, error = two_sum(high, high2)
+    return total, low + (low2 + error)
+
+
+@traced
 def fma_near(a: Any, b: Any, c: Any) -> Any:
     """``a * b + c`` right to half a unit and a little on every machine, for |a| and |b| below 2^100.
 

@@ -106,7 +106,8 @@ def test_broadcast(name, dtype):
         np.broadcast_to(row[0, :1], (3, 4)),
     ):
         for axis in range(x.ndim):
-            assert_same_bits(np.asarray(along(name, x, axis)), expected(name, x, axis))
+            # a line may be taken as a column here and as a row there, see above
+            assert ulp_distance(np.asarray(along(name, x, axis)), expected(name, x, axis)).max() <= 2
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
