@@ -12,11 +12,11 @@ from typing import Any
 
 from numba import types
 
-from .memory import load, pointer, store
+from .memory import load, pointer, store, store_number
 from .simd import computing, halves, insert, join, lanes, shuffled, splat, where
 from .sums import settle, two_sum
 from .trace import traced
-from .vector import INTEGER, VECTOR_BYTES, computed_as
+from .vector import INTEGER, VECTOR_BYTES, computed_as, typed
 
 # Where the tables begin: vectors that lead to the maximum, the minimum, the sum in float64 and to what that lost.
 # Once a table has been used, numbers for each row may take its place.
@@ -110,6 +110,26 @@ def number(kind: Any, scratch: Any, slot: Any, row: Any) -> Any:
 def integer(kind: Any, scratch: Any, slot: Any, row: Any) -> Any:
     """The integer of a row in a slot, as wide as the type `kind` is computed in."""
     return _single(INTEGER[computed_as(kind.type)], scratch, slot, row)
+
+
+@traced
+def real_number(scratch: Any, slot: Any, row: Any) -> Any:
+    """The float64 number of a row in a slot, and the next where a vector of them takes two."""
+    return _single(types.float64, scratch, slot, row)
+
+
+@traced
+def put_real_number(scratch: Any, slot: Any, row: Any, value: Any) -> None:
+    """Replace the float64 number of a row."""
+    store_number(scratch.constant(0.0, types.float64), scratch + slot * VECTOR_BYTES + row * 8, value)
+
+
+@traced
+def real_numbers(kind: Any, scratch: Any, slot: Any) -> Any:
+    """The float64 numbers of all rows."""
+    numbers = typed(types.float64, lanes(kind))
+    place = pointer(scratch + slot * VECTOR_BYTES, numbers)
+    return scratch.new(numbers, scratch.builder.load(place, align=1))
 
 
 def _single(numba_type: Any, scratch: Any, slot: Any, row: Any) -> Any:

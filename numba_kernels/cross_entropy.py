@@ -4,31 +4,43 @@ from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
+from numba import types
 
+from .across import number, real_number
 from .arrays import KINDS, Array, address, as_floats, check_axis
+from .flow import choose, repeat
 from .gather import places_of, reading
-from .jit import helper
 from .layout import launch
 from .log_softmax import log_softmax
-from .log_sums import log_sum
+from .log_sums import HIGHEST, LOGS, log_sums_of_rows
 from .losses import check_reduction, checked_labels, checked_weights, reduce_losses
 from .memory import load_number, store_number
-from .simd import itemsize
+from .simd import itemsize, stack_scratch, widen
+from .trace import traced
 
 
-@helper
-def _cross_entropy_line(kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, n: Any) -> Any:
-    """The float64 loss of a line; behind the places in `src`: addresses of labels (−1: ignored) and weights."""
-    label = load_number(np.int64(0), src[4] + index * 8)
-    loss = 0.0
-    if label >= 0:
-        m, log_of_sum = log_sum(work, at, n)
-        picked = np.float64(load_number(work, at + label * itemsize(work)))
-        loss = (log_of_sum - (picked - m)) * load_number(np.float64(0), src[5] + index * 8)
-    store_number(np.float64(0), dst + index * 8, loss)
+@traced
+def _cross_entropy_lines(
+    kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, step: Any, count: Any, n: Any
+) -> None:
+    """The float64 losses of lines; behind the places in `src`: addresses of labels (−1: ignored) and weights."""
+    scratch, real, whole = stack_scratch(work), n.constant(0.0, types.float64), n.constant(0)
+    log_sums_of_rows(work, scratch, at, step, count, n)
+
+    def line(i: Any) -> None:
+        label = load_number(whole, src[4] + (index + i) * 8)
+
+        def loss() -> Any:
+            m, log_of_sum = widen(number(work, scratch, HIGHEST, i)), real_number(scratch, LOGS, i)
+            picked = widen(load_number(work, at + i * step + label * itemsize(work)))
+            return (log_of_sum - (picked - m)) * load_number(real, src[5] + (index + i) * 8)
+
+        store_number(real, dst + (index + i) * 8, choose(label >= 0, loss, lambda: real))
+
+    repeat(0, count, line)
 
 
-_KERNELS = reading(_cross_entropy_line)
+_KERNELS = reading(_cross_entropy_lines)
 
 
 @overload

@@ -4,55 +4,48 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import types
 
 from .arrays import Array, address, as_floats, check_axis, check_out
 from .exp_below import exp_below
+from .flow import choose
 from .gather import run_writing, writing
-from .jit import helper
 from .log_sums import sum_of_others
 from .losses import check_reduction, checked_labels, checked_weights, sum_exactly
-from .memory import load, load_first, load_number, store, store_first, store_number
-from .rows import maximum
-from .simd import itemsize, lane, lanes, narrow, splat, widen
+from .memory import load_first, load_number, store_number
+from .rows import map_row, maximum
+from .simd import itemsize, lane, narrow, splat, where
+from .trace import traced
 
 
-@helper
-def _fill_zero(kind: Any, to: Any, n: Any) -> Any:
-    size, step = itemsize(kind), lanes(kind)
-    zero = splat(load_first(kind, to, 0, 0.0), 0.0)
-    for i in range(0, n, step):
-        if n - i >= step:
-            store(kind, to + i * size, zero)
-        else:
-            store_first(kind, to + i * size, zero, n - i)
-
-
-@helper
-def _gradient_line(kind: Any, to: Any, at: Any, src: Any, index: Any, n: Any) -> Any:
+@traced
+def _gradient_line(kind: Any, to: Any, at: Any, src: Any, index: Any, n: Any) -> None:
     """scale · (softmax − one at the label); `src` ends with the addresses of labels (−1: ignored) and scales."""
-    size, step = itemsize(kind), lanes(kind)
-    label = load_number(np.int64(0), src[4] + index * 8)
-    if label < 0:
-        _fill_zero(kind, to, n)
-        return
-    scale = load_number(np.float64(0), src[5] + index * 8)
+    label = load_number(n.constant(0), src[4] + index * 8)
+    choose(
+        label < 0,
+        lambda: _fill_zero(kind, to, n),
+        lambda: _gradient(kind, to, at, src[5] + index * 8, label, n),
+    )
+
+
+def _fill_zero(kind: Any, to: Any, n: Any) -> None:
+    map_row(kind, to, (to,), n, lambda x: splat(x, 0.0))
+
+
+def _gradient(kind: Any, to: Any, at: Any, scale_at: Any, label: Any, n: Any) -> None:
+    scale = load_number(n.constant(0.0, types.float64), scale_at)
     m = maximum(kind, at, n)
-    high, low = sum_of_others(kind, at, n, np.float64(m))
+    high, low = sum_of_others(kind, at, n, m)
     inverse = 1.0 / (1.0 + (high + low))
-    right = load_first(kind, at + label * size, 1, 0.0)
+    right = load_first(kind, at + label * itemsize(kind), 1, 0.0)
     m_v = splat(right, m)
     e_right = lane(exp_below(right, m_v), 0)
     # 1 − p of the right class: where that is the largest, from the others' sum, which keeps its relative precision
-    missing = (high + low) * inverse if e_right == 1.0 else 1.0 - e_right * inverse
-    factor = splat(widen(m_v), scale * inverse)
-    for i in range(n // step):
-        x = load(kind, at + i * step * size)
-        store(kind, to + i * step * size, narrow(x, exp_below(x, m_v) * factor))
-    if n % step:
-        tail = (n - n % step) * size
-        x = load_first(kind, at + tail, n % step, 0.0)
-        store_first(kind, to + tail, narrow(x, exp_below(x, m_v) * factor), n % step)
-    store_number(kind, to + label * size, narrow(kind, -scale * missing))
+    missing = where(e_right == 1.0, (high + low) * inverse, 1.0 - e_right * inverse)
+    factor = scale * inverse
+    map_row(kind, to, (at,), n, lambda x: narrow(x, exp_below(x, m_v) * factor))
+    store_number(kind, to + label * itemsize(kind), narrow(kind, -scale * missing))
 
 
 _KERNELS = writing(_gradient_line)

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from .exp import rounded_power
-from .jit import helper
-from .memory import load, load_first
-from .simd import bits, fma, fma_exact, from_bits, itemsize, lanes, splat, where, widen
+from .flow import outlined
+from .log import log1p_vector
+from .memory import load_first
+from .rows import fold_row
+from .simd import bits, fma, fma_exact, from_bits, splat, where, widen
 from .sums import fold, two_sum
 from .trace import traced
 
@@ -81,22 +83,19 @@ def _exp_below(x: Any, m: Any) -> Any:
     return where(far, 0.0, e), where(far, 0.0, error)
 
 
-@helper
+@outlined
 def logsumexp_doubled(kind: Any, src: Any, n: Any, m: Any) -> Any:
     """log Σ exp(x) of a row with finite maximum `m` and without NaN, rounded to float64 once."""
-    size, step = itemsize(kind), lanes(kind)
     m_v = splat(widen(load_first(kind, src, 0, 0.0)), m)
-    total, lost = splat(m_v, 0.0), splat(m_v, 0.0)
-    for i in range(0, n, step):
-        x = load(kind, src + i * size) if n - i >= step else load_first(kind, src + i * size, n - i, -np.inf)
-        e, error = _exp_below(widen(x), m_v)
-        total, lost = _add(total, lost, e, error)
-    high, low = fold(total, lost)
-    high, low = _renormal(high, low)
+    zero = splat(m_v, 0.0)
+
+    def step(x: Any, *sums: Any) -> Any:
+        return _add(*sums, *_exp_below(widen(x), m_v))
+
+    high, low = _renormal(*fold(*fold_row(kind, (src,), n, step, zero, zero, fill=-np.inf)))
     # one Newton step from the logarithm in float64
-    guess = math.log(high)
-    e, error = exp_doubled(-guess, 0.0)
-    e, error = _multiply(high, low, e, error)
+    guess = log1p_vector(high, splat(high, -1.0))
+    e, error = _multiply(high, low, *exp_doubled(-guess, splat(guess, 0.0)))
     step_left = (e - 1.0) + error
-    s, lost_s = two_sum(m, guess)
-    return s + (lost_s + (step_left - 0.5 * step_left * step_left))
+    s, lost = two_sum(m, guess)
+    return s + (lost + (step_left - 0.5 * step_left * step_left))

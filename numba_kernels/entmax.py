@@ -6,18 +6,19 @@ convex, falling function f of the threshold, so Newton's steps from below stay b
 the sum that takes at most 25 + log₂ n steps, whatever the scores; some 5 for most.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .jit import helper
+from .flow import choose, outlined, repeat
 from .layout import along_axis
 from .lines import each_row, kernels_of
-from .memory import load, load_first, store, store_first
-from .rows import maximum, nan_at
-from .simd import first_lane, itemsize, lanes, narrow, splat, where, widen
-from .sums import fold, two_sum
+from .memory import load, load_first, store
+from .rows import fold_row, map_row, maximum, nan_at
+from .simd import first_lane, itemsize, lanes, magnitude, narrow, splat, where, widen
+from .sums import added, fold, two_sum
 from .trace import traced
 
 # The rounding of the terms leaves the sum uncertain by less: no threshold is better than one this close.
@@ -28,134 +29,142 @@ _STEPS = 57
 _ROUGH = 2.0**-22
 
 
-def _terms(halved: bool) -> Any:
+@dataclass(frozen=True)
+class _Terms:
     """What a score adds: to entmax15 (`halved`: the square of half of it) or to sparsemax."""
-    scale = 0.5 if halved else 1.0
 
-    @traced
-    def above(x: Any, m: Any, high: Any, low: Any) -> Any:
+    halved: bool
+
+    @property
+    def scale(self) -> float:
+        return 0.5 if self.halved else 1.0
+
+    def above(self, x: Any, m: Any, high: Any, low: Any) -> Any:
         """(x − m) · scale − (high + low), rounded to float64 once; 0 where that is negative, x is −inf or NaN."""
-        d, lost = two_sum(widen(x), 0.0 - m)
-        g, rest = two_sum(d * scale, 0.0 - high)
-        g = g + (rest + (lost * scale - low))
+        d, lost = two_sum(widen(x), -m)
+        g, rest = two_sum(d * self.scale, -high)
+        g = g + (rest + (lost * self.scale - low))
         return where(g > 0.0, g, 0.0)
 
-    @traced
-    def value(g: Any) -> Any:
-        return g * g if halved else g
+    def value(self, g: Any) -> Any:
+        return g * g if self.halved else g
 
-    @traced
-    def slope_of(g: Any) -> Any:
-        return g + g if halved else where(g > 0.0, splat(g, 1.0), 0.0)
+    def slope_of(self, g: Any) -> Any:
+        return g + g if self.halved else where(g > 0.0, splat(g, 1.0), 0.0)
 
-    @traced
-    def add_terms(total: Any, lost: Any, slope: Any, g: Any) -> Any:
-        total, error = two_sum(total, value(g))
-        return total, lost + error, slope + slope_of(g)
+    def add(self, total: Any, lost: Any, slope: Any, g: Any) -> Any:
+        total, error = two_sum(total, self.value(g))
+        return total, lost + error, slope + self.slope_of(g)
 
-    @helper
-    def rough_sum(kind: Any, src: Any, n: Any, m: Any, threshold: Any) -> Any:
+    def rough_sum(self, kind: Any, src: Any, n: Any, m: Any, threshold: Any) -> Any:
         """(sum, slope) over a row, its terms in the computing type alone: three roundings each."""
-        size, step = itemsize(kind), lanes(kind)
         zero = splat(load_first(kind, src, 0, 0.0), 0.0)
-        top, base, factor = splat(zero, m), splat(zero, threshold), splat(zero, scale)
-        total, slope = widen(zero), widen(zero)
-        for i in range(0, n, step):
-            at = src + i * size
-            x = load(kind, at) if n - i >= step else load_first(kind, at, n - i, -np.inf)
-            g = (x - top) * factor - base
-            g = where(g > zero, g, zero)
-            total, slope = total + widen(value(g)), slope + widen(slope_of(g))
-        sums, _ = fold(total, splat(total, 0.0))
-        slopes, _ = fold(slope, splat(slope, 0.0))
-        return sums, slopes
+        top, base = splat(zero, m), splat(zero, threshold)
 
-    return above, value, add_terms, rough_sum
+        def step(x: Any, total: Any, slope: Any) -> Any:
+            g = (x - top) * self.scale - base
+            g = where(g > 0.0, g, 0.0)
+            return total + widen(self.value(g)), slope + widen(self.slope_of(g))
+
+        total, slope = fold_row(kind, (src,), n, step, widen(zero), widen(zero), fill=-np.inf)
+        return added(total), added(slope)
 
 
-def _row_of(above: Any, value: Any, add_terms: Any, rough_sum: Any) -> Any:
-    @helper
-    def row(kind: Any, dst: Any, src: Any, n: Any) -> Any:
-        size, step = itemsize(kind), lanes(kind)
+def _row_of(terms: _Terms) -> Any:
+    """``row(kind, dst, src, n)``, in place or not."""
+
+    @outlined
+    def row(kind: Any, dst: Any, src: Any, n: Any) -> None:
         zero = widen(splat(load_first(kind, src, 0, 0.0), 0.0))
-        m = np.float64(maximum(kind, src, n))
+        m = widen(maximum(kind, src, n))
         # NaN, for the whole row, or 0
-        spoil = m - m if nan_at(kind, src, n) == n else np.nan
-        m_v, spoil_v = splat(zero, m), splat(zero, spoil)
-        high, low, excess = -1.0, 0.0, 1.0 + spoil
-        # steps that cost little and stay below the root, up to where the rounding of their terms counts
-        for _ in range(_STEPS):
-            total, slope = rough_sum(kind, src, n, m, high)
-            if not total - 1.0 > 2.0**-6 + 2 * _ROUGH * slope:
-                break
-            high += (total - 1.0) / slope - _ROUGH
-        for _ in range(_STEPS):
-            if not abs(excess) > _CLOSE:
-                break
-            high_v, low_v = splat(zero, high), splat(zero, low)
-            sums, lost, slope_v = zero, zero, zero
-            for i in range(n // step):
-                g = above(load(kind, src + i * step * size), m_v, high_v, low_v)
-                sums, lost, slope_v = add_terms(sums, lost, slope_v, g)
-            if n % step:
-                at = src + (n - n % step) * size
-                g = above(load_first(kind, at, n % step, -np.inf), m_v, high_v, low_v)
-                sums, lost, slope_v = add_terms(sums, lost, slope_v, g)
-            all_of, rest = fold(sums, lost)
-            slopes, slopes_lost = fold(slope_v, zero)
-            excess = (all_of - 1.0) + rest
-            high, error = two_sum(high, excess / (slopes + slopes_lost))
-            low = low + error
-        high_v, low_v = splat(zero, high), splat(zero, low)
-        for i in range(n // step):
-            x = load(kind, src + i * step * size)
-            y = value(above(x, m_v, high_v, low_v)) + spoil_v
-            store(kind, dst + i * step * size, narrow(x, y))
-        if n % step:
-            at = (n - n % step) * size
-            x = load_first(kind, src + at, n % step, -np.inf)
-            y = value(above(x, m_v, high_v, low_v)) + spoil_v
-            store_first(kind, dst + at, narrow(x, y), n % step)
+        spoil = where(nan_at(kind, src, n) == n, m - m, np.nan)
+        m_v = splat(zero, m)
+
+        def rough(_: Any, high: Any, going: Any) -> Any:
+            def step() -> Any:
+                total, slope = terms.rough_sum(kind, src, n, m, high)
+                # steps that cost little and stay below the root, up to where the rounding of their terms counts
+                below = total - 1.0 > 2.0**-6 + 2 * _ROUGH * slope
+                return where(below, high + ((total - 1.0) / slope - _ROUGH), high), below
+
+            return choose(going, step, lambda: (high, going))
+
+        def exact(_: Any, high: Any, low: Any, excess: Any) -> Any:
+            def step() -> Any:
+                def one(x: Any, *sums: Any) -> Any:
+                    return terms.add(*sums, terms.above(x, m_v, splat(zero, high), splat(zero, low)))
+
+                sums, lost, slope = fold_row(kind, (src,), n, one, zero, zero, zero, fill=-np.inf)
+                total, rest = fold(sums, lost)
+                over = (total - 1.0) + rest
+                higher, error = two_sum(high, over / added(slope))
+                return higher, low + error, over
+
+            return choose(magnitude(excess) > _CLOSE, step, lambda: (high, low, excess))
+
+        start = m.constant(-1.0)
+        high, _ = repeat(0, n.constant(_STEPS), rough, start, n > 0)
+        high, low, _ = repeat(0, n.constant(_STEPS), exact, high, m.constant(0.0), 1.0 + spoil)
+        high_v, low_v, spoil_v = splat(zero, high), splat(zero, low), splat(zero, spoil)
+        map_row(
+            kind,
+            dst,
+            (src,),
+            n,
+            lambda x: narrow(x, terms.value(terms.above(x, m_v, high_v, low_v)) + spoil_v),
+        )
 
     return row
 
 
-def _tile_of(above: Any, value: Any, add_terms: Any, _: Any) -> Any:
-    @helper
-    def tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
+def _tile_of(terms: _Terms) -> Any:
+    @traced
+    def tile(kind: Any, at: Any, n: Any, width: Any) -> None:
         """Columns of `n` numbers, in place; each column stops at its own step, whatever its neighbours do."""
-        step, along = lanes(kind), width * itemsize(kind)
-        for column in range(0, width, step):
+        along, step = width * itemsize(kind), lanes(kind)
+
+        def columns(column: Any) -> None:
             top_of = at + column * itemsize(kind)
-            top = load(kind, top_of)
-            seen = splat(top, 0.0)
-            for k in range(n):
+
+            def extremes(k: Any, top: Any, seen: Any) -> Any:
                 x = load(kind, top_of + k * along)
-                top, seen = where(x > top, x, top), where(x == x, seen, x)
+                return where(x > top, x, top), where(x == x, seen, x)
+
+            first = load(kind, top_of)
+            top, seen = repeat(0, n, extremes, first, splat(first, 0.0))
             m = widen(top)
-            zero, one, close = splat(m, 0.0), splat(m, 1.0), splat(m, _CLOSE)
-            spoil = (m - m) + widen(seen)
-            high, low, excess = zero - one, zero, one + spoil
-            for _ in range(_STEPS):
-                going = where(excess > zero, excess, zero - excess) > close
-                if first_lane(going) == step:
-                    break
-                total, lost, slope = zero, zero, zero
-                for k in range(n):
-                    g = above(load(kind, top_of + k * along), m, high, low)
-                    total, lost, slope = add_terms(total, lost, slope, g)
-                excess = where(going, (total - one) + lost, excess)
-                higher, error = two_sum(high, excess / slope)
-                high, low = where(going, higher, high), where(going, low + error, low)
-            for k in range(n):
+            zero, spoil = splat(m, 0.0), (m - m) + widen(seen)
+
+            def newton(_: Any, high: Any, low: Any, excess: Any) -> Any:
+                going = magnitude(excess) > _CLOSE
+
+                def round_of() -> Any:
+                    def one(k: Any, *sums: Any) -> Any:
+                        return terms.add(*sums, terms.above(load(kind, top_of + k * along), m, high, low))
+
+                    total, lost, slope = repeat(0, n, one, zero, zero, zero)
+                    over = where(going, (total - 1.0) + lost, excess)
+                    higher, error = two_sum(high, over / slope)
+                    return where(going, higher, high), where(going, low + error, low), over
+
+                return choose(first_lane(going) == step, lambda: (high, low, excess), round_of)
+
+            high, low, _ = repeat(0, n.constant(_STEPS), newton, zero - 1.0, zero, 1.0 + spoil)
+
+            def finish(k: Any) -> None:
                 x = load(kind, top_of + k * along)
-                store(kind, top_of + k * along, narrow(x, value(above(x, m, high, low)) + spoil))
+                store(kind, top_of + k * along, narrow(x, terms.value(terms.above(x, m, high, low)) + spoil))
+
+            repeat(0, n, finish)
+
+        repeat(0, width, columns, step=step)
 
     return tile
 
 
-_SPARSEMAX = kernels_of(each_row(_row_of(*_terms(halved=False))), _tile_of(*_terms(halved=False)))
-_ENTMAX15 = kernels_of(each_row(_row_of(*_terms(halved=True))), _tile_of(*_terms(halved=True)))
+_SPARSEMAX = kernels_of(each_row(_row_of(_Terms(halved=False))), _tile_of(_Terms(halved=False)))
+_ENTMAX15 = kernels_of(each_row(_row_of(_Terms(halved=True))), _tile_of(_Terms(halved=True)))
 
 
 def sparsemax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:

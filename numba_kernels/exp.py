@@ -85,28 +85,26 @@ def exp_scaled(x: Any, shift: Any) -> Any:
 
 
 @traced
-def exp_scaled_parts(x: Any, shift: Any) -> Any:
-    """`exp_scaled` as the sum of two vectors, the second at most 7 % of the first: right to 0.05 ULP together."""
+def exp_scaled_pair(x: Any, shift: Any) -> Any:
+    """`exp_scaled`, and what its last step rounds off: right to 0.7 of half a ULP together."""
     raised, d, n, low = _reduced(x)
     r = fma(n, low, d)
-    s = 1.0 + d
-    # what 1 + d rounds off joins the small terms
-    small = fma(_q(r), r * r, fma(n, low, d - (s - 1.0)))
-    scale = _scale(raised, shift)
-    return s * scale, small * scale
-
-
-@traced
-def exp_scaled_pair(x: Any, shift: Any) -> Any:
-    """`exp_scaled`, and what that is off by: right to 0.2 ULP together."""
-    raised, d, n, low = _reduced(x)
-    rest = n * low
-    r = d + rest
     p = fma(_q(r), r * r, r)
     scale = _scale(raised, shift)
     e = fma(p, scale, scale)
-    # what the sum r rounds off counts for exp(r) times itself
-    return e, fma((d - r) + rest, e, fma(p, scale, scale - e))
+    return e, fma(p, scale, scale - e)
+
+
+@traced
+def exp_scaled_exactly(x: Any, shift: Any) -> Any:
+    """`exp_scaled`, and what that is off by: right to a tenth of half a ULP together."""
+    raised, d, n, low = _reduced(x)
+    r = fma(n, low, d)
+    q, square = _q(r), r * r
+    scale = _scale(raised, shift)
+    p = fma(q, square, r)
+    e = fma(p, scale, scale)
+    return e, fma(fma(q, square, n * low), scale, fma(d, scale, scale - e))
 
 
 def magic(like: Any) -> float:

@@ -1,8 +1,8 @@
 """Lines of any array, wherever they lie, without a copy of the array.
 
 A line is the n numbers along an axis. Kernels find it by its *places*: (address of the first line, address of the
-other lines' offsets or 0, step between lines, step along a line), in bytes. A line whose numbers are neighbours is used
-as it lies; others are brought into a scratch, some lines at a time, since neighbours along another axis share cache
+other lines' offsets or 0, step between lines, step along a line), in bytes. Lines whose numbers are neighbours are used
+as they lie; others are brought into a scratch, some lines at a time, since neighbours along another axis share cache
 lines.
 """
 
@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from .arrays import KINDS, Array, address
+from .flow import choose, repeat
 from .jit import helper, over_rows
 from .layout import launch
 from .lines import keep, new_scratch
 from .memory import load_number, store_number
-from .simd import computing, itemsize
+from .rows import rows_at_once
+from .simd import computing, itemsize, least, most
+from .trace import traced
 
 Places = tuple[int, int, int, int]
 
@@ -40,66 +43,75 @@ def places_of(x: Array, axis: int) -> tuple[Places, Array | None]:
     return (address(x), address(offsets), 0, along), offsets
 
 
-@helper
 def line_at(places: Any, line: Any) -> Any:
     """The address of a line."""
-    if places[1] == 0:
-        return places[0] + line * places[2]
-    return places[0] + load_number(np.int64(0), places[1] + line * 8)
+    first, offsets, step = places[:3]
+    integer = first.constant(0)
+    return first + choose(offsets == 0, lambda: line * step, lambda: load_number(integer, offsets + line * 8))
 
 
-@helper
+@traced
 def block_of(kind: Any, n: Any) -> Any:
     """How many lines of n numbers a scratch takes at a time."""
-    return max(1, min(_BLOCK, _BLOCK_BYTES // (n * itemsize(computing(kind)))))
+    return most(least(_BLOCK_BYTES // (n * itemsize(computing(kind))), _BLOCK), 1)
 
 
-@helper
-def gather(kind: Any, to: Any, places: Any, first: Any, count: Any, n: Any) -> Any:
+def gather(kind: Any, to: Any, places: Any, first: Any, count: Any, n: Any) -> None:
     """Lines `first` to `first + count` to rows of the computing type, one after another."""
-    work = computing(kind)
-    wide = itemsize(work)
-    for k in range(n):
-        for j in range(count):
-            x = load_number(kind, line_at(places, first + j) + k * places[3])
-            store_number(work, to + (j * n + k) * wide, x)
+    work, wide = computing(kind), itemsize(computing(kind))
+
+    def number(k: Any, j: Any) -> None:
+        x = load_number(kind, line_at(places, first + j) + k * places[3])
+        store_number(work, to + (j * n + k) * wide, x)
+
+    repeat(0, n, lambda k: repeat(0, count, lambda j: number(k, j)))
 
 
-@helper
-def scatter(kind: Any, places: Any, source: Any, first: Any, count: Any, n: Any) -> Any:
+def scatter(kind: Any, places: Any, source: Any, first: Any, count: Any, n: Any) -> None:
     """Rows of the computing type to lines `first` to `first + count`."""
-    work = computing(kind)
-    wide = itemsize(work)
-    for k in range(n):
-        for j in range(count):
-            x = load_number(work, source + (j * n + k) * wide)
-            store_number(kind, line_at(places, first + j) + k * places[3], x)
+    work, wide = computing(kind), itemsize(computing(kind))
+
+    def number(k: Any, j: Any) -> None:
+        x = load_number(work, source + (j * n + k) * wide)
+        store_number(kind, line_at(places, first + j) + k * places[3], x)
+
+    repeat(0, n, lambda k: repeat(0, count, lambda j: number(k, j)))
 
 
-def reading(line: Any) -> tuple[Any, Any]:
-    """The kernels (serial, parallel) that call ``line(kind, work, dst, src, index, at, n)`` for every line.
+def reading(lines: Any) -> tuple[Any, Any]:
+    """The kernels (serial, parallel) of ``lines(kind, work, dst, src, index, at, step, count, n)``, called for all lines.
 
-    `src` holds the places of the lines and what else `line` needs, all integers (a parallel kernel takes flat tuples of
-    one type); `at` is where the n numbers of line `index` lie, of the kind `work`.
+    `src` holds the places of the lines and what else `lines` needs, all integers (a parallel kernel takes flat tuples
+    of one type); from `at` on lie `count` lines of n numbers of the kind `work`, the first of which is line `index`,
+    `step` bytes apart and no more than `rows_at_once`.
     """
 
-    @helper
-    def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
-        if src[3] == itemsize(kind):
-            for index in range(first, last):
-                line(kind, kind, dst, src, index, line_at(src, index), n)
-        else:
-            work = computing(kind)
-            block, wide = block_of(kind, n), itemsize(work)
-            owner, scratch = new_scratch(block * n, kind)
-            for start in range(first, last, block):
-                count = min(block, last - start)
-                gather(kind, scratch, src, start, count, n)
-                for j in range(count):
-                    line(kind, work, dst, src, start + j, scratch + j * n * wide, n)
-            keep(owner)
+    @traced
+    def as_they_lie(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
+        few = choose(src[1] == 0, lambda: rows_at_once(kind, n), lambda: n.constant(1))
 
-    return over_rows(lines)
+        def some(index: Any) -> None:
+            lines(kind, kind, dst, src, index, line_at(src, index), src[2], least(few, last - index), n)
+
+        repeat(first, last, some, step=few)
+
+    @traced
+    def gathered(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any) -> None:
+        work, block = computing(kind), block_of(kind, n)
+        few, step = least(rows_at_once(work, n), block), n * itemsize(work)
+
+        def some(start: Any) -> None:
+            count = least(block, last - start)
+            gather(kind, spare, src, start, count, n)
+
+            def part(j: Any) -> None:
+                lines(kind, work, dst, src, start + j, spare + j * step, step, least(few, count - j), n)
+
+            repeat(0, count, part, step=few)
+
+        repeat(first, last, some, step=block)
+
+    return _over(as_they_lie, gathered, _source_lies)
 
 
 def writing(line: Any) -> tuple[Any, Any]:
@@ -109,23 +121,69 @@ def writing(line: Any) -> tuple[Any, Any]:
     the n numbers at `at` into n numbers at `to`, which may be the same address, both of the kind `work`.
     """
 
+    @traced
+    def as_they_lie(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
+        repeat(first, last, lambda index: line(kind, line_at(dst, index), line_at(src, index), src, index, n))
+
+    @traced
+    def gathered(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any) -> None:
+        def one(at: Any, index: Any) -> None:
+            line(computing(kind), at, at, src, index, n)
+
+        through_scratch(kind, dst, src, first, last, n, spare, one)
+
+    return _over(as_they_lie, gathered, _both_lie)
+
+
+def through_scratch(
+    kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any, one: Any
+) -> None:
+    """Bring lines into a scratch, call ``one(at, index)`` for each, which works in place, and bring them back."""
+    block, step = block_of(kind, n), n * itemsize(computing(kind))
+
+    def some(start: Any) -> None:
+        count = least(block, last - start)
+        gather(kind, spare, src, start, count, n)
+        repeat(0, count, lambda j: one(spare + j * step, start + j))
+        scatter(kind, dst, spare, start, count, n)
+
+    repeat(first, last, some, step=block)
+
+
+@traced
+def _source_lies(kind: Any, dst: Any, src: Any) -> Any:
+    """Whether the numbers of a line lie together."""
+    return src[3] == itemsize(kind)
+
+
+@traced
+def _both_lie(kind: Any, dst: Any, src: Any) -> Any:
+    return (src[3] == itemsize(kind)) & (dst[3] == itemsize(kind))
+
+
+def _over(as_they_lie: Any, gathered: Any, lie: Any) -> tuple[Any, Any]:
+    """The kernels (serial, parallel) of lines that are taken as they lie, or through a scratch."""
+
     @helper
     def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
-        if src[3] == itemsize(kind) and dst[3] == itemsize(kind):
-            for index in range(first, last):
-                line(kind, line_at(dst, index), line_at(src, index), src, index, n)
+        if lie(kind, dst, src):
+            as_they_lie(kind, dst, src, first, last, n)
         else:
-            work = computing(kind)
-            block, wide = block_of(kind, n), itemsize(work)
-            owner, scratch = new_scratch(block * n, kind)
-            for start in range(first, last, block):
-                count = min(block, last - start)
-                gather(kind, scratch, src, start, count, n)
-                for j in range(count):
-                    at = scratch + j * n * wide
-                    line(work, at, at, src, start + j, n)
-                scatter(kind, dst, scratch, start, count, n)
+            owner, place = new_scratch(block_of(kind, n) * n, kind)
+            gathered(kind, dst, src, first, last, n, place)
             keep(owner)
+
+    return over_rows(lines)
+
+
+def over_scratch(gathered: Any) -> tuple[Any, Any]:
+    """The kernels of ``gathered(kind, dst, src, first, last, n, spare)``, which always needs a scratch."""
+
+    @helper
+    def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
+        owner, place = new_scratch(block_of(kind, n) * n, kind)
+        gathered(kind, dst, src, first, last, n, place)
+        keep(owner)
 
     return over_rows(lines)
 

@@ -6,10 +6,12 @@ import numpy.typing as npt
 from numba import types
 
 from .exp_below import exp_below
-from .jit import helper, over_rows
+from .flow import repeat
+from .jit import over_rows
 from .layout import two_rows_to_rows
-from .memory import load, load_first, store, store_first
-from .simd import fma, fma_exact, itemsize, lanes, narrow, splat, where, widen
+from .memory import load_first
+from .rows import fold_row, map_row
+from .simd import fma, fma_exact, itemsize, narrow, splat, where, widen
 from .sums import fold, two_sum
 from .trace import traced
 
@@ -24,20 +26,10 @@ def _add_product(high: Any, low: Any, a: Any, b: Any) -> Any:
     return high, low + error + fma_exact(a, b, 0.0 - product)
 
 
-@helper
 def _dot(kind: Any, a: Any, b: Any, n: Any) -> Any:
     """Σ a · b of two rows, as a float64 pair."""
-    size, step = itemsize(kind), lanes(kind)
-    high = widen(splat(load_first(kind, a, 0, 0.0), 0.0))
-    low = high
-    for i in range(n // step):
-        high, low = _add_product(high, low, load(kind, a + i * step * size), load(kind, b + i * step * size))
-    if n % step:
-        at = (n - n % step) * size
-        high, low = _add_product(
-            high, low, load_first(kind, a + at, n % step, 0.0), load_first(kind, b + at, n % step, 0.0)
-        )
-    return fold(high, low)
+    zero = widen(splat(load_first(kind, a, 0, 0.0), 0.0))
+    return fold(*fold_row(kind, (a, b), n, lambda x, y, high, low: _add_product(high, low, x, y), zero, zero))
 
 
 @traced
@@ -50,19 +42,16 @@ def _softmax_grad_vector(g: Any, p: Any, high: Any, low: Any) -> Any:
     return fma(p, d, where(rest == rest, p * rest, 0.0))
 
 
-@helper
 def _sum(kind: Any, src: Any, _: Any, n: Any) -> Any:
     """Σ of the first row as a float64 pair; (±inf, 0) or (NaN, 0) where it is not finite."""
-    size, step = itemsize(kind), lanes(kind)
-    high = widen(splat(load_first(kind, src, 0, 0.0), 0.0))
-    low = high
-    for i in range(0, n, step):
-        at = src + i * size
-        x = load(kind, at) if n - i >= step else load_first(kind, at, n - i, 0.0)
+
+    def add(x: Any, high: Any, low: Any) -> Any:
         high, error = two_sum(high, widen(x))
-        low = low + error
-    total, rest = fold(high, low)
-    return total, rest if rest == rest else 0.0
+        return high, low + error
+
+    zero = widen(splat(load_first(kind, src, 0, 0.0), 0.0))
+    total, rest = fold(*fold_row(kind, (src,), n, add, zero, zero))
+    return total, where(rest == rest, rest, 0.0)
 
 
 @traced
@@ -78,22 +67,15 @@ def _over_two_rows(total: Any, vector: Any) -> tuple[Any, Any]:
     ``total(kind, dy, y, n)`` gives a pair for a row, ``vector(dy, y, high, low)`` a vector of the result.
     """
 
-    @helper
-    def rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
-        size, step = itemsize(kind), lanes(kind)
-        for row in range(first, last):
-            at = row * n * size
-            to, dy, y = dst + at, src[0] + at, src[1] + at
-            high, low = total(kind, dy, y, n)
-            zero = widen(splat(load_first(kind, dy, 0, 0.0), 0.0))
-            high_v, low_v = splat(zero, high), splat(zero, low)
-            for i in range(n // step):
-                a, b = load(kind, dy + i * step * size), load(kind, y + i * step * size)
-                store(kind, to + i * step * size, vector(a, b, high_v, low_v))
-            if n % step:
-                tail = (n - n % step) * size
-                a, b = load_first(kind, dy + tail, n % step, 0.0), load_first(kind, y + tail, n % step, 0.0)
-                store_first(kind, to + tail, vector(a, b, high_v, low_v), n % step)
+    @traced
+    def rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
+        def row(i: Any) -> None:
+            at = i * n * itemsize(kind)
+            dy, y = src[0] + at, src[1] + at
+            pair = total(kind, dy, y, n)
+            map_row(kind, dst + at, (dy, y), n, lambda a, b: vector(a, b, *pair))
+
+        repeat(first, last, row)
 
     return over_rows(rows)
 

@@ -5,61 +5,78 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .jit import helper
+from .flow import choose, outlined, repeat, seek
 from .layout import along_axis
 from .lines import each_row, kernels_of
-from .memory import load, load_first, store, store_first, store_number
-from .rows import maximum, nan_at
-from .simd import bits, first_lane, itemsize, lanes, splat, where
+from .memory import load, load_nth, store, store_number
+from .rows import is_nan, map_row, nan_at, rest_of
+from .simd import bits, first_lane, itemsize, lanes, splat, unordered, where
+from .sums import largest
+from .trace import traced
 
 
-@helper
-def _argmax_row(kind: Any, src: Any, n: Any) -> Any:
-    """The index of the first maximum; of the first NaN if there is one."""
-    size, step = itemsize(kind), lanes(kind)
-    m = maximum(kind, src, n)
-    zero = splat(load_first(kind, src, 0, 0.0), 0.0)
-    m_v, seen = splat(zero, m), zero
-    found = n
-    for i in range(0, n, step):
-        x = load_first(kind, src + i * size, n - i, -np.inf) if n - i < step else load(kind, src + i * size)
-        if found == n:
-            lane = first_lane(x == m_v)
-            if lane < n - i and lane < step:
-                found = i + lane
-        seen = where(x == x, seen, x)
-    return found if first_lane(seen != seen) == step else nan_at(kind, src, n)
+@traced
+def _hardmax_row(kind: Any, dst: Any, src: Any, n: Any) -> None:
+    best = argmax(kind, src, n)
+    map_row(kind, dst, (src,), n, lambda x: splat(x, 0.0))
+    store_number(kind, dst + best * itemsize(kind), 1.0)
 
 
-@helper
-def _hardmax_row(kind: Any, dst: Any, src: Any, n: Any) -> Any:
-    size, step = itemsize(kind), lanes(kind)
-    best = _argmax_row(kind, src, n)
-    zero = splat(load_first(kind, src, 0, 0.0), 0.0)
-    for i in range(n // step):
-        store(kind, dst + i * step * size, zero)
-    if n % step:
-        store_first(kind, dst + (n - n % step) * size, zero, n % step)
-    store_number(kind, dst + best * size, 1.0)
+@outlined
+def argmax(kind: Any, src: Any, n: Any) -> Any:
+    """The index of the first maximum of a row; of the first NaN if there is one."""
+    step, tail = lanes(kind), rest_of(kind, src, n, -np.inf)
+    vectors, nan = n // step, splat(tail, np.nan)
+
+    def pair(i: Any, m: Any, m2: Any, seen: Any) -> Any:
+        a, b = load_nth(kind, src, 2 * i), load_nth(kind, src, 2 * i + 1)
+        return where(a > m, a, m), where(b > m2, b, m2), where(unordered(a, b), nan, seen)
+
+    def odd() -> Any:
+        x = load_nth(kind, src, vectors - 1)
+        return where(x > m, x, m), where(unordered(x, x), nan, seen)
+
+    def place() -> Any:
+        m_v = splat(tail, largest(m))
+        found = seek(0, vectors, lambda i: first_lane(load_nth(kind, src, i) == m_v) < step)
+        # behind the whole vectors, the rest lies in the last lanes of one that overlaps them
+        lane = choose(
+            found < vectors,
+            lambda: first_lane(load_nth(kind, src, found) == m_v),
+            lambda: first_lane(tail == m_v),
+        )
+        overlap = where((found < vectors) | (n < step), 0, step - n % step)
+        return found * step + lane - overlap
+
+    m, m2, seen = repeat(0, vectors // 2, pair, tail, tail, where(unordered(tail, tail), nan, 0.0))
+    m = where(m2 > m, m2, m)
+    m, seen = choose(vectors % 2 == 1, odd, lambda: (m, seen))
+    return choose(first_lane(is_nan(seen)) < step, lambda: nan_at(kind, src, n), place)
 
 
-@helper
-def _hardmax_tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
+@traced
+def _hardmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
     """Columns of `n` numbers, in place."""
-    step, along = lanes(kind), width * itemsize(kind)
-    for column in range(0, width, step):
+    along = width * itemsize(kind)
+
+    def columns(column: Any) -> None:
         top_of = at + column * itemsize(kind)
-        m = load(kind, top_of)
-        best = bits(m) - bits(m)
-        for k in range(1, n):
+
+        def better(k: Any, m: Any, best: Any) -> Any:
             x = load(kind, top_of + k * along)
             # the first NaN stays: nothing is greater, and a number never replaces it
-            better = where(x != x, splat(x, 1.0), splat(x, 0.0)) > where(m != m, splat(x, 1.0), splat(x, 0.0))
-            m, best = where(x > m, x, m), where(x > m, splat(best, k), best)
-            m, best = where(better, x, m), where(better, splat(best, k), best)
-        for k in range(n):
-            chosen = best == splat(best, k)
-            store(kind, top_of + k * along, where(chosen, splat(m, 1.0), splat(m, 0.0)))
+            taken = (x > m) | (is_nan(x) & (m == m))
+            return where(taken, x, m), where(taken, splat(best, k), best)
+
+        first = load(kind, top_of)
+        _, best = repeat(1, n, better, first, bits(splat(first, 0.0)))
+
+        def mark(k: Any) -> None:
+            store(kind, top_of + k * along, where(best == splat(best, k), splat(first, 1.0), 0.0))
+
+        repeat(0, n, mark)
+
+    repeat(0, width, columns, step=lanes(kind))
 
 
 _KERNELS = kernels_of(each_row(_hardmax_row), _hardmax_tile)

@@ -52,11 +52,6 @@ def helper(function: Callable[..., Any]) -> Any:
     return numba.njit(**_INNER)(_distinct(function))
 
 
-def inline(function: Callable[..., Any]) -> Any:
-    """A `helper` that is part of the code of whoever calls it, however long it is: for what gives or takes vectors."""
-    return numba.njit(forceinline=True, **_INNER)(_distinct(function))
-
-
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` for calls from Python, with the disk cache."""
     return enable_cache(numba.njit(**_OPTIONS)(_distinct(function)))

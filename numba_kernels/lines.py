@@ -1,19 +1,26 @@
-"""Kernels along an axis from what an operator does to one row and to a tile of columns.
+"""From what an operator does to rows and to a tile of columns to its kernels.
 
 Memory is (outer, n, inner) with steps in bytes between outer blocks and along the axis; a *line* is the n numbers along
 the axis at one (outer, inner). Where inner is 1 and the row long enough, vectors lie along the row. Otherwise a tile of
 neighbouring lines is brought into a scratch of the computing type, n vectors deep, and vectors lie across lines; so are
-rows of less than a vector, which are transposed on the way. Halves go through a scratch of float32 in either case.
+rows of less than a vector, which are transposed on the way.
+
+What does it is a traced function ``lines(kind, dst, src, first, last, n, inner, src_outer, src_along, dst_outer,
+dst_along, spare)`` for the lines `first` to `last`; `spare` is memory, where it needs any.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange
 
+from .flow import choose, repeat
 from .jit import by_type, helper, kernel, parallel_kernel
 from .memory import load, load_first, load_number, store, store_first, store_number
-from .simd import computing, is_half, itemsize, lanes, stack_scratch
+from .rows import rows_at_once
+from .simd import computing, is_half, itemsize, lanes, least, most, stack_scratch
+from .trace import traced
 from .vector import computed_as
 
 # A tile is at most this many vectors wide, and as wide as fits in this many bytes.
@@ -21,11 +28,11 @@ _TILE_VECTORS = 4
 _TILE_BYTES = 128 * 1024
 
 
-@helper
+@traced
 def tile_width(kind: Any, n: Any) -> Any:
     """How many lines a tile of depth `n` takes: whole vectors, at least one."""
     step, size = lanes(kind), itemsize(computing(kind))
-    return step * max(1, min(_TILE_VECTORS, _TILE_BYTES // (n * step * size)))
+    return most(least(_TILE_BYTES // (n * (step * size)), _TILE_VECTORS), 1) * step
 
 
 @helper
@@ -35,92 +42,39 @@ def new_scratch(numbers: Any, kind: Any) -> Any:
     return owner, (owner.ctypes.data + 63) // 64 * 64
 
 
-def new_scratch_for_halves(numbers: Any, kind: Any) -> Any:
-    """`new_scratch` for halves; no memory for what is computed as it lies."""
-    raise NotImplementedError
-
-
-@by_type(new_scratch_for_halves)
-def _new_scratch_for_halves(numbers: Any, kind: Any) -> Any:
-    if computed_as(kind) == kind:
-        return lambda numbers, kind: (None, 0)
-    return lambda numbers, kind: new_scratch(numbers, kind)
-
-
 @helper
 def keep(owner: Any) -> Any:
     """Hold the memory of a scratch until here: Numba lets go of an array after its last use by name."""
 
 
-@helper
-def load_columns(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, along: Any) -> Any:
-    """`count` neighbouring lines to a tile of `width` (rounded up to vectors; what is beyond `count` is zero)."""
-    work = computing(kind)
-    size, wide, step = itemsize(kind), itemsize(work), lanes(kind)
-    for k in range(n):
-        for i in range(0, count, step):
-            at = src + k * along + i * size
-            x = load(kind, at) if count - i >= step else load_first(kind, at, count - i, 0.0)
-            store(work, to + (k * width + i) * wide, x)
+# What is spare: room for a few rows of halves in the computing type, for a tile, for nothing
+
+
+def _rows_spare(kind: Any, n: Any) -> Any:
+    raise NotImplementedError
+
+
+@by_type(_rows_spare)
+def _rows_spare_by_type(kind: Any, n: Any) -> Any:
+    if computed_as(kind) == kind:
+        return lambda kind, n: (None, 0)
+    return lambda kind, n: new_scratch(rows_at_once(kind, n) * n, kind)
 
 
 @helper
-def store_columns(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: Any, along: Any) -> Any:
-    """A tile back to `count` neighbouring lines."""
-    work = computing(kind)
-    size, wide, step = itemsize(kind), itemsize(work), lanes(kind)
-    for k in range(n):
-        for i in range(0, count, step):
-            at = dst + k * along + i * size
-            x = load(work, source + (k * width + i) * wide)
-            if count - i >= step:
-                store(kind, at, x)
-            else:
-                store_first(kind, at, x, count - i)
+def _tile_spare(kind: Any, n: Any) -> Any:
+    return new_scratch(n * tile_width(kind, n), kind)
 
 
 @helper
-def load_transposed(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, outer: Any) -> Any:
-    """`count` short rows to a tile of `width` columns."""
-    work = computing(kind)
-    size, wide = itemsize(kind), itemsize(work)
-    for j in range(count):
-        for k in range(n):
-            store_number(work, to + (k * width + j) * wide, load_number(kind, src + j * outer + k * size))
-    for j in range(count, width):
-        for k in range(n):
-            store_number(work, to + (k * width + j) * wide, 0.0)
-
-
-@helper
-def store_transposed(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: Any, outer: Any) -> Any:
-    """A tile of columns back to `count` short rows."""
-    work = computing(kind)
-    size, wide = itemsize(kind), itemsize(work)
-    for j in range(count):
-        for k in range(n):
-            store_number(kind, dst + j * outer + k * size, load_number(work, source + (k * width + j) * wide))
-
-
-@helper
-def convert_row(to_kind: Any, dst: Any, from_kind: Any, src: Any, n: Any) -> Any:
-    """A row from one kind to another of the same computing type; the two do not overlap."""
-    step, to_size, from_size = lanes(from_kind), itemsize(to_kind), itemsize(from_kind)
-    for i in range(0, n - step + 1, step):
-        store(to_kind, dst + i * to_size, load(from_kind, src + i * from_size))
-    if n % step:
-        i = n - step
-        if i >= 0:
-            store(to_kind, dst + i * to_size, load(from_kind, src + i * from_size))
-        else:
-            for j in range(n):
-                store_number(to_kind, dst + j * to_size, load_number(from_kind, src + j * from_size))
+def _nothing_spare(kind: Any, n: Any) -> Any:
+    return None, 0
 
 
 def each_row(row: Any) -> Any:
-    """The helper for lines that are contiguous rows of at least one vector, from what is done to one of them."""
+    """`lines` for contiguous rows of at least one vector, from ``row(kind, dst, src, n)`` in the computing type."""
 
-    @helper
+    @traced
     def rows(
         kind: Any,
         dst: Any,
@@ -133,26 +87,39 @@ def each_row(row: Any) -> Any:
         src_along: Any,
         dst_outer: Any,
         dst_along: Any,
-    ) -> Any:
+        spare: Any,
+    ) -> None:
         work = computing(kind)
-        if is_half(kind):
-            owner, scratch = new_scratch(n, kind)
-            for line in range(first, last):
-                convert_row(work, scratch, kind, src + line * src_outer, n)
-                row(work, scratch, scratch, n)
-                convert_row(kind, dst + line * dst_outer, work, scratch, n)
-            keep(owner)
-        else:
-            for line in range(first, last):
-                row(work, dst + line * dst_outer, src + line * src_outer, n)
+
+        def line(i: Any) -> None:
+            x, y = src + i * src_outer, dst + i * dst_outer
+            if is_half(kind):
+                convert_row(work, spare, kind, x, n)
+                row(work, spare, spare, n)
+                convert_row(kind, y, work, spare, n)
+            else:
+                row(work, y, x, n)
+
+        repeat(first, last, line)
 
     return rows
 
 
-def along_short_rows(tile: Any) -> Any:
-    """The helper for lines that are contiguous rows of less than one vector."""
+def convert_row(to_kind: Any, dst: Any, from_kind: Any, src: Any, n: Any) -> None:
+    """A row of at least one vector from one kind to another of the same computing type; the two do not overlap."""
+    step, to_size, from_size = lanes(from_kind), itemsize(to_kind), itemsize(from_kind)
 
-    @helper
+    def convert(i: Any) -> None:
+        store(to_kind, dst + i * to_size, load(from_kind, src + i * from_size))
+
+    repeat(0, n - step, convert, step=step)
+    convert(n - step)
+
+
+def along_short_rows(tile: Any) -> Any:
+    """`lines` for contiguous rows of less than one vector, from what is done to a tile of columns."""
+
+    @traced
     def short_rows(
         kind: Any,
         dst: Any,
@@ -165,23 +132,57 @@ def along_short_rows(tile: Any) -> Any:
         src_along: Any,
         dst_outer: Any,
         dst_along: Any,
-    ) -> Any:
+        spare: Any,
+    ) -> None:
         # n times four vectors at the most, less than a stack scratch holds
-        width, scratch = lanes(kind) * _TILE_VECTORS, stack_scratch(kind)
-        for line in range(first, last, width):
-            count = min(width, last - line)
-            used = (count + lanes(kind) - 1) // lanes(kind) * lanes(kind)
-            load_transposed(kind, scratch, src + line * src_outer, n, count, used, src_outer)
+        width, scratch, step = lanes(kind) * _TILE_VECTORS, stack_scratch(kind), lanes(kind)
+
+        def rows(line: Any) -> None:
+            count = least(width, last - line)
+            used = (count + (step - 1)) // step * step
+            x, y = src + line * src_outer, dst + line * dst_outer
+            _load_transposed(kind, scratch, x, n, count, used, src_outer)
             tile(computing(kind), scratch, n, used)
-            store_transposed(kind, dst + line * dst_outer, scratch, n, count, used, dst_outer)
+            _store_transposed(kind, y, scratch, n, count, used, dst_outer)
+
+        repeat(first, last, rows, step=width)
 
     return short_rows
 
 
-def along_columns(tile: Any) -> Any:
-    """The helper for lines with others between their numbers."""
+def _load_transposed(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, outer: Any) -> None:
+    """`count` short rows to a tile of `width` columns; those beyond are zero."""
+    work, size, wide = computing(kind), itemsize(kind), itemsize(computing(kind))
 
-    @helper
+    def row(j: Any) -> None:
+        def number(k: Any) -> None:
+            store_number(work, to + (k * width + j) * wide, load_number(kind, src + j * outer + k * size))
+
+        repeat(0, n, number)
+
+    repeat(0, count, row)
+    repeat(
+        count, width, lambda j: repeat(0, n, lambda k: store_number(work, to + (k * width + j) * wide, 0.0))
+    )
+
+
+def _store_transposed(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: Any, outer: Any) -> None:
+    """A tile of columns back to `count` short rows."""
+    work, size, wide = computing(kind), itemsize(kind), itemsize(computing(kind))
+
+    def row(j: Any) -> None:
+        def number(k: Any) -> None:
+            store_number(kind, dst + j * outer + k * size, load_number(work, source + (k * width + j) * wide))
+
+        repeat(0, n, number)
+
+    repeat(0, count, row)
+
+
+def along_columns(tile: Any) -> Any:
+    """`lines` for lines with others between their numbers, from what is done to a tile of columns."""
+
+    @traced
     def columns(
         kind: Any,
         dst: Any,
@@ -194,26 +195,63 @@ def along_columns(tile: Any) -> Any:
         src_along: Any,
         dst_outer: Any,
         dst_along: Any,
-    ) -> Any:
-        size, step = itemsize(kind), lanes(kind)
-        width = tile_width(kind, n)
-        owner, scratch = new_scratch(n * width, kind)
-        line = first
-        while line < last:
-            block, column = line // inner, line % inner
-            count = min(width, inner - column, last - line)
-            used = (count + step - 1) // step * step
-            load_columns(kind, scratch, src + block * src_outer + column * size, n, count, used, src_along)
-            tile(computing(kind), scratch, n, used)
-            store_columns(kind, dst + block * dst_outer + column * size, scratch, n, count, used, dst_along)
-            line += count
-        keep(owner)
+        spare: Any,
+    ) -> None:
+        size, step, width = itemsize(kind), lanes(kind), tile_width(kind, n)
+
+        def block(outer: Any) -> None:
+            # the lines of this block that are asked for
+            begin, end = most(first - outer * inner, 0), least(last - outer * inner, inner)
+
+            def columns_of(column: Any) -> None:
+                count = least(width, end - column)
+                used = (count + (step - 1)) // step * step
+                x = src + outer * src_outer + column * size
+                y = dst + outer * dst_outer + column * size
+                _load_columns(kind, spare, x, n, count, used, src_along)
+                tile(computing(kind), spare, n, used)
+                _store_columns(kind, y, spare, n, count, used, dst_along)
+
+            repeat(begin, end, columns_of, step=width)
+
+        repeat(first // inner, (last + (inner - 1)) // inner, block)
 
     return columns
 
 
-def over_lines(lines: Any) -> tuple[Any, Any]:
-    """The two kernels (serial, parallel) of a helper on the lines `first` to `last`.
+def _load_columns(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, along: Any) -> None:
+    """`count` neighbouring lines to a tile of `width` (rounded up to vectors; what is beyond `count` is zero)."""
+    work, size, wide, step = computing(kind), itemsize(kind), itemsize(computing(kind)), lanes(kind)
+
+    def numbers(k: Any) -> None:
+        def vector(i: Any) -> None:
+            at = src + k * along + i * size
+            x = choose(
+                count - i >= step, lambda: load(kind, at), lambda: load_first(kind, at, count - i, 0.0)
+            )
+            store(work, to + (k * width + i) * wide, x)
+
+        repeat(0, count, vector, step=step)
+
+    repeat(0, n, numbers)
+
+
+def _store_columns(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: Any, along: Any) -> None:
+    """A tile back to `count` neighbouring lines."""
+    work, size, wide, step = computing(kind), itemsize(kind), itemsize(computing(kind)), lanes(kind)
+
+    def numbers(k: Any) -> None:
+        def vector(i: Any) -> None:
+            at, x = dst + k * along + i * size, load(work, source + (k * width + i) * wide)
+            choose(count - i >= step, lambda: store(kind, at, x), lambda: store_first(kind, at, x, count - i))
+
+        repeat(0, count, vector, step=step)
+
+    repeat(0, n, numbers)
+
+
+def _over_lines(lines: Any, spare: Any) -> tuple[Any, Any]:
+    """The two kernels (serial, parallel) of `lines`; `spare` makes (owner, address) of the memory that it needs.
 
     The parallel one takes a number of parts more, each done by one thread. A line is done whole and in one order, so
     that the bits of the result do not depend on the number of threads.
@@ -222,7 +260,9 @@ def over_lines(lines: Any) -> tuple[Any, Any]:
     def serial(
         kind: Any, dst: Any, src: Any, count: Any, n: Any, inner: Any, a: Any, b: Any, c: Any, d: Any
     ) -> Any:
-        lines(kind, dst, src, 0, count, n, inner, a, b, c, d)
+        owner, place = spare(kind, n)
+        lines(kind, dst, src, 0, count, n, inner, a, b, c, d, place)
+        keep(owner)
 
     def parallel(
         kind: Any,
@@ -238,7 +278,22 @@ def over_lines(lines: Any) -> tuple[Any, Any]:
         parts: Any,
     ) -> Any:
         for part in prange(parts):
-            lines(kind, dst, src, count * part // parts, count * (part + 1) // parts, n, inner, a, b, c, d)
+            owner, place = spare(kind, n)
+            lines(
+                kind,
+                dst,
+                src,
+                count * part // parts,
+                count * (part + 1) // parts,
+                n,
+                inner,
+                a,
+                b,
+                c,
+                d,
+                place,
+            )
+            keep(owner)
 
     return kernel(serial), parallel_kernel(parallel)
 
@@ -254,7 +309,16 @@ class LineKernels(NamedTuple):
     """For contiguous rows of less than one vector."""
 
 
-def kernels_of(rows: Any, tile: Any) -> LineKernels:
-    """The kernels of an operator from what it does to contiguous rows and to a tile of columns."""
-    lines = (rows, along_columns(tile), along_short_rows(tile))
-    return LineKernels(*map(over_lines, lines))
+Tile = Callable[..., Any]
+
+
+def kernels_of(rows: Any, tile: Tile) -> LineKernels:
+    """The kernels of an operator from its `lines` for contiguous rows and from ``tile(kind, at, n, width)``.
+
+    A tile is `width` columns, whole vectors, of n numbers of the computing type, and is done in place.
+    """
+    return LineKernels(
+        _over_lines(rows, _rows_spare),
+        _over_lines(along_columns(tile), _tile_spare),
+        _over_lines(along_short_rows(tile), _nothing_spare),
+    )

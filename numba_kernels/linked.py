@@ -34,8 +34,11 @@ class _LinkedLibrary(JITCodeLibrary):
     def codegen(self) -> Any:
         return _NoEnvironments(self._codegen)
 
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Do nothing: the kernel is optimised as a whole."""
+
     def _optimize_final_module(self) -> None:
-        pass
+        """Do nothing."""
 
     def _finalize_final_module(self) -> None:
         self._finalized = True

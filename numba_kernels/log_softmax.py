@@ -3,58 +3,150 @@
 from typing import Any
 
 import numpy.typing as npt
+from numba import types
 
-from .jit import helper
+from .across import number, put, real_number, real_numbers
+from .flow import choose, outlined, repeat
 from .layout import along_axis
-from .lines import each_row, kernels_of
-from .log_sums import log_sum, log_sum_columns
-from .memory import load, store
-from .simd import itemsize, lanes, narrow, splat, where, widen
+from .lines import kernels_of
+from .log_sums import HIGHEST, LOGS, is_calm, log_sum_of_columns, log_sums_of_rows
+from .memory import load, load_nth, store, store_nth
+from .rows import last_of, rows_at_once
+from .simd import all_set, computing, itemsize, lanes, least, narrow, splat, stack_scratch, where, widen
 from .tempered import tempered
+from .trace import traced
+from .vector import computed_as
+
+# Slots of `across` for what is subtracted, in two parts, and whether one rounding is to be had so.
+_COARSE, _FINE, _QUICK = 10, 11, 12
 
 
-@helper
-def _log_softmax_row(kind: Any, dst: Any, src: Any, n: Any) -> Any:
-    """A row of at least one vector; `dst` may be `src`."""
-    size, step = itemsize(kind), lanes(kind)
-    m, log_of_sum = log_sum(kind, src, n)
-    # the last vector overlaps the one before it, so it is read before anything is written
-    tail = load(kind, src + (n - step) * size)
-    zero = widen(splat(tail, 0.0))
-    if size < 8 and abs(m) < 65536.0 and log_of_sum > 0.01:
-        # one subtraction is as good as two here, for float32
-        m, log_of_sum = m + log_of_sum, 0.0
-    m_v, l_v = splat(zero, m), splat(zero, log_of_sum)
-    tail = narrow(tail, (widen(tail) - m_v) - l_v)
-    if log_of_sum == 0.0:
-        for i in range(n // step):
-            x = load(kind, src + i * step * size)
-            store(kind, dst + i * step * size, narrow(x, widen(x) - m_v))
-    else:
-        for i in range(n // step):
-            x = load(kind, src + i * step * size)
-            store(kind, dst + i * step * size, narrow(x, (widen(x) - m_v) - l_v))
-    store(kind, dst + (n - step) * size, tail)
+def _subtracted(kind: Any, dst: Any, src: Any, n: Any, less: Any) -> None:
+    """``less(x)`` for every vector of a row of at least one; `dst` may be `src`."""
+    step = lanes(kind)
+    # it overlaps the vector before it, so it is read before anything is written
+    tail = last_of(kind, src, n)
+    repeat(0, n // step, lambda i: store_nth(kind, dst, i, less(load_nth(kind, src, i))))
+    choose(n % step != 0, lambda: store(kind, dst + (n - step) * itemsize(kind), less(tail)))
 
 
-@helper
-def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> Any:
+@traced
+def _in_float64(x: Any, m: Any, log_of_sum: Any) -> Any:
+    """(x − m) − log_of_sum for anything, in float64, rounded to the type of x."""
+    return narrow(x, (widen(x) - widen(m)) - log_of_sum)
+
+
+@traced
+def _less(x: Any, coarse: Any, fine: Any) -> Any:
+    """x − (coarse + fine) with one rounding that counts, where `coarse` is a multiple of the last place of x.
+
+    What the first difference rounds off is had exactly (Boldo, Graillat and Muller, "On the robustness of the 2Sum and
+    Fast2Sum algorithms", 2017).
+    """
+    d = x - coarse
+    return d + ((x - (d + coarse)) - fine)
+
+
+@outlined
+def _careful_row(kind: Any, dst: Any, src: Any, n: Any, m: Any, log_of_sum: Any) -> None:
+    real = splat(widen(splat(last_of(kind, src, n), m)), log_of_sum)
+    _subtracted(kind, dst, src, n, lambda x: _in_float64(x, splat(x, m), real))
+
+
+def _parts(m: Any, log_of_sum: Any) -> Any:
+    """m + log Σ exp(x − m) in two float32 parts, the first a multiple of 2⁻⁸; and whether they will do."""
+    whole, magic = widen(m) + log_of_sum, 1.5 * 2.0**44
+    coarse = (whole + magic) - magic
+    # nearer to zero the fine part has too few bits for the log-probability of the maximum
+    return narrow(m, coarse), narrow(m, whole - coarse), log_of_sum > 2.0**-5
+
+
+@traced
+def _log_softmax_rows(
+    kind: Any,
+    dst: Any,
+    src: Any,
+    first: Any,
+    last: Any,
+    n: Any,
+    inner: Any,
+    src_outer: Any,
+    src_along: Any,
+    dst_outer: Any,
+    dst_along: Any,
+    spare: Any,
+) -> None:
+    """Contiguous rows of at least one vector, a few at a time: log-sums, differences."""
+    scratch, few = stack_scratch(kind), rows_at_once(kind, n)
+    single = computed_as(kind.type) == types.float32
+
+    def rows(start: Any) -> None:
+        count, x, y = least(few, last - start), src + start * src_outer, dst + start * dst_outer
+        log_sums_of_rows(kind, scratch, x, src_outer, count, n)
+        if single:
+            m, log_of_sum = load_nth(computing(kind), scratch, HIGHEST), real_numbers(kind, scratch, LOGS)
+            coarse, fine, quick = _parts(m, log_of_sum)
+            for slot, value in ((_COARSE, coarse), (_FINE, fine), (_QUICK, where(quick, splat(m, 1.0), 0.0))):
+                put(scratch, slot, value)
+
+        def row(i: Any) -> None:
+            at, to = x + i * src_outer, y + i * dst_outer
+
+            def careful() -> None:
+                _careful_row(
+                    kind, to, at, n, number(kind, scratch, HIGHEST, i), real_number(scratch, LOGS, i)
+                )
+
+            def quick() -> None:
+                like = last_of(kind, at, n)
+                coarse, fine = (splat(like, number(kind, scratch, slot, i)) for slot in (_COARSE, _FINE))
+                _subtracted(kind, to, at, n, lambda v: _less(v, coarse, fine))
+
+            if single:
+                choose(is_calm(kind, scratch, i) & (number(kind, scratch, _QUICK, i) > 0.0), quick, careful)
+            else:
+                careful()
+
+        repeat(0, count, row)
+
+    repeat(first, last, rows, step=few)
+
+
+@traced
+def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
     """Columns of `n` numbers, in place."""
-    step, along = lanes(kind), width * itemsize(kind)
-    for column in range(0, width, step):
+    along = width * itemsize(kind)
+
+    def columns(column: Any) -> None:
         top_of = at + column * itemsize(kind)
-        m = load(kind, top_of)
-        for k in range(1, n):
-            x = load(kind, top_of + k * along)
-            m = where(x > m, x, m)
-        log_of_sum = log_sum_columns(kind, top_of, along, n, m)
-        m_wide = widen(m)
-        for k in range(n):
-            x = load(kind, top_of + k * along)
-            store(kind, top_of + k * along, narrow(x, (widen(x) - m_wide) - log_of_sum))
+        m, log_of_sum, calm = log_sum_of_columns(lambda k: load(kind, top_of + k * along), n)
+
+        def subtract(less: Any) -> None:
+            def one(k: Any) -> None:
+                place = top_of + k * along
+                store(kind, place, less(load(kind, place)))
+
+            repeat(0, n, one)
+
+        def careful(x: Any) -> Any:
+            return _in_float64(x, m, log_of_sum)
+
+        if m.scalar == types.float32:
+            coarse, fine, quick = _parts(m, log_of_sum)
+            quick = quick & calm
+
+            def either(x: Any) -> Any:
+                return where(quick, _less(x, coarse, fine), careful(x))
+
+            all_quick = all_set(quick)
+            choose(all_quick, lambda: subtract(lambda x: _less(x, coarse, fine)), lambda: subtract(either))
+        else:
+            subtract(careful)
+
+    repeat(0, width, columns, step=lanes(kind))
 
 
-_KERNELS = kernels_of(each_row(_log_softmax_row), _log_softmax_tile)
+_KERNELS = kernels_of(_log_softmax_rows, _log_softmax_tile)
 
 
 def log_softmax(

@@ -1,161 +1,67 @@
-"""log Σ exp(x − m) of a row, or of columns: the sum without the maximum's own term, which is 1.
+"""log Σ exp(x − m) of rows, or of columns: the sum without the maximum's own term, which is 1.
 
-Without that term the sum keeps its relative precision down to the smallest numbers, and so does log1p of it. float32
-rows are done with float32 exponentials and what those are off by, summed in float64.
+Without that term the sum keeps its relative precision down to the smallest numbers, and so does log1p of it. Rows are
+summed a few at a time, from their exponentials and what those are off by; the few that need more are done again, one by
+one.
 """
 
-import math
 from typing import Any
 
 import numpy as np
 from numba import types
 
-from .exp import exp_scaled_pair, exp_scaled_parts, exponent_shift, traits, traits_of
+from .across import (
+    integer,
+    keep_number,
+    keep_sum,
+    maxima,
+    minima,
+    number,
+    put,
+    put_real_number,
+    real_number,
+    sums,
+)
+from .blocks import LENGTH, block_length, sum_of_blocks
+from .exp import exp_scaled_exactly, exp_scaled_pair, exponent_shift, traits_of
 from .exp_below import RAISED, exp_below_raised
-from .jit import by_type, helper
+from .flow import choose, outlined, repeat
 from .log import log1p_vector
-from .memory import load, load_first
-from .rows import anchor, extremes, frame, maximum
-from .simd import all_set, fma, itemsize, lane, lane_index, lanes, splat, where, widen
-from .sums import added, fold, two_sum
+from .memory import load, load_nth, prefetch, store_nth, vector_bytes
+from .rows import anchor, extremes_of, frame, rest_of
+from .simd import (
+    all_set,
+    bits,
+    computing,
+    fma,
+    itemsize,
+    lane,
+    lanes,
+    least,
+    splat,
+    stack_scratch,
+    where,
+    widen,
+)
+from .sums import across, add, added, fma_near, fold, settle, two_sum
 from .trace import traced
 from .vector import computed_as
 
+# Slots of `across`; logarithms and the sums without the maximum are float64, which takes two.
+HIGHEST, LOGS, OTHERS, _BASE, _LOWEST, _SHIFT, _LOW = 0, 2, 4, 6, 7, 8, 9
+# So many vectors are exponentiated, then summed.
+_PIECE = 64
 
-def log_sum(kind: Any, src: Any, n: Any) -> Any:
-    """(m, L) of a row, in float64: the maximum, and log Σ exp(x − m), right to the last place of the computing type.
 
-    NaN for a row with a NaN or +inf, or nothing but −inf.
+def _others_from(like: Any) -> float:
+    """From here on the others' sum is right enough when the maximum's term is taken off the whole sum.
+
+    In float32 the logarithm of less has too many digits for `exp_scaled_pair`, in float64 the sum has too few.
     """
-    raise NotImplementedError
+    return 0.65 if like.scalar == types.float32 else 2.0**-40
 
 
-@by_type(log_sum)
-def _log_sum(kind: Any, src: Any, n: Any) -> Any:
-    if computed_as(kind) != types.float32:
-        return lambda kind, src, n: _careful_log_sum(kind, src, n, np.float64(maximum(kind, src, n)))
-
-    def float32(kind: Any, src: Any, n: Any) -> Any:
-        m, others = _quick_others(kind, src, n)
-        return m, math.log1p(others)
-
-    return float32
-
-
-# So many vectors are summed before the second parts of `exp_scaled_pair` are added to the float64 sum.
-_RUN = 32
-# From here on the others' sum is right to 2⁻²⁶ when the maximum's term is taken off the whole sum, whose second parts
-# are summed in float32.
-_OTHERS_FROM = 2.0**-10
-
-
-@traced
-def add_apart(total: Any, lost: Any, tops: Any, x: Any, top: Any, low: Any, shift: Any, beyond: Any) -> Any:
-    """One step of a sum of exp(low), scaled, in three: (first parts in float64, second parts, how many x are `top`).
-
-    The terms of x = top are counted, not summed: without them the sum keeps its relative precision. Nothing where
-    `beyond` is set.
-    """
-    is_top = x == top
-    apart = beyond | is_top
-    large, small = exp_scaled_pair(low, shift)
-    total = total + widen(where(apart, 0.0, large))
-    return total, lost + where(apart, 0.0, small), tops + where(is_top, splat(x, 1.0), 0.0)
-
-
-@helper
-def _add_checked(
-    total: Any, lost: Any, tops: Any, x: Any, top: Any, base: Any, lowest: Any, shift: Any
-) -> Any:
-    """`add_apart` of x − base, nothing below `lowest`."""
-    low = x - base
-    beyond = low < lowest
-    if not all_set(beyond):
-        total, lost, tops = add_apart(total, lost, tops, x, top, low, shift, beyond)
-    return total, lost, tops
-
-
-@helper
-def _quick_others(kind: Any, src: Any, n: Any) -> Any:
-    """(m, Σ exp(x − m) without one term of the maximum) of a row, in float64 from float32 exponentials."""
-    m, lowest_x = extremes(kind, src, n)
-    m_v = splat(load_first(kind, src, 0, 0.0), m)
-    base, shift, lowest = log_frame(m_v)
-    unit = lane(_unit(m_v - base, shift), 0)
-    others = 0.0
-    if abs(m) <= traits(m_v)[0] and m - lowest_x <= far(m_v):
-        total = _plain_sum(kind, src, n, base, shift, lowest)
-        e, rest = exp_scaled_pair(m_v, shift)
-        others = ((total - np.float64(lane(e, 0))) - np.float64(lane(rest, 0))) * unit
-    if not others > _OTHERS_FROM:
-        others = _sum_apart(kind, src, n, only_finite(m_v), base, shift, lowest, unit)
-    return np.float64(m), others
-
-
-@helper
-def _last_of(kind: Any, src: Any, n: Any) -> Any:
-    """The numbers of a row that fill no vector, in a vector with −inf in the other lanes."""
-    size, step = itemsize(kind), lanes(kind)
-    if n < step:
-        return load_first(kind, src, n, -np.inf)
-    tail = load(kind, src + (n - step) * size)
-    index = lane_index(tail)
-    return where(index < splat(index, step - n % step), splat(tail, -np.inf), tail)
-
-
-@helper
-def _plain_sum(kind: Any, src: Any, n: Any, base: Any, shift: Any, lowest: Any) -> Any:
-    """Σ exp(x), scaled, of a row of at least one vector whose maximum is its own frame's and that has nothing far."""
-    size, step = itemsize(kind), lanes(kind)
-    total, zero = anchor(base), splat(base, 0.0)
-    for run in range(0, n // step, _RUN):
-        lost = zero
-        for i in range(run, min(run + _RUN, n // step)):
-            e, rest = exp_scaled_pair(load(kind, src + i * step * size), shift)
-            total, lost = total + widen(e), lost + rest
-        total = total + widen(lost)
-    if n % step:
-        x, top = _last_of(kind, src, n), splat(base, np.nan)
-        total, lost, _ = _add_checked(total, zero, zero, x, top, base, lowest, shift)
-        total = total + widen(lost)
-    return added(total)
-
-
-@helper
-def _sum_apart(kind: Any, src: Any, n: Any, top: Any, base: Any, shift: Any, lowest: Any, unit: Any) -> Any:
-    """Σ exp(x − m) over a row, with all but one of the terms of x = top; `unit` takes the scale off."""
-    size, step = itemsize(kind), lanes(kind)
-    total, zero = anchor(base), splat(base, 0.0)
-    tops = zero
-    for run in range(0, n // step, _RUN):
-        lost = zero
-        for i in range(run, min(run + _RUN, n // step)):
-            x = load(kind, src + i * step * size)
-            total, lost, tops = _add_checked(total, lost, tops, x, top, base, lowest, shift)
-        total = total + widen(lost)
-    if n % step:
-        x = _last_of(kind, src, n)
-        total, lost, tops = _add_checked(total, zero, tops, x, top, base, lowest, shift)
-        total = total + widen(lost)
-    return added(total) * unit + (added(widen(tops)) - 1.0)
-
-
-@traced
-def log_frame(m: Any) -> Any:
-    """(base to subtract, exponent shift, lowest x that counts) of a sum whose logarithm is taken; see `frame`."""
-    base, _, low = frame(m)
-    return base, exponent_shift(low), low - far(m)
-
-
-@traced
-def _unit(low: Any, shift: Any) -> Any:
-    """What takes the scale off a sum, in float64: 1 over the scaled exponential of the maximum, which is exp(low)."""
-    large, small = exp_scaled_parts(low, shift)
-    return 1.0 / (widen(large) + widen(small))
-
-
-@traced
-def far(like: Any) -> Any:
+def _far(like: Any) -> float:
     """2³¹ terms that lie so far below the maximum are nothing beside the smallest number."""
     return traits_of(like.scalar)[1] + 24.0
 
@@ -164,6 +70,218 @@ def far(like: Any) -> Any:
 def only_finite(m: Any) -> Any:
     """Maxima as they are to be compared with: NaN, equal to nothing, for infinite ones."""
     return m + (m - m)
+
+
+# A few rows at a time ------------------------------------------------------------------------------------------------
+
+
+@outlined
+def log_sums_of_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n: Any) -> None:
+    """Put (m, log Σ exp(x − m)) of contiguous rows into the slots HIGHEST and LOGS, right to the last place.
+
+    Of as many rows as `rows_at_once` says at the most. The logarithm is NaN for a row with a NaN or +inf, or nothing
+    but −inf.
+    """
+    repeat(0, count, lambda row: extremes_of(kind, scratch, row, src + row * step, n))
+    plan_sums(scratch, maxima(kind, scratch), minima(kind, scratch))
+
+    def add_up(row: Any) -> None:
+        at = src + row * step
+
+        def whole() -> None:
+            total, lost = _plain_sum(kind, at, n, integer(kind, scratch, _SHIFT, row), count * step)
+            keep_sum(scratch, row, total, lost, anchor(lost))
+
+        def in_blocks() -> None:
+            keep_number(
+                scratch, row, *sum_of_blocks(n, lambda block: block_sum(kind, scratch, row, at, n, block))
+            )
+
+        def later() -> None:
+            nan = row.constant(np.nan, types.float64)
+            keep_number(scratch, row, nan, nan)
+
+        choose(is_calm(kind, scratch, row), lambda: choose(n < 2 * LENGTH, whole, in_blocks), later)
+
+    repeat(0, count, add_up)
+    put_logs(kind, scratch, *sums(kind, scratch))
+
+    def again(row: Any) -> None:
+        log_of_sum = careful_log_sum(kind, src + row * step, n, number(kind, scratch, HIGHEST, row))
+        put_real_number(scratch, LOGS, row, log_of_sum)
+
+    enough = _others_from(computing(kind))
+    # NaN is not enough
+    repeat(
+        0,
+        count,
+        lambda row: choose(real_number(scratch, OTHERS, row) > enough, lambda: None, lambda: again(row)),
+    )
+
+
+def plan_sums(scratch: Any, highest: Any, lowest: Any) -> None:
+    """What rows with these maxima and minima need, into their slots."""
+    base, _, top = frame(highest)
+    put(scratch, HIGHEST, highest)
+    put(scratch, _BASE, base)
+    put(scratch, _LOWEST, top - _far(top))
+    put(scratch, _SHIFT, exponent_shift(top))
+    put(scratch, _LOW, lowest)
+
+
+def is_calm(kind: Any, scratch: Any, row: Any) -> Any:
+    """Whether nothing in a row needs a look: no base to subtract, nothing too low to count."""
+    base, lowest, low = (number(kind, scratch, slot, row) for slot in (_BASE, _LOWEST, _LOW))
+    return (base == 0.0) & (low >= lowest)
+
+
+def put_logs(kind: Any, scratch: Any, high: Any, low: Any) -> None:
+    """The logarithms of rows with these scaled sums, into their slots."""
+    highest = load_nth(computing(kind), scratch, HIGHEST)
+    others, rest = _without_top(high, low, highest)
+    put(scratch, LOGS, log1p_vector(others, rest))
+    put(scratch, OTHERS, others)
+
+
+def _without_top(high: Any, low: Any, m: Any) -> Any:
+    """Scaled sums high + low without one term of their maxima m, over that term, as a pair."""
+    shift = exponent_shift(m)
+    # taken off as it was added, to the bit, and divided by as it is
+    (e, rest), (_, better) = exp_scaled_pair(m, shift), exp_scaled_exactly(m, shift)
+    if e.scalar == types.float32:
+        return ((high - widen(e)) - widen(rest)) / (widen(e) + widen(better)), splat(high, 0.0)
+    others, error = two_sum(high, -e)
+    error = error + (low - rest)
+    quotient = others / e
+    left = fma_near(-quotient, e, others) + (error - quotient * better)
+    return quotient, left / e
+
+
+@outlined
+def block_sum(kind: Any, scratch: Any, row: Any, src: Any, n: Any, block: Any) -> Any:
+    """The scaled sum over a block of a calm row, as a float64 pair."""
+    size, length = itemsize(kind), block_length(block, n)
+    shift = integer(kind, scratch, _SHIFT, row)
+    total, lost = _plain_sum(kind, src + block * LENGTH * size, length, shift, n.constant(LENGTH * size))
+    return across(total, lost, anchor(lost))
+
+
+def _plain_sum(kind: Any, src: Any, n: Any, shift: Any, ahead: Any) -> Any:
+    """Σ exp(x), scaled, over a part of a calm row, anchored; what lies `ahead` bytes further is wanted next."""
+    tail = rest_of(kind, src, n, -np.inf)
+    shift_v = splat(bits(tail), shift)
+
+    def vector(i: Any) -> Any:
+        at = src + i * vector_bytes(kind)
+        prefetch(at + ahead)
+        return load(kind, at)
+
+    def end() -> Any:
+        prefetch(src + n * itemsize(kind) + ahead)
+        there = tail != -np.inf
+        e, rest = (where(there, part, 0.0) for part in exp_scaled_pair(tail, shift_v))
+        return _with(*add(total, lost, e), rest)
+
+    total, lost = _summed(vector, n // lanes(kind), shift_v, tail)
+    return choose(n % lanes(kind) != 0, end, lambda: (total, lost))
+
+
+def _summed(vector: Any, count: Any, shift: Any, like: Any) -> Any:
+    """Σ exp(x), scaled, lane by lane over the vectors ``vector(i)``, anchored, with what the exponentials are off by.
+
+    In two loops over a piece, as in `softmax`; the exponentials lie in a scratch meanwhile.
+    """
+    work, zero = lane(like, 0), splat(like, 0.0)
+    scratch = stack_scratch(work)
+
+    def piece(first: Any, *total: Any) -> Any:
+        def exponentiate(i: Any, rests: Any) -> Any:
+            e, rest = exp_scaled_pair(vector(i), shift)
+            store_nth(work, scratch, i - first, e)
+            return rests + rest
+
+        last = least(first + _PIECE, count)
+        rests = repeat(first, last, exponentiate, zero)
+        total = repeat(first, last, lambda i, *total: add(*total, load_nth(work, scratch, i - first)), *total)
+        return _with(*total, rests)
+
+    return repeat(0, count, piece, anchor(like), zero, step=_PIECE)
+
+
+def _with(total: Any, lost: Any, rests: Any) -> Any:
+    """An anchored sum and second parts."""
+    return (total, lost + rests) if total.scalar == rests.scalar else (total + widen(rests), lost)
+
+
+# What needs more: the terms of the maximum are counted, not summed ---------------------------------------------------
+
+
+@outlined
+def careful_log_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
+    """log Σ exp(x − m) of a row with maximum m."""
+    if computed_as(kind.type) != types.float32:
+        return log1p_vector(*sum_of_others(kind, src, n, m))
+    tail = rest_of(kind, src, n, -np.inf)
+    total, tops = _summed_apart(lambda i: load_nth(kind, src, i), n // lanes(kind), splat(tail, m), tail)
+    _, unit = _unit(splat(tail, m))
+    others = added(total) * lane(unit, 0) + (added(widen(tops)) - 1.0)
+    return log1p_vector(others, splat(others, 0.0))
+
+
+def _unit(m: Any) -> Any:
+    """The shift of rows with maxima `m`, and what takes the scale off their sums."""
+    _, _, low = frame(m)
+    shift = exponent_shift(low)
+    e, rest = exp_scaled_exactly(low, shift)
+    return shift, 1.0 / (widen(e) + widen(rest))
+
+
+def _summed_apart(vector: Any, count: Any, m: Any, last: Any) -> Any:
+    """(scaled Σ exp(x) in float64 without the terms of x = m, how many those are) over float32 vectors and a last one.
+
+    Anything may be in them: what is too low counts for nothing, of an infinite maximum nothing is left.
+    """
+    base, _, low = frame(m)
+    top, shift, lowest, zero = only_finite(m), exponent_shift(low), low - _far(low), splat(m, 0.0)
+
+    def one(x: Any, total: Any, rests: Any, tops: Any) -> Any:
+        below = x - base
+
+        def apart() -> Any:
+            is_top = x == top
+            left_out = (below < lowest) | is_top
+            e, rest = (where(left_out, 0.0, part) for part in exp_scaled_exactly(below, shift))
+            return total + widen(e), rests + rest, tops + where(is_top, splat(x, 1.0), 0.0)
+
+        return choose(all_set(below < lowest), lambda: (total, rests, tops), apart)
+
+    def piece(first: Any, total: Any, tops: Any) -> Any:
+        bound = least(first + _PIECE, count)
+        total, rests, tops = repeat(first, bound, lambda i, *sums: one(vector(i), *sums), total, zero, tops)
+        return total + widen(rests), tops
+
+    total, tops = repeat(0, count, piece, widen(zero), zero, step=_PIECE)
+    total, rests, tops = one(last, total, zero, tops)
+    return total + widen(rests), tops
+
+
+def sum_of_others(kind: Any, src: Any, n: Any, m: Any) -> Any:
+    """Σ exp(x − m) over a row with maximum `m`, without the maximum's own term, in float64 as a pair (high, low).
+
+    Without that term, which is 1, the sum keeps its relative precision down to the smallest numbers. NaN for a row with
+    a NaN or +inf, or nothing but −inf.
+    """
+    tail = rest_of(kind, src, n, -np.inf)
+    m_v = splat(tail, m)
+    top, lowest, zero = only_finite(m_v), m_v - _far(m_v), widen(splat(m_v, 0.0))
+
+    def one(x: Any, *sums: Any) -> Any:
+        return choose(
+            all_set(x < lowest), lambda: sums, lambda: add_other(*sums, x, top, exp_below_raised(x, m_v))
+        )
+
+    sums = repeat(0, n // lanes(kind), lambda i, *sums: one(load_nth(kind, src, i), *sums), zero, zero, zero)
+    return others(*add_other(*sums, tail, top, exp_below_raised(tail, m_v)))
 
 
 @traced
@@ -183,69 +301,49 @@ def others(total: Any, lost: Any, tops: Any) -> Any:
     return high, low * 2.0**-RAISED + error
 
 
-@helper
-def sum_of_others(kind: Any, src: Any, n: Any, m: Any) -> Any:
-    """Σ exp(x − m) over a row with maximum `m`, without the maximum's own term, in float64 as a pair (high, low).
+# Columns -------------------------------------------------------------------------------------------------------------
 
-    Without that term, which is 1, the sum keeps its relative precision down to the smallest numbers. NaN for a row with
-    a NaN or +inf, or nothing but −inf.
+
+def log_sum_of_columns(vector: Any, n: Any) -> Any:
+    """(m, log Σ exp(x − m), whether that is calm) lane by lane over vectors ``vector(i)``; the logarithm in float64.
+
+    What a lane comes to does not depend on its neighbours.
     """
-    size, step = itemsize(kind), lanes(kind)
-    m_v = splat(load_first(kind, src, 0, 0.0), m)
-    top, zero = only_finite(m_v), widen(splat(m_v, 0.0))
-    total, lost, tops = zero, zero, zero
-    lowest = m_v - splat(m_v, far(m_v))
-    for i in range(n // step):
-        x = load(kind, src + i * step * size)
-        if not all_set(x < lowest):
-            total, lost, tops = add_other(total, lost, tops, x, top, exp_below_raised(x, m_v))
-    if n % step:
-        x = load_first(kind, src + (n - n % step) * size, n % step, -np.inf)
-        total, lost, tops = add_other(total, lost, tops, x, top, exp_below_raised(x, m_v))
-    return others(total, lost, tops)
+
+    def extremes(i: Any, high: Any, low: Any) -> Any:
+        x = vector(i)
+        return where(x > high, x, high), where(x < low, x, low)
+
+    first = vector(n.constant(0))
+    m, lowest = repeat(1, n, extremes, first, first)
+    base, _, low = frame(m)
+    calm = (base == 0.0) & (lowest >= low - _far(low))
+    total, lost = _summed(vector, n, exponent_shift(m), m)
+    high, low = settle(total, lost, anchor(m)) if total.scalar == lost.scalar else (total, splat(total, 0.0))
+    high, low = _without_top(high, low, m)
+    settled = calm & (high > _others_from(m))
+
+    def apart() -> Any:
+        others, rest = _others_of_columns(vector, n, m)
+        return where(settled, high, others), where(settled, low, rest)
+
+    high, low = choose(all_set(settled), lambda: (high, low), apart)
+    return m, log1p_vector(high, low), calm
 
 
-@helper
-def _careful_log_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
-    """`log_sum` in float64, as log1p(Σ without the maximum): L keeps its relative precision near zero."""
-    high, low = sum_of_others(kind, src, n, m)
-    return m, log1p_vector(high, low)
+def _others_of_columns(vector: Any, n: Any, m: Any) -> Any:
+    """Σ exp(x − m) lane by lane without one term of x = m, whatever is in the columns, as a float64 pair."""
+    if m.scalar == types.float32:
+        total, tops = _summed_apart(vector, n, m, splat(m, -np.inf))
+        _, unit = _unit(m)
+        result = fma(total, unit, widen(tops) - 1.0)
+        return result, splat(result, 0.0)
+    top, zero = only_finite(m), splat(m, 0.0)
 
+    def one(i: Any, *sums: Any) -> Any:
+        x = vector(i)
+        return add_other(*sums, x, top, exp_below_raised(x, m))
 
-def log_sum_columns(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
-    """The L of `log_sum` for a vector of columns with maxima `m`."""
-    raise NotImplementedError
-
-
-@by_type(log_sum_columns)
-def _log_sum_columns(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
-    if computed_as(kind) != types.float32:
-        return lambda kind, at, along, n, m: _careful_log_sum_columns(kind, at, along, n, m)
-
-    def float32(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
-        base, shift, lowest = log_frame(m)
-        top, zero = only_finite(m), splat(m, 0.0)
-        total, tops = anchor(m), zero
-        for run in range(0, n, _RUN):
-            lost = zero
-            for k in range(run, min(run + _RUN, n)):
-                x = load(kind, at + k * along)
-                total, lost, tops = _add_checked(total, lost, tops, x, top, base, lowest, shift)
-            total = total + widen(lost)
-        unit = _unit(m - base, shift)
-        others = fma(total, unit, widen(tops) - splat(unit, 1.0))
-        return log1p_vector(others, splat(others, 0.0))
-
-    return float32
-
-
-@helper
-def _careful_log_sum_columns(kind: Any, at: Any, along: Any, n: Any, m: Any) -> Any:
-    top, zero = only_finite(m), widen(splat(m, 0.0))
-    total, lost, tops = zero, zero, zero
-    for k in range(n):
-        x = load(kind, at + k * along)
-        total, lost, tops = add_other(total, lost, tops, x, top, exp_below_raised(x, m))
-    unit = splat(total, 2.0**-RAISED)
-    high, error = two_sum(total * unit, tops - splat(tops, 1.0))
-    return log1p_vector(high, fma(lost, unit, error))
+    total, lost, tops = repeat(0, n, one, zero, zero, zero)
+    high, error = two_sum(total * 2.0**-RAISED, tops - 1.0)
+    return high, fma(lost, 2.0**-RAISED, error)

@@ -7,73 +7,62 @@ import numpy.typing as npt
 from numba import types
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from .across import number, real_number
 from .arrays import KINDS, Array, address, as_floats, check_axis, check_out
 from .doubled import logsumexp_doubled
+from .flow import choose, outlined, repeat
 from .gather import places_of, reading
-from .jit import by_type, helper, over_rows
 from .layout import launch
 from .log import log1p_vector
-from .log_sums import log_sum, sum_of_others
+from .log_sums import HIGHEST, LOGS, log_sums_of_rows, sum_of_others
 from .memory import store_number
 from .rows import nan_at
-from .simd import itemsize, narrow
+from .simd import itemsize, magnitude, narrow, stack_scratch, where, widen
+from .trace import traced
 from .vector import computed_as
 
 
-@helper
-def logsumexp_line(kind: Any, src: Any, n: Any) -> Any:
-    """log Σ exp(x) of n neighbouring numbers, in float64."""
-    m, log_of_sum = log_sum(kind, src, n)
-    if abs(m) == np.inf:
-        # infinite whatever the others are, unless one is NaN
-        return m if nan_at(kind, src, n) == n else np.nan
-    return _sum_of_terms(kind, src, n, m, log_of_sum)
-
-
+@outlined
 def _sum_of_terms(kind: Any, src: Any, n: Any, m: Any, log_of_sum: Any) -> Any:
-    """m + log_of_sum; where the two cancel, their errors are what is left, and the row is done again."""
-    raise NotImplementedError
+    """m + log_of_sum in float64; where the two cancel, their errors are what is left, and the row is done again."""
+    result = m + log_of_sum
 
+    def doubled() -> Any:
+        return logsumexp_doubled(kind, src, n, m)
 
-@by_type(_sum_of_terms)
-def _sum_of_terms_by_type(kind: Any, src: Any, n: Any, m: Any, log_of_sum: Any) -> Any:
-    if computed_as(kind) == types.float32:
+    def infinite() -> Any:
+        # whatever the others are, unless one is NaN
+        return where(nan_at(kind, src, n) == n, m, np.nan)
+
+    def finite() -> Any:
+        if computed_as(kind.type) != types.float32:
+            return choose((m < 0.0) & (magnitude(result) < 2.0 * log_of_sum), doubled, lambda: result)
+        return choose((m < 0.0) & (magnitude(result) < log_of_sum), again, lambda: result)
+
+    def again() -> Any:
         # exponentials in float32 leave 2⁻²⁶ of the logarithm, those of `sum_of_others` 2⁻³⁹
-        def float32(kind: Any, src: Any, n: Any, m: Any, log_of_sum: Any) -> Any:
-            result = m + log_of_sum
-            if m < 0.0 and abs(result) < log_of_sum:
-                high, low = sum_of_others(kind, src, n, m)
-                result = m + log1p_vector(high, low)
-                if abs(result) < log_of_sum * 2.0**-12:
-                    result = logsumexp_doubled(kind, src, n, m)
-            return result
+        better = m + log1p_vector(*sum_of_others(kind, src, n, narrow(kind, m)))
+        return choose(magnitude(better) < log_of_sum * 2.0**-12, doubled, lambda: better)
 
-        return float32
-
-    def float64(kind: Any, src: Any, n: Any, m: Any, log_of_sum: Any) -> Any:
-        result = m + log_of_sum
-        if m < 0.0 and abs(result) < 2.0 * log_of_sum:
-            result = logsumexp_doubled(kind, src, n, m)
-        return result
-
-    return float64
+    return choose(magnitude(m) == np.inf, infinite, finite)
 
 
-@helper
-def logsumexp_rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
-    """Rows `first` to `last` of a contiguous array, a number each."""
-    size = itemsize(kind)
-    for row in range(first, last):
-        store_number(kind, dst + row * size, narrow(kind, logsumexp_line(kind, src + row * n * size, n)))
+@traced
+def _logsumexp_lines(
+    kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, step: Any, count: Any, n: Any
+) -> None:
+    scratch = stack_scratch(work)
+    log_sums_of_rows(work, scratch, at, step, count, n)
+
+    def line(i: Any) -> None:
+        m, log_of_sum = widen(number(work, scratch, HIGHEST, i)), real_number(scratch, LOGS, i)
+        result = _sum_of_terms(work, at + i * step, n, m, log_of_sum)
+        store_number(kind, dst + (index + i) * itemsize(kind), narrow(kind, result))
+
+    repeat(0, count, line)
 
 
-@helper
-def _logsumexp_anywhere(kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, n: Any) -> Any:
-    store_number(kind, dst + index * itemsize(kind), narrow(kind, logsumexp_line(work, at, n)))
-
-
-_KERNELS = over_rows(logsumexp_rows)
-_KERNELS_ANYWHERE = reading(_logsumexp_anywhere)
+_KERNELS = reading(_logsumexp_lines)
 
 
 def merged(x: Array, axes: tuple[int, ...]) -> Array:
@@ -145,12 +134,9 @@ def logsumexp(
         lines = x if len(axes) == 1 else merged(x, axes)
         along = axes[0] if len(axes) == 1 else lines.ndim - 1
         n, kind = lines.shape[along], KINDS[x.dtype]
-        if along == lines.ndim - 1 and lines.flags.c_contiguous:
-            launch(_KERNELS, x.size, result.size, kind, address(result), address(lines), n)
-        else:
-            places, offsets = places_of(lines, along)
-            launch(_KERNELS_ANYWHERE, x.size, result.size, kind, address(result), places, n)
-            del offsets  # the kernel read them until here
+        places, offsets = places_of(lines, along)
+        launch(_KERNELS, x.size, result.size, kind, address(result), places, n)
+        del offsets  # the kernel read them until here
     if out is not None:
         np.copyto(out, result)
         return out

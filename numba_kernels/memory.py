@@ -50,6 +50,24 @@ def store(kind: Any, address: Any, value: Any) -> Any:
 
 
 @traced
+def load_nth(kind: Any, address: Any, i: Any) -> Any:
+    """Vector `i` of those that begin at `address`."""
+    return load(kind, address + i * vector_bytes(kind))
+
+
+@traced
+def store_nth(kind: Any, address: Any, i: Any, value: Any) -> Any:
+    """Write vector `i` of those that begin at `address`."""
+    store(kind, address + i * vector_bytes(kind), value)
+
+
+@traced
+def vector_bytes(kind: Any) -> Any:
+    """How many bytes of memory the numbers of one vector take."""
+    return vector_of(kind.type).lanes * (kind.type.bitwidth // 8)
+
+
+@traced
 def load_number(kind: Any, address: Any) -> Any:
     """The one number at `address`."""
     return _read(kind, address, 1)

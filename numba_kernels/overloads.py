@@ -117,7 +117,7 @@ def _along_axis(stub: Stub, kernels: Any) -> None:
 
 
 def _to_numbers(stub: Stub, kernels: Any, empty: float) -> None:
-    """Let jitted code call ``stub(x, axis=-1, keepdims=False)``, with the kernels of `jit.over_rows`."""
+    """Let jitted code call ``stub(x, axis=-1, keepdims=False)``, with the kernels of `gather.reading`."""
     name, rows = stub.__name__, kernels[0]
 
     @by_type(stub)
@@ -134,7 +134,7 @@ def _to_numbers(stub: Stub, kernels: Any, empty: float) -> None:
             result = np.full(outer * inner, empty, x.dtype)
             if x.size:
                 moved = last_axis(kind, x, place)
-                rows(kind, at(result), at(moved), outer * inner, n)
+                rows(kind, at(result), (at(moved), np.int64(0), n * x.itemsize, x.itemsize), outer * inner, n)
                 hold(moved)
             return shaped(result, x.shape, place)
 

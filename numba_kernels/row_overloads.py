@@ -101,8 +101,14 @@ def _to_row(stub: Callable[..., Any], one_row: Any) -> None:
         return row
 
 
+@helper
+def _one_line(place: Any, x: Any) -> Any:
+    """The places (see `gather`) of a row that lies together."""
+    return place, np.int64(0), x.size * x.itemsize, x.itemsize
+
+
 def _to_number(stub: Callable[..., Any], kernel: Any, empty: float) -> None:
-    """Let jitted code call ``stub(x)``, with a serial kernel of `jit.over_rows`."""
+    """Let jitted code call ``stub(x)``, with a serial kernel of `gather.reading`."""
     name = stub.__name__
 
     @by_type(stub)
@@ -115,11 +121,11 @@ def _to_number(stub: Callable[..., Any], kernel: Any, empty: float) -> None:
             if x.size == 0:
                 store_number(kind, place, empty)
             elif x.strides[0] == x.itemsize:
-                kernel(kind, place, at(x), np.int64(1), x.size)
+                kernel(kind, place, _one_line(at(x), x), np.int64(1), x.size)
             else:
                 row = np.empty(x.shape, x.dtype)
                 spread(kind, at(row), row.strides, at(x), x.strides, x.shape)
-                kernel(kind, place, at(row), np.int64(1), x.size)
+                kernel(kind, place, _one_line(at(row), x), np.int64(1), x.size)
                 hold(row)
             return load_number(kind, place)
 

@@ -6,22 +6,21 @@ import numpy as np
 from numba import types
 
 from .across import HIGHS, LOWS
-from .exp import exp_scaled, exp_scaled_parts, exponent_shift, traits_of
-from .jit import helper, inline
-from .memory import load, load_first, store
-from .simd import computing, first_lane, itemsize, lanes, splat, stack_scratch, where, widen
+from .exp import exp_scaled, exp_scaled_exactly, exponent_shift, traits_of
+from .flow import as_tuple, choose, outlined, repeat
+from .memory import load, load_first, load_nth, store_first, store_nth
+from .simd import computing, first_lane, itemsize, lane_index, lanes, least, most, splat, where, widen
 from .sums import largest
 from .trace import traced
-from .vector import VECTOR_BYTES
 
 # So many bytes of a few rows stay in the nearest cache from one stage to the next.
 _NEAR = 16384
 
 
-@helper
+@traced
 def rows_at_once(kind: Any, n: Any) -> Any:
     """How many rows of n numbers are taken through the stages of a kernel together."""
-    return max(1, min(lanes(kind), _NEAR // (n * itemsize(kind))))
+    return most(least(_NEAR // (n * itemsize(kind)), lanes(kind)), 1)
 
 
 @traced
@@ -43,10 +42,7 @@ def largest_term(m: Any) -> Any:
     Put right in the sum and in the result, or else its error would add to that of every other probability.
     """
     _, _, low = frame(m)
-    shift = exponent_shift(low)
-    top = exp_scaled(low, shift)
-    large, small = exp_scaled_parts(low, shift)
-    return top, (large - top) + small
+    return exp_scaled_exactly(low, exponent_shift(low))
 
 
 @traced
@@ -64,50 +60,119 @@ def scaled(x: Any, base: Any, lowest: Any, shift: Any) -> Any:
     return where(x < lowest, 0.0, exp_scaled(x, shift))
 
 
-@inline
-def extremes_of(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> Any:
-    """Put what leads to the maximum and the minimum of a row of at least one vector into the tables of `across`."""
-    size, step = itemsize(kind), lanes(kind)
-    high = load(kind, src + (n - step) * size)
-    low, high2, low2 = high, high, high
-    for i in range(n // (2 * step)):
-        at = src + 2 * i * step * size
-        a, b = load(kind, at), load(kind, at + step * size)
-        high, low = where(a > high, a, high), where(a < low, a, low)
-        high2, low2 = where(b > high2, b, high2), where(b < low2, b, low2)
-    if n % (2 * step) >= step:
-        a = load(kind, src + (n // step - 1) * step * size)
-        high, low = where(a > high, a, high), where(a < low, a, low)
-    store(computing(kind), scratch + HIGHS + row * VECTOR_BYTES, where(high > high2, high, high2))
-    store(computing(kind), scratch + LOWS + row * VECTOR_BYTES, where(low < low2, low, low2))
+@traced
+def last_of(kind: Any, src: Any, n: Any) -> Any:
+    """The last vector of a row of at least one; it overlaps the one before where n is not a multiple of its length."""
+    return load(kind, src + (n - lanes(kind)) * itemsize(kind))
 
 
-@helper
+@traced
+def behind(x: Any, count: Any, fill: float = 0.0) -> Any:
+    """The last `count` lanes of a vector, `fill` in the others."""
+    index = lane_index(x)
+    return where(index < splat(index, x.lanes - count), fill, x)
+
+
+def rest_of(kind: Any, src: Any, n: Any, fill: float) -> Any:
+    """The numbers at the end of a row that fill no vector, in a vector with `fill` in the other lanes."""
+    step = lanes(kind)
+    return choose(
+        n < step,
+        lambda: load_first(kind, src, n, fill),
+        lambda: behind(last_of(kind, src, n), n % step, fill),
+    )
+
+
+@traced
+def extremes_of(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> None:
+    """Put what leads to the maximum and the minimum of a row into the tables of `across`."""
+
+    def pair(i: Any, high: Any, low: Any, high2: Any, low2: Any) -> Any:
+        a, b = load_nth(kind, src, 2 * i), load_nth(kind, src, 2 * i + 1)
+        return (
+            where(a > high, a, high),
+            where(a < low, a, low),
+            where(b > high2, b, high2),
+            where(b < low2, b, low2),
+        )
+
+    def lone() -> Any:
+        return load_nth(kind, src, vectors - 1)
+
+    vectors = n // lanes(kind)
+    high, low = rest_of(kind, src, n, -np.inf), rest_of(kind, src, n, np.inf)
+    # NaN is neither higher nor lower than anything
+    odd = choose(vectors % 2 == 1, lone, lambda: splat(high, np.nan))
+    high, low, high2, low2 = repeat(0, vectors // 2, pair, high, low, high, low)
+    high, low = where(odd > high, odd, high), where(odd < low, odd, low)
+    store_nth(computing(kind), scratch + HIGHS, row, where(high > high2, high, high2))
+    store_nth(computing(kind), scratch + LOWS, row, where(low < low2, low, low2))
+
+
+def map_row(kind: Any, dst: Any, sources: tuple[Any, ...], n: Any, vector: Any) -> None:
+    """``vector(*vectors)`` of rows of n numbers, from one or several of `kind`, to one; `dst` may be among them."""
+    step = lanes(kind)
+    vectors, end = n // step, (n - n % step) * itemsize(kind)
+
+    def rest() -> None:
+        last = [load_first(kind, source + end, n % step, 0.0) for source in sources]
+        store_first(kind, dst + end, vector(*last), n % step)
+
+    repeat(
+        0,
+        vectors,
+        lambda i: store_nth(kind, dst, i, vector(*(load_nth(kind, source, i) for source in sources))),
+    )
+    choose(n % step != 0, rest)
+
+
+def fold_row(kind: Any, sources: tuple[Any, ...], n: Any, add: Any, *carried: Any, fill: float = 0.0) -> Any:
+    """``carried = add(*vectors, *carried)`` over the vectors of rows of n numbers, the last one filled up."""
+    step = lanes(kind)
+    end = (n - n % step) * itemsize(kind)
+
+    def rest() -> Any:
+        return add(*(load_first(kind, source + end, n % step, fill) for source in sources), *carried)
+
+    carried = as_tuple(
+        repeat(
+            0, n // step, lambda i, *c: add(*(load_nth(kind, source, i) for source in sources), *c), *carried
+        )
+    )
+    return choose(n % step != 0, rest, lambda: carried)
+
+
+@outlined
 def extremes(kind: Any, src: Any, n: Any) -> Any:
     """The largest and the smallest number of a row; a NaN may be passed over."""
-    if n < lanes(kind):
-        x = load_first(kind, src, n, np.inf)
-        return largest(load_first(kind, src, n, -np.inf)), -largest(splat(x, 0.0) - x)
-    scratch = stack_scratch(kind)
-    extremes_of(kind, scratch, 0, src, n)
-    low = load(computing(kind), scratch + LOWS)
-    return largest(load(computing(kind), scratch + HIGHS)), -largest(splat(low, 0.0) - low)
+
+    high, low = splat(load_first(kind, src, 0, 0.0), -np.inf), splat(load_first(kind, src, 0, 0.0), np.inf)
+    high = fold_row(kind, (src,), n, lambda x, high: where(x > high, x, high), high, fill=-np.inf)
+    low = fold_row(kind, (src,), n, lambda x, low: where(x < low, x, low), low, fill=np.inf)
+    return largest(high), -largest(-low)
 
 
-@helper
+@traced
 def maximum(kind: Any, src: Any, n: Any) -> Any:
     """The largest number of a row; a NaN may be passed over."""
-    high, _ = extremes(kind, src, n)
-    return high
+    return extremes(kind, src, n)[0]
 
 
-@helper
+@outlined
 def nan_at(kind: Any, src: Any, n: Any) -> Any:
     """The index of the first NaN of a row; n where there is none."""
-    size, step = itemsize(kind), lanes(kind)
-    for i in range(0, n, step):
-        x = load_first(kind, src + i * size, min(step, n - i), 0.0)
-        lane = first_lane(x != x)
-        if lane < step:
-            return i + lane
-    return n
+    step = lanes(kind)
+
+    def vector(i: Any, found: Any) -> Any:
+        def look() -> Any:
+            first = first_lane(is_nan(load_first(kind, src + i * itemsize(kind), least(n - i, step), 0.0)))
+            return where(first < step, i + first, found)
+
+        return choose(found == n, look, lambda: found)
+
+    return repeat(0, n, vector, n, step=step)
+
+
+def is_nan(x: Any) -> Any:
+    """Where a vector or number is NaN."""
+    return x != x

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .elements import over_pairs
+from .elements import over_elements
 from .layout import two_elementwise
 from .simd import narrow, widen
 from .trace import traced
@@ -17,7 +17,7 @@ def _vector(dy: Any, y: Any) -> Any:
     return narrow(dy, widen(dy) * (p * (1.0 - p)))
 
 
-_KERNELS = over_pairs(_vector)
+_KERNELS = over_elements(_vector)
 
 
 def sigmoid_grad(

@@ -106,6 +106,26 @@ def where(mask: Any, a: Any, b: Any) -> Any:
 
 
 @traced
+def unordered(a: Any, b: Any) -> Any:
+    """Where one of two vectors is NaN."""
+    return a.new(with_scalar(a.type, types.boolean), a.builder.fcmp_unordered("uno", a.ir, b.ir))
+
+
+@traced
+def least(a: Any, b: Any) -> Any:
+    """The smaller of two integers. (Numba compiles its `min` as a function of its own.)"""
+    x, y = alike(a, b)
+    return where(x < y, x, y)
+
+
+@traced
+def most(a: Any, b: Any) -> Any:
+    """The larger of two integers."""
+    x, y = alike(a, b)
+    return where(x > y, x, y)
+
+
+@traced
 def bits(value: Any) -> Any:
     """The bits of floats as integers."""
     result = with_scalar(value.type, INTEGER[value.scalar])

@@ -4,49 +4,56 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import types
 
 from .arrays import KINDS, Array, address, as_floats, check_axis
 from .exp_below import exp_of_pair
+from .flow import choose, repeat
 from .gather import places_of, reading
-from .jit import helper
 from .layout import launch
-from .memory import load, load_first, store_number
-from .rows import maximum, nan_at
-from .simd import itemsize, lanes, narrow, splat, widen
+from .memory import load_first, store_number
+from .rows import fold_row, is_nan, maximum, nan_at
+from .simd import itemsize, splat, where, widen
 from .sums import across, add, two_sum
+from .trace import traced
 
 Stats = tuple[Array, Array]
 
 
-@helper
 def _sum(kind: Any, at: Any, n: Any, m: Any) -> Any:
     """Σ exp(x − m) over a row with maximum m, right to the last place of float64 for every kind."""
-    size, step = itemsize(kind), lanes(kind)
-    minus_m = splat(widen(load_first(kind, at, 0, 0.0)), -np.float64(m))
+    minus_m = splat(widen(load_first(kind, at, 0, 0.0)), -widen(m))
     start = splat(minus_m, 2.0)
-    total, lost = start, splat(minus_m, 0.0)
-    for i in range(0, n, step):
-        x = load(kind, at + i * size) if n - i >= step else load_first(kind, at + i * size, n - i, -np.inf)
-        d, rest = two_sum(widen(x), minus_m)
-        total, lost = add(total, lost, exp_of_pair(d, rest))
+
+    def step(x: Any, *sums: Any) -> Any:
+        return add(*sums, exp_of_pair(*two_sum(widen(x), minus_m)))
+
+    total, lost = fold_row(kind, (at,), n, step, start, splat(start, 0.0), fill=-np.inf)
     high, low = across(total, lost, start)
     return high + low
 
 
-@helper
-def _stats_line(kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, n: Any) -> Any:
-    m = maximum(work, at, n)
-    total = _sum(work, at, n, m)
-    if total != total:
-        if nan_at(work, at, n) < n:
-            m = narrow(kind, np.nan)
-        elif m < 0:
-            total = 0.0
-    store_number(kind, dst[0] + index * itemsize(kind), m)
-    store_number(np.float64(0), dst[1] + index * 8, total)
+@traced
+def _stats_lines(
+    kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, step: Any, count: Any, n: Any
+) -> None:
+    def line(i: Any) -> None:
+        row = at + i * step
+        m = maximum(work, row, n)
+        total = _sum(work, row, n, m)
+
+        def unusual() -> Any:
+            has_nan = nan_at(work, row, n) < n
+            return where(has_nan, np.nan, m), where((m < 0.0) & (has_nan == 0), 0.0, total)
+
+        m, total = choose(is_nan(total), unusual, lambda: (m, total))
+        store_number(kind, dst[0] + (index + i) * itemsize(kind), m)
+        store_number(n.constant(0.0, types.float64), dst[1] + (index + i) * 8, total)
+
+    repeat(0, count, line)
 
 
-_KERNELS = reading(_stats_line)
+_KERNELS = reading(_stats_lines)
 
 
 def softmax_stats(x: npt.ArrayLike, axis: int = -1) -> Stats:

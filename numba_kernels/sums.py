@@ -11,7 +11,7 @@ from typing import Any
 
 from numba import types
 
-from .simd import fma, fma_exact, fuses, halves, narrow, where, widen
+from .simd import fma, fma_exact, fuses, halves, narrow, splat, where, widen
 from .trace import traced
 
 
@@ -70,7 +70,8 @@ def settle(total: Any, lost: Any, anchor: Any) -> Any:
 def across(total: Any, lost: Any, anchor: Any) -> Any:
     """An anchored sum over all lanes as float64 numbers (high, low)."""
     if total.scalar != lost.scalar:
-        return added((total - anchor) + widen(lost)), 0.0
+        high = added((total - anchor) + widen(lost))
+        return high, splat(high, 0.0)
     return fold(*settle(total, lost, anchor))
 
 

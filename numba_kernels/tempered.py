@@ -13,14 +13,13 @@ from numba import types
 
 from .arrays import Array, address, as_floats, check_axis, check_out
 from .exp_below import exp_of_pair, exp_of_pair_raised
-from .gather import block_of, gather, line_at, places_of, run_writing, scatter, writing
-from .jit import helper, over_rows
-from .lines import keep, new_scratch
+from .flow import choose, outlined, repeat
+from .gather import line_at, over_scratch, places_of, run_writing, through_scratch, writing
 from .log import log1p_vector
 from .log_sums import add_other, only_finite, others
-from .memory import load, load_first, load_number, store, store_first, store_number
-from .rows import maximum
-from .simd import computing, fma, fma_exact, itemsize, lanes, narrow, splat, where, widen
+from .memory import load_first, load_number, store_number
+from .rows import fold_row, map_row, maximum
+from .simd import computing, fma, fma_exact, itemsize, narrow, splat, where, widen
 from .sums import reciprocal, two_sum
 from .trace import traced
 
@@ -39,98 +38,82 @@ def _quotient(x: Any, m: Any, options: Any) -> Any:
     return quotient, (fma_exact(0.0 - quotient, temperature, d) + lost) / temperature
 
 
-@helper
 def _sum_of_others(kind: Any, at: Any, n: Any, m: Any, options: Any) -> Any:
     """Σ exp((x − m) / T) without the maximum's own term, as `log_sums.sum_of_others`."""
-    size, step = itemsize(kind), lanes(kind)
-    m_v = splat(load_first(kind, at, 0, 0.0), m)
-    top, zero = only_finite(m_v), widen(splat(m_v, 0.0))
-    total, lost, tops = zero, zero, zero
-    for i in range(0, n, step):
-        x = load(kind, at + i * size) if n - i >= step else load_first(kind, at + i * size, n - i, -np.inf)
-        quotient, rest = _quotient(x, m_v, options)
-        total, lost, tops = add_other(total, lost, tops, x, top, exp_of_pair_raised(quotient, rest))
-    return others(total, lost, tops)
+    top, zero = only_finite(m), widen(splat(m, 0.0))
+
+    def step(x: Any, *sums: Any) -> Any:
+        return add_other(*sums, x, top, exp_of_pair_raised(*_quotient(x, m, options)))
+
+    return others(*fold_row(kind, (at,), n, step, zero, zero, zero, fill=-math.inf))
 
 
-@helper
-def _softmax_row(kind: Any, to: Any, at: Any, n: Any, options: Any) -> Any:
-    size, step = itemsize(kind), lanes(kind)
-    m = maximum(kind, at, n)
+def _highest(kind: Any, at: Any, n: Any) -> Any:
+    """A vector with the maximum of a row in every lane."""
+    return splat(load_first(kind, at, 0, 0.0), maximum(kind, at, n))
+
+
+@outlined
+def _softmax_row(kind: Any, to: Any, at: Any, n: Any, options: Any) -> None:
+    m = _highest(kind, at, n)
     high, low = _sum_of_others(kind, at, n, m, options)
-    total, error = two_sum(1.0, high)
-    first, second = reciprocal(0.0, total, error + low)
-    m_v = splat(load_first(kind, at, 0, 0.0), m)
-    first_v, second_v = splat(widen(m_v), first), splat(widen(m_v), second)
-    for i in range(0, n, step):
-        x = load(kind, at + i * size) if n - i >= step else load_first(kind, at + i * size, n - i, 0.0)
-        quotient, rest = _quotient(x, m_v, options)
-        e = exp_of_pair(quotient, rest)
-        p = narrow(x, fma(e, first_v, e * second_v))
-        if n - i >= step:
-            store(kind, to + i * size, p)
-        else:
-            store_first(kind, to + i * size, p, n - i)
+    total, error = two_sum(splat(high, 1.0), high)
+    first, second = reciprocal(total, total, error + low)
+
+    def probability(x: Any) -> Any:
+        e = exp_of_pair(*_quotient(x, m, options))
+        return narrow(x, fma(e, first, e * second))
+
+    map_row(kind, to, (at,), n, probability)
 
 
-@helper
-def _log_softmax_row(kind: Any, to: Any, at: Any, n: Any, options: Any) -> Any:
-    size, step = itemsize(kind), lanes(kind)
-    m = maximum(kind, at, n)
-    high, low = _sum_of_others(kind, at, n, m, options)
-    m_v = splat(load_first(kind, at, 0, 0.0), m)
-    log_of_sum = splat(widen(m_v), log1p_vector(high, low))
-    for i in range(0, n, step):
-        x = load(kind, at + i * size) if n - i >= step else load_first(kind, at + i * size, n - i, 0.0)
-        quotient, rest = _quotient(x, m_v, options)
+@outlined
+def _log_softmax_row(kind: Any, to: Any, at: Any, n: Any, options: Any) -> None:
+    m = _highest(kind, at, n)
+    log_of_sum = log1p_vector(*_sum_of_others(kind, at, n, m, options))
+
+    def logarithm(x: Any) -> Any:
+        quotient, rest = _quotient(x, m, options)
         # of −inf the rest is NaN
-        rest = where(quotient == splat(quotient, -np.inf), splat(rest, 0.0), rest)
-        result = narrow(x, (quotient - log_of_sum) + rest)
-        if n - i >= step:
-            store(kind, to + i * size, result)
-        else:
-            store_first(kind, to + i * size, result, n - i)
+        return narrow(x, (quotient - log_of_sum) + where(quotient == -math.inf, 0.0, rest))
+
+    map_row(kind, to, (at,), n, logarithm)
 
 
 def _unmasked(row: Any) -> tuple[Any, Any]:
-    """The kernels of a row helper for lines without a mask."""
+    """The kernels of a row function for lines without a mask."""
 
-    @helper
-    def line(kind: Any, to: Any, at: Any, src: Any, index: Any, n: Any) -> Any:
+    def line(kind: Any, to: Any, at: Any, src: Any, index: Any, n: Any) -> None:
         row(kind, to, at, n, src[4])
 
     return writing(line)
 
 
 def _masked(row: Any, left_out: float) -> tuple[Any, Any]:
-    """The kernels of a row helper for lines with a mask; what it leaves out is `left_out`."""
+    """The kernels of a row function for lines with a mask; what it leaves out is `left_out`."""
 
-    @helper
-    def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
-        work = computing(kind)
-        block, wide = block_of(kind, n), itemsize(work)
-        owner, scratch = new_scratch(block * n, kind)
-        mask = src[5:9]
-        for start in range(first, last, block):
-            count = min(block, last - start)
-            gather(kind, scratch, src, start, count, n)
-            for j in range(count):
-                at, bytes_at = scratch + j * n * wide, line_at(mask, start + j)
-                left = 0
-                for k in range(n):
-                    if load_number(np.uint8(0), bytes_at + k * mask[3]) == 0:
-                        store_number(work, at + k * wide, -np.inf)
-                    else:
-                        left += 1
-                if left:
-                    row(work, at, at, n, src[4])
-                for k in range(n):
-                    if load_number(np.uint8(0), bytes_at + k * mask[3]) == 0:
-                        store_number(work, at + k * wide, left_out)
-            scatter(kind, dst, scratch, start, count, n)
-        keep(owner)
+    @traced
+    def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any) -> None:
+        work, mask, byte = computing(kind), src[5:9], n.constant(0, types.uint8)
 
-    return over_rows(lines)
+        def line(at: Any, index: Any) -> None:
+            bytes_at = line_at(mask, index)
+
+            def fill(value: float) -> Any:
+                def number(k: Any, left: Any) -> Any:
+                    out = load_number(byte, bytes_at + k * mask[3]) == 0
+                    choose(out, lambda: store_number(work, at + k * itemsize(work), value))
+                    return left + where(out, n.constant(0), 1)
+
+                return repeat(0, n, number, n.constant(0))
+
+            left = fill(-math.inf)
+            choose(left > 0, lambda: row(work, at, at, n, src[4]))
+            fill(left_out)
+
+        through_scratch(kind, dst, src, first, last, n, spare, line)
+
+    return over_scratch(lines)
 
 
 _KERNELS = {

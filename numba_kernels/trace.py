@@ -1,15 +1,16 @@
-"""Straight-line code for kernels, written down while it runs.
+"""Code for kernels, written down while it runs.
 
-A `traced` function has no loop and no branch that waits for a number. Numba does not analyse it: its Python code runs
-once for every combination of argument types, on a `Value` for each argument, and what it does to them writes LLVM
-instructions into the function that calls it. So it may look at types and call other traced functions as any Python
-code does, and costs next to nothing to compile; Numba's analysis takes some 50 ms a function.
+Numba does not analyse a `traced` function: its Python code runs once for every combination of argument types, on a
+`Value` for each argument, and what it does to them writes LLVM instructions into the function that calls it. So it may
+look at types and call other traced functions as any Python code does, and costs next to nothing to compile; Numba's
+analysis takes some 50 ms a function and more with its length. It cannot branch on a number, which is not known while it
+runs: loops and branches are those of `flow`.
 
-Loops and branches are left to Numba (`jit.helper`), which takes traced functions and the operators of `Value` alike.
+Jitted functions (`jit.helper`) take traced functions and vectors alike.
 
-``+ - * /``, ``<< >> & |`` and comparisons work between values of one type; a number of Python's becomes a constant of
-the other's type, a single number is spread over the lanes of a vector. A comparison gives a mask. No operation
-carries a fast-math flag.
+Python's operators (``// %`` of integers that are not negative) and comparisons work between values of one type; a
+number of Python's becomes a constant of the other's type, a single number is spread over the lanes of a vector. A
+comparison gives a mask. No operation carries a fast-math flag.
 """
 
 import functools
@@ -96,7 +97,7 @@ class Value:
         )
 
     def __bool__(self) -> bool:
-        message = "a traced function knows no numbers, only their types; use `where`, or a helper"
+        message = "a traced function knows no numbers, only their types; use `where` or `flow.choose`"
         raise TypeError(message)
 
     def __neg__(self) -> "Value":
@@ -126,8 +127,10 @@ _ARITHMETIC = {
     operator.sub: ("fsub", "sub"),
     operator.mul: ("fmul", "mul"),
     operator.truediv: ("fdiv", ""),
+    operator.floordiv: ("", "sdiv"),  # of integers that are not negative
     operator.lshift: ("", "shl"),
     operator.rshift: ("", "lshr"),
+    operator.mod: ("", "srem"),  # too
     operator.and_: ("", "and_"),
     operator.or_: ("", "or_"),
 }
@@ -213,6 +216,21 @@ def _lowered(context: Any, builder: Any, result_type: Any, result: Any) -> Any:
     return context.make_tuple(builder, result_type, parts)
 
 
+def _given(builder: Any, numba_type: Any, value: Any) -> Any:
+    """An argument, of a number, a vector or a tuple of such, as values."""
+    if not isinstance(numba_type, types.BaseTuple):
+        return Value(builder, numba_type, value)
+    parts = cgutils.unpack_tuple(builder, value)
+    return tuple(_given(builder, t, part) for t, part in zip(numba_type, parts, strict=True))
+
+
+def _unknown(builder: Any, numba_type: Any) -> Any:
+    """An argument of a type, for a rehearsal."""
+    if isinstance(numba_type, types.BaseTuple):
+        return tuple(_unknown(builder, t) for t in numba_type)
+    return Value(builder, numba_type, ir.Constant(llvm(numba_type), ir.Undefined))
+
+
 class Traced(_Intrinsic):
     """A traced function: called with values it writes code; in jitted code Numba calls it as one of its own."""
 
@@ -222,7 +240,7 @@ class Traced(_Intrinsic):
             result_type = _result_type(self._rehearsed(arguments))
 
             def write(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-                values = [Value(builder, t, a) for t, a in zip(sig.args, args, strict=True)]
+                values = [_given(builder, t, a) for t, a in zip(sig.args, args, strict=True)]
                 return _lowered(context, builder, sig.return_type, function(*values))
 
             return result_type(*arguments), write
@@ -240,12 +258,11 @@ class Traced(_Intrinsic):
 
     def _rehearsed(self, arguments: list[Any]) -> Any:
         """The result for arguments of these types, its code written to a place that is thrown away."""
-        function_type = ir.FunctionType(ir.VoidType(), [llvm(t) for t in arguments])
-        scratch = ir.Function(ir.Module(), function_type, "rehearsal")
+        scratch = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), []), "rehearsal")
         builder = ir.IRBuilder(scratch.append_basic_block())
-        return self.function(*(Value(builder, t, a) for t, a in zip(arguments, scratch.args, strict=True)))
+        return self.function(*(_unknown(builder, t) for t in arguments))
 
 
 def traced(function: Callable[..., Any]) -> Any:
-    """Make a function without loops and branches on numbers part of the code of whoever calls it."""
+    """Make a function part of the code of whoever calls it, traced or jitted."""
     return Traced(function)

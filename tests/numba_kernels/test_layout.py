@@ -170,7 +170,8 @@ def test_transposed_in_place(dtype):
     buffer = normal((30, 30), dtype)
     wanted = kernels.softmax(buffer.T.copy(), axis=-1)
     kernels.softmax(buffer.T, axis=-1, out=buffer)
-    np.testing.assert_array_equal(buffer, wanted)
+    # columns here, rows there, see above
+    assert ulp_distance(buffer, wanted).max() <= 2
 
 
 def test_softmax_grad_over_either_argument(dtype):
