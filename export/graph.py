@@ -106,6 +106,8 @@ class Graph:
         """Add a node of several outputs."""
         tensors = [self._fresh(name) for name in names]
         given = [tensor or "" for tensor in inputs]
+        while given and not given[-1]:  # what is left out at the end is not written down
+            del given[-1]
         self._nodes.append(helper.make_node(op_type, given, tensors, domain=domain, **attributes))
         return tensors
 
