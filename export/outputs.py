@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from .arguments import check_fraction, check_labels, check_top_k
+from .arguments import check_fraction, check_labels
+from .counts import check_top_k
 from .graph import ML, Graph
 from .options import RESERVED, Options, check_known
 from .steps import reduce, top_k, where
@@ -105,7 +106,7 @@ def read_choice(options: HeadOptions, *, classes: int, scores: Sequence[str]) ->
     k = options.get("top_k")
     chosen = options.get("outputs")
     if k is not None:
-        check_top_k(k, classes)
+        k = check_top_k(k, classes)
     if chosen is None:
         chosen = ("label", scores[0], *(TOP_K if k is not None else ()))
     outputs = _check_outputs(chosen, ("label", *scores), k)
@@ -168,6 +169,12 @@ def add_outputs(
         return made[name]
 
     default = next(iter(scores))
+    if choice.zipmap and widths.get(default, classes) != classes:
+        message = (
+            f"expected a score for each class for zipmap (got one for both in {default}); leave zipmap out, or "
+            "choose a classifier with probabilities"
+        )
+        raise ValueError(message)
     batch = graph.settings.batch
     best: dict[str, str] = {}
     for name in scores:

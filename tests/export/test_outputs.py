@@ -1,6 +1,7 @@
 """What a classifier head gives back: outputs chosen, k best, temperature, threshold, maps; in every dtype."""
 
 import json
+import time
 
 import ml_dtypes
 import numpy as np
@@ -184,6 +185,21 @@ def test_any_shape_labels_and_options_run_alike_in_both(data):
             np.testing.assert_allclose(theirs[name], got, rtol=0, atol=atol)
         else:
             np.testing.assert_array_equal(theirs[name], got)
+
+
+def test_numpy_s_integers_are_integers():
+    model = classifier_head(WEIGHT, top_k=np.int32(2), batch=np.int64(9), opset=np.int64(13))
+    assert model == classifier_head(WEIGHT, top_k=2, batch=9, opset=13)
+
+
+def test_one_label_twice_among_many_is_found_at_once():
+    many = [f"class {i}" for i in range(50_000)]
+    many[-1] = many[-2]
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="'class 49998' more than once"):
+        classifier_head(np.ones((50_000, 1)), labels=many)
+    # Counting each label by itself would take 2.5 · 10⁹ comparisons, some 30 s.
+    assert time.perf_counter() - start < 10
 
 
 REFUSED = {

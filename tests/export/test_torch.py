@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from softops.export import from_torch
+from softops.export import classifier_head, from_torch, lm_head, sparsemax_head
 from softops.opset.backend import prepare
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'softops[torch]'")
@@ -149,6 +149,19 @@ def test_one_logit_stands_for_two_classes(opset):
         from_torch(net, activation="log_softmax")
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("head", [classifier_head, lm_head, sparsemax_head])
+def test_heads_take_parameters_as_they_are(head, dtype):
+    layer = nn.Linear(6, 5).to(getattr(torch, dtype))
+    plain = {
+        name: tensor.detach().double().numpy().astype(getattr(ml_dtypes, dtype, dtype))
+        for name, tensor in layer.named_parameters()
+    }
+    assert head(layer.weight, layer.bias) == head(plain["weight"], plain["bias"])
+    turned = nn.Parameter(layer.weight.detach().T.contiguous()).T  # not in the order of its rows
+    assert head(turned, layer.bias) == head(plain["weight"], plain["bias"])
+
+
 class Odd(nn.Linear):
     """A layer whose forward is its own."""
 
@@ -156,6 +169,12 @@ class Odd(nn.Linear):
 def hooked():
     net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     net[0].register_forward_hook(lambda *_: None)
+    return net
+
+
+def with_a_forward_of_its_own():
+    net = nn.Linear(3, 2)
+    net.forward = lambda x: x
     return net
 
 
@@ -182,6 +201,15 @@ REFUSED = {
     "convolution": (TypeError, "Conv1d at '0'", lambda: nn.Sequential(nn.Conv1d(1, 1, 1), nn.Linear(3, 2))),
     "subclass": (TypeError, "Odd", lambda: Odd(3, 2)),
     "hooks": (ValueError, "hooks.*'0'", hooked),
+    "a forward of its own": (ValueError, "a forward of their own", with_a_forward_of_its_own),
+    "a layer of another module that is called Linear": (
+        TypeError,
+        r"got torch\.ao\.nn\.qat\.modules\.linear\.Linear",
+        lambda: nn.Sequential(
+            torch.ao.nn.qat.Linear(3, 2, qconfig=torch.ao.quantization.default_qat_qconfig)
+        ),
+    ),
+    "float8": (TypeError, "weight in float32.*float8", lambda: nn.Linear(3, 2).to(torch.float8_e4m3fn)),
     "widths": (
         ValueError,
         r"takes 4 features at '1' \(got 5\)",
