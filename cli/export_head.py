@@ -54,12 +54,16 @@ def refuse_existing(out: Path, force: bool) -> None:
 def read_labels(path: Path) -> list[str]:
     """Return the lines of a text file, without empty ones at the end."""
     try:
-        return path.read_text("utf-8-sig").rstrip().splitlines()
+        # Ends of lines alone part them: str.splitlines would at U+2028, U+0085 and others as well.
+        lines = path.read_text("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         msg = (
             f"{path}: expected class labels in UTF-8, one a line (got byte {error.object[error.start]:#04x})"
         )
         raise ValueError(msg) from error
+    while lines and not lines[-1].strip():
+        del lines[-1]
+    return lines
 
 
 def _is_right(console: Console, model: Any, out: Path) -> bool:

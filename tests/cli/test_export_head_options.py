@@ -97,6 +97,26 @@ def test_bfloat16_of_a_safetensors_file_stays_bfloat16(folder):
     np.testing.assert_array_equal(onnx.numpy_helper.to_array(stored), WEIGHT.astype(ml_dtypes.bfloat16))
 
 
+def test_a_layer_of_an_npz_file_is_read_and_nothing_else_in_it(folder, capsys):
+    objects = np.array([{}], object)  # which would have to be unpickled
+    np.savez("net.npz", **{"head.weight": WEIGHT, "body.weight": objects, "head.bias": BIAS})
+    assert head("--layer", "head", weights="net.npz") == 0
+    np.testing.assert_allclose(outputs()["probabilities"], softmax(X @ WEIGHT.T + BIAS, 1), rtol=1e-5)
+    capsys.readouterr()
+    assert "plain arrays" in refused(capsys, "--layer", "body", weights="net.npz", out="b.onnx")
+    assert "--layer body" in refused(capsys, weights="net.npz", out="b.onnx")
+
+
+def test_bfloat16_of_an_npz_file_stays_bfloat16(folder):
+    halves = WEIGHT.astype(ml_dtypes.bfloat16)
+    np.savez("bf.npz", weight=halves, bias=BIAS.astype(ml_dtypes.bfloat16))
+    assert head(weights="bf.npz") == 0
+    stored = {
+        tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load("head.onnx").graph.initializer
+    }
+    np.testing.assert_array_equal(stored["weight"], halves, strict=True)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -187,6 +187,15 @@ def test_any_shape_labels_and_options_run_alike_in_both(data):
             np.testing.assert_array_equal(theirs[name], got)
 
 
+@pytest.mark.parametrize("run", RUNTIMES)
+@pytest.mark.parametrize("opset", [7, 17, OPSETS[-1]])
+def test_a_label_may_be_any_text(run, opset):
+    labels = ["a\0", "a", "\0", "é", "e\u0301", "a\nb", "\u2028", "😀", " ", "x" * 1000]
+    model = classifier_head(np.eye(10), labels=labels, opset=opset)
+    assert run(model, np.eye(10))["label"].tolist() == labels
+    assert json.loads({p.key: p.value for p in model.metadata_props}["softops.labels"]) == labels
+
+
 def test_numpy_s_integers_are_integers():
     model = classifier_head(WEIGHT, top_k=np.int32(2), batch=np.int64(9), opset=np.int64(13))
     assert model == classifier_head(WEIGHT, top_k=2, batch=9, opset=13)
