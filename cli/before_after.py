@@ -90,6 +90,60 @@ def compare_outputs(console: "Console", before: Outputs, after: Outputs, kept: s
     return good
 
 
+def judge_appended(
+    console: "Console", before: "ModelProto", after: "ModelProto", output: str | None, values: Outputs
+) -> bool:
+    """
+    Print whether onnxruntime computes what was appended right; True when it does.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    before, after
+        The model, and with a head at ``output``, or at its only one.
+    output
+        Name of the output.
+    values
+        What onnxruntime gives for the outputs of ``before``.
+    """
+    from rich.markup import escape
+
+    from softops.conformance import validate
+
+    source = output if output is not None else before.graph.output[0].name
+    report = validate(_appended(before, after, source), "onnxruntime", {source: values[source]})
+    for failure in report.failures:
+        console.print(f"[red]Wrong:[/red] {escape(failure)}")
+    verdict = "[green]right[/green]" if report.passed else "[red]wrong[/red]"
+    runtime = escape(f"{report.runtime} {report.runtime_version}")
+    console.print(f"{runtime} computes what was appended {verdict}.")
+    return report.passed
+
+
+def _appended(before: "ModelProto", after: "ModelProto", source: str) -> "ModelProto":
+    """Return a model of the new nodes alone, whose input is what they were appended to."""
+    from onnx import helper
+
+    from softops.export.walk import IR_WITH_PLAIN_INITIALIZERS
+
+    old = {tensor.name for tensor in before.graph.initializer}
+    known = {value.name for value in before.graph.output}
+    graph = helper.make_graph(
+        after.graph.node[len(before.graph.node) :],
+        "appended",
+        [value for value in before.graph.output if value.name == source][:1],
+        [value for value in after.graph.output if value.name not in known],
+        [tensor for tensor in after.graph.initializer if tensor.name not in old],
+    )
+    if after.ir_version < IR_WITH_PLAIN_INITIALIZERS:
+        graph.input.extend(
+            helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            for tensor in graph.initializer
+        )
+    return helper.make_model(graph, opset_imports=after.opset_import, ir_version=after.ir_version)
+
+
 def _same(left: Any, right: Any) -> bool:
     if isinstance(left, list) and isinstance(right, list):  # a sequence
         return len(left) == len(right) and all(map(_same, left, right))
