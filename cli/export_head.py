@@ -10,7 +10,7 @@ from rich.markup import escape
 from softops.export.arrays import read_weights
 
 if TYPE_CHECKING:
-    from softops.export.outputs import HeadOptions
+    from softops.export.choice import HeadOptions
 
 
 def export_head(

@@ -26,10 +26,11 @@ from .append_arguments import (
     one_temperature,
 )
 from .arguments import check_labels
+from .choice import Choice
 from .graph import VERSION_KEY
 from .heads import TEMPERATURE_KEY
 from .opened import OpenModel, open_model
-from .outputs import Choice, label_dtype, lookup
+from .outputs import label_dtype, lookup
 from .patch import Patch
 from .steps import top_k as add_top_k
 

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 from onnx import TensorProto
 
 from .arguments import check_bias, check_positive, check_weight
+from .choice import HeadOptions, read_choice, split_options
 from .counts import check_axis, check_batch_name, check_count
 from .floats import as_array
 from .graph import Graph
 from .options import RESERVED, Settings, check_dtype, read_options
-from .outputs import HeadOptions, add_outputs, read_choice, split_options
+from .outputs import add_outputs
 from .rows import add_temperature, as_json
 from .steps import slice_axis, squeeze
 from .weights_file import data_name, external_tensor, finite_chunks, save_with_data

@@ -11,11 +11,12 @@ import onnx
 from numpy.typing import ArrayLike, NDArray
 
 from .arguments import check_fractions
+from .choice import THRESHOLD_KEY, read_choice
 from .floats import as_array
 from .graph import Graph
 from .heads import scale, start_linear
 from .options import Options
-from .outputs import THRESHOLD_KEY, add_outputs, read_choice
+from .outputs import add_outputs
 from .steps import squeeze
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from .choice import HeadOptions, read_choice, split_options
 from .graph import Graph
 from .options import check_dtype, read_options
-from .outputs import HeadOptions, add_outputs, read_choice, split_options
+from .outputs import add_outputs
 from .sklearn_calibrated import read_calibrated
 from .sklearn_linear import read_linear, read_one_vs_rest
 from .sklearn_mlp import read_mlp

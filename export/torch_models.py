@@ -9,12 +9,13 @@ from typing import Any, Unpack
 import onnx
 from numpy.typing import ArrayLike, NDArray
 
+from .choice import HeadOptions, read_choice, split_options
 from .floats import as_floats
 from .graph import Graph
 from .heads import add_classifier, check_activation, scale
 from .layers import add_batch_norm, add_gelu, add_layer_norm
 from .options import check_dtype, read_options
-from .outputs import HeadOptions, add_outputs, read_choice, split_options
+from .outputs import add_outputs
 from .sigmoid_heads import both_signs, pair_of_logistic, second_class
 from .steps import linear
 
