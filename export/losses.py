@@ -74,8 +74,9 @@ def loss(
 
     Notes
     -----
-    Halves are computed in float32 and rounded once at the outputs. A label out of range, other than
-    ``ignore_index``, is refused by onnxruntime from opset 11 on; before, its loss is +inf.
+    onnxruntime runs the operator as the function that defines it, which takes no empty batch; its parts do
+    (``decompose=True``). Halves are computed in float32 and rounded once at the outputs. A label out of range, other
+    than ``ignore_index``, is refused by onnxruntime from opset 11 on; before, its loss is +inf.
 
     Sources: ``ai.onnx@12::SoftmaxCrossEntropyLoss``, ``ai.onnx@13::SoftmaxCrossEntropyLoss``.
     """

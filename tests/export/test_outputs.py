@@ -140,13 +140,14 @@ def test_the_best_classes_are_those_of_the_logits_even_where_probabilities_round
     assert got["top_k_values"].tolist() == [[1, 0, 0, 0, 0]]
 
 
+@pytest.mark.parametrize("opset", OPSETS)
 @pytest.mark.parametrize("labels", [None, [4, 2, 8, 1, 0], LABELS])
-def test_maps_are_given_on_request(labels):
+def test_maps_are_given_on_request(labels, opset):
     # Our backend runs the rest by onnx's reference evaluator, which has no ZipMap.
     model = classifier_head(
-        WEIGHT, BIAS, labels=labels, zipmap=True, dtype="float32", outputs=["probabilities"]
+        WEIGHT, BIAS, labels=labels, zipmap=True, dtype="float32", outputs=["probabilities"], opset=opset
     )
-    assert {entry.domain: entry.version for entry in model.opset_import} == {"": 17, "ai.onnx.ml": 1}
+    assert {entry.domain: entry.version for entry in model.opset_import} == {"": opset, "ai.onnx.ml": 1}
     maps = in_onnxruntime(model, X.astype("float32"))["probabilities"]
     names = range(5) if labels is None else labels
     for row, expected in zip(maps, exact(WEIGHT, BIAS, X)[1], strict=True):
