@@ -187,12 +187,13 @@ def test_a_row_that_does_not_count_carries_no_nan_into_the_gradient():
     assert np.isfinite(dx).all()
 
 
+@pytest.mark.parametrize("run", [in_onnxruntime, in_softops])
 @pytest.mark.parametrize("decompose", [True, False])
 @pytest.mark.parametrize("label", [5, 99])
-def test_a_label_out_of_range_is_refused_when_run(decompose, label):
+def test_a_label_out_of_range_is_refused_when_run(run, decompose, label):
     feeds = {"logits": LOGITS.astype(np.float32), "labels": np.full(6, label)}
-    with pytest.raises(Exception, match=r"(?i)index|bounds|range"):
-        in_onnxruntime(loss(5, decompose=decompose), feeds)
+    with pytest.raises(Exception, match=r"(?i)index|bounds|range|label"):
+        run(loss(5, decompose=decompose), feeds)
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_the_best_classes_are_those_of_the_logits_even_where_probabilities_round
 @pytest.mark.parametrize("opset", OPSETS)
 @pytest.mark.parametrize("labels", [None, [4, 2, 8, 1, 0], LABELS])
 def test_maps_are_given_on_request(labels, opset):
-    # Our backend runs the rest by onnx's reference evaluator, which has no ZipMap.
+    # By onnxruntime alone: our backend has no ZipMap.
     model = classifier_head(
         WEIGHT, BIAS, labels=labels, zipmap=True, dtype="float32", outputs=["probabilities"], opset=opset
     )

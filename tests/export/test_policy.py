@@ -135,18 +135,24 @@ def test_gumbel_noise_draws_from_the_probabilities(run):
     )
 
 
-def test_multinomial_draws_from_the_probabilities_and_repeats_with_a_seed():
-    """onnxruntime only, to opset 21: it has no Multinomial-22, and onnx's evaluator, which runs our backend, none."""
+@pytest.mark.parametrize(
+    ("run", "opsets"),
+    [
+        (in_onnxruntime, (7, 13, 21)),
+        (in_softops, (7, 13, 21, OPSETS[-1])),
+    ],  # onnxruntime has no Multinomial-22
+)
+def test_multinomial_draws_from_the_probabilities_and_repeats_with_a_seed(run, opsets):
     options = {"legal_mask": True, "sampling": "multinomial", "outputs": ["probabilities", "sampled_action"]}
     count = 20_000
     feeds = {
         "logits": np.tile(np.array([0.0, 1, 3], np.float32), (count, 1)),
         "legal_actions": np.tile(np.array([True, False, True]), (count, 1)),
     }
-    for opset in (7, 13, 21):
+    for opset in opsets:
         model = policy_head(3, seed=3, opset=opset, **options)
-        p, sampled = in_onnxruntime(model, feeds)
-        np.testing.assert_array_equal(in_onnxruntime(model, feeds)[1], sampled)
+        p, sampled = run(model, feeds)
+        np.testing.assert_array_equal(run(model, feeds)[1], sampled)
         assert sampled.dtype == np.int64
         shares = np.bincount(sampled, minlength=3) / count
         np.testing.assert_allclose(shares, p[0], atol=5 * np.sqrt(0.25 / count))
@@ -224,7 +230,6 @@ def test_bad_arguments_write_nothing(error, message, arguments, tmp_path):
 
 
 def test_a_mask_or_action_that_does_not_fit_is_refused_when_run():
-    """The action by onnxruntime only: onnx's evaluator, which runs our backend, wraps an index around."""
     model = policy_head(3, legal_mask=True, outputs=["action_log_probability"])
     good = {
         "logits": np.zeros((2, 3), np.float32),
@@ -235,5 +240,6 @@ def test_a_mask_or_action_that_does_not_fit_is_refused_when_run():
         run(model, good)
         with pytest.raises(Exception, match=r"(?i)expected|invalid"):
             run(model, good | {"legal_actions": np.ones((2, 4), bool)})
-    with pytest.raises(Exception, match=r"(?i)out of|bounds"):
-        in_onnxruntime(model, good | {"action": np.array([0, 3])})
+        for action in ([0, 3], [0, -4]):
+            with pytest.raises(Exception, match=r"(?i)out of|bounds"):
+                run(model, good | {"action": np.array(action)})

@@ -84,8 +84,7 @@ def test_label_and_probabilities_are_those_of_torch_at_every_opset(run, dtype, n
     kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
     labels, exact = expected(net, x)
     # 64 products of size 1 at most and a short net after them, in float32 (float64); then one rounding to the dtype.
-    # The reference evaluator computes Erf in float32 whatever the dtype.
-    work = {"float64": 1e-7 if name == "gelu" else 1e-14}.get(dtype, 2e-6)
+    work = {"float64": 1e-14}.get(dtype, 2e-6)
     half = 0 if kind.itemsize > 2 else float(ml_dtypes.finfo(kind).eps) / 2
     for opset in OPSETS:
         if dtype == "bfloat16" and opset < 13:
