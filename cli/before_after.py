@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,23 +36,16 @@ def _run(model: "ModelProto", feeds: Mapping[str, NDArray[Any]], folder: Path, w
     from softops.conformance.runtime_onnxruntime import OnnxRuntime
     from softops.opset.files import serialize
 
-    OnnxRuntime()  # raises where it is not installed
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
+    runtime = OnnxRuntime(level="disabled")  # raises where it is not installed
     try:
-        session = onnxruntime.InferenceSession(serialize(model), options, providers=["CPUExecutionProvider"])
-        names = [value.name for value in session.get_outputs()]
-        return dict(zip(names, session.run(None, dict(feeds)), strict=True))
+        values = runtime.load_beside(serialize(model), folder)(feeds)
     except Exception as error:  # onnxruntime's errors have no base of their own
         message = (
             f"expected a model that onnxruntime runs {when} the change ({' '.join(str(error).split())}); "
             "leave out --check, and try it elsewhere"
         )
         raise ModelNotRunError(message) from error
+    return dict(zip([value.name for value in model.graph.output], values, strict=True))
 
 
 def compare_outputs(console: "Console", before: Outputs, after: Outputs, kept: str) -> bool:
@@ -77,7 +71,7 @@ def compare_outputs(console: "Console", before: Outputs, after: Outputs, kept: s
         elif _same(before[name], after[name]):
             word = "same bits"
         elif kept == "close" and _close(before[name], after[name]):
-            word = f"within {RTOL:g} of before ({_apart(before[name], after[name])})"
+            word = f"within {_rtol(after[name].dtype):g} of before ({_apart(before[name], after[name])})"
         elif allowed:
             allowed -= 1
             word = "replaced"
@@ -159,7 +153,13 @@ def _close(left: Any, right: Any) -> bool:
         return False
     # Where the expression overflowed or divided by zero the operator has nothing to agree with.
     known = np.isfinite(left)
-    return bool(np.allclose(left[known], right[known], rtol=RTOL, atol=ATOL))
+    old, new = left[known].astype(np.float64), right[known].astype(np.float64)
+    return bool(np.allclose(new, old, rtol=_rtol(left.dtype), atol=ATOL))
+
+
+def _rtol(dtype: np.dtype[Any]) -> float:
+    """A unit in the last place of a half is more than the tolerance."""
+    return max(RTOL, float(ml_dtypes.finfo(dtype).eps))
 
 
 def _apart(left: Any, right: Any) -> str:
@@ -177,5 +177,5 @@ def _comparable(left: NDArray[Any], right: NDArray[Any]) -> bool:
         and isinstance(right, np.ndarray)
         and left.dtype == right.dtype
         and left.shape == right.shape
-        and left.dtype.kind == "f"
+        and (left.dtype.kind == "f" or left.dtype == ml_dtypes.bfloat16)
     )

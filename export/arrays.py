@@ -41,9 +41,10 @@ def _read_npz(path: Path, choose: Callable[[list[str]], Iterable[str]]) -> dict[
         file.seek(0)
         with _damage_named(path):
             archive = np.load(file, allow_pickle=False)
-        chosen = choose(archive.files)
-        with _damage_named(path):
-            arrays = {name: archive[name] for name in chosen}
+        with archive:
+            chosen = choose(archive.files)
+            with _damage_named(path):
+                arrays = {name: archive[name] for name in chosen}
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
             raise _unreadable(path, f"one that holds the file {name!r}")
@@ -85,8 +86,8 @@ def read_weights(path: Path, layer: str | None = None) -> tuple[NDArray[Any], ND
             weight, bias = _find(path, list(file.keys()), layer)
             return _tensor(path, file, weight), None if bias is None else _tensor(path, file, bias)
     arrays = _read_npz(path, lambda names: [name for name in _find(path, names, layer) if name is not None])
-    weight, *bias = [_without_void(array) for array in arrays.values()]
-    return weight, bias[0] if bias else None
+    matrix, *offsets = [_without_void(array) for array in arrays.values()]
+    return matrix, offsets[0] if offsets else None
 
 
 def _without_void(array: NDArray[Any]) -> NDArray[Any]:

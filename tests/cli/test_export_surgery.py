@@ -3,6 +3,7 @@
 import sys
 from types import SimpleNamespace
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
@@ -14,6 +15,7 @@ from scipy.special import softmax
 from softops.cli import before_after
 from softops.cli.main import run
 from softops.conformance.runtime_softops import SoftopsRuntime
+from softops.export import classifier_head
 
 MODEL = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -116,6 +118,19 @@ def test_the_judgement_of_check(capsys, before, after, kept, good):
     old, new = {"y": np.array(before), "gone": np.array(1)}, {"y": np.array(after), "new": np.array(1)}
     assert before_after.compare_outputs(Console(), old, new, kept) is good
     assert ("changed" in capsys.readouterr().out) is not good
+
+
+def test_bfloat16_is_run_and_compared(folder, capsys):
+    half = ml_dtypes.bfloat16
+    classifier_head(X, dtype=half, path="half.onnx")
+    assert run(["export", "decompose", "half.onnx", "Softmax", "-o", "new.onnx", "--check"]) == 0
+    said = capsys.readouterr().out
+    assert "label: same bits\n" in said
+    assert "probabilities: " in said
+    old, near = {"y": np.array([1, 2], half)}, {"y": np.array([1, 2.015625], half)}
+    assert before_after.compare_outputs(Console(), old, near, "close")
+    assert "within 0.0078125 of before (at most 1 ULP apart)" in capsys.readouterr().out
+    assert not before_after.compare_outputs(Console(), old, {"y": np.array([1, 2.1], half)}, "close")
 
 
 def test_sequences_are_judged_as_a_whole(capsys):
