@@ -280,6 +280,14 @@ def test_wrong_arguments_are_named_and_nothing_is_written(folder, capsys, argume
     assert [path.name for path in folder.iterdir()] == ["model.onnx"]
 
 
+def test_check_of_a_model_that_onnxruntime_does_not_run_says_so(folder, capsys):
+    text = '<ir_version: 8, opset_import: ["" : 17]> g (double[N,3] x) => (double[N,3] y) { y = Hardmax(x) }'
+    onnx.save(parser.parse_model(text), "model.onnx")
+    command = ["export", "strip", "model.onnx", "-o", "new.onnx", "--check"]
+    assert "runs before the change" in refused(command, capsys)
+    assert not (folder / "new.onnx").exists()
+
+
 def test_check_without_inputs_to_make_up_is_refused_before_anything_is_written(folder, capsys):
     text = '<ir_version: 8, opset_import: ["" : 17]> g (string[N] s, float[N] x) => (float[N] y) { y = Sigmoid(x) }'
     onnx.save(parser.parse_model(text), "model.onnx")

@@ -213,6 +213,7 @@ def test_options_and_bytes(tmp_path):
         (ValueError, "at least one", {"actions": 2, "outputs": []}),
         (ValueError, "sampling among.*'normal'", {"actions": 2, "sampling": "normal"}),
         (ValueError, "a seed only for", {"actions": 2, "seed": 1}),
+        (TypeError, "seed as a number .got '1'.", {"actions": 2, "seed": "1"}),
         (
             ValueError,
             "whole number",

@@ -1,6 +1,7 @@
 """Estimators that cannot be exported are named, with nothing written."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -105,6 +106,31 @@ REFUSED = {
         TypeError,
         "DecisionTreeClassifier",
         lambda: OneVsRestClassifier(DecisionTreeClassifier()).fit(X, Y),
+    ),
+    "several targets": (
+        ValueError,
+        "one target .got SimpleNamespace fitted on several",
+        lambda: SimpleNamespace(
+            coef_=FITTED.coef_, intercept_=FITTED.intercept_, classes_=[FITTED.classes_] * 2
+        ),
+    ),
+    "an activation of its own": (
+        ValueError,
+        "identity, logistic, tanh, relu .got 'swish'",
+        lambda: SimpleNamespace(
+            coefs_=[np.ones((4, 3))],
+            intercepts_=[np.ones(3)],
+            classes_=FITTED.classes_,
+            out_activation_="softmax",
+            activation="swish",
+        ),
+    ),
+    "a fold without one class": (
+        ValueError,
+        "every class in every fold .got 2 of 3 in one",
+        lambda: CalibratedClassifierCV(
+            FITTED, cv=[(np.r_[0:100], np.r_[100:150]), (np.r_[0:150], np.r_[0:150])]
+        ).fit(X, Y),
     ),
     "NaN": (
         ValueError,
