@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,23 +36,16 @@ def _run(model: "ModelProto", feeds: Mapping[str, NDArray[Any]], folder: Path, w
     from softops.conformance.runtime_onnxruntime import OnnxRuntime
     from softops.opset.files import serialize
 
-    OnnxRuntime()  # raises where it is not installed
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
+    runtime = OnnxRuntime(level="disabled")  # raises where it is not installed
     try:
-        session = onnxruntime.InferenceSession(serialize(model), options, providers=["CPUExecutionProvider"])
-        names = [value.name for value in session.get_outputs()]
-        return dict(zip(names, session.run(None, dict(feeds)), strict=True))
+        values = runtime.load_beside(serialize(model), folder)(feeds)
     except Exception as error:  # onnxruntime's errors have no base of their own
         message = (
             f"expected a model that onnxruntime runs {when} the change ({' '.join(str(error).split())}); "
             "leave out --check, and try it elsewhere"
         )
         raise ModelNotRunError(message) from error
+    return dict(zip([value.name for value in model.graph.output], values, strict=True))
 
 
 def compare_outputs(console: "Console", before: Outputs, after: Outputs, kept: str) -> bool:
@@ -77,7 +71,7 @@ def compare_outputs(console: "Console", before: Outputs, after: Outputs, kept: s
         elif _same(before[name], after[name]):
             word = "same bits"
         elif kept == "close" and _close(before[name], after[name]):
-            word = f"within {RTOL:g} of before ({_apart(before[name], after[name])})"
+            word = f"within {_rtol(after[name].dtype):g} of before ({_apart(before[name], after[name])})"
         elif allowed:
             allowed -= 1
             word = "replaced"
@@ -88,6 +82,60 @@ def compare_outputs(console: "Console", before: Outputs, after: Outputs, kept: s
     verdict = "[green]as it should be[/green]" if good else "[red]not as before[/red]"
     console.print(f"In onnxruntime, on {ROWS} rows of made up input: {verdict}.")
     return good
+
+
+def judge_appended(
+    console: "Console", before: "ModelProto", after: "ModelProto", output: str | None, values: Outputs
+) -> bool:
+    """
+    Print whether onnxruntime computes what was appended right; True when it does.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    before, after
+        The model, and with a head at ``output``, or at its only one.
+    output
+        Name of the output.
+    values
+        What onnxruntime gives for the outputs of ``before``.
+    """
+    from rich.markup import escape
+
+    from softops.conformance import validate
+
+    source = output if output is not None else before.graph.output[0].name
+    report = validate(_appended(before, after, source), "onnxruntime", {source: values[source]})
+    for failure in report.failures:
+        console.print(f"[red]Wrong:[/red] {escape(failure)}")
+    verdict = "[green]right[/green]" if report.passed else "[red]wrong[/red]"
+    runtime = escape(f"{report.runtime} {report.runtime_version}")
+    console.print(f"{runtime} computes what was appended {verdict}.")
+    return report.passed
+
+
+def _appended(before: "ModelProto", after: "ModelProto", source: str) -> "ModelProto":
+    """Return a model of the new nodes alone, whose input is what they were appended to."""
+    from onnx import helper
+
+    from softops.export.walk import IR_WITH_PLAIN_INITIALIZERS
+
+    old = {tensor.name for tensor in before.graph.initializer}
+    known = {value.name for value in before.graph.output}
+    graph = helper.make_graph(
+        after.graph.node[len(before.graph.node) :],
+        "appended",
+        [value for value in before.graph.output if value.name == source][:1],
+        [value for value in after.graph.output if value.name not in known],
+        [tensor for tensor in after.graph.initializer if tensor.name not in old],
+    )
+    if after.ir_version < IR_WITH_PLAIN_INITIALIZERS:
+        graph.input.extend(
+            helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            for tensor in graph.initializer
+        )
+    return helper.make_model(graph, opset_imports=after.opset_import, ir_version=after.ir_version)
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -105,7 +153,13 @@ def _close(left: Any, right: Any) -> bool:
         return False
     # Where the expression overflowed or divided by zero the operator has nothing to agree with.
     known = np.isfinite(left)
-    return bool(np.allclose(left[known], right[known], rtol=RTOL, atol=ATOL))
+    old, new = left[known].astype(np.float64), right[known].astype(np.float64)
+    return bool(np.allclose(new, old, rtol=_rtol(left.dtype), atol=ATOL))
+
+
+def _rtol(dtype: np.dtype[Any]) -> float:
+    """A unit in the last place of bfloat16 is more than the tolerance."""
+    return 2.0**-7 if dtype == ml_dtypes.bfloat16 else RTOL
 
 
 def _apart(left: Any, right: Any) -> str:
@@ -123,5 +177,5 @@ def _comparable(left: NDArray[Any], right: NDArray[Any]) -> bool:
         and isinstance(right, np.ndarray)
         and left.dtype == right.dtype
         and left.shape == right.shape
-        and left.dtype.kind == "f"
+        and (left.dtype.kind == "f" or left.dtype == ml_dtypes.bfloat16)
     )

@@ -1,5 +1,6 @@
 """`softops export head`: a file of weights to a classifier head."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from rich.markup import escape
 from softops.export.arrays import read_weights
 
 if TYPE_CHECKING:
-    from softops.export.outputs import HeadOptions
+    from softops.export.choice import HeadOptions
 
 
 def export_head(
@@ -17,7 +18,6 @@ def export_head(
     out: Path,
     *,
     layer: str | None,
-    labels_path: Path | None,
     activation: str,
     temperature: float | None,
     options: "HeadOptions",
@@ -30,11 +30,9 @@ def export_head(
     """
     refuse_existing(out, force)
     weight, bias = read_weights(weights_path, layer)
-    labels = None if labels_path is None else read_labels(labels_path)
 
     from softops.export import classifier_head, save_model
 
-    options = {**options, "labels": labels}
     model = classifier_head(weight, bias, activation=activation, temperature=temperature, **options)
     console = Console(soft_wrap=True, highlight=False)
     if check and not _is_right(console, model, out):
@@ -54,12 +52,45 @@ def refuse_existing(out: Path, force: bool) -> None:
 def read_labels(path: Path) -> list[str]:
     """Return the lines of a text file, without empty ones at the end."""
     try:
-        return path.read_text("utf-8-sig").rstrip().splitlines()
+        # Ends of lines alone part them: str.splitlines would at U+2028, U+0085 and others as well.
+        lines = path.read_text("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         msg = (
             f"{path}: expected class labels in UTF-8, one a line (got byte {error.object[error.start]:#04x})"
         )
         raise ValueError(msg) from error
+    while lines and not lines[-1].strip():
+        del lines[-1]
+    return lines
+
+
+def read_label(text: str, is_text: bool) -> str | int:
+    """Return a label as the others are: text, or an integer."""
+    if is_text:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        msg = (
+            f"expected --abstain-label as an integer, like the labels (got {text!r}); pass --labels for text"
+        )
+        raise ValueError(msg) from None
+
+
+def read_pairs(option: str, entries: Sequence[str] | None) -> dict[str, str] | None:
+    """Return the values of an option that is repeated, ``KEY=VALUE`` each."""
+    if not entries:
+        return None
+    pairs = [entry.partition("=") for entry in entries]
+    if wrong := [entry for entry, (key, sign, _) in zip(entries, pairs, strict=True) if not key or not sign]:
+        msg = f"expected {option} with an equals sign between two words (got {wrong[0]!r}); pass {option} a=b"
+        raise ValueError(msg)
+    found = {key: value for key, _, value in pairs}
+    if len(found) < len(pairs):
+        keys = [key for key, _, _ in pairs]
+        msg = f"expected {option} once for each (got {', '.join(keys)}); leave one out"
+        raise ValueError(msg)
+    return found
 
 
 def _is_right(console: Console, model: Any, out: Path) -> bool:

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .head import Names
+
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
     from rich.console import Console
+
+    from .before_after import Outputs
+
+    Judge = Callable[[Console, ModelProto, ModelProto, Outputs], bool]
 
 FAILED = 1  # --check found an output that changed
 
@@ -46,6 +52,10 @@ def append(
     top_k: Annotated[
         int | None, typer.Option("--top-k", metavar="K", help="Also give the K best classes.")
     ] = None,
+    names: Names = None,
+    drop_output: Annotated[
+        bool, typer.Option("--drop-output", help="Leave out the output itself that is worked on.")
+    ] = False,
     force: Force = False,
     check: Check = False,
 ) -> None:
@@ -54,9 +64,10 @@ def append(
     The new outputs are called probabilities (or log_probabilities), label, top_k_values, top_k_indices and
     top_k_labels; where a name is taken, a number is added. All other outputs stay as they are.
     """
-    from .export_head import read_labels
+    from .export_head import read_labels, read_pairs
 
-    names = None if labels is None else read_labels(labels)
+    table = None if labels is None else read_labels(labels)
+    new_names = read_pairs("--name", names)
 
     def build() -> "ModelProto":
         from softops.export import append_head
@@ -67,15 +78,30 @@ def append(
             activation=activation,
             axis=axis,
             temperature=temperature,
-            labels=names,
+            labels=table,
             top_k=top_k,
+            names=new_names,
+            keep_output=not drop_output,
         )
 
-    _operate(model, out, build, force, check, "same")
+    def judge(console: "Console", before: "ModelProto", after: "ModelProto", values: "Outputs") -> bool:
+        from .before_after import judge_appended
+
+        return judge_appended(console, before, after, output, values)
+
+    _operate(model, out, build, force, check, "same", judge)
 
 
 def strip(
-    model: Model, *, out: Out, output: Output = None, force: Force = False, check: Check = False
+    model: Model,
+    *,
+    out: Out,
+    output: Output = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to call the logits [default: as in the model].")
+    ] = None,
+    force: Force = False,
+    check: Check = False,
 ) -> None:
     """Take a model back to its logits.
 
@@ -86,7 +112,7 @@ def strip(
     def build() -> "ModelProto":
         from softops.export import strip_head
 
-        return strip_head(model, output)
+        return strip_head(model, output, name=name)
 
     _operate(model, out, build, force, check, "same")
 
@@ -152,7 +178,13 @@ def decompose(
 
 
 def _operate(
-    model: Path, out: Path, build: Callable[[], "ModelProto"], force: bool, check: bool, kept: str
+    model: Path,
+    out: Path,
+    build: Callable[[], "ModelProto"],
+    force: bool,
+    check: bool,
+    kept: str,
+    judge: "Judge | None" = None,
 ) -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -169,7 +201,9 @@ def _operate(
     if check:
         from .before_after import compare_outputs, run_both
 
-        if not compare_outputs(console, *run_both(before, after, model.parent), kept):
+        old, new = run_both(before, after, model.parent)
+        good = compare_outputs(console, old, new, kept)
+        if not good or (judge is not None and not judge(console, before, after, old)):
             console.print(f"{escape(str(out))} was not written.")
             raise typer.Exit(FAILED)
     save_beside_data(after, out, model.absolute().parent)

@@ -14,6 +14,7 @@ import typer
 from .conformance import conformance_app
 from .errors import explain, repeat_lost_interrupt
 from .export_surgery import add_commands
+from .head import head
 from .validate import validate
 
 FAILED = 1  # the model was run, and its outputs are wrong; or --strict, and there are warnings
@@ -151,87 +152,6 @@ def convert(
     run_conversion(model, opset, out, force=force)
 
 
-@export_app.command()
-def head(
-    weights: Annotated[
-        Path,
-        typer.Argument(
-            metavar="WEIGHTS",
-            help="A .npz or .safetensors file with the arrays `weight` (classes, features) and, if there is one, "
-            "`bias` (classes,).",
-            show_default=False,
-        ),
-    ],
-    *,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="The model to write.", show_default=False)
-    ],
-    layer: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Take the arrays NAME.weight and NAME.bias of the file."),
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Text file, one class label a line [default: 0, 1, …]."),
-    ] = None,
-    activation: Annotated[
-        str, typer.Option(metavar="NAME", help="softmax, log_softmax, hardmax or none.")
-    ] = "softmax",
-    temperature: Annotated[
-        float | None, typer.Option(metavar="T", help="Divide the logits by T before the activation.")
-    ] = None,
-    outputs: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Among label, probabilities, log_probabilities, logits and top_k, with commas between "
-            "[default: the label, the activation's, top_k with --top-k].",
-        ),
-    ] = None,
-    top_k: Annotated[
-        int | None, typer.Option(metavar="K", help="Also give the K best classes and their scores.")
-    ] = None,
-    opset: Annotated[
-        int | None, typer.Option(metavar="N", help="The ONNX opset to write for [default: 17].")
-    ] = None,
-    for_runtime: Annotated[
-        str | None,
-        typer.Option(metavar="NAME==VERSION", help="A runtime that has to load it, as onnxruntime==1.17."),
-    ] = None,
-    dtype: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="float32, float64, float16 or bfloat16 [default: that of the weights]."
-        ),
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Write it only if onnxruntime computes it right.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
-) -> None:
-    """Write a classifier head: features in, labels and probabilities out.
-
-    The exit code is 0 when it was written, 1 when --check found it wrong, and 2 when it could not be made.
-    """
-    from .export_head import export_head
-
-    names = None if outputs is None else [name.strip() for name in outputs.split(",")]
-    given = {"outputs": names, "top_k": top_k, "opset": opset, "for_runtime": for_runtime, "dtype": dtype}
-    written = export_head(
-        weights,
-        out,
-        layer=layer,
-        labels_path=labels,
-        activation=activation,
-        temperature=temperature,
-        options={name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
-        check=check,
-        force=force,
-    )
-    if not written:
-        raise typer.Exit(FAILED)
-
-
 @app.command()
 def operators(
     names: Annotated[
@@ -250,4 +170,5 @@ def operators(
     print_operators(names or [], as_json=as_json)
 
 
+export_app.command()(head)
 add_commands(export_app)

@@ -4,6 +4,7 @@ from softops.opset.files import save_model, write_atomic
 
 from .append import append_head
 from .attention import attention
+from .choice import HeadOptions
 from .decompose import decompose
 from .fuse import fuse
 from .gradients import gradient
@@ -11,7 +12,6 @@ from .heads import classifier_head
 from .language_model import lm_head
 from .losses import loss
 from .options import Options
-from .outputs import HeadOptions
 from .policy import policy_head
 from .sigmoid_heads import binary_head, multilabel_head
 from .sklearn_models import from_sklearn

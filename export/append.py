@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -15,12 +15,23 @@ from onnx import TensorProto, helper, numpy_helper
 
 from softops.opset import ModelSource, operator
 
-from .arguments import check_labels, check_temperature, check_top_k
+from .append_arguments import (
+    Dims,
+    Labels,
+    check_logits,
+    check_place,
+    count_classes,
+    float_output,
+    free_names,
+    one_temperature,
+)
+from .arguments import check_labels
+from .choice import Choice
 from .graph import VERSION_KEY
 from .heads import TEMPERATURE_KEY
 from .opened import OpenModel, open_model
-from .outputs import Choice, label_dtype, lookup
-from .patch import FLOATS, Patch
+from .outputs import label_dtype, lookup
+from .patch import Patch
 from .steps import top_k as add_top_k
 
 # Activation -> (operator or None, name of its output or None).
@@ -33,9 +44,6 @@ ACTIVATIONS: dict[str, tuple[str | None, str | None]] = {
     "none": (None, None),
 }
 
-_Labels = Sequence[str] | Sequence[int] | NDArray[Any]
-_Dims = list[int | str | None]
-
 
 def append_head(
     model: ModelSource,
@@ -44,7 +52,7 @@ def append_head(
     activation: str = "softmax",
     axis: int = -1,
     temperature: float | None = None,
-    labels: _Labels | None = None,
+    labels: Labels | None = None,
     top_k: int | None = None,
     keep_output: bool = True,
     names: Mapping[str, str] | None = None,
@@ -104,7 +112,8 @@ def append_head(
         The output is no tensor of floats; a label of a type that is not taken.
     ValueError
         The model has no such output; an unknown activation, an axis or a number of labels that does not fit,
-        labels that repeat, a temperature of 0, a name that is taken, or nothing to append.
+        labels that repeat, a temperature of 0, a name that is taken, or nothing to append; a softmax or sigmoid
+        of what is one already.
     OSError
         ``model`` cannot be read or ``path`` cannot be written.
 
@@ -121,17 +130,17 @@ def append_head(
         message = "expected something to append (got activation 'none'); pass labels, top_k or an activation"
         raise ValueError(message)
     opened = open_model(model)
-    value = _output(opened.model.graph, output)
-    dims = _dims(value)
-    at = _axis(axis, len(dims), value.name)
-    classes = _classes(dims[at], labels, top_k)
+    logits, element, dims = float_output(opened, output)
+    check_logits(opened, logits, activation)
+    at = check_place(axis, len(dims), logits)
+    classes, top_k = count_classes(dims[at], labels, top_k)
     table = check_labels(labels, classes)
 
-    head = _Head(opened, value.type.tensor_type.elem_type)
-    logits, scaled = value.name, head.wide(value.name)
+    head = _Head(opened, element)
+    scaled = head.wide(logits)
     metadata = {VERSION_KEY: version("softops")}
     if temperature is not None:
-        divisor = _divisor(temperature, head.compute)
+        divisor = one_temperature(temperature, head.compute)
         metadata[TEMPERATURE_KEY] = json.dumps(divisor.tolist())
         scaled = head.node("Div", scaled, head.number("temperature", divisor), name="scaled_logits")
     choice = Choice(labels=table, outputs=(), top_k=top_k, threshold=None, abstain_label=None, zipmap=False)
@@ -139,11 +148,11 @@ def append_head(
     found = _add(head, scaled, activation, at, dims, choice, wants_label)
     metadata |= choice.metadata()
 
-    chosen = _names(names, [name for name, *_ in found], opened)
+    chosen = free_names(names, [name for name, *_ in found], opened)
     graph = opened.model.graph
-    for name, tensor, element, shape_ in found:
+    for name, tensor, kind, shape_ in found:
         head.rename(tensor, chosen[name])
-        graph.output.append(helper.make_tensor_value_info(chosen[name], element, shape_))
+        graph.output.append(helper.make_tensor_value_info(chosen[name], kind, shape_))
     graph.node.extend(head.take())
     if not keep_output:
         del graph.output[[entry.name for entry in graph.output].index(logits)]
@@ -166,7 +175,7 @@ class _Head(Patch):
         return tensor
 
 
-_Found = tuple[str, str, int, _Dims]
+_Found = tuple[str, str, int, Dims]
 """Documented name of an output, the value that becomes it, its element type and its shape."""
 
 
@@ -175,7 +184,7 @@ def _add(
     x: str,
     activation: str,
     axis: int,
-    dims: _Dims,
+    dims: Dims,
     choice: Choice,
     wants_label: bool,
 ) -> list[_Found]:
@@ -207,7 +216,7 @@ def _add(
     return found
 
 
-def _activate(head: _Head, op_type: str, x: str, axis: int, dims: _Dims) -> str:
+def _activate(head: _Head, op_type: str, x: str, axis: int, dims: Dims) -> str:
     if op_type == "Sigmoid":
         return head.node(op_type, x, name="scores")
     flat = operator(op_type, head.opset).axis_rule == "flatten"
@@ -222,76 +231,3 @@ def _activate(head: _Head, op_type: str, x: str, axis: int, dims: _Dims) -> str:
 
 def _narrow(head: _Head, tensor: str) -> str:
     return tensor if head.dtype == head.compute else head.cast(tensor, head.dtype)
-
-
-def _output(graph: onnx.GraphProto, name: str | None) -> onnx.ValueInfoProto:
-    value = named_output(graph, name)
-    tensor = value.type.tensor_type
-    if not value.type.HasField("tensor_type") or tensor.elem_type not in FLOATS:
-        kind = value.type.WhichOneof("value")
-        got = TensorProto.DataType.Name(tensor.elem_type).lower() if kind == "tensor_type" else kind
-        message = f"expected an output of floats (got {got} for {value.name!r}); name the one of the logits"
-        raise TypeError(message)
-    return value
-
-
-def named_output(graph: onnx.GraphProto, name: str | None) -> onnx.ValueInfoProto:
-    """Return the output of that name; of a graph with one output alone, that one."""
-    outputs: dict[str, onnx.ValueInfoProto] = {value.name: value for value in graph.output}
-    if name is None and len(outputs) == 1:
-        return next(iter(outputs.values()))
-    if name is None or name not in outputs:
-        got = "none was named" if name is None else f"got {name!r}"
-        message = f"expected an output among {', '.join(outputs)} ({got}); name one of these"
-        raise ValueError(message)
-    return outputs[name]
-
-
-def _dims(value: onnx.ValueInfoProto) -> _Dims:
-    return [
-        int(dim.dim_value) if dim.HasField("dim_value") else (dim.dim_param or None)
-        for dim in value.type.tensor_type.shape.dim
-    ]
-
-
-def _axis(axis: int, rank: int, name: str) -> int:
-    if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
-        message = f"expected the axis as an integer (got {axis!r}); pass for instance axis=-1"
-        raise TypeError(message)
-    if not -rank <= axis < rank:
-        room = f"an axis in [{-rank}, {rank - 1}]" if rank else "an output with axes"
-        message = f"expected {room} (got axis {axis} of {name!r}); choose the axis of the classes"
-        raise ValueError(message)
-    return int(axis) % rank
-
-
-def _classes(dim: int | str | None, labels: _Labels | None, k: int | None) -> int:
-    """Return how many classes there are, or how many there are at least."""
-    many = dim if isinstance(dim, int) else None
-    if many is None and labels is not None and not isinstance(labels, str):
-        many = len(labels)
-    if k is not None:
-        check_top_k(k, many if many is not None else k)
-    return many if many is not None else (k or 1)
-
-
-def _divisor(temperature: float, dtype: np.dtype[Any]) -> NDArray[Any]:
-    if np.ndim(temperature):
-        message = f"expected the temperature as a number (got {temperature!r}); pass for instance 1.5"
-        raise TypeError(message)
-    return check_temperature(temperature, 1, dtype)
-
-
-def _names(names: Mapping[str, str] | None, documented: list[str], opened: OpenModel) -> dict[str, str]:
-    chosen = dict(names or {})
-    if unknown := [name for name in chosen if name not in documented]:
-        message = (
-            f"expected names for the outputs {', '.join(documented)} (got one for {unknown[0]!r}); "
-            "leave it out"
-        )
-        raise ValueError(message)
-    for name in chosen.values():
-        if not isinstance(name, str) or not name or opened.fresh(name) != name:
-            message = f"expected names that are free in the model (got {name!r}); choose another"
-            raise ValueError(message)
-    return {name: chosen.get(name) or opened.fresh(name) for name in documented}

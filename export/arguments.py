@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .options import DTYPES
+from .floats import as_array, as_floats
 
 
 def check_weight(weight: ArrayLike, dtype: np.dtype[Any] | None) -> NDArray[Any]:
@@ -44,15 +44,11 @@ def check_labels(
     """Return ``labels`` as an array of int64 or of str objects; None where the index is the label."""
     if labels is None:
         return None
-    if isinstance(labels, str):
-        message = f"expected labels as a list of strings or integers (got the string {labels!r}); pass a list"
-        raise TypeError(message)
-    names = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
-    if not isinstance(names, list) or len(names) != classes:
-        got = f"{len(names)}" if isinstance(names, list) else "a single value"
+    names = _listed(labels)
+    if len(names) != classes:
         message = (
-            f"expected {classes} labels, one for each row of weight (got {got}); "
-            "name every class once, in the order of the rows"
+            f"expected {classes} labels, one for each class (got {len(names)}); "
+            "name every class once, in the order of the columns"
         )
         raise ValueError(message)
     strings = all(isinstance(name, str) for name in names)
@@ -62,10 +58,11 @@ def check_labels(
         message = f"expected labels that are all strings or all integers (got {kinds}); convert them first"
         raise TypeError(message)
     if len(set(names)) != classes:
-        repeated = next(name for name in names if names.count(name) > 1)
+        repeated = next(name for name, count in Counter(names).items() if count > 1)
         message = f"expected labels that differ (got {repeated!r} more than once); name each class once"
         raise ValueError(message)
     if strings:
+        _check_text(names)
         return np.array(names, dtype=object)
     if names == list(range(classes)):
         return None
@@ -73,6 +70,31 @@ def check_labels(
         return np.array(names, dtype=np.int64)
     except OverflowError:
         message = "expected integer labels within int64 (got a larger one); pass them as strings"
+        raise ValueError(message) from None
+
+
+def _listed(labels: Any) -> list[Any]:
+    """Return labels as a list; what has no order of its own, or keys and values, is none."""
+    if isinstance(labels, np.ndarray) and labels.ndim:
+        return list(labels.tolist())
+    if isinstance(labels, str | bytes | Mapping | Set | np.ndarray) or not isinstance(labels, Iterable):
+        got = {str: f"the string {labels!r}", np.ndarray: "a single value"}.get(
+            type(labels), f"{type(labels).__name__}"
+        )
+        message = (
+            f"expected labels as a list of strings or integers, in the order of the classes (got {got}); "
+            "pass a list"
+        )
+        raise TypeError(message)
+    return list(labels)
+
+
+def _check_text(names: Sequence[str]) -> None:
+    try:
+        for name in names:
+            name.encode()
+    except UnicodeEncodeError:
+        message = f"expected labels that can be written in UTF-8 (got {name!r}); replace its surrogates"
         raise ValueError(message) from None
 
 
@@ -103,16 +125,6 @@ def check_temperature(value: ArrayLike, classes: int, dtype: np.dtype[Any]) -> N
     return array if np.ndim(value) else array[0]
 
 
-def check_top_k(k: object, classes: int) -> None:
-    """Raise unless ``k`` is a number of classes."""
-    if isinstance(k, bool) or not isinstance(k, int | np.integer):
-        message = f"expected top_k as an integer (got {k!r}); pass for instance top_k=5"
-        raise TypeError(message)
-    if not 1 <= k <= classes:
-        message = f"expected top_k from 1 to {classes}, the number of classes (got {k}); choose one of these"
-        raise ValueError(message)
-
-
 def check_chosen(option: str, chosen: object, available: Sequence[str]) -> tuple[str, ...]:
     """Return names chosen among those available, each once and at least one."""
     if isinstance(chosen, str) or not isinstance(chosen, Sequence):
@@ -127,43 +139,17 @@ def check_chosen(option: str, chosen: object, available: Sequence[str]) -> tuple
     return tuple(chosen)
 
 
-def check_count(name: str, value: object) -> int:
-    """Return ``value`` as a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        message = f"expected {name} as an integer (got {value!r}); pass for instance {name}=4"
-        raise TypeError(message)
-    if value < 1:
-        message = f"expected {name} of at least 1 (got {value}); pass how many there are"
-        raise ValueError(message)
-    return int(value)
-
-
-def as_floats(name: str, values: ArrayLike, dtype: np.dtype[Any] | None) -> NDArray[Any]:
-    """Return a contiguous array of ``dtype`` (its own when None) that is finite."""
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        message = f"expected {name} as an array (got rows of different lengths); make them equally long"
-        raise ValueError(message) from None
-    # Whatever rounds to a float may be converted, but only when asked to by a dtype.
-    convertible = array.dtype.kind in "iuf" or array.dtype == ml_dtypes.bfloat16
-    if array.dtype.newbyteorder("=") not in DTYPES and (dtype is None or not convertible):
-        message = (
-            f"expected {name} in float32, float64, float16 or bfloat16 (got {array.dtype}); "
-            f"convert it with {name}.astype(np.float32) or pass dtype='float32'"
-        )
-        raise TypeError(message)
+def check_positive(name: str, value: object, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return ``value`` as a number of ``dtype`` that is above 0 and finite there."""
+    number = _number(name, value)
     with np.errstate(over="ignore"):
-        floats = np.ascontiguousarray(array, dtype or array.dtype.newbyteorder("="))
-    finite = np.isfinite(floats)
-    if not finite.all():
-        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        array = np.asarray(number, dtype)
+    if not 0 < array < np.inf:
         message = (
-            f"expected {name} of finite {floats.dtype} numbers (got {array[where]} at {list(where)}); "
-            "look at the training, or choose a wider dtype"
+            f"expected {name} above 0 and finite in {dtype} (got {number}); leave it out for the default"
         )
         raise ValueError(message)
-    return floats.reshape(array.shape)  # of rank 0 too, which ascontiguousarray makes a vector
+    return array
 
 
 def _number(name: str, value: object) -> float:
@@ -174,7 +160,7 @@ def _number(name: str, value: object) -> float:
 
 
 def _one_or_each(name: str, value: ArrayLike, length: int) -> NDArray[np.float64]:
-    numbers = np.asarray(value)
+    numbers = as_array(name, value)
     if numbers.dtype.kind not in "iuf":
         message = f"expected {name} as a number, or one for each class (got {value!r}); pass numbers"
         raise TypeError(message)

@@ -1,10 +1,13 @@
 """Reading arrays from files, .npz and .safetensors: weights, inputs, saved outputs."""
 
 import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, is_zipfile
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,20 +30,34 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         It is no .npz file, is damaged, or holds anything but plain arrays: Python objects are never
         unpickled.
     """
+    return _read_npz(path, lambda names: names)
+
+
+def _read_npz(path: Path, choose: Callable[[list[str]], Iterable[str]]) -> dict[str, NDArray[Any]]:
+    """Read the arrays that ``choose`` names among those in the file; the others are not looked at."""
     with path.open("rb") as file:
         if not is_zipfile(file):
             raise _unreadable(path, "another kind of file")
         file.seek(0)
-        try:
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        # RuntimeError is how zipfile names encryption and compressions it does not know.
-        except (BadZipFile, EOFError, RuntimeError, ValueError, zlib.error) as error:
-            raise _unreadable(path, "a damaged one, or one of Python objects") from error
+        with _damage_named(path):
+            archive = np.load(file, allow_pickle=False)
+        with archive:
+            chosen = choose(archive.files)
+            with _damage_named(path):
+                arrays = {name: archive[name] for name in chosen}
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
             raise _unreadable(path, f"one that holds the file {name!r}")
     return arrays
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    # RuntimeError is how zipfile names encryption and compressions it does not know.
+    except (BadZipFile, EOFError, RuntimeError, ValueError, zlib.error) as error:
+        raise _unreadable(path, "a damaged one, or one of Python objects") from error
 
 
 def read_weights(path: Path, layer: str | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -49,7 +66,8 @@ def read_weights(path: Path, layer: str | None = None) -> tuple[NDArray[Any], ND
     Parameters
     ----------
     path
-        The file; one that ends in ``.safetensors`` is read by the package of that name, any other is a .npz.
+        The file; one that ends in ``.safetensors`` is read by the package of that name, any other is a .npz. Arrays
+        beside those asked for are not read.
     layer
         Where they stand in a file of many arrays: ``layer.weight`` and ``layer.bias``. By default the file
         holds ``weight`` and perhaps ``bias``, and nothing else.
@@ -67,9 +85,14 @@ def read_weights(path: Path, layer: str | None = None) -> tuple[NDArray[Any], ND
         with _open_safetensors(path) as file:
             weight, bias = _find(path, list(file.keys()), layer)
             return _tensor(path, file, weight), None if bias is None else _tensor(path, file, bias)
-    arrays = read_npz(path)
-    weight, bias = _find(path, list(arrays), layer)
-    return arrays[weight], None if bias is None else arrays[bias]
+    arrays = _read_npz(path, lambda names: [name for name in _find(path, names, layer) if name is not None])
+    matrix, *offsets = [_without_void(array) for array in arrays.values()]
+    return matrix, offsets[0] if offsets else None
+
+
+def _without_void(array: NDArray[Any]) -> NDArray[Any]:
+    """Return bfloat16 for two bytes of no type, which is how numpy.savez writes it."""
+    return array.view(ml_dtypes.bfloat16) if array.dtype == np.dtype("V2") else array
 
 
 def _find(path: Path, names: list[str], layer: str | None) -> tuple[str, str | None]:

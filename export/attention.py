@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
 import numpy as np
 import onnx
 
+from softops.opset.runtime_versions import minor_release
+
 from .attention_arguments import Layout, read_layout
 from .graph import Graph
 from .options import Options, check_dtype, read_options
 from .steps import clip, reduce, slice_axis
 
-_FIRST_RIGHT = (1, 28)
+_FIRST_RIGHT = ("onnxruntime", 1, 28)
 """The first onnxruntime whose Attention does what onnx 1.23 says, masks and rules compared in 1.26, 1.27 and 1.28."""
 
 
@@ -103,15 +104,15 @@ def attention(
     1.26, softcap lifts keys that are masked. The parts are right in all of them. Source: ``ai.onnx@24::Attention``.
     """
     settings = read_options(options)
+    dtype = settings.dtype or check_dtype(np.float32, settings.opset)
+    graph = Graph("attention", settings, dtype)
     layout = read_layout(
         heads=heads, head_size=head_size, kv_heads=kv_heads, value_size=value_size, mask=mask,
         mask_axes=mask_axes, causal=causal, scale=scale, softcap=softcap, folded=folded, queries=queries,
-        keys=keys, batch=settings.batch, opset=settings.opset,
+        keys=keys, batch=settings.batch, opset=settings.opset, dtype=graph.compute,
     )  # fmt: skip
-    dtype = settings.dtype or check_dtype(np.float32, settings.opset)
-    graph = Graph("attention", settings, dtype)
     if operator is None:
-        operator = settings.opset >= 23 and graph.compute == np.float32 and _is_right_in(options)
+        operator = settings.opset >= 23 and graph.compute == np.float32 and _is_right_in(settings.for_runtime)
     if operator and settings.opset < 23:
         message = (
             f"expected opset 23 or newer for the Attention operator (got {settings.opset}); "
@@ -129,13 +130,9 @@ def attention(
     return graph.finish(layout.text, {})
 
 
-def _is_right_in(options: Options) -> bool:
+def _is_right_in(runtime: str | None) -> bool:
     """Whether Attention is computed as its text says by the runtime that the options name, if they do."""
-    runtime = options.get("for_runtime")
-    if runtime is None:
-        return True
-    major, minor = re.findall(r"\d+", runtime)[:2]  # what it looks like was checked
-    return (int(major), int(minor)) >= _FIRST_RIGHT
+    return runtime is None or minor_release(runtime) >= _FIRST_RIGHT
 
 
 def _node(graph: Graph, layout: Layout, query: str, key: str, value: str, mask: str | None = None) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-AXES = ("batch", "heads", "queries", "keys")
+from .arguments import check_positive
+from .counts import check_axis, check_batch_name, check_count
 
-_MOST = 2**31 - 1  # the product of two is still an int64, in which ONNX holds dimensions
+AXES = ("batch", "heads", "queries", "keys")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,7 @@ def read_layout(
     keys: object,
     batch: str | int,
     opset: int,
+    dtype: np.dtype[Any],
 ) -> Layout:
     """Return the arguments checked.
 
@@ -86,24 +87,20 @@ def read_layout(
     TypeError, ValueError
         See `softops.export.attention`.
     """
-    count = _positive("heads", heads)
-    kv_count = count if kv_heads is None else _positive("kv_heads", kv_heads)
+    count = check_count("heads", heads)
+    kv_count = count if kv_heads is None else check_count("kv_heads", kv_heads)
     if count % kv_count:
         message = (
             f"expected heads as a multiple of kv_heads (got {count} and {kv_count}); "
             "each head of keys and values serves as many heads of queries"
         )
         raise ValueError(message)
-    size = _positive("head_size", head_size)
+    size = check_count("head_size", head_size)
     if mask not in (None, "boolean", "additive"):
         message = f"expected mask 'boolean', 'additive' or None (got {mask!r}); choose one"
         raise ValueError(message)
-    queries, keys = _axis("queries", queries), _axis("keys", keys)
-    if isinstance(batch, str) and batch in (queries, keys):
-        message = (
-            f"expected a name of its own for the batch axis (got {batch!r} twice); rename queries or keys"
-        )
-        raise ValueError(message)
+    queries, keys = check_axis("queries", queries), check_axis("keys", keys)
+    check_batch_name(batch, queries=queries, keys=keys)
     if opset < 9 and causal and (isinstance(queries, str) or isinstance(keys, str)):
         message = (
             f"expected queries and keys as numbers for a causal rule before opset 9 (got {queries!r} and "
@@ -115,12 +112,12 @@ def read_layout(
         heads=count,
         head_size=size,
         kv_heads=kv_count,
-        value_size=size if value_size is None else _positive("value_size", value_size),
+        value_size=size if value_size is None else check_count("value_size", value_size),
         mask=None if mask is None else str(mask),
         mask_shape=tuple(lengths.get(axis, 1) for axis in _mask_axes(mask_axes)),
         causal=bool(causal),
-        scale=None if scale is None else _above_0("scale", scale),
-        softcap=None if softcap is None else _above_0("softcap", softcap),
+        scale=None if scale is None else float(check_positive("scale", scale, dtype)),
+        softcap=None if softcap is None else float(check_positive("softcap", softcap, dtype)),
         folded=bool(folded),
         queries=queries,
         keys=keys,
@@ -139,36 +136,3 @@ def _mask_axes(axes: Any) -> tuple[Any, ...]:
         )
         raise ValueError(message)
     return given
-
-
-def _positive(name: str, value: Any) -> int:
-    try:
-        number = operator.index(value) if not isinstance(value, bool) else None
-    except TypeError:
-        number = None
-    if number is None:
-        message = f"expected {name} as an integer (got {value!r}); pass for instance {name}=8"
-        raise TypeError(message)
-    if not 1 <= number <= _MOST:
-        message = f"expected {name} from 1 to {_MOST} (got {number}); pass for instance {name}=8"
-        raise ValueError(message)
-    return number
-
-
-def _axis(name: str, value: Any) -> str | int:
-    if value == "" or not isinstance(value, str | int | np.integer):
-        message = f"expected {name} as the name of an axis or a length (got {value!r}); pass {name!r}"
-        raise (ValueError if value == "" else TypeError)(message)
-    return value if isinstance(value, str) else _positive(name, value)
-
-
-def _above_0(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        message = f"expected {name} as a number (got {value!r}); pass for instance {name}=0.125"
-        raise TypeError(message) from None
-    if not 0 < number < math.inf:
-        message = f"expected {name} above 0 and finite (got {number}); leave it out for the default"
-        raise ValueError(message)
-    return number

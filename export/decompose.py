@@ -6,13 +6,14 @@ import os
 from collections.abc import Sequence
 
 import onnx
-from onnx import inliner
+from onnx import helper, inliner
 
 from softops.opset import ModelSource, UnsupportedModelError
 from softops.opset.domains import DOMAINS
+from softops.opset.walk import bodies
 
 from .forms import FORMS, simpler
-from .opened import OpenModel, open_model, opened_copy
+from .opened import OpenModel, open_model, opened_copy, value_types
 from .scopes import Scope, edit_scopes
 
 _BODIES = ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss", "Attention")
@@ -83,7 +84,7 @@ def decompose(
     opened = open_model(model)
     found: set[str] = set()
     for name in _BODIES:
-        if name in names and _is_used(name, opened):
+        if name in names and _is_used(name, opened.model):
             found.add(name)
             opened = _inlined(name, opened)
 
@@ -116,24 +117,42 @@ def _inlined(name: str, opened: OpenModel) -> OpenModel:
         f"expected a {name} whose inputs have a known type, outside of functions (got another); "
         "run onnx.shape_inference on the model, or inline its functions with onnx.inliner"
     )
+    typed = onnx.ModelProto()
+    typed.CopyFrom(opened.model)
+    added = _add_types(typed.graph, opened)
     try:
         inlined = inliner.inline_selected_functions(
-            opened.model, [("", name)], exclude=False, inline_schema_functions=True
+            typed, [("", name)], exclude=False, inline_schema_functions=True
         )
     except RuntimeError as error:  # how it says that a type is not known
         raise UnsupportedModelError(message) from error
+    for index in reversed(range(len(inlined.graph.value_info))):
+        if inlined.graph.value_info[index].name in added:
+            del inlined.graph.value_info[index]
     again = opened_copy(inlined, opened.folder)
-    if _is_used(name, again):
+    if _is_used(name, again.model):
         raise UnsupportedModelError(message)
     return again
 
 
-def _is_used(name: str, opened: OpenModel) -> bool:
-    used: set[str] = set()
+def _add_types(graph: onnx.GraphProto, opened: OpenModel) -> set[str]:
+    """
+    Write down the types of all values where the inliner looks for them: in the main graph; return their names.
 
-    def look(scope: Scope) -> bool:
-        used.update(node.op_type for node in scope.nodes if node.domain in DOMAINS)
-        return False
+    It finds neither those of initializers nor those of a subgraph's values, and asks for one of the empty name
+    where an input is left out.
+    """
+    types = {"": helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, None)}
+    for body in bodies(opened.inferred):
+        if isinstance(body, onnx.GraphProto):
+            types = value_types(body) | types
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        types.pop(value.name, None)
+    graph.value_info.extend(helper.make_value_info(name, kind) for name, kind in types.items())
+    return set(types)
 
-    edit_scopes(opened, look)
-    return name in used
+
+def _is_used(name: str, model: onnx.ModelProto) -> bool:
+    return any(
+        node.op_type == name and node.domain in DOMAINS for body in bodies(model) for node in body.node
+    )

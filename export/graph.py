@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from softops.opset.files import save_model
 
-from .arguments import as_floats
 from .checks import check_model
+from .floats import as_floats
 from .options import RESERVED, Settings
 
 VERSION_KEY = f"{RESERVED}version"
@@ -106,6 +106,8 @@ class Graph:
         """Add a node of several outputs."""
         tensors = [self._fresh(name) for name in names]
         given = [tensor or "" for tensor in inputs]
+        while given and not given[-1]:  # what is left out at the end is not written down
+            del given[-1]
         self._nodes.append(helper.make_node(op_type, given, tensors, domain=domain, **attributes))
         return tensors
 
@@ -138,7 +140,7 @@ class Graph:
     def finish(self, doc_string: str, metadata: Mapping[str, str]) -> onnx.ModelProto:
         """Return the model, checked and written to ``path`` where the options name one."""
         model = self.model(doc_string, metadata)
-        check_model(model)
+        check_model(model, self.settings.for_runtime)
         if self.settings.path is not None:
             save_model(model, self.settings.path)
         return model

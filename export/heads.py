@@ -11,9 +11,10 @@ import onnx
 from numpy.typing import ArrayLike
 
 from .arguments import check_bias, check_temperature, check_weight
+from .choice import HeadOptions, read_choice, split_options
 from .graph import Graph
 from .options import RESERVED, Options, check_dtype, read_options
-from .outputs import HeadOptions, add_outputs, read_choice, split_options
+from .outputs import add_outputs
 from .steps import linear
 
 TEMPERATURE_KEY = f"{RESERVED}temperature"

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arguments import as_floats, check_count
+from .counts import check_count, check_integer
+from .floats import as_floats
 from .graph import Graph
 from .rows import masked
 from .steps import where
@@ -39,13 +40,10 @@ def read_rule(
         message = f"expected class_weight of shape ({count},), one for each class (got {weight.shape}); pass as many"
         raise ValueError(message)
     if ignore_index is not None:
-        if isinstance(ignore_index, bool) or not isinstance(ignore_index, int | np.integer):
-            message = f"expected ignore_index as an integer (got {ignore_index!r}); pass for instance -100"
-            raise TypeError(message)
+        ignore_index = check_integer("ignore_index", ignore_index, -100)
         if not -(2**63) <= ignore_index < 2**63:
             message = f"expected ignore_index within int64 (got {ignore_index}); pass for instance -100"
             raise ValueError(message)
-        ignore_index = int(ignore_index)
     return LabelRule(count, str(reduction), weight, ignore_index)
 
 

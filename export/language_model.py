@@ -7,13 +7,16 @@ from typing import Any, Unpack
 
 import numpy as np
 import onnx
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from onnx import TensorProto
 
-from .arguments import as_floats, check_bias, check_count, check_weight
+from .arguments import check_bias, check_positive, check_weight
+from .choice import HeadOptions, read_choice, split_options
+from .counts import check_axis, check_batch_name, check_count
+from .floats import as_array
 from .graph import Graph
 from .options import RESERVED, Settings, check_dtype, read_options
-from .outputs import HeadOptions, add_outputs, read_choice, split_options
+from .outputs import add_outputs
 from .rows import add_temperature, as_json
 from .steps import slice_axis, squeeze
 from .weights_file import data_name, external_tensor, finite_chunks, save_with_data
@@ -108,7 +111,7 @@ def lm_head(
     """
     head, common = split_options(options)
     settings = read_options(common)
-    matrix = weight if isinstance(weight, np.ndarray) else as_floats("weight", weight, settings.dtype)
+    matrix = as_array("weight", weight)
     # The first row tells dtype and shape; to look at all of a large one here would be to read it twice.
     dtype = check_weight(matrix[:1] if matrix.ndim == 2 else matrix, settings.dtype).dtype
     check_dtype(dtype, settings.opset)
@@ -124,10 +127,12 @@ def lm_head(
     if sequence is None:
         last = graph.input("hidden_states", [batch, width])
     else:
-        states = graph.input("hidden_states", [batch, _check_sequence(sequence), width])
+        length = check_axis("sequence", sequence)
+        check_batch_name(batch, sequence=length)
+        states = graph.input("hidden_states", [batch, length, width])
         step = slice_axis(graph, states, 1, -1, _INT64_MAX, name="last_position")
         last = squeeze(graph, step, [1], name="last_state")
-    external = tokens * width * dtype.itemsize >= check_count("external_from", external_from)
+    external = tokens * width * dtype.itemsize >= check_count("external_from", external_from, _INT64_MAX)
     stored = _reference(settings, matrix.shape, dtype) if external else check_weight(matrix, dtype)
     offset = check_bias(bias, np.empty((tokens, 0), dtype))
     if offset is None and settings.opset < 11:
@@ -160,7 +165,8 @@ def lm_head(
         return graph.finish(text, metadata)
     assert settings.path is not None
     model = graph.model(text, metadata)
-    save_with_data(model, settings.path, data_name(settings.path), finite_chunks("weight", matrix, dtype))
+    chunks = finite_chunks("weight", matrix, dtype)
+    save_with_data(model, settings.path, data_name(settings.path), chunks, settings.for_runtime)
     return model
 
 
@@ -181,7 +187,7 @@ def _reference(settings: Settings, shape: tuple[int, ...], dtype: np.dtype[Any])
 
 
 def _capped(graph: Graph, logits: str, softcap: object, metadata: dict[str, str]) -> str:
-    cap = _check_softcap(softcap, graph.compute)
+    cap = check_positive("softcap", softcap, graph.compute)
     metadata[SOFTCAP_KEY] = as_json(cap)
     number = graph.number("softcap", cap)
     relative = graph.node("Tanh", graph.node("Div", logits, number, name="logits_by_cap"), name="tanh")
@@ -196,18 +202,6 @@ def _with_default_outputs(head: HeadOptions) -> HeadOptions:
     return head
 
 
-def _check_softcap(softcap: object, dtype: np.dtype[Any]) -> NDArray[Any]:
-    if isinstance(softcap, bool) or not isinstance(softcap, int | float | np.integer | np.floating):
-        message = f"expected softcap as a number (got {softcap!r}); pass for instance softcap=30"
-        raise TypeError(message)
-    with np.errstate(over="ignore"):
-        cap = np.asarray(softcap, dtype)
-    if not 0 < cap < np.inf:
-        message = f"expected a softcap above 0 and finite in {dtype} (got {softcap}); leave it out for none"
-        raise ValueError(message)
-    return cap
-
-
 def _check_vocabulary(vocabulary: object, tokens: int) -> int:
     if vocabulary is None:
         return tokens
@@ -216,12 +210,3 @@ def _check_vocabulary(vocabulary: object, tokens: int) -> int:
         message = f"expected a vocabulary of at most {tokens}, the rows of weight (got {known}); leave it out"
         raise ValueError(message)
     return known
-
-
-def _check_sequence(sequence: str | int) -> str | int:
-    if isinstance(sequence, str) and sequence:
-        return sequence
-    if isinstance(sequence, str):
-        message = "expected sequence as a name or a length (got ''); pass 'sequence' to leave it open"
-        raise ValueError(message)
-    return check_count("sequence", sequence)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .floats import as_floats
 from .graph import Graph
 from .steps import reduce
 
@@ -52,7 +53,10 @@ def add_layer_norm(
     square = graph.node("Mul", centered, centered, name="square")
     variance = reduce(graph, "ReduceMean", square, [1], name="variance")
     deviation = graph.node("Sqrt", graph.node("Add", variance, graph.number("eps", eps)), name="deviation")
-    return _affine(graph, graph.node("Div", centered, deviation, name="normalized"), weight, bias)
+    normal = graph.node("Div", centered, deviation, name="normalized")
+    if weight is not None:
+        normal = graph.node("Mul", normal, graph.weight("scale", weight), name="scaled")
+    return _shifted(graph, normal, bias)
 
 
 def add_batch_norm(
@@ -64,17 +68,18 @@ def add_batch_norm(
     weight: NDArray[Any] | None,
     bias: NDArray[Any] | None,
 ) -> str:
-    """Add (x − mean) · (weight / √(variance + eps)) + bias of each column, the factor computed in float64."""
+    """
+    Add (x − mean) · (weight / √(variance + eps)) + bias of each column.
+
+    The factor is computed in float64 and rounded once, to what the graph computes in: it is no weight of a half.
+    """
     factor = (1.0 if weight is None else weight.astype(np.float64)) / np.sqrt(
         variance.astype(np.float64) + eps
     )
+    scale = graph.constant("scale", as_floats("weight / sqrt(running_var + eps)", factor, graph.compute))
     centered = graph.node("Sub", x, graph.weight("mean", mean), name="centered")
-    return _affine(graph, centered, factor, bias)
+    return _shifted(graph, graph.node("Mul", centered, scale, name="scaled"), bias)
 
 
-def _affine(graph: Graph, x: str, weight: NDArray[Any] | None, bias: NDArray[Any] | None) -> str:
-    if weight is not None:
-        x = graph.node("Mul", x, graph.weight("scale", weight), name="scaled")
-    if bias is not None:
-        x = graph.node("Add", x, graph.weight("shift", bias), name="shifted")
-    return x
+def _shifted(graph: Graph, x: str, bias: NDArray[Any] | None) -> str:
+    return x if bias is None else graph.node("Add", x, graph.weight("shift", bias), name="shifted")

@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 from numpy.typing import ArrayLike
 
-from .arguments import check_chosen, check_count
+from .arguments import check_chosen
+from .counts import check_axis, check_batch_name
 from .graph import Graph, Shape
 from .labels import LabelRule, counted_labels, counted_only, ones, read_rule, row_weights
 from .options import Options, check_dtype, read_options
@@ -73,8 +74,9 @@ def loss(
 
     Notes
     -----
-    Halves are computed in float32 and rounded once at the outputs. A label out of range, other than
-    ``ignore_index``, is refused by onnxruntime from opset 11 on; before, its loss is +inf.
+    onnxruntime runs the operator as the function that defines it, which takes no empty batch; its parts do
+    (``decompose=True``). Halves are computed in float32 and rounded once at the outputs. A label out of range, other
+    than ``ignore_index``, is refused by onnxruntime from opset 11 on; before, its loss is +inf.
 
     Sources: ``ai.onnx@12::SoftmaxCrossEntropyLoss``, ``ai.onnx@13::SoftmaxCrossEntropyLoss``.
     """
@@ -84,6 +86,8 @@ def loss(
     graph = Graph("loss", settings, dtype)
     rule = read_rule(graph, classes, reduction, class_weight, ignore_index)
     axes = _check_dims(dims)
+    for axis in axes:
+        check_batch_name(settings.batch, dims=axis)
     if decompose is None:
         decompose = settings.opset < 12
     if not decompose and settings.opset < 12:
@@ -167,7 +171,4 @@ def _check_dims(dims: object) -> list[str | int]:
             f"expected dims as a list of names or lengths (got {dims!r}); pass for instance dims=['time']"
         )
         raise TypeError(message)
-    if "" in dims:
-        message = "expected dims as names or lengths (got ''); pass for instance dims=['time']"
-        raise ValueError(message)
-    return [dim if isinstance(dim, str) else check_count("an axis", dim) for dim in dims]
+    return [check_axis("dims", dim) for dim in dims]

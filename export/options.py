@@ -16,6 +16,8 @@ from onnx import helper
 
 from softops.opset.runtime_versions import readable_by
 
+from .counts import check_axis, check_integer
+
 OPSET_MIN = 7
 """The oldest opset that graphs are built for: from here on operators broadcast as NumPy does."""
 
@@ -40,7 +42,8 @@ class Options(TypedDict, total=False):
         oldest that the opset allows, so that old runtimes load it.
     for_runtime
         A runtime that has to load the model, such as ``"onnxruntime==1.17"``: picks the newest opset it
-        knows, or checks that it knows ``opset`` where both are given.
+        knows, or checks that it knows ``opset`` where both are given. Where that release is the one that is
+        installed, it has to have the kernels as well.
     dtype
         float32, float64, float16 or bfloat16: what the model takes and gives and what weights are rounded
         to; that of the weights by default. The halves are cast to float32, computed there, and rounded once
@@ -80,6 +83,7 @@ class Settings:
     doc_string: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     path: str | os.PathLike[str] | None = None
+    for_runtime: str | None = None
 
 
 def read_options(options: Options) -> Settings:
@@ -98,8 +102,7 @@ def read_options(options: Options) -> Settings:
     check_known(options, Options)
     opset, ir_version = _target(options.get("opset"), options.get("for_runtime"))
     dtype = options.get("dtype")
-    batch = options.get("batch", "batch")
-    _check_batch(batch)
+    batch = check_axis("batch", options.get("batch", "batch"))
     names = _strings("names", options.get("names", {}))
     if "" in names.values() or len(set(names.values())) < len(names):
         message = f"expected names that are different and not empty (got {dict(names)}); choose others"
@@ -122,6 +125,7 @@ def read_options(options: Options) -> Settings:
         doc_string=doc_string,
         metadata=metadata,
         path=options.get("path"),
+        for_runtime=options.get("for_runtime"),
     )
 
 
@@ -176,26 +180,15 @@ def _target(opset: int | None, for_runtime: str | None) -> tuple[int, int]:
     return opset, min(ir_version, limits.ir_version)
 
 
-def _known_opset(opset: Any, newest: int) -> int:
-    if isinstance(opset, bool) or not isinstance(opset, int | np.integer):
-        message = f"expected the opset as an integer (got {opset!r}); pass for instance opset=17"
-        raise TypeError(message)
+def _known_opset(opset: object, newest: int) -> int:
+    opset = check_integer("opset", opset, OPSET_DEFAULT)
     if not OPSET_MIN <= opset <= newest:
         message = (
             f"expected an opset from {OPSET_MIN} to {newest} (got {opset}, which is not known here); "
             "choose one of these, or install a newer onnx"
         )
         raise ValueError(message)
-    return int(opset)
-
-
-def _check_batch(batch: object) -> None:
-    if isinstance(batch, bool) or not isinstance(batch, str | int | np.integer):
-        message = f"expected batch as the name of an axis or a number of rows (got {batch!r}); pass 'batch'"
-        raise TypeError(message)
-    if batch == "" or (not isinstance(batch, str) and batch < 1):
-        message = f"expected batch as a name or at least 1 row (got {batch!r}); pass 'batch' to leave it open"
-        raise ValueError(message)
+    return opset
 
 
 def _strings(option: str, value: Any) -> dict[str, str]:

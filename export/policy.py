@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 from numpy.typing import ArrayLike
 
-from .arguments import check_bias, check_chosen, check_count, check_weight
+from .arguments import check_bias, check_chosen, check_weight
+from .counts import check_count
 from .graph import Graph
 from .options import Options, check_dtype, read_options
 from .rows import add_temperature, lowest, masked, pick

@@ -51,10 +51,17 @@ def pick(graph: Graph, x: str, index: str, classes: int, *, name: str = "picked"
         column = unsqueeze(graph, index, [1], name=f"{name}_index")
         found = graph.node("GatherElements", x, column, name=f"{name}_column", axis=1)
         return squeeze(graph, found, [1], name=name)
-    alone = masked(
-        graph, x, one_hot(graph, index, classes, name=f"{name}_one_hot"), -np.inf, name=f"{name}_alone"
+    here = one_hot(graph, index, classes, name=f"{name}_one_hot")
+    if graph.opset < 9:
+        alone = masked(graph, x, here, -np.inf, name=f"{name}_alone")
+        return reduce(graph, "ReduceMax", alone, [1], keepdims=False, name=name)
+    # A sum, because onnxruntime's maximum loses a NaN; the logarithm is 0, or −inf where nothing was picked.
+    alone = masked(graph, x, here, 0, name=f"{name}_alone")
+    total = reduce(graph, "ReduceSum", alone, [1], keepdims=False, name=f"{name}_sum")
+    count = reduce(
+        graph, "ReduceSum", graph.cast(here, graph.compute), [1], keepdims=False, name=f"{name}_count"
     )
-    return reduce(graph, "ReduceMax", alone, [1], keepdims=False, name=name)
+    return graph.node("Add", total, graph.node("Log", count, name=f"{name}_found"), name=name)
 
 
 def add_temperature(graph: Graph, temperature: float | str) -> tuple[str, dict[str, str]]:

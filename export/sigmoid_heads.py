@@ -11,10 +11,12 @@ import onnx
 from numpy.typing import ArrayLike, NDArray
 
 from .arguments import check_fractions
+from .choice import THRESHOLD_KEY, read_choice
+from .floats import as_array
 from .graph import Graph
 from .heads import scale, start_linear
 from .options import Options
-from .outputs import THRESHOLD_KEY, add_outputs, read_choice
+from .outputs import add_outputs
 from .steps import squeeze
 
 
@@ -81,9 +83,14 @@ def binary_head(
     choice = read_choice(
         {"labels": labels, "outputs": outputs}, classes=2, scores=("probabilities", "logits")
     )
-    row = np.asarray(weight)[None] if np.ndim(weight) == 1 else weight
-    offset = bias if bias is None or np.ndim(bias) else np.reshape(bias, 1)
-    graph, logits, (rows, features) = start_linear("binary_head", row, offset, options)
+    row = as_array("weight", weight)
+    offset = None if bias is None else as_array("bias", bias)
+    graph, logits, (rows, features) = start_linear(
+        "binary_head",
+        row[None] if row.ndim == 1 else row,
+        offset if offset is None or offset.ndim else offset.reshape(1),
+        options,
+    )
     if rows != 1:
         message = (
             f"expected weight of one row, the second class's (got {rows} rows); "

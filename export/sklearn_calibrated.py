@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import as_floats
+from .floats import as_floats
 from .graph import Graph
 from .sigmoid_heads import both_signs, pair_of_logistic
 from .sklearn_parts import Add, Classifier, Parts, class_labels, normalized_logistic

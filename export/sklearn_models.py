@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Unpack
 
@@ -9,14 +10,15 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from .choice import HeadOptions, read_choice, split_options
 from .graph import Graph
 from .options import check_dtype, read_options
-from .outputs import HeadOptions, add_outputs, read_choice, split_options
+from .outputs import add_outputs
 from .sklearn_calibrated import read_calibrated
 from .sklearn_linear import read_linear, read_one_vs_rest
 from .sklearn_mlp import read_mlp
-from .sklearn_parts import Classifier, Parts, Step, kind_of
-from .sklearn_scalers import read_scaler
+from .sklearn_parts import Classifier, Parts, kind_of
+from .sklearn_scalers import Scaler, read_scaler
 from .steps import squeeze
 
 
@@ -36,7 +38,8 @@ def from_sklearn(estimator: Any, **options: Unpack[HeadOptions]) -> onnx.ModelPr
     classes, multinomial, one-vs-rest), OneVsRestClassifier of linear classifiers, SGDClassifier (probabilities
     for ``log_loss`` and ``modified_huber``), RidgeClassifier, LinearSVC, Perceptron (the decision),
     MLPClassifier (probabilities), CalibratedClassifierCV of any of these (``sigmoid`` and ``temperature``),
-    and a Pipeline that ends in one, with StandardScaler and MinMaxScaler in front.
+    a Pipeline that ends in one, with StandardScaler and MinMaxScaler in front, and GridSearchCV and its siblings,
+    of which the best estimator is taken.
 
     Parameters
     ----------
@@ -103,6 +106,8 @@ def read_classifier(estimator: Any) -> Classifier:
     """Return what a fitted classifier computes."""
     if hasattr(estimator, "steps"):
         return _read_pipeline(estimator)
+    if hasattr(estimator, "best_estimator_"):
+        return read_classifier(estimator.best_estimator_)
     if hasattr(estimator, "calibrated_classifiers_"):
         return read_calibrated(estimator, read_classifier)
     if hasattr(estimator, "estimators_") and hasattr(estimator, "label_binarizer_"):
@@ -130,17 +135,24 @@ def _read_pipeline(pipeline: Any) -> Classifier:
         message = "expected a Pipeline that ends in a classifier (got one without steps); add a classifier"
         raise ValueError(message)
     classifier = read_classifier(steps[-1])
-    scalers = [step for front in steps[:-1] for step in _read_scalers(front)]
+    scalers = [scaler for front in steps[:-1] for scaler in _read_scalers(front)]
+    for scaler in scalers:
+        if scaler.features not in (None, classifier.features):
+            message = (
+                f"expected steps of as many features as the classifier's {classifier.features} (got "
+                f"{scaler.features} in {scaler.kind}); fit the Pipeline as a whole"
+            )
+            raise ValueError(message)
 
     def add(graph: Graph, x: str) -> Parts:
-        for scale in scalers:
-            x = scale(graph, x)
+        for scaler in scalers:
+            x = scaler.add(graph, x)
         return classifier.add(graph, x)
 
-    return classifier.with_add(add)
+    return dataclasses.replace(classifier, add=add)
 
 
-def _read_scalers(estimator: Any) -> list[Step]:
+def _read_scalers(estimator: Any) -> list[Scaler]:
     if hasattr(estimator, "steps"):
         return [scaler for step in _active(estimator) for scaler in _read_scalers(step)]
     return [read_scaler(estimator)]
@@ -153,6 +165,7 @@ def _active(pipeline: Any) -> list[Any]:
 def _labels(classes: NDArray[Any]) -> NDArray[Any]:
     if classes.dtype.kind == "b":
         return classes.astype(np.int64)
-    if classes.dtype.kind == "f" and (classes == np.trunc(classes)).all():
+    # As numbers of float64, all whole ones up to that size are different.
+    if classes.dtype.kind == "f" and (classes == np.trunc(classes)).all() and (abs(classes) <= 2**53).all():
         return classes.astype(np.int64)
     return classes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import as_floats
+from .floats import as_floats
 from .graph import Graph
 from .options import DTYPES
 from .steps import reduce
-
-Step = Callable[[Graph, str], str]
-"""Adds to a graph what a tensor goes through; returns the tensor after it."""
 
 Add = Callable[[], str]
 
@@ -57,10 +53,6 @@ class Classifier:
     probable: bool
     decides: bool
     add: Callable[[Graph, str], Parts]
-
-    def with_add(self, add: Callable[[Graph, str], Parts]) -> Classifier:
-        """Return the same classifier, added in another way."""
-        return dataclasses.replace(self, add=add)
 
 
 def kind_of(estimator: Any) -> str:

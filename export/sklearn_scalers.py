@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from .floats import as_floats
 from .graph import Graph
-from .sklearn_parts import Step, fitted_array, kind_of
+from .sklearn_parts import fitted_array, kind_of
 from .steps import clip
 
 
-def read_scaler(estimator: Any) -> Step:
+@dataclass(frozen=True)
+class Scaler:
+    """A fitted scaler: its class, its number of features if it says so, and how it is added to a graph."""
+
+    kind: str
+    features: int | None
+    add: Callable[[Graph, str], str]
+
+
+def read_scaler(estimator: Any) -> Scaler:
     """Return what a fitted scaler computes, by the same operations in the same order."""
+    features = getattr(estimator, "n_features_in_", None)
     if hasattr(estimator, "data_min_") and hasattr(estimator, "min_"):
-        return _min_max(estimator)
+        return Scaler(kind_of(estimator), features, _min_max(estimator))
     if hasattr(estimator, "with_mean") and hasattr(estimator, "with_std") and hasattr(estimator, "scale_"):
-        return _standard(estimator)
-    if hasattr(estimator, "fit") and not hasattr(estimator, "n_features_in_"):
+        return Scaler(kind_of(estimator), features, _standard(estimator))
+    if hasattr(estimator, "fit") and features is None:
         message = f"expected a fitted Pipeline (got {kind_of(estimator)} before fit); call fit(X, y) first"
         raise ValueError(message)
     message = (
@@ -25,7 +38,7 @@ def read_scaler(estimator: Any) -> Step:
     raise TypeError(message)
 
 
-def _standard(estimator: Any) -> Step:
+def _standard(estimator: Any) -> Callable[[Graph, str], str]:
     mean = fitted_array(estimator, "mean_") if estimator.with_mean else None
     scale = fitted_array(estimator, "scale_") if estimator.with_std else None
 
@@ -33,13 +46,20 @@ def _standard(estimator: Any) -> Step:
         if mean is not None:
             x = graph.node("Sub", x, graph.weight("mean", mean), name="centered")
         if scale is not None:
-            x = graph.node("Div", x, graph.weight("scale", scale), name="scaled")
+            divisor = as_floats("scale_ of the scaler", scale, graph.dtype)
+            if not divisor.all():  # then quotients would be infinite
+                message = (
+                    f"expected scale_ of the scaler above 0 in {graph.dtype} (got {scale.min()}, which rounds to 0); "
+                    "choose a wider dtype"
+                )
+                raise ValueError(message)
+            x = graph.node("Div", x, graph.weight("scale", divisor), name="scaled")
         return x
 
     return add
 
 
-def _min_max(estimator: Any) -> Step:
+def _min_max(estimator: Any) -> Callable[[Graph, str], str]:
     scale, shift = fitted_array(estimator, "scale_"), fitted_array(estimator, "min_")
 
     def add(graph: Graph, x: str) -> str:

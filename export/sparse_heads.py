@@ -9,9 +9,10 @@ import numpy as np
 import onnx
 from numpy.typing import ArrayLike
 
+from .choice import HeadOptions, read_choice, split_options
 from .graph import Graph
 from .heads import scale, start_linear
-from .outputs import HeadOptions, add_outputs, read_choice, split_options
+from .outputs import add_outputs
 from .steps import reduce, top_k
 
 _SCORES = ("probabilities", "logits")

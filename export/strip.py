@@ -9,7 +9,7 @@ import onnx
 from softops.opset import ModelSource, UnsupportedModelError
 from softops.opset.walk import names_read
 
-from .append import named_output
+from .append_arguments import named_output
 from .chains import Chain, follow, rename_reads
 from .opened import OpenModel, open_model
 from .walk import copy_node, dead_values, remove_dead

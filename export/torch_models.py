@@ -6,16 +6,16 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Unpack
 
-import ml_dtypes
 import onnx
 from numpy.typing import ArrayLike, NDArray
 
-from .arguments import as_floats
+from .choice import HeadOptions, read_choice, split_options
+from .floats import as_floats
 from .graph import Graph
 from .heads import add_classifier, check_activation, scale
 from .layers import add_batch_norm, add_gelu, add_layer_norm
 from .options import check_dtype, read_options
-from .outputs import HeadOptions, add_outputs, read_choice, split_options
+from .outputs import add_outputs
 from .sigmoid_heads import both_signs, pair_of_logistic, second_class
 from .steps import linear
 
@@ -170,20 +170,19 @@ def _layers(module: Any) -> Iterator[Layer]:
     for name, layer in module.named_modules(remove_duplicate=False):
         kind = _kind(layer)
         if type(layer) is not getattr(torch.nn, kind, None) or kind not in (*_ADD, *_IDLE, "Sequential"):
-            message = (
-                f"expected layers among {_KINDS} (got {type(layer).__qualname__} at {name!r}); replace it"
-            )
+            message = f"expected layers among {_KINDS} (got {_full_name(layer)} at {name!r}); replace it"
             raise TypeError(message)
-        if layer._forward_hooks or layer._forward_pre_hooks:
+        if layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer):
             message = (
-                f"expected layers without hooks (got some at {name!r}); remove them, they are not exported"
+                f"expected layers without hooks or a forward of their own (got some at {name!r}); "
+                "remove them, they are not exported"
             )
             raise ValueError(message)
         if kind in _ADD:
             prefix = f"{name}." if name else ""
             own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
             own.pop("num_batches_tracked", None)
-            yield name, layer, {key: _array(prefix + key, value) for key, value in own.items()}
+            yield name, layer, {key: as_floats(prefix + key, value, None) for key, value in own.items()}
 
 
 def _check_widths(layers: list[Layer]) -> int:
@@ -216,12 +215,8 @@ def _kind(layer: Any) -> str:
     return type(layer).__name__
 
 
-def _array(name: str, tensor: Any) -> NDArray[Any]:
-    """Return a parameter as a finite array."""
-    if tensor.is_meta:
-        message = f"expected parameters with values (got {name} on the device meta); load the weights first"
-        raise ValueError(message)
-    values = tensor.detach().cpu()
-    if str(values.dtype) == "torch.bfloat16":  # which NumPy does not know
-        return as_floats(name, values.float().numpy().astype(ml_dtypes.bfloat16), None)
-    return as_floats(name, values.numpy(), None)
+def _full_name(layer: Any) -> str:
+    """``SiLU`` for a layer of torch.nn; for others, which may be called like one, the module too."""
+    kind = type(layer)
+    ours = kind.__module__.startswith("torch.nn.modules.")
+    return kind.__qualname__ if ours else f"{kind.__module__}.{kind.__qualname__}"

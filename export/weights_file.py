@@ -64,7 +64,11 @@ def finite_chunks(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> Itera
 
 
 def save_with_data(
-    model: onnx.ModelProto, path: str | os.PathLike[str], location: str, chunks: Iterator[NDArray[Any]]
+    model: onnx.ModelProto,
+    path: str | os.PathLike[str],
+    location: str,
+    chunks: Iterator[NDArray[Any]],
+    for_runtime: str | None = None,
 ) -> None:
     """
     Check a model and write it to ``path``, and its weights to ``location`` beside it.
@@ -86,7 +90,7 @@ def save_with_data(
             for chunk in chunks:
                 file.write(chunk.data.cast("B") if chunk.dtype.isbuiltin == 1 else chunk.view(np.uint8).data)
         (folder / target.name).write_bytes(serialize(model))
-        check_file(model, folder / target.name)
+        check_file(model, folder / target.name, for_runtime)
         os.replace(folder / location, target.with_name(location))
         os.replace(folder / target.name, target)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,14 @@ def _relu(_: Spot) -> Work:
         return y
 
     return Work(run=run, fresh=True, in_place=in_place, by_rows=True)
+
+
+_ERF = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def _erf(_: Spot) -> Work:
+    """Rounded once from float64; onnx's own computes it in float32 whatever the dtype."""
+    return Work(run=lambda x: _ERF(x).astype(x.dtype), fresh=True, by_rows=True)
 
 
 def _same_dtype(a: Array, b: Array) -> None:
@@ -190,6 +199,7 @@ MATH: dict[str, Maker] = {
     "Cos": _unary(np.cos),
     "Div": _binary(_truncated_divide),
     "Equal": _binary(np.equal, keeps_dtype=False),
+    "Erf": _erf,
     "Exp": _unary(np.exp),
     "Floor": _unary(np.floor),
     "Gemm": _gemm,

@@ -115,6 +115,17 @@ def _gather(spot: Spot) -> Work:
     return Work(run=run, fresh=True)
 
 
+def _gather_elements(spot: Spot) -> Work:
+    axis = spot.attributes.get("axis", 0)
+
+    def run(x: Array, indices: Array) -> Array:
+        along = axis + x.ndim if axis < 0 else axis
+        near = tuple(slice(None if place == along else n) for place, n in enumerate(indices.shape))
+        return np.take_along_axis(x[near], indices, along)
+
+    return Work(run=run, fresh=True)
+
+
 def _slice(spot: Spot) -> Work:
     """Starts, ends and axes are attributes before version 10, and inputs since, with steps."""
     named = [spot.attributes.get(name) for name in ("starts", "ends", "axes")]
@@ -202,6 +213,7 @@ SHAPES: dict[str, Maker] = {
     "Expand": _expand,
     "Flatten": _flatten,
     "Gather": _gather,
+    "GatherElements": _gather_elements,
     "Identity": _identity,
     "Optional": _optional,
     "OptionalGetElement": _element,

@@ -83,13 +83,33 @@ def readable_by(release: str) -> Readable:
     ValueError
         ``release`` is not of the form ``NAME==VERSION``.
     """
+    return newest_opset(*_name_and_version(release))
+
+
+def minor_release(release: str) -> tuple[str, int, int]:
+    """Return name, major and minor version of ``"onnxruntime==1.17"``; raises as `readable_by`."""
+    name, version = _name_and_version(release)
+    return name, *_minor(name, version)
+
+
+def _name_and_version(release: str) -> tuple[str, str]:
     name, _, version = release.partition("==") if isinstance(release, str) else ("", "", "")
     if not version.strip():
         message = (
             f"expected a runtime and its version such as onnxruntime==1.17 (got {release!r}); join them by =="
         )
         raise ValueError(message)
-    return newest_opset(name.strip().lower(), version)
+    return name.strip().lower(), version
+
+
+def _minor(runtime: str, version: str) -> tuple[int, int]:
+    found = _VERSION.fullmatch(version.strip().lower())
+    if found is None:
+        message = (
+            f"expected a version of {runtime} such as 1.17 or 1.17.3 (got {version!r}); name one release"
+        )
+        raise ValueError(message)
+    return int(found[1]), int(found[2])
 
 
 def newest_opset(runtime: str, version: str) -> Readable:
@@ -123,13 +143,7 @@ def newest_opset(runtime: str, version: str) -> Readable:
             f"expected a runtime of the table: {', '.join(_RUNTIMES)} (got {runtime!r}); choose one of these"
         )
         raise LookupError(message)
-    found = _VERSION.fullmatch(version.strip().lower())
-    if found is None:
-        message = (
-            f"expected a version of {runtime} such as 1.17 or 1.17.3 (got {version!r}); name one release"
-        )
-        raise ValueError(message)
-    release = int(found[1]), int(found[2])
+    release = _minor(runtime, version)
     newest = max(table)
     if release > newest:
         return table[newest]

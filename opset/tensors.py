@@ -25,7 +25,7 @@ def array_of(tensor: onnx.TensorProto) -> NDArray[Any]:
         message = f"expected the values of tensor {tensor.name!r} in memory (they lie in a file); pass the model's path"
         raise ModelError(message)
     try:
-        array: NDArray[Any] = onnx.numpy_helper.to_array(tensor)
+        array = _strings_of(tensor) if tensor.data_type == onnx.TensorProto.STRING else _numbers_of(tensor)
     except Exception as error:  # numbers that do not fill the shape, unknown types, text that is none
         message = (
             f"expected values that fill tensor {tensor.name!r} of shape {list(tensor.dims)} "
@@ -33,6 +33,18 @@ def array_of(tensor: onnx.TensorProto) -> NDArray[Any]:
         )
         raise ModelError(message) from error
     return array
+
+
+def _numbers_of(tensor: onnx.TensorProto) -> NDArray[Any]:
+    array: NDArray[Any] = onnx.numpy_helper.to_array(tensor)
+    return array
+
+
+def _strings_of(tensor: onnx.TensorProto) -> NDArray[Any]:
+    """Not by onnx, which goes through an array of equally long strings: large, and without NULs at the end."""
+    array = np.empty(len(tensor.string_data), object)
+    array[:] = [text.decode() for text in tensor.string_data]
+    return array.reshape(tuple(tensor.dims))
 
 
 def dense_array_of(tensor: onnx.SparseTensorProto) -> NDArray[Any]:

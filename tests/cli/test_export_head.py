@@ -53,6 +53,15 @@ def test_labels_come_from_a_text_file(folder):
     assert label.tolist() == ["cat", "[b]dog[/b]", "naïve"]
 
 
+def test_labels_are_lines_whatever_is_in_them(folder):
+    lines = ["a\u2028b\x85c\x0bd", " 😀 ", "[x] "]
+    (folder / "names.txt").write_bytes("\r\n".join([*lines, " ", ""]).encode("utf-8-sig"))
+    assert run(["export", "head", "weights.npz", "-o", "head.onnx", "--labels", "names.txt"]) == 0
+    x = np.array([[9, 0], [0, 9], [-9, 0]], np.float32)
+    label, _ = onnxruntime.InferenceSession("head.onnx").run(None, {"features": x})
+    assert label.tolist() == lines
+
+
 def test_without_bias_and_with_another_activation(folder):
     np.savez("bare.npz", weight=WEIGHT)
     assert run(["export", "head", "bare.npz", "-o", "head.onnx", "--activation", "none"]) == 0

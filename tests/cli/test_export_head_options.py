@@ -73,6 +73,34 @@ def test_temperature_outputs_and_top_k_are_those_asked_for(folder, capsys):
     assert "top_k_indices int64[batch, 2]" in capsys.readouterr().out
 
 
+def test_threshold_names_batch_text_and_metadata_are_kept(folder, capsys):
+    (folder / "names.txt").write_text("a\nb\nc\nd\n")
+    more = ["--labels", "names.txt", "--threshold", "0.6", "--abstain-label", "none", "--batch", "6"]
+    more += ["--name", "features=x", "--name", "label=class", "--doc-string", "what it is"]
+    more += ["--metadata", "author=some=body", "--metadata", "note="]
+    assert head(*more, "--check") == 0
+    assert (
+        "in   x float[6, 3]\n  out  class string[6], probabilities float[6, 4]\n" in capsys.readouterr().out
+    )
+    label, p = onnxruntime.InferenceSession("head.onnx").run(None, {"x": X})
+    wanted = np.where(p.max(1) >= 0.6, np.array(list("abcd"), object)[p.argmax(1)], "none")
+    assert label.tolist() == wanted.tolist()
+    assert "none" in label
+    model = onnx.load("head.onnx")
+    assert model.doc_string == "what it is"
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert (metadata["author"], metadata["note"], metadata["softops.threshold"]) == ("some=body", "", "0.6")
+
+
+def test_maps_and_a_number_to_abstain_with(folder):
+    assert head("--zipmap", "--threshold", "0.999", "--abstain-label", "-9", "--batch", "rows") == 0
+    got = outputs()
+    assert set(got["label"]) <= {-9, 0, 1, 2, 3}
+    assert -9 in got["label"]
+    assert [sorted(row) for row in got["probabilities"]] == [[0, 1, 2, 3]] * len(X)
+    assert onnx.load("head.onnx").graph.input[0].type.tensor_type.shape.dim[0].dim_param == "rows"
+
+
 def test_a_runtime_picks_the_opset_and_a_dtype_rounds_the_weights(folder, capsys):
     assert head("--for-runtime", "onnxruntime==1.17", "--dtype", "float16") == 0
     said = capsys.readouterr().out
@@ -95,6 +123,26 @@ def test_bfloat16_of_a_safetensors_file_stays_bfloat16(folder):
     assert head(weights="bf.safetensors") == 0
     (stored,) = onnx.load("head.onnx").graph.initializer
     np.testing.assert_array_equal(onnx.numpy_helper.to_array(stored), WEIGHT.astype(ml_dtypes.bfloat16))
+
+
+def test_a_layer_of_an_npz_file_is_read_and_nothing_else_in_it(folder, capsys):
+    objects = np.array([{}], object)  # which would have to be unpickled
+    np.savez("net.npz", **{"head.weight": WEIGHT, "body.weight": objects, "head.bias": BIAS})
+    assert head("--layer", "head", weights="net.npz") == 0
+    np.testing.assert_allclose(outputs()["probabilities"], softmax(X @ WEIGHT.T + BIAS, 1), rtol=1e-5)
+    capsys.readouterr()
+    assert "plain arrays" in refused(capsys, "--layer", "body", weights="net.npz", out="b.onnx")
+    assert "--layer body" in refused(capsys, weights="net.npz", out="b.onnx")
+
+
+def test_bfloat16_of_an_npz_file_stays_bfloat16(folder):
+    halves = WEIGHT.astype(ml_dtypes.bfloat16)
+    np.savez("bf.npz", weight=halves, bias=BIAS.astype(ml_dtypes.bfloat16))
+    assert head(weights="bf.npz") == 0
+    stored = {
+        tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load("head.onnx").graph.initializer
+    }
+    np.testing.assert_array_equal(stored["weight"], halves, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +207,16 @@ def test_check_writes_nothing_that_is_wrong_and_exits_with_1(folder, capsys, mon
         (["--outputs", "label,zork"], "zork"),
         (["--outputs", ""], "''"),
         (["--dtype", "int8"], "int8"),
+        (["--threshold", "2"], "between 0 and 1"),
+        (["--threshold", "0.5", "--abstain-label", "none"], "integer, like the labels"),
+        (["--abstain-label", "9"], "threshold beside"),
+        (["--batch", "0"], "batch from 1"),
+        (["--name", "features"], "--name a=b"),
+        (["--name", "features=a", "--name", "features=b"], "--name once for each"),
+        (["--name", "logits=a"], "'logits'"),
+        (["--metadata", "=a"], "--metadata a=b"),
+        (["--metadata", "softops.labels=a"], "keys of your own"),
+        (["--zipmap", "--dtype", "float64"], "float32 for zipmap"),
         (["--for-runtime", "onnxruntime"], "onnxruntime==1.17"),
         (["--for-runtime", "abacus==1"], "abacus"),
         (["--for-runtime", "onnxruntime==1.17", "--opset", "21"], "up to 20"),

@@ -1,5 +1,9 @@
 """`softops export append`, `strip`, `replace`, `fuse`, `decompose`: what they write, print and refuse."""
 
+import sys
+from types import SimpleNamespace
+
+import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
@@ -10,6 +14,8 @@ from scipy.special import softmax
 
 from softops.cli import before_after
 from softops.cli.main import run
+from softops.conformance.runtime_softops import SoftopsRuntime
+from softops.export import classifier_head
 
 MODEL = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -114,6 +120,19 @@ def test_the_judgement_of_check(capsys, before, after, kept, good):
     assert ("changed" in capsys.readouterr().out) is not good
 
 
+def test_bfloat16_is_run_and_compared(folder, capsys):
+    half = ml_dtypes.bfloat16
+    classifier_head(X, dtype=half, path="half.onnx")
+    assert run(["export", "decompose", "half.onnx", "Softmax", "-o", "new.onnx", "--check"]) == 0
+    said = capsys.readouterr().out
+    assert "label: same bits\n" in said
+    assert "probabilities: " in said
+    old, near = {"y": np.array([1, 2], half)}, {"y": np.array([1, 2.015625], half)}
+    assert before_after.compare_outputs(Console(), old, near, "close")
+    assert "within 0.0078125 of before (at most 1 ULP apart)" in capsys.readouterr().out
+    assert not before_after.compare_outputs(Console(), old, {"y": np.array([1, 2.1], half)}, "close")
+
+
 def test_sequences_are_judged_as_a_whole(capsys):
     old = {"y": [{"a": 1.0}], "z": [np.ones(2), np.ones(3)]}
     assert before_after.compare_outputs(
@@ -123,7 +142,7 @@ def test_sequences_are_judged_as_a_whole(capsys):
 
 
 def test_an_output_that_changed_fails_the_check(folder, capsys, monkeypatch):
-    def wrong(model, output):
+    def wrong(model, output, name):
         changed = onnx.load(model)
         changed.graph.node[0].op_type = "Abs"
         return changed
@@ -164,6 +183,48 @@ def test_labels_and_top_k_are_appended(folder):
     np.testing.assert_allclose(after["probabilities"], softmax(-X / 2, axis=1), rtol=1e-5)
 
 
+def test_names_are_chosen_and_the_output_may_go(folder):
+    more = ["--name", "probabilities=s", "--name", "top_k_values=best", "--top-k", "1", "--drop-output"]
+    assert run(command_line("append", *more, "--check")) == 0
+    assert list(outputs()) == ["p", "q", "s", "best", "top_k_indices"]
+    assert run(["export", "strip", "model.onnx", "--output", "q", "--name", "z", "-o", "b.onnx"]) == 0
+    assert list(outputs("b.onnx")) == ["logits", "p", "z"]
+
+
+@pytest.mark.parametrize("opset", [7, 9, 17, 21])
+@pytest.mark.parametrize("kind", ["float", "double", "float16"])
+def test_check_judges_what_was_appended(folder, capsys, opset, kind):
+    text = f'<ir_version: {3 if opset < 9 else 8}, opset_import: ["" : {opset}]> '
+    text += f"g ({kind}[N,4,3] x) => ({kind}[N,4,3] y) {{ y = Neg(x) }}"
+    onnx.save(parser.parse_model(text), "deep.onnx")
+    more = ["--axis", "1", "--top-k", "2", "--temperature", "2", "-o", "new.onnx", "--check"]
+    assert run(["export", "append", "deep.onnx", *more]) == 0
+    said = capsys.readouterr().out
+    assert f"onnxruntime {onnxruntime.__version__} computes what was appended right.\n" in said
+
+
+def test_an_appended_head_that_onnxruntime_computes_wrong_fails_the_check(folder, capsys, monkeypatch):
+    class Sloppy(SoftopsRuntime):
+        """A runtime whose floats are off by a thousandth."""
+
+        name = "onnxruntime"
+
+        def load(self, model):
+            right = super().load(model)
+            return lambda feeds: [x * np.float32(1.001) if x.dtype.kind == "f" else x for x in right(feeds)]
+
+    entry = SimpleNamespace(load=lambda: lambda options: Sloppy())
+    monkeypatch.setattr(
+        sys.modules["softops.conformance.runtimes"], "_entries", lambda: {"onnxruntime": entry}
+    )
+    assert run(command_line("append", "--check")) == 1
+    said = capsys.readouterr().out
+    assert "logits: same bits\n" in said
+    assert "Wrong: probabilities" in said
+    assert "computes what was appended wrong.\nnew.onnx was not written.\n" in said
+    assert not (folder / "new.onnx").exists()
+
+
 def test_the_model_itself_may_be_overwritten_by_force(folder, capsys):
     before = outputs("model.onnx")
     command = ["export", "fuse", "model.onnx", "-o", "model.onnx"]
@@ -199,6 +260,12 @@ def test_what_is_no_model_is_refused(folder, capsys, command, content):
         (["append", "model.onnx", "--output", "p", "--labels", "model.onnx"], "UTF-8"),
         (["append", "model.onnx", "--output", "p", "--labels", "no.txt"], "no.txt"),
         (["append", "model.onnx", "--output", "p", "--temperature", "0"], "temperature above 0"),
+        (["append", "model.onnx", "--output", "p", "--name", "probabilities"], "--name a=b"),
+        (["append", "model.onnx", "--output", "p", "--name", "label=x"], "got one for 'label'"),
+        (
+            ["append", "model.onnx", "--output", "p", "--name", "probabilities=x"],
+            "free in the model (got 'x')",
+        ),
         (["strip", "model.onnx", "--output", "logits"], "no head to strip"),
         (["replace", "model.onnx", "--activation", "relu"], "relu"),
         (["replace", "model.onnx"], "activation"),
@@ -211,6 +278,14 @@ def test_what_is_no_model_is_refused(folder, capsys, command, content):
 def test_wrong_arguments_are_named_and_nothing_is_written(folder, capsys, arguments, said):
     assert said in refused(["export", *arguments, "-o", "new.onnx"], capsys)
     assert [path.name for path in folder.iterdir()] == ["model.onnx"]
+
+
+def test_check_of_a_model_that_onnxruntime_does_not_run_says_so(folder, capsys):
+    text = '<ir_version: 8, opset_import: ["" : 17]> g (double[N,3] x) => (double[N,3] y) { y = Hardmax(x) }'
+    onnx.save(parser.parse_model(text), "model.onnx")
+    command = ["export", "strip", "model.onnx", "-o", "new.onnx", "--check"]
+    assert "runs before the change" in refused(command, capsys)
+    assert not (folder / "new.onnx").exists()
 
 
 def test_check_without_inputs_to_make_up_is_refused_before_anything_is_written(folder, capsys):

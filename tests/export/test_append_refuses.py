@@ -8,7 +8,7 @@ from softops.export import append_head
 GRAPH = (
     "g (float[N,4] x) => (float[N,4] scores, int64[N] winner, float total, float[N,M] wide) "
     "{ scores = Neg(x) winner = ArgMax<axis = 1, keepdims = 0>(x) total = ReduceSum<keepdims = 0>(x) "
-    "s = Shape(x) wide = Reshape(x, s) }"
+    "s = Shape(x) t = Max(s, s) wide = Reshape(x, t) }"
 )
 CASES = {
     "no output named": (
@@ -25,6 +25,7 @@ CASES = {
     "axis": (ValueError, r"axis in \[-2, 1\] \(got axis 2 of 'scores'\)", {"axis": 2}),
     "axis of text": (TypeError, "axis as an integer", {"axis": "1"}),
     "few labels": (ValueError, "4 labels.*got 3", {"labels": ["a", "b", "c"]}),
+    "a set of labels": (TypeError, "got set", {"labels": {"a", "b", "c", "d"}, "output": "wide"}),
     "same labels": (ValueError, "'a' more than once", {"labels": ["a", "b", "a", "c"]}),
     "one string": (TypeError, "the string 'abcd'", {"labels": "abcd"}),
     "mixed labels": (TypeError, "int, str", {"labels": ["a", 1, 2, 3]}),
@@ -68,3 +69,38 @@ def test_a_dynamic_axis_takes_any_number_of_labels(parsed, run_onnxruntime):
     x = np.array([[1, 2, 0, 0]], np.float32)
     after = run_onnxruntime(append_head(parsed(17, GRAPH), "wide", labels=list("abcd")), {"x": x})
     assert after["label"].tolist() == ["b"]
+
+
+def test_the_number_of_classes_is_known_where_shapes_say_so(parsed):
+    model = parsed(17, "g (float[N,4] x) => (float[N,M] y) { y = Neg(x) }")
+    with pytest.raises(ValueError, match=r"4 labels.*got 3"):
+        append_head(model, labels=["a", "b", "c"])
+    dims = append_head(model, labels=list("abcd")).graph.output[-1].type.tensor_type.shape.dim
+    assert dims[1].dim_value == 4
+
+
+ACTIVE = "g (float[N,4] x) => (float[N,4] y) {{ z = Neg(x) {text} }}"
+PROBABILITIES = [
+    "y = Softmax(z)",
+    "y = Sigmoid(z)",
+    "p = Softmax(z) y = Identity(p)",
+    "w = Cast<to = 11>(z) p = Softmax(w) y = Cast<to = 1>(p)",
+]
+
+
+@pytest.mark.parametrize("text", PROBABILITIES)
+@pytest.mark.parametrize("activation", ["softmax", "log_softmax", "sigmoid"])
+def test_a_softmax_of_probabilities_is_refused(parsed, tmp_path, text, activation):
+    model = parsed(17, ACTIVE.format(text=text))
+    with pytest.raises(ValueError, match=r"expected logits .*'y', which is a S.* already.*activation='none'"):
+        append_head(model, activation=activation, path=tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
+    for other in ("argmax", "hardmax", "none"):
+        append_head(model, activation=other, top_k=1)
+
+
+def test_logarithms_are_logits(parsed, run_onnxruntime):
+    x = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
+    for text in ("y = LogSoftmax(z)", "p = Softmax(z) y = Log(p)"):
+        after = run_onnxruntime(append_head(parsed(17, ACTIVE.format(text=text))), {"x": x})
+        np.testing.assert_allclose(after["probabilities"], np.exp(after["y"]), rtol=1e-6)

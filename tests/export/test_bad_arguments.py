@@ -47,8 +47,13 @@ CASES = {
     "column bias": (ValueError, r"got \(2, 1\)", {"bias": BIAS[:, None]}),
     "bias of integers": (TypeError, "got <U1", {"bias": ["a", "b"]}),
     "few labels": (ValueError, "2 labels.*got 1", {"labels": ["a"]}),
-    "labels of rank 0": (ValueError, "single value", {"labels": np.array(3)}),
+    "labels of rank 0": (TypeError, "single value", {"labels": np.array(3)}),
     "one string": (TypeError, "the string 'ab'", {"labels": "ab"}),
+    "bytes, which are a list of integers": (TypeError, "got bytes", {"labels": b"ab"}),
+    "a set, which has no order": (TypeError, "in the order of the classes .got set.", {"labels": {"a", "b"}}),
+    "names by number": (TypeError, "got dict", {"labels": {0: "a", 1: "b"}}),
+    "a number": (TypeError, "got int", {"labels": 2}),
+    "half a character": (ValueError, "UTF-8.*udc80", {"labels": ["a", "\udc80"]}),
     "same label": (ValueError, "'a' more than once", {"labels": ["a", "a"]}),
     "mixed labels": (TypeError, "int, str", {"labels": ["a", 1]}),
     "float labels": (TypeError, "got float", {"labels": [0.0, 1.0]}),
@@ -63,6 +68,7 @@ CASES = {
     "no name": (ValueError, "''", {"names": {"features": ""}}),
     "no batch": (ValueError, "got 0", {"batch": 0}),
     "unnamed batch": (ValueError, "got ''", {"batch": ""}),
+    "huge batch": (ValueError, "batch from 1 to", {"batch": 2**70}),
     "half a batch": (TypeError, "got 1.5", {"batch": 1.5}),
 }
 

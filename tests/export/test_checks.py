@@ -53,6 +53,15 @@ def test_without_onnxruntime_onnx_alone_judges(monkeypatch):
     assert classifier_head(WEIGHT).graph.output[0].name == "label"
 
 
+def test_a_kernel_that_the_release_lacks_which_it_is_made_for_does(tmp_path):
+    release = f"onnxruntime=={onnxruntime.__version__}"
+    options = {"activation": "hardmax", "path": tmp_path / "head.onnx"}
+    with pytest.raises(ValueError, match=f"expected a model that {release} has all kernels for .*Hardmax"):
+        classifier_head(WEIGHT.astype(np.float64), for_runtime=release, **options)
+    assert not list(tmp_path.iterdir())
+    assert classifier_head(WEIGHT.astype(np.float64), for_runtime="onnxruntime==1.17", **options)
+
+
 def test_a_kernel_that_onnxruntime_lacks_makes_no_model_wrong():
     model = classifier_head(WEIGHT.astype(np.float64), activation="hardmax")
     with pytest.raises(errors.NotImplemented):

@@ -6,7 +6,7 @@ import onnx
 import pytest
 from scipy import special
 
-from softops.export import decompose
+from softops.export import decompose, loss
 from softops.opset import UnsupportedModelError, operator, operators
 
 OPSETS = [7, 9, 11, 12, 13, 17, 18, 21, onnx.defs.onnx_opset_version()]
@@ -184,6 +184,65 @@ def test_losses_down_to_the_last_operator(parsed, run_onnxruntime, run_softops, 
     for run in (run_onnxruntime, run_softops):
         np.testing.assert_allclose(
             run(simple, {"x": x, "t": t})["l"], getattr(losses, reduction)(), rtol=1e-5
+        )
+
+
+@pytest.mark.parametrize("opset", [12, 13, 17, 22, onnx.defs.onnx_opset_version()])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize(
+    "options", [{}, {"class_weight": [1, 2, 0.5, 1, 1]}, {"dims": ["t"], "ignore_index": -1}], ids=str
+)
+def test_the_loss_that_softops_exports(run_onnxruntime, opset, dtype, options):
+    """Its class weights are an initializer, and it leaves inputs out: of both the inliner knows no type."""
+    model = loss(
+        5, outputs=["loss", "log_probabilities"], decompose=False, opset=opset, dtype=dtype, **options
+    )
+    family = ["SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss", "LogSoftmax"]
+    simple = decompose(model, family)
+    assert not {node.op_type for node in simple.graph.node}.intersection(family)
+    assert not {value.name for value in simple.graph.value_info} & {"", "class_weight"}
+    random = np.random.default_rng(0)
+    deep = "dims" in options
+    feeds = {
+        "logits": random.standard_normal((6, 5, 3) if deep else (6, 5)).astype(dtype),
+        "labels": random.integers(-1 if deep else 0, 5, (6, 3) if deep else 6),
+    }
+    before, after = run_onnxruntime(model, feeds), run_onnxruntime(simple, feeds)
+    for name, wanted in before.items():
+        np.testing.assert_allclose(after[name], wanted, rtol=1e-5 if dtype != "float16" else 2e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("opset", [24, onnx.defs.onnx_opset_version()])
+def test_attention_with_an_input_left_out_between_others(parsed, run_onnxruntime, opset):
+    model = parsed(
+        opset,
+        "g (float[1,2,N,4] q, float[1,2,N,4] k, float[1,2,P,4] pk, float[1,2,P,4] pv) => "
+        "(float[1,2,N,4] y, float[1,2,M,4] k2, float[1,2,M,4] v2) { y, k2, v2 = Attention(q, k, k, , pk, pv) }",
+    )
+    assert list(model.graph.node[0].input) == ["q", "k", "k", "", "pk", "pv"]
+    simple = decompose(model, ["Attention", "Softmax"])
+    assert not {node.op_type for node in simple.graph.node} & {"Attention", "Softmax"}
+    random = np.random.default_rng(0)
+    feeds = {name: random.standard_normal((1, 2, 3, 4)).astype(np.float32) for name in ("q", "k", "pk", "pv")}
+    before, after = run_onnxruntime(model, feeds), run_onnxruntime(simple, feeds)
+    for name, wanted in before.items():
+        np.testing.assert_allclose(after[name], wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_a_loss_in_a_branch_with_weights_of_its_own(parsed, run_onnxruntime):
+    text = (
+        "g (float[N,3] x, int64[N] t, bool c) => (float y) { y = If (c) <"
+        "then_branch = yes () => (float l) <float[3] w = {1.0, 2.0, 3.0}> "
+        "{ l = SoftmaxCrossEntropyLoss(x, t, w) },"
+        "else_branch = no () => (float m) { h = Neg(x) m = SoftmaxCrossEntropyLoss(h, t) }> }"
+    )
+    model = parsed(17, text)
+    simple = decompose(model, ["SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss"])
+    x = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+    for flag in (True, False):
+        feeds = {"x": x, "t": np.array([0, 1, 2, 0]), "c": np.array(flag)}
+        np.testing.assert_allclose(
+            run_onnxruntime(simple, feeds)["y"], run_onnxruntime(model, feeds)["y"], rtol=1e-5
         )
 
 

@@ -1,6 +1,7 @@
 """What a classifier head gives back: outputs chosen, k best, temperature, threshold, maps; in every dtype."""
 
 import json
+import time
 
 import ml_dtypes
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 
+from softops.conformance.runtime_onnxruntime import OnnxRuntime
 from softops.export import classifier_head
 from softops.opset.backend import prepare
 
@@ -74,22 +76,9 @@ def test_every_output_at_every_opset_in_every_dtype(run, opset, dtype):
 
 
 def bfloat16_in_onnxruntime(model, x):
-    """Run in onnxruntime, whose Python side takes and gives no bfloat16: by a Cast before and after."""
-    graph, wide = model.graph, onnx.TensorProto.FLOAT
-    for value in graph.input:
-        graph.node.insert(
-            0,
-            onnx.helper.make_node(
-                "Cast", [f"{value.name}_wide"], [value.name], to=value.type.tensor_type.elem_type
-            ),
-        )
-        value.name, value.type.tensor_type.elem_type = f"{value.name}_wide", wide
-    for value in graph.output:
-        if value.type.tensor_type.elem_type == onnx.TensorProto.BFLOAT16:
-            graph.node.append(onnx.helper.make_node("Cast", [value.name], [f"{value.name}_wide"], to=wide))
-            value.name, value.type.tensor_type.elem_type = f"{value.name}_wide", wide
-    got = in_onnxruntime(model, x.astype("float32"))
-    return {name.removesuffix("_wide"): value for name, value in got.items()}
+    """By its values of its own, as its `run` takes and gives no bfloat16."""
+    values = OnnxRuntime().run(model.SerializeToString(), {model.graph.input[0].name: x})
+    return dict(zip([value.name for value in model.graph.output], values, strict=True))
 
 
 @pytest.mark.parametrize("run", [bfloat16_in_onnxruntime, in_softops])
@@ -139,13 +128,14 @@ def test_the_best_classes_are_those_of_the_logits_even_where_probabilities_round
     assert got["top_k_values"].tolist() == [[1, 0, 0, 0, 0]]
 
 
+@pytest.mark.parametrize("opset", OPSETS)
 @pytest.mark.parametrize("labels", [None, [4, 2, 8, 1, 0], LABELS])
-def test_maps_are_given_on_request(labels):
-    # Our backend runs the rest by onnx's reference evaluator, which has no ZipMap.
+def test_maps_are_given_on_request(labels, opset):
+    # By onnxruntime alone: our backend has no ZipMap.
     model = classifier_head(
-        WEIGHT, BIAS, labels=labels, zipmap=True, dtype="float32", outputs=["probabilities"]
+        WEIGHT, BIAS, labels=labels, zipmap=True, dtype="float32", outputs=["probabilities"], opset=opset
     )
-    assert {entry.domain: entry.version for entry in model.opset_import} == {"": 17, "ai.onnx.ml": 1}
+    assert {entry.domain: entry.version for entry in model.opset_import} == {"": opset, "ai.onnx.ml": 1}
     maps = in_onnxruntime(model, X.astype("float32"))["probabilities"]
     names = range(5) if labels is None else labels
     for row, expected in zip(maps, exact(WEIGHT, BIAS, X)[1], strict=True):
@@ -184,6 +174,30 @@ def test_any_shape_labels_and_options_run_alike_in_both(data):
             np.testing.assert_allclose(theirs[name], got, rtol=0, atol=atol)
         else:
             np.testing.assert_array_equal(theirs[name], got)
+
+
+@pytest.mark.parametrize("run", RUNTIMES)
+@pytest.mark.parametrize("opset", [7, 17, OPSETS[-1]])
+def test_a_label_may_be_any_text(run, opset):
+    labels = ["a\0", "a", "\0", "é", "e\u0301", "a\nb", "\u2028", "😀", " ", "x" * 1000]
+    model = classifier_head(np.eye(10), labels=labels, opset=opset)
+    assert run(model, np.eye(10))["label"].tolist() == labels
+    assert json.loads({p.key: p.value for p in model.metadata_props}["softops.labels"]) == labels
+
+
+def test_numpy_s_integers_are_integers():
+    model = classifier_head(WEIGHT, top_k=np.int32(2), batch=np.int64(9), opset=np.int64(13))
+    assert model == classifier_head(WEIGHT, top_k=2, batch=9, opset=13)
+
+
+def test_one_label_twice_among_many_is_found_at_once():
+    many = [f"class {i}" for i in range(50_000)]
+    many[-1] = many[-2]
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="'class 49998' more than once"):
+        classifier_head(np.ones((50_000, 1)), labels=many)
+    # Counting each label by itself would take 2.5 · 10⁹ comparisons, some 30 s.
+    assert time.perf_counter() - start < 10
 
 
 REFUSED = {

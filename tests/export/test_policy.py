@@ -135,18 +135,24 @@ def test_gumbel_noise_draws_from_the_probabilities(run):
     )
 
 
-def test_multinomial_draws_from_the_probabilities_and_repeats_with_a_seed():
-    """onnxruntime only, to opset 21: it has no Multinomial-22, and onnx's evaluator, which runs our backend, none."""
+@pytest.mark.parametrize(
+    ("run", "opsets"),
+    [
+        (in_onnxruntime, (7, 13, 21)),
+        (in_softops, (7, 13, 21, OPSETS[-1])),
+    ],  # onnxruntime has no Multinomial-22
+)
+def test_multinomial_draws_from_the_probabilities_and_repeats_with_a_seed(run, opsets):
     options = {"legal_mask": True, "sampling": "multinomial", "outputs": ["probabilities", "sampled_action"]}
     count = 20_000
     feeds = {
         "logits": np.tile(np.array([0.0, 1, 3], np.float32), (count, 1)),
         "legal_actions": np.tile(np.array([True, False, True]), (count, 1)),
     }
-    for opset in (7, 13, 21):
+    for opset in opsets:
         model = policy_head(3, seed=3, opset=opset, **options)
-        p, sampled = in_onnxruntime(model, feeds)
-        np.testing.assert_array_equal(in_onnxruntime(model, feeds)[1], sampled)
+        p, sampled = run(model, feeds)
+        np.testing.assert_array_equal(run(model, feeds)[1], sampled)
         assert sampled.dtype == np.int64
         shares = np.bincount(sampled, minlength=3) / count
         np.testing.assert_allclose(shares, p[0], atol=5 * np.sqrt(0.25 / count))
@@ -197,7 +203,7 @@ def test_options_and_bytes(tmp_path):
         (ValueError, "either the number of actions or the weight.*both", {"actions": 2, "weight": np.eye(2)}),
         (ValueError, "no bias without a weight", {"actions": 2, "bias": [0.0, 1.0]}),
         (TypeError, "actions as an integer.*True", {"actions": True}),
-        (ValueError, "actions of at least 1.*got 0", {"actions": 0}),
+        (ValueError, r"actions from 1 to \d+ \(got 0\)", {"actions": 0}),
         (ValueError, "temperature above 0.*got 0", {"actions": 2, "temperature": 0}),
         (ValueError, "nan", {"actions": 2, "temperature": np.nan}),
         (ValueError, "number or 'input'.*'hot'", {"actions": 2, "temperature": "hot"}),
@@ -207,6 +213,7 @@ def test_options_and_bytes(tmp_path):
         (ValueError, "at least one", {"actions": 2, "outputs": []}),
         (ValueError, "sampling among.*'normal'", {"actions": 2, "sampling": "normal"}),
         (ValueError, "a seed only for", {"actions": 2, "seed": 1}),
+        (TypeError, "seed as a number .got '1'.", {"actions": 2, "seed": "1"}),
         (
             ValueError,
             "whole number",
@@ -224,7 +231,6 @@ def test_bad_arguments_write_nothing(error, message, arguments, tmp_path):
 
 
 def test_a_mask_or_action_that_does_not_fit_is_refused_when_run():
-    """The action by onnxruntime only: onnx's evaluator, which runs our backend, wraps an index around."""
     model = policy_head(3, legal_mask=True, outputs=["action_log_probability"])
     good = {
         "logits": np.zeros((2, 3), np.float32),
@@ -235,5 +241,6 @@ def test_a_mask_or_action_that_does_not_fit_is_refused_when_run():
         run(model, good)
         with pytest.raises(Exception, match=r"(?i)expected|invalid"):
             run(model, good | {"legal_actions": np.ones((2, 4), bool)})
-    with pytest.raises(Exception, match=r"(?i)out of|bounds"):
-        in_onnxruntime(model, good | {"action": np.array([0, 3])})
+        for action in ([0, 3], [0, -4]):
+            with pytest.raises(Exception, match=r"(?i)out of|bounds"):
+                run(model, good | {"action": np.array(action)})

@@ -15,6 +15,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -68,6 +69,14 @@ def test_a_calibration_after_the_fit_is_read_through_its_wrapper():
     y = np.array(["red", "rosé", "white"])[y]
     inner = make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression())).fit(x[::2], y[::2])
     model = CalibratedClassifierCV(FrozenEstimator(inner), method="temperature").fit(x[1::2], y[1::2])
+    got = in_onnxruntime(from_sklearn(model), x)
+    np.testing.assert_allclose(got["probabilities"], model.predict_proba(x), rtol=0, atol=1e-14)
+    assert got["label"].tolist() == model.predict(x).tolist()
+
+
+def test_the_best_estimator_of_a_search_is_taken():
+    x, y = load_wine(return_X_y=True)
+    model = GridSearchCV(make_pipeline(StandardScaler(), LogisticRegression()), {}, cv=2).fit(x, y)
     got = in_onnxruntime(from_sklearn(model), x)
     np.testing.assert_allclose(got["probabilities"], model.predict_proba(x), rtol=0, atol=1e-14)
     assert got["label"].tolist() == model.predict(x).tolist()

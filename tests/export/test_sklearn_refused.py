@@ -1,6 +1,7 @@
 """Estimators that cannot be exported are named, with nothing written."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -45,6 +47,21 @@ REFUSED = {
         ValueError,
         "StandardScaler before fit",
         lambda: make_pipeline(StandardScaler(), FITTED),
+    ),
+    "search not fitted": (
+        ValueError,
+        "GridSearchCV before fit",
+        lambda: GridSearchCV(LogisticRegression(), {"C": [1]}),
+    ),
+    "scaler of other features": (
+        ValueError,
+        "as many features as the classifier's 4 .got 3 in StandardScaler",
+        lambda: make_pipeline(StandardScaler().fit(X[:, :3]), FITTED),
+    ),
+    "scaler of one feature": (
+        ValueError,
+        "got 1 in MinMaxScaler",
+        lambda: make_pipeline(MinMaxScaler().fit(X[:, :1]), FITTED),
     ),
     "isotonic": (
         TypeError,
@@ -90,12 +107,39 @@ REFUSED = {
         "DecisionTreeClassifier",
         lambda: OneVsRestClassifier(DecisionTreeClassifier()).fit(X, Y),
     ),
+    "several targets": (
+        ValueError,
+        "one target .got SimpleNamespace fitted on several",
+        lambda: SimpleNamespace(
+            coef_=FITTED.coef_, intercept_=FITTED.intercept_, classes_=[FITTED.classes_] * 2
+        ),
+    ),
+    "an activation of its own": (
+        ValueError,
+        "identity, logistic, tanh, relu .got 'swish'",
+        lambda: SimpleNamespace(
+            coefs_=[np.ones((4, 3))],
+            intercepts_=[np.ones(3)],
+            classes_=FITTED.classes_,
+            out_activation_="softmax",
+            activation="swish",
+        ),
+    ),
+    "a fold without one class": (
+        ValueError,
+        "every class in every fold .got 2 of 3 in one",
+        lambda: CalibratedClassifierCV(
+            FITTED, cv=[(np.r_[0:100], np.r_[100:150]), (np.r_[0:150], np.r_[0:150])]
+        ).fit(X, Y),
+    ),
     "NaN": (
         ValueError,
         "coef_ of LogisticRegression of finite.*nan",
         lambda: changed(coef_=FITTED.coef_ * np.nan),
     ),
     "labels of floats": (TypeError, "got float", lambda: changed(classes_=np.array([0.5, 1, 2]))),
+    "labels of huge floats": (TypeError, "got float", lambda: changed(classes_=np.array([1e20, 2e20, 3e20]))),
+    "labels of bytes": (TypeError, "got bytes", lambda: changed(classes_=np.array([b"a", b"b", b"c"]))),
     "rows": (
         ValueError,
         "3 rows for 3 classes",
@@ -134,6 +178,24 @@ OPTIONS = {
         "without probabilities",
         {"threshold": 0.5},
         lambda: RidgeClassifier().fit(X, Y),
+    ),
+    "maps of one decision for two classes": (
+        ValueError,
+        "a score for each class for zipmap.*decision",
+        {"zipmap": True, "dtype": "float32"},
+        lambda: RidgeClassifier().fit(X, Y > 0),
+    ),
+    "a scale that vanishes": (
+        ValueError,
+        "scale_ of the scaler above 0 in float16.*wider dtype",
+        {"dtype": "float16"},
+        lambda: make_pipeline(StandardScaler(), LogisticRegression()).fit(X * 1e-9, Y),
+    ),
+    "a scale that overflows": (
+        ValueError,
+        "finite float16",
+        {"dtype": "float16"},
+        lambda: make_pipeline(StandardScaler(with_mean=False), RidgeClassifier()).fit(X * 1e9, Y),
     ),
     "label too few": (ValueError, "3 labels", {"labels": ["a", "b"]}, lambda: FITTED),
     "unknown option": (TypeError, "did you mean labels", {"label": "x"}, lambda: FITTED),

@@ -1,6 +1,7 @@
 """Models by path: tensors in other files, and nothing half-written."""
 
 import os
+import shutil
 
 import numpy as np
 import onnx
@@ -107,6 +108,20 @@ def test_what_was_copied_is_removed_when_the_model_cannot_be_written(outside, tm
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        fuse(outside, path=to / "new.onnx")
+    assert not list(to.iterdir())
+
+
+def test_a_file_that_cannot_be_copied_leaves_nothing(outside, tmp_path, monkeypatch):
+    to = tmp_path / "to"
+    to.mkdir()
+
+    def full(source, target):
+        target.write_bytes(b"a part")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(OSError, match="No space"):
         fuse(outside, path=to / "new.onnx")
     assert not list(to.iterdir())

@@ -80,8 +80,8 @@ CASES = {
     **{f"{name}": (name, (9, 13), (A, B), {}) for name in ("Less", "Greater")},
     "equal": ("Equal", (7, 11, 13), (INTEGERS, INTEGERS[:1]), {}),
     **{
-        name: (name, (6, 13), (np.abs(A),), {})
-        for name in ("Abs", "Ceil", "Exp", "Floor", "Log", "Neg", "Reciprocal", "Relu", "Sqrt", "Tanh")
+        name: (name, (9, 13), (np.abs(A),), {})
+        for name in ("Abs", "Ceil", "Erf", "Exp", "Floor", "Log", "Neg", "Reciprocal", "Relu", "Sqrt", "Tanh")
     },
     "reshape": ("Reshape", (5, 13, 14), (A, np.int64([0, -1])), {}),
     "reshape to zero": ("Reshape", (14,), (A[:0], np.int64([3, 0])), {"allowzero": 1}),
@@ -98,6 +98,8 @@ CASES = {
     "unsqueeze by input": ("Unsqueeze", (13,), (A, np.int64([-1, 0])), {}),
     "concat": ("Concat", (4, 11, 13), (A, A[:, :1]), {"axis": 1}),
     "gather": ("Gather", (1, 11, 13), (A, np.int64([[0, 2], [1, 1]])), {"axis": 1}),
+    "gather elements": ("GatherElements", (11, 13), (A, np.int64([[[0, -1], [2, 1]]])), {"axis": 1}),
+    "gather elements from the end": ("GatherElements", (11, 13), (A, INTEGERS[:, :1, None] % 4), {"axis": -1}),
     "gather one": ("Gather", (11, 13), (ROW, np.array(-1)), {}),
     "slice by attributes": ("Slice", (1,), (A,), {"starts": [1, -3], "ends": [3, 1000], "axes": [1, 2]}),
     "slice by inputs": (
