@@ -6,40 +6,34 @@ import numpy.typing as npt
 from numba import types
 
 from .elements import over_elements
-from .exp import exp_scaled_pair
-from .exp_below import exp_below
+from .exp import exp_scaled, traits_of
 from .layout import elementwise
-from .simd import bits, fma, from_bits, splat, where
-from .sums import add, fma_near
+from .simd import bits, magnitude, splat, where
+from .sums import fma_near
 from .trace import traced
+
+
+# Powers of two by which exp(−|x|), 1 and their sum are raised, so that the exponential is never subnormal.
+_RAISED = {types.float32: 32, types.float64: 100}
+# Below, 1 + exp(x) is 1: what is left of the quotient then would be subnormal, which is slow on some machines.
+_ONE_BELOW = -38.0
 
 
 @traced
 def sigmoid_vector(x: Any) -> Any:
     """sigmoid of a vector: exp(−|x|) or 1, over 1 + exp(−|x|), the quotient put right by what it left."""
-    if x.scalar == types.float32:
-        # exp(−|x|), nothing from −104 on; with 1 and the sum 2^32 too large, so that no tail but the result's is
-        # subnormal
-        raised = bits(x)
-        below = from_bits(raised | -(2**31))
-        e, rest = exp_scaled_pair(where(below < -104.0, -104.0, below), splat(raised, (127 + 32) << 23))
-        unit = splat(x, 2.0**32)
-        total, lost = add(unit, rest, e)
-        inverse = 1.0 / total
-        negative = x < 0.0
-        numerator = where(negative, e, unit)
-        quotient = numerator * inverse
-        over = -0.0 - quotient
-        left = fma(over, lost, fma_near(over, total, numerator)) + where(negative, rest, 0.0)
-        return fma(left, inverse, quotient)
-    zero, one = splat(x, 0.0), splat(x, 1.0)
-    negative = x < zero
-    e = exp_below(where(negative, x, zero - x), zero)
-    numerator = where(negative, e, one)
-    total, lost = add(one, zero, e)
-    quotient = numerator / total
-    left = fma_near(zero - quotient, total, numerator) - quotient * lost
-    return quotient + left / total
+    _, cut, bias, mantissa, _ = traits_of(x.scalar)
+    raised, ordered = _RAISED[x.scalar], bits(x)
+    below = -magnitude(x)
+    below = where(below < -cut, -cut, below)
+    e = exp_scaled(below, splat(ordered, (bias + raised) << mantissa))
+    unit = splat(x, 2.0**raised)
+    inverse = 1.0 / (unit + e)
+    # 1 − (unit + e) · inverse; the product with a power of two is exact, and so is the first difference
+    left = fma_near(-e, inverse, 1.0 - unit * inverse)
+    left = where(below < _ONE_BELOW, 0.0, left)
+    numerator = where(ordered < 0, e, unit)
+    return fma_near(numerator, inverse, numerator * (inverse * left))
 
 
 _KERNELS = over_elements(sigmoid_vector)
