@@ -22,6 +22,7 @@ from .functions import FunctionKey, bound_function, function_key
 from .nodes_family import family_work
 from .nodes_image import IMAGES
 from .nodes_math import MATH
+from .nodes_ml import CLASSICAL
 from .nodes_shape import SHAPES
 from .operators import is_known, operator
 from .plan import LEFT_OUT, Entry, Plan, Work
@@ -29,7 +30,7 @@ from .schema_functions import TypedFunction, static_body
 from .spot import Maker, Spot, attributes_of
 from .tensors import array_of, constant_of, dense_array_of
 
-_NATIVE: dict[str, Maker] = {**IMAGES, **MATH, **SHAPES}
+_NATIVE: dict[str, dict[str, Maker]] = {"": {**IMAGES, **MATH, **SHAPES}, "ai.onnx.ml": CLASSICAL}
 
 Library = Mapping[FunctionKey, onnx.FunctionProto]
 
@@ -218,7 +219,7 @@ class Planner:
         )
         if is_known(node.op_type, node.domain):
             return family_work(operator(node.op_type, version, node.domain), spot), ()
-        native = None if node.domain else _NATIVE.get(node.op_type)
+        native = _NATIVE.get(node.domain, {}).get(node.op_type)
         if native is not None and (work := native(spot)) is not None:
             return work, ()
         return self._reference(node, version, scope)
