@@ -5,7 +5,7 @@ Results are `numpy.longdouble`, unrounded, or rounded once to the dtype asked fo
 with the kernels, and nothing is clever beyond what exactness needs. `evaluate` takes a node or an operator;
 the functions beside it take arrays.
 
-Precision. What `evaluate` rounds is the exact value rounded once: for float64 it is computed in arbitrary
+Precision. What `evaluate` rounds is the exact value rounded once: for float64 and integers it is computed in arbitrary
 precision (`reference_mpmath`, some 50 us an element), for all other dtypes the extended precision below is
 enough. Of Attention, LinearClassifier and Normalizer all results come from extended precision.
 

@@ -45,8 +45,22 @@ def reduce_log_sum_exp(function: Callable[..., NDArray[Any]]) -> Implementation:
         axes = reduced_axes(row, x.ndim, inputs, attributes)
         if not axes:
             return (x.astype(np.longdouble),)
-        wide = x if x.dtype == np.float64 else x.astype(np.longdouble)
-        return (function(wide, axes, keepdims=bool(attributes["keepdims"])),)
+        return (function(x.astype(np.longdouble), axes, keepdims=bool(attributes["keepdims"])),)
+
+    return reference
+
+
+def reduce_log_sum_exp_exactly(
+    of_floats: Callable[..., NDArray[Any]], of_integers: Callable[..., NDArray[Any]]
+) -> Implementation:
+    """The same of functions of float64 and of integers, which take their arrays as they are."""
+
+    def reference(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
+        x = inputs[0]
+        assert x is not None
+        axes = reduced_axes(row, x.ndim, inputs, attributes)
+        function = of_floats if x.dtype.kind == "f" else of_integers
+        return (function(x, axes, keepdims=bool(attributes["keepdims"])) if axes else x.copy(),)
 
     return reference
 

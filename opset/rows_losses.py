@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from . import kernels, reference_losses, reference_mpmath, reference_operators
+from .attribute import Attribute
 from .dtypes import INDICES, floats
 from .reference_mpmath import to_odd
 from .reference_rows import log_softmax
-from .row import Attribute, Computed, Operator, Parameter
+from .row import Computed, Operator, Parameter
 
 
 def _loss(

@@ -155,3 +155,17 @@ def test_a_mean_over_nothing_is_nan():
         for method in (row.run, row.evaluate):
             assert np.isnan(method([X, LABELS * 0], nothing)[0])
             assert method([X, LABELS * 0], nothing | {"reduction": "sum"})[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "dtype"),
+    [
+        # log(1 + 1) and log(1 + 1/e) stay below the next integer, in which extended precision has no digits left
+        ([[2**64 - 2, 2**64 - 2], [2**64 - 2, 2**64 - 3], [2**64 - 2, 0]], np.uint64),
+        ([[2**63 - 2, 2**63 - 2], [2**63 - 2, 2**63 - 3], [2**63 - 2, 0]], np.int64),
+    ],
+)
+def test_integers_at_the_end_of_their_range(rows, dtype):
+    x = np.array(rows, dtype)
+    for method in (operator("ReduceLogSumExp", 18).run, operator("ReduceLogSumExp", 18).evaluate):
+        np.testing.assert_array_equal(method([x, np.array([1])], {"keepdims": 0})[0], x[:, 0])
