@@ -23,7 +23,7 @@ from onnx.onnx_cpp2py_export import checker as c_checker
 from .checkable import checkable
 from .domains import DOMAINS, newest_version, opset_versions
 from .errors import ModelError, UnknownOpsetError, one_line
-from .functions import functions_by_key
+from .functions import check_number_of_calls, functions_by_key
 from .model import ModelSource, external_tensors, load_model
 from .prepared import SoftopsBackendRep
 
@@ -39,6 +39,8 @@ class SoftopsBackend(Backend):
     @classmethod
     def is_compatible(cls, model: ModelSource, device: str = "CPU", **kwargs: Any) -> bool:
         """Whether `prepare` takes the model."""
+        if not cls.supports_device(device):
+            return False
         try:
             cls.prepare(model, device, **kwargs)
         except (ModelError, UnknownOpsetError):
@@ -67,7 +69,8 @@ class SoftopsBackend(Backend):
         Raises
         ------
         ModelError
-            Not a model, not a valid one, or one whose external data is not at hand.
+            Not a model, not a valid one, one whose external data is not at hand, or one whose functions call
+            functions more than 100,000 times in all.
         UnsupportedModelError
             An operator of the model is unknown, to us and to onnx's reference evaluator.
         UnknownOpsetError
@@ -84,6 +87,7 @@ class SoftopsBackend(Backend):
                 f"{outside[0]!r}); pass the model's path"
             )
             raise ModelError(message)
+        check_number_of_calls(proto)
         if check:
             _check_model(proto, model)
         return SoftopsBackendRep(proto.graph, opsets, functions_by_key(proto.functions))

@@ -10,6 +10,7 @@ import onnx
 from numpy.typing import NDArray
 
 from .errors import FeedError
+from .tensors import dimension_of
 
 _TEXT_KINDS = "OUST"
 
@@ -87,9 +88,8 @@ def _plain(expected: onnx.TypeProto) -> _Plain | None:
         onnx.TensorProto.STRING,
     ):
         return None
-    fixed = tuple(
-        (place, dim.dim_value) for place, dim in enumerate(tensor.shape.dim) if dim.HasField("dim_value")
-    )
+    lengths = map(dimension_of, tensor.shape.dim)
+    fixed = tuple((place, length) for place, length in enumerate(lengths) if isinstance(length, int))
     return onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type), len(tensor.shape.dim), fixed
 
 
@@ -177,8 +177,8 @@ def _check_tensor(value: Any, expected: onnx.TypeProto.Tensor, what: str) -> NDA
 
 
 def _check_shape(shape: tuple[int, ...], expected: onnx.TensorShapeProto, what: str) -> None:
-    dims = [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in expected.dim]
-    listed = f"[{', '.join(map(str, dims))}]"
+    dims = [dimension_of(dim) for dim in expected.dim]
+    listed = f"[{', '.join('?' if dim is None else str(dim) for dim in dims)}]"
     if len(dims) != len(shape):
         message = (
             f"{what} expected rank {len(dims)}, shape {listed} (got rank {len(shape)}, shape {list(shape)}); "

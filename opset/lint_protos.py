@@ -8,6 +8,8 @@ from typing import NamedTuple
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
+from .tensors import dimension_of
+
 # Shape inference reads the small tensors (shapes, axes) alone; larger ones would be copied for nothing.
 _LARGE = 1024
 
@@ -37,16 +39,13 @@ def declared_type(given: onnx.TypeProto) -> ValueType:
     tensor = given.tensor_type
     if not tensor.HasField("shape"):
         return ValueType(DTYPES.get(tensor.elem_type))
-    shape = tuple(
-        dim.dim_value if dim.HasField("dim_value") else _symbol(_text(dim.dim_param))
-        for dim in tensor.shape.dim
-    )
-    return ValueType(DTYPES.get(tensor.elem_type), shape)
+    return ValueType(DTYPES.get(tensor.elem_type), tuple(map(_dimension, tensor.shape.dim)))
 
 
-def _symbol(name: str) -> str | None:
-    """A symbol of the model; shape inference makes up names for what it does not know."""
-    return None if name.startswith("unk__") else name or None
+def _dimension(dim: onnx.TensorShapeProto.Dimension) -> Dimension:
+    """As the model has it; shape inference makes up names for what it does not know."""
+    found = dimension_of(dim)
+    return found if found is None or isinstance(found, int) or not _text(found).startswith("unk__") else None
 
 
 def value_info(name: str, known: ValueType) -> onnx.ValueInfoProto:

@@ -49,7 +49,7 @@ class Work:
     followed_by
         For a node that makes a matrix: gives a `run` that goes on with its rows, by functions that work in place.
     plain_errors
-        Whether the errors of `run` are clear without a word about the node.
+        Whether a TypeError or ValueError of `run` is clear without a word about the node.
     """
 
     run: Function
@@ -127,7 +127,7 @@ class Plan:
         except Exception as error:
             assert step is not None
             entry = self.entries[self.steps.index(step)]
-            if entry.work.plain_errors or isinstance(error, ModelError):
+            if isinstance(error, (TypeError, ValueError) if entry.work.plain_errors else ModelError):
                 raise
             raise _node_error(entry, values, error) from error
         return [values[slot] for slot in self.outputs]
@@ -217,10 +217,12 @@ def _step(
     """The node as a function that changes the list of values; values that are needed no more are let go."""
     dead = tuple(slot for slot in dead if template[slot] is None and slot != LEFT_OUT)
     inputs, outputs = entry.inputs, entry.outputs
-    if entry.work.many or len(outputs) != 1:
+    many = entry.work.many
+    if many or len(outputs) != 1:
 
         def several(values: Values) -> None:
-            results = function(*[values[slot] for slot in inputs])
+            made = function(*[values[slot] for slot in inputs])
+            results = made if many else (made,)  # further outputs that have no name
             for slot, value in zip(outputs, results, strict=False):
                 values[slot] = value
             for slot in dead:

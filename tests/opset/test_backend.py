@@ -90,6 +90,7 @@ def test_interface(model_of):
     assert issubclass(SoftopsBackend, Backend)
     assert supports_device("CPU")
     assert not supports_device("CUDA")
+    assert not backend.is_compatible(model, "CUDA")
     assert backend.is_compatible(model)
     with pytest.raises(ValueError, match="expected the device 'CPU'"):
         prepare(model, "CUDA")
