@@ -16,12 +16,21 @@ Array = NDArray[Any]
 
 _KERNELS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Hardmax": "hardmax", "Sigmoid": "sigmoid"}
 
+_LISTS: dict[str, Any] = {"floats": np.float32, "ints": np.int64, "strings": object}
+"""The dtypes of attributes that are lists, by what ONNX calls them."""
+
 
 def family_work(row: Operator, spot: Spot) -> Work:
     """What a node of the softmax family does: its row's `run`, with a short way for the common operators."""
     if row.domain == "" and row.op_type in _KERNELS:
         return _short_way(row, spot)
-    attributes, outputs = spot.attributes, spot.outputs
+    outputs = spot.outputs
+    # Long lists, such as the weights of a linear model, become arrays here and not in every run.
+    lists = {name: attribute.type for name, attribute in row.attributes.items() if attribute.type in _LISTS}
+    attributes = {
+        name: np.array(value, _LISTS[lists[name]]) if name in lists else value
+        for name, value in spot.attributes.items()
+    }
     return Work(
         run=lambda *inputs: row.run(inputs, attributes, outputs=outputs), many=True, plain_errors=True
     )
