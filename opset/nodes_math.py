@@ -115,6 +115,18 @@ def _pow(spot: Spot) -> Work | None:
     return _binary(np.power)(spot) if spot.version < _NUMPY_BROADCASTING else None
 
 
+def _prelu(spot: Spot) -> Work:
+    """A slope for each channel, or for all, before version 7; slopes that broadcast to x since."""
+
+    def run(x: Array, slope: Array) -> Array:
+        _same_dtype(x, slope)
+        if spot.version < _NUMPY_BROADCASTING and slope.ndim == 1 and slope.size > 1:
+            slope = slope.reshape(-1, *[1] * (x.ndim - 2))
+        return np.where(x < 0, x * np.broadcast_to(slope, x.shape), x)
+
+    return Work(run=run, fresh=True)
+
+
 def _extremum(ufunc: Callable[..., Any]) -> Maker:
     def run(first: Array, *others: Array) -> Array:
         result: Any = first if others else np.array(first)
@@ -234,6 +246,7 @@ MATH: dict[str, Maker] = {
     "Neg": _unary(np.negative),
     "Not": _unary(np.logical_not),
     "Or": _binary(np.logical_or),
+    "PRelu": _prelu,
     "Pow": _pow,
     "Reciprocal": _unary(np.reciprocal),
     "Relu": _relu,
