@@ -222,7 +222,9 @@ def _losses(
 ) -> Exact:
     import mpmath
 
-    weights = None if weight is None else _exactly(weight)
+    weights = _exactly(np.ones(log_prob.shape[1]) if weight is None else weight)
     with mpmath.workprec(PRECISION):
-        losses = reduced_losses(log_prob, labels, 1, weights, ignore_index, reduction)
-        return np.asarray(np.frompyfunc(mpmath.mpf, 1, 1)(losses), object)  # ignored ones are a plain 0
+        losses = np.asarray(reduced_losses(log_prob, labels, 1, weights, ignore_index, reduction), object)
+        for place in np.ndindex(losses.shape):  # ignored ones are a plain 0
+            losses[place] = mpmath.mpf(losses[place])
+        return losses

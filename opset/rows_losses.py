@@ -31,7 +31,8 @@ def _loss(
         attributes={"ignore_index": Attribute("int"), "reduction": Attribute("string", "mean")},
         **computed._asdict(),
         notes=(
-            "A mean without a single label that counts (or of weight 0 in all) is NaN: 0 / 0.",
+            "A mean without a single label that counts (or of weight 0 in all) is NaN: 0 / 0. onnxruntime gives 0 "
+            "where there are no labels at all.",
             "With ignore_index the mean divides by the number, or the weight, of the labels that count, as the "
             "function body does; the text speaks of the number of elements.",
             "A label outside [0, C) that is not ignored is an error.",
