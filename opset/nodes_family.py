@@ -32,7 +32,10 @@ def family_work(row: Operator, spot: Spot) -> Work:
         for name, value in spot.attributes.items()
     }
     return Work(
-        run=lambda *inputs: row.run(inputs, attributes, outputs=outputs), many=True, plain_errors=True
+        run=lambda *inputs: row.run(inputs, attributes, outputs=outputs),
+        many=True,
+        fresh=True,
+        plain_errors=True,
     )
 
 

@@ -98,7 +98,7 @@ class Plan:
         self.entries = _chained(self.entries, self.outputs)
         last = _last_uses(self.entries, self.outputs)
         origins = _origins(self.entries, self.template, self.inputs)
-        ends = _ends(origins, last)
+        ends = _ends(origins, last, self.entries)
         self.steps = [
             _step(
                 _function(entry, index, origins, ends),
@@ -194,12 +194,20 @@ def _origins(entries: Sequence[Entry], template: Values, inputs: tuple[int, ...]
     return origins
 
 
-def _ends(origins: _Origins, last: dict[int, int]) -> dict[int, int]:
-    """For each slot that has memory of its own the index of the last step that reads it under any name."""
+def _ends(origins: _Origins, last: dict[int, int], entries: Sequence[Entry]) -> dict[int, int]:
+    """
+    For each slot that has memory of its own the index of the last step that reads it under any name.
+
+    A step that makes neither memory of its own nor a view, such as an If, may hand an input on under a name that
+    is not known to be one of it: such memory is read to the end.
+    """
     ends: dict[int, int] = {}
     for slot, own in origins.items():
         for origin in own:
             ends[origin] = max(ends.get(origin, -1), last.get(slot, -1))
+    for entry in entries:
+        if not entry.work.fresh and not entry.work.view:
+            ends.update((origin, len(entries)) for slot in entry.inputs for origin in origins[slot])
     return ends
 
 
