@@ -21,11 +21,12 @@ from onnx.backend.base import Backend
 from onnx.onnx_cpp2py_export import checker as c_checker
 
 from .checkable import checkable
-from .domains import DOMAINS, newest_version, opset_versions
+from .domains import newest_version, opset_versions
 from .errors import ModelError, UnknownOpsetError, one_line
 from .functions import check_number_of_calls, functions_by_key
 from .model import ModelSource, external_tensors, load_model
 from .prepared import SoftopsBackendRep
+from .spot import with_short_domain
 
 
 class SoftopsBackend(Backend):
@@ -131,9 +132,10 @@ class SoftopsBackend(Backend):
         """
         _take_no_more(kwargs)
         _check_device(device)
+        node = with_short_domain(node)
         newest = onnx.defs.onnx_opset_version()
         opsets = {"": newest}
-        if node.domain in DOMAINS:
+        if not node.domain:
             opsets[""] = newest if opset_version is None else opset_version
             _check_opset(opsets[""])
         else:

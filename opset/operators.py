@@ -61,11 +61,21 @@ def operator(op_type: str, opset: int, domain: str = "") -> Operator:
         The table has no such operator.
     UnknownOpsetError
         ``opset`` is below the operator's first version, or newer than the installed onnx.
+    TypeError
+        ``op_type`` is no text, or ``opset`` no integer.
     """
+    if not isinstance(op_type, str):
+        message = (
+            f"expected the name of an operator as text (got {op_type!r:.50}); pass for instance 'Softmax'"
+        )
+        raise TypeError(message)
     domain = canonical_domain(domain)
     versions = _VERSIONS.get((domain, op_type))
     if versions is None:
         raise UnknownOperatorError(_unknown_operator(op_type, domain))
+    if not hasattr(opset, "__index__"):
+        message = f"expected the opset as an integer (got {opset!r}); pass for instance 13"
+        raise TypeError(message)
     number = _python_operator.index(opset)
     newest = newest_version(domain) or versions[-1].since_version
     oldest = versions[0].since_version

@@ -96,7 +96,7 @@ def evaluate(
     TypeError, ValueError, numpy.exceptions.AxisError
         As for `softops.opset.Operator.run`.
     """
-    if isinstance(node_or_op, str):
+    if not isinstance(node_or_op, onnx.NodeProto):
         row = operator(node_or_op, opset, domain or "")
         return row.evaluate(inputs, attributes, outputs=outputs or 1, rounded=rounded)
     if attributes is not None or domain is not None:

@@ -151,6 +151,8 @@ def test_a_seed_is_a_stream():
         np.testing.assert_array_equal(first, again)
         assert (first != other).any()
         assert (row.run([x], draw)[0] != row.run([x], draw)[0]).any()
+    for seed in (-1.0, 0.0, 1e300, NAN):  # beyond float32 it is infinite, which is as good a seed as others
+        np.testing.assert_array_equal(*(row.run([x], {**draw, "seed": seed})[0] for _ in range(2)))
 
 
 @pytest.mark.parametrize(

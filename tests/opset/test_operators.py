@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from softops.opset import UnknownOperatorError, UnknownOpsetError, operator, operators
+from softops.opset import UnknownOperatorError, UnknownOpsetError, operator, operators, reference
 
 NEWEST = onnx.defs.onnx_opset_version()
 X = np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)
@@ -55,6 +55,16 @@ def test_rows_are_frozen():
 def test_unknown_opset(opset):
     with pytest.raises(UnknownOpsetError, match=rf"opset from 1 to {NEWEST}.*got {opset}"):
         operator("Softmax", opset)
+
+
+@pytest.mark.parametrize(
+    ("op_type", "opset", "message"),
+    [("Softmax", "13", r"opset as an integer \(got '13'\)"), (None, 13, r"an operator as text \(got None\)")],
+)
+def test_neither_text_nor_integer(op_type, opset, message):
+    for function in (operator, lambda op_type, opset: reference.evaluate(op_type, [X], opset)):
+        with pytest.raises(TypeError, match=message):
+            function(op_type, opset)
 
 
 def test_opset_is_an_integer():
