@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from .axis import along
 from .reduction import reduced_axes
-from .rounding import cast
 from .row import Attributes, Implementation, Inputs, Operator
 
 Outputs = tuple[NDArray[Any], ...]
@@ -63,11 +62,6 @@ def reduce_log_sum_exp_exactly(
         return (function(x, axes, keepdims=bool(attributes["keepdims"])) if axes else x.copy(),)
 
     return reference
-
-
-def as_cast(value: NDArray[Any], dtype: DTypeLike, inputs: Inputs) -> NDArray[Any]:
-    """Round floats once, and cut integers off towards zero."""
-    return cast(value, dtype)
 
 
 def softmax_cross_entropy(

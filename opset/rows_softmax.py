@@ -96,7 +96,6 @@ def _reduce_log_sum_exp(since_version: int) -> Operator:
         reference_float64=reference_operators.reduce_log_sum_exp_exactly(
             to_odd(reference_mpmath.logsumexp), cut_off(reference_mpmath.logsumexp)
         ),
-        rounding=reference_operators.as_cast,
         notes=tuple(notes),
     )
 
