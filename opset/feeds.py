@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from .errors import FeedError
-from .tensors import dimension_of
+from .errors import FeedError, ModelError
+from .tensors import dimension_of, type_word
 
 _TEXT_KINDS = "OUST"
 
@@ -29,6 +29,8 @@ class Feeds:
 
     def __init__(self, inputs: Iterable[onnx.ValueInfoProto], defaults: Mapping[str, Any]) -> None:
         self._inputs = list(inputs)
+        for value in self._inputs:
+            _check_element_type(value)
         self._defaults = defaults
         required = [value for value in self._inputs if value.name not in defaults]
         self._required = [value.name for value in required]
@@ -77,6 +79,16 @@ class Feeds:
         return result
 
 
+def _check_element_type(value: onnx.ValueInfoProto) -> None:
+    number = value.type.tensor_type.elem_type
+    if number != onnx.TensorProto.UNDEFINED and number not in onnx.helper.get_all_tensor_dtypes():
+        message = (
+            f"expected an element type that onnx {onnx.__version__} knows for the input {value.name!r} (got "
+            f"{type_word(number)}); export the model again, or upgrade onnx"
+        )
+        raise ModelError(message)
+
+
 _Plain = tuple[np.dtype[Any], int, tuple[tuple[int, int], ...]]
 
 
@@ -98,13 +110,13 @@ def type_name(expected: onnx.TypeProto) -> str:
     kind = expected.WhichOneof("value")
     if kind in ("tensor_type", "sparse_tensor_type"):
         inner = getattr(expected, kind)
-        return f"{kind.removesuffix('_type')}({onnx.TensorProto.DataType.Name(inner.elem_type).lower()})"
+        return f"{kind.removesuffix('_type')}({type_word(inner.elem_type)})"
     if kind == "sequence_type":
         return f"seq({type_name(expected.sequence_type.elem_type)})"
     if kind == "optional_type":
         return f"optional({type_name(expected.optional_type.elem_type)})"
     if kind == "map_type":
-        key = onnx.TensorProto.DataType.Name(expected.map_type.key_type).lower()
+        key = type_word(expected.map_type.key_type)
         return f"map({key},{type_name(expected.map_type.value_type)})"
     return "unknown"
 

@@ -27,7 +27,6 @@ from .functions import (
 from .lint_protos import (
     DTYPES,
     ValueType,
-    check_names,
     declared_type,
     is_small,
     label_of,
@@ -73,7 +72,6 @@ class Scope:
     def __post_init__(self) -> None:
         # Kept, since protobuf makes a new object for a node whenever nobody holds the last one.
         self.nodes.extend(self.graph.node)
-        check_names(self.graph, self.opsets)
         for value in (*self.graph.input, *self.graph.output, *self.graph.value_info):
             self.types[value.name] = declared_type(value.type)
         for tensor in self.graph.initializer:

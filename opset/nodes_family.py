@@ -24,7 +24,6 @@ def family_work(row: Operator, spot: Spot) -> Work:
     """What a node of the softmax family does: its row's `run`, with a short way for the common operators."""
     if row.domain == "" and row.op_type in _KERNELS:
         return _short_way(row, spot)
-    outputs = spot.outputs
     # Long lists, such as the weights of a linear model, become arrays here and not in every run.
     lists = {name: attribute.type for name, attribute in row.attributes.items() if attribute.type in _LISTS}
     attributes = {
@@ -32,7 +31,7 @@ def family_work(row: Operator, spot: Spot) -> Work:
         for name, value in spot.attributes.items()
     }
     return Work(
-        run=lambda *inputs: row.run(inputs, attributes, outputs=outputs),
+        run=row.bound(attributes, outputs=spot.outputs),
         many=True,
         fresh=True,
         plain_errors=True,
@@ -43,6 +42,7 @@ def _short_way(row: Operator, spot: Spot) -> Work:
     from softops import numba_kernels
 
     kernel: Callable[..., Array] = getattr(numba_kernels, _KERNELS[row.op_type])
+    row.bound(spot.attributes)  # says what is wrong with them
     dtypes = frozenset(np.dtype(name) for name in row.dtypes)
     if row.axis_rule is None:
 
@@ -56,7 +56,8 @@ def _short_way(row: Operator, spot: Spot) -> Work:
             by_rows=True,
             in_place=lambda x: np.asarray(kernel(x, out=x)) if x.dtype in dtypes else row.compute(x),
         )
-    axis: int = spot.attributes.get("axis", row.default_axis)
+    given = spot.attributes.get("axis")
+    axis: int = row.default_axis if given is None else given
     single = row.axis_rule == "single"
 
     def plain(x: Array) -> bool:

@@ -270,7 +270,7 @@ class Planner:
         if (typed := TypedFunction.of(node, version, _plan_function)) is not None:
             return Work(run=typed.run, many=True), ()
         message = (
-            f"expected operators of ONNX or functions of the model (got {node.op_type} of the domain "
+            f"expected operators of ONNX or functions of the model (got {node.op_type!r} of the domain "
             f"{node.domain or 'ai.onnx'!r}, version {version}); export without it"
         )
         raise UnsupportedModelError(message)

@@ -146,8 +146,14 @@ class Operator:
         numpy.exceptions.AxisError
             An axis lies outside [-r, r-1] for an array of rank r.
         """
-        given = self._checked(inputs, outputs)
-        return self.kernel(self, given, self._completed(attributes), outputs)[:outputs]
+        return self.bound(attributes, outputs=outputs)(*inputs)
+
+    def bound(
+        self, attributes: Attributes | None = None, *, outputs: int = 1
+    ) -> Callable[..., tuple[NDArray[Any], ...]]:
+        """`run` as a function of the inputs, with attributes that are checked once."""
+        completed = self._completed(attributes)
+        return lambda *inputs: self.kernel(self, self._checked(inputs, outputs), completed, outputs)[:outputs]
 
     def evaluate(
         self,

@@ -19,6 +19,12 @@ def dimension_of(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     return dim.dim_param or None
 
 
+def type_word(number: int) -> str:
+    """ONNX's word for an element type, such as ``float``; ``type`` and its number for one that it does not know."""
+    known = number in onnx.TensorProto.DataType.values()
+    return onnx.TensorProto.DataType.Name(number).lower() if known else f"type {number}"
+
+
 def array_of(tensor: onnx.TensorProto) -> NDArray[Any]:
     """
     The tensor's values.
