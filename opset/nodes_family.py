@@ -57,7 +57,7 @@ def _short_way(row: Operator, spot: Spot) -> Work:
             in_place=lambda x: np.asarray(kernel(x, out=x)) if x.dtype in dtypes else row.compute(x),
         )
     given = spot.attributes.get("axis")
-    axis: int = row.default_axis if given is None else given
+    axis: Any = row.default_axis if given is None else given
     single = row.axis_rule == "single"
 
     def plain(x: Array) -> bool:

@@ -62,13 +62,8 @@ def operator(op_type: str, opset: int, domain: str = "") -> Operator:
     UnknownOpsetError
         ``opset`` is below the operator's first version, or newer than the installed onnx.
     TypeError
-        ``op_type`` is no text, or ``opset`` no integer.
+        ``opset`` is no integer.
     """
-    if not isinstance(op_type, str):
-        message = (
-            f"expected the name of an operator as text (got {op_type!r:.50}); pass for instance 'Softmax'"
-        )
-        raise TypeError(message)
     domain = canonical_domain(domain)
     versions = _VERSIONS.get((domain, op_type))
     if versions is None:
@@ -94,6 +89,6 @@ def _unknown_operator(op_type: str, domain: str) -> str:
     if not names:
         domains = sorted({known_domain or "ai.onnx" for known_domain, _ in _VERSIONS})
         return f"expected an operator of {' or '.join(domains)} (got domain {domain!r}); choose that domain"
-    near = difflib.get_close_matches(op_type, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(op_type), names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else "choose one of these"
     return f"expected one of {', '.join(names)} (got {op_type!r}); {hint}"
