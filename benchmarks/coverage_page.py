@@ -142,7 +142,7 @@ def _suite_lines(found: Coverage, names: Sequence[str]) -> list[list[str]]:
 
 
 def _failed(found: Coverage, name: str) -> str:
-    failed = [test for suite in found.suites.values() for test in suite.failed[name]]
+    failed = sorted(test for suite in found.suites.values() for test in suite.failed[name])
     text = f"Not passed by {name}: {', '.join(f'`{test}`' for test in failed) or 'none'}.\n"
     if name == OURS:
         text += "".join(f"`{test}`: {EXCEPTIONS[test]}.\n" for test in failed if test in EXCEPTIONS)

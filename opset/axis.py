@@ -24,10 +24,25 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal
 
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.exceptions import AxisError
 from numpy.typing import NDArray
 
 AxisRule = Literal["flatten", "single"]
+
+
+def within(axis: int, rank: int, name: str) -> int:
+    """
+    Return ``axis`` counted from the start.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+        It lies outside [-r, r-1]; ``name`` says of what.
+    """
+    if not -rank <= axis < rank:
+        expected = f"an axis in [{-rank}, {rank - 1}]" if rank else "an array of rank 1 or more"
+        raise AxisError(axis, rank, f"{name}: expected {expected}")
+    return axis % rank
 
 
 def along(
@@ -65,10 +80,7 @@ def along(
     numpy.exceptions.AxisError
         ``axis`` lies outside [-r, r-1].
     """
-    expected = (
-        f"expected an axis in [{-x.ndim}, {x.ndim - 1}]" if x.ndim else "expected an array of rank 1 or more"
-    )
-    axis = normalize_axis_index(axis, x.ndim, f"{name or rule}: {expected}")
+    axis = within(axis, x.ndim, name or rule)
     if rule == "single" or axis == x.ndim - 1:
         return function(x, axis)
     columns = math.prod(x.shape[axis:])

@@ -21,11 +21,12 @@ from onnx.backend.base import Backend
 from onnx.onnx_cpp2py_export import checker as c_checker
 
 from .checkable import checkable
-from .domains import DOMAINS, newest_version, opset_versions
+from .domains import newest_version, opset_versions
 from .errors import ModelError, UnknownOpsetError, one_line
-from .functions import functions_by_key
+from .functions import check_number_of_calls, functions_by_key
 from .model import ModelSource, external_tensors, load_model
 from .prepared import SoftopsBackendRep
+from .spot import with_short_domain
 
 
 class SoftopsBackend(Backend):
@@ -39,6 +40,8 @@ class SoftopsBackend(Backend):
     @classmethod
     def is_compatible(cls, model: ModelSource, device: str = "CPU", **kwargs: Any) -> bool:
         """Whether `prepare` takes the model."""
+        if not cls.supports_device(device):
+            return False
         try:
             cls.prepare(model, device, **kwargs)
         except (ModelError, UnknownOpsetError):
@@ -67,7 +70,8 @@ class SoftopsBackend(Backend):
         Raises
         ------
         ModelError
-            Not a model, not a valid one, or one whose external data is not at hand.
+            Not a model, not a valid one, one whose external data is not at hand, or one whose functions call
+            functions more than 100,000 times in all.
         UnsupportedModelError
             An operator of the model is unknown, to us and to onnx's reference evaluator.
         UnknownOpsetError
@@ -84,6 +88,7 @@ class SoftopsBackend(Backend):
                 f"{outside[0]!r}); pass the model's path"
             )
             raise ModelError(message)
+        check_number_of_calls(proto)
         if check:
             _check_model(proto, model)
         return SoftopsBackendRep(proto.graph, opsets, functions_by_key(proto.functions))
@@ -127,9 +132,10 @@ class SoftopsBackend(Backend):
         """
         _take_no_more(kwargs)
         _check_device(device)
+        node = with_short_domain(node)
         newest = onnx.defs.onnx_opset_version()
         opsets = {"": newest}
-        if node.domain in DOMAINS:
+        if not node.domain:
             opsets[""] = newest if opset_version is None else opset_version
             _check_opset(opsets[""])
         else:

@@ -29,7 +29,7 @@ from .convert_outside import kept_outside
 from .convert_scope import Names, Scope
 from .domains import DOMAINS, imported_opset
 from .errors import ModelError, UnknownOpsetError, UnsupportedModelError, one_line
-from .functions import FunctionKey, function_key, functions_by_key
+from .functions import FunctionKey, check_number_of_calls, function_key, functions_by_key
 from .model import FIRST_IR_WITH_OPSETS, ModelSource, load_model
 from .tensors import constant_tensor
 from .walk import Body, bodies, subgraphs, training_graphs
@@ -104,6 +104,7 @@ def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.M
     if not own:
         given, model = model, onnx.ModelProto()
         model.CopyFrom(given)
+    check_number_of_calls(model)
     with kept_outside(model):
         _check(model, "expected a valid model (onnx.checker: {}); export it again", ModelError)
         if target < SINGLE_SINCE <= source:

@@ -9,6 +9,7 @@ from typing import Any
 import onnx
 
 from .convert_scope import Scope
+from .tensors import type_word
 
 Schema = onnx.defs.OpSchema
 
@@ -168,7 +169,7 @@ def type_string(value: onnx.TypeProto | None) -> str | None:
     if kind == "tensor_type":
         if value.tensor_type.elem_type == onnx.TensorProto.UNDEFINED:
             return None
-        return f"tensor({onnx.TensorProto.DataType.Name(value.tensor_type.elem_type).lower()})"
+        return f"tensor({type_word(value.tensor_type.elem_type)})"
     if kind in ("sequence_type", "optional_type"):
         element = type_string(getattr(value, kind).elem_type)
         return None if element is None else f"{'seq' if kind == 'sequence_type' else 'optional'}({element})"

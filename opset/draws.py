@@ -13,7 +13,8 @@ def uniform(seed: float | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
     They are those of `numpy.random.PCG64`, seeded with the bits of ``seed`` as a float32, which is how ONNX
     keeps it. None draws others each time.
     """
-    bits = None if seed is None else int(np.float32(seed).view(np.uint32))
+    with np.errstate(over="ignore"):
+        bits = None if seed is None else int(np.float32(seed).view(np.uint32))
     return np.random.Generator(np.random.PCG64(bits)).random(shape)
 
 

@@ -12,6 +12,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx.reference import op_run
 
@@ -24,8 +25,8 @@ _LOADERS = {
     "ai.onnx.preview.training": "onnx.reference.ops.aionnx_preview_training",
 }
 
-_RENAMED = {("", "Scatter"): "ScatterElements"}
-"""Operators that went on under another name, at opset 11."""
+_GOES_ON_AT = 11
+"""The opset at which Scatter and Upsample went on under another name, and Resize by other inputs."""
 
 _NO_MEANING = ("consumed_inputs",)
 """Attributes that said where memory could be used again."""
@@ -53,10 +54,8 @@ def reference_run(
     """
     if node.domain not in _LOADERS:
         return None
-    if (node.domain, node.op_type) in _RENAMED:
-        old, node, version = node, onnx.NodeProto(), max(version, 11)
-        node.CopyFrom(old)
-        node.op_type = _RENAMED[old.domain, old.op_type]
+    own, (node, version) = node, _as_of_11(node, version)
+    is_old_resize = node.op_type == "Resize" and node is not own
     try:
         load = importlib.import_module(_LOADERS[node.domain]).load_op
         implementation = load(node.domain, node.op_type, version)
@@ -81,9 +80,46 @@ def reference_run(
     except Exception as error:  # whatever an implementation stumbles over
         raise _unsupported(node, error) from error
     run: Callable[..., Any] = made.run
+    if is_old_resize:
+        return _resize(run, own)
     if made.need_context():
         return lambda *inputs, context: run(*inputs, context=context)
     return run
+
+
+def _as_of_11(node: onnx.NodeProto, version: int) -> tuple[onnx.NodeProto, int]:
+    """
+    The node and its version by the form of opset 11, where that says the same.
+
+    Upsample, and Resize before 11, find their places by x / scale, and take the number before it. Version 11 calls
+    that asymmetric, and floor.
+    """
+    is_old = node.op_type in ("Scatter", "Upsample") or (node.op_type == "Resize" and version < _GOES_ON_AT)
+    if node.domain or not is_old:
+        return node, version
+    new = onnx.NodeProto()
+    new.CopyFrom(node)
+    new.op_type = "ScatterElements" if node.op_type == "Scatter" else "Resize"
+    if new.op_type == "Resize":
+        del new.attribute[:]
+        new.attribute.extend(a for a in node.attribute if a.name == "mode")
+        for name, value in (("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor")):
+            new.attribute.append(onnx.helper.make_attribute(name, value))
+    return new, max(version, _GOES_ON_AT)
+
+
+def _resize(run: Callable[..., Any], node: onnx.NodeProto) -> Callable[..., Any]:
+    """Version 11's Resize, which has an input more, for the inputs of an older node."""
+    fixed = next((np.float32(a.floats) for a in node.attribute if a.name == "scales"), None)
+    is_nearest = all(a.s == b"nearest" for a in node.attribute if a.name == "mode")
+
+    def resize(x: Any, scales: Any = fixed) -> Any:
+        if is_nearest and np.min(scales) < 1:
+            message = "before opset 11 nobody says which number is the nearest in a smaller tensor"
+            raise ValueError(message)
+        return run(x, None, scales)
+
+    return resize
 
 
 def _plain(node: onnx.NodeProto) -> onnx.NodeProto:

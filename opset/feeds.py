@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from .errors import FeedError
+from .errors import FeedError, ModelError
+from .tensors import dimension_of, type_word
 
 _TEXT_KINDS = "OUST"
 
@@ -28,6 +29,8 @@ class Feeds:
 
     def __init__(self, inputs: Iterable[onnx.ValueInfoProto], defaults: Mapping[str, Any]) -> None:
         self._inputs = list(inputs)
+        for value in self._inputs:
+            _check_element_type(value)
         self._defaults = defaults
         required = [value for value in self._inputs if value.name not in defaults]
         self._required = [value.name for value in required]
@@ -76,6 +79,16 @@ class Feeds:
         return result
 
 
+def _check_element_type(value: onnx.ValueInfoProto) -> None:
+    number = value.type.tensor_type.elem_type
+    if number != onnx.TensorProto.UNDEFINED and number not in onnx.helper.get_all_tensor_dtypes():
+        message = (
+            f"expected an element type that onnx {onnx.__version__} knows for the input {value.name!r} (got "
+            f"{type_word(number)}); export the model again, or upgrade onnx"
+        )
+        raise ModelError(message)
+
+
 _Plain = tuple[np.dtype[Any], int, tuple[tuple[int, int], ...]]
 
 
@@ -87,9 +100,8 @@ def _plain(expected: onnx.TypeProto) -> _Plain | None:
         onnx.TensorProto.STRING,
     ):
         return None
-    fixed = tuple(
-        (place, dim.dim_value) for place, dim in enumerate(tensor.shape.dim) if dim.HasField("dim_value")
-    )
+    lengths = map(dimension_of, tensor.shape.dim)
+    fixed = tuple((place, length) for place, length in enumerate(lengths) if isinstance(length, int))
     return onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type), len(tensor.shape.dim), fixed
 
 
@@ -98,13 +110,13 @@ def type_name(expected: onnx.TypeProto) -> str:
     kind = expected.WhichOneof("value")
     if kind in ("tensor_type", "sparse_tensor_type"):
         inner = getattr(expected, kind)
-        return f"{kind.removesuffix('_type')}({onnx.TensorProto.DataType.Name(inner.elem_type).lower()})"
+        return f"{kind.removesuffix('_type')}({type_word(inner.elem_type)})"
     if kind == "sequence_type":
         return f"seq({type_name(expected.sequence_type.elem_type)})"
     if kind == "optional_type":
         return f"optional({type_name(expected.optional_type.elem_type)})"
     if kind == "map_type":
-        key = onnx.TensorProto.DataType.Name(expected.map_type.key_type).lower()
+        key = type_word(expected.map_type.key_type)
         return f"map({key},{type_name(expected.map_type.value_type)})"
     return "unknown"
 
@@ -177,8 +189,8 @@ def _check_tensor(value: Any, expected: onnx.TypeProto.Tensor, what: str) -> NDA
 
 
 def _check_shape(shape: tuple[int, ...], expected: onnx.TensorShapeProto, what: str) -> None:
-    dims = [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in expected.dim]
-    listed = f"[{', '.join(map(str, dims))}]"
+    dims = [dimension_of(dim) for dim in expected.dim]
+    listed = f"[{', '.join('?' if dim is None else str(dim) for dim in dims)}]"
     if len(dims) != len(shape):
         message = (
             f"{what} expected rank {len(dims)}, shape {listed} (got rank {len(shape)}, shape {list(shape)}); "

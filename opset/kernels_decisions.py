@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import NDArray
 
+from .axis import within
 from .draws import check_multinomial, uniform
 from .kernels import Outputs, compiled
 from .row import Attributes, Inputs, Operator
@@ -18,7 +18,7 @@ def arg_max(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int)
     """`numpy.argmax`; from the other end for the last index."""
     x = inputs[0]
     assert x is not None
-    axis = normalize_axis_index(attributes["axis"], x.ndim, row.name)
+    axis = within(attributes["axis"], x.ndim, row.name)
     if not x.shape[axis]:
         message = f"{row.name} expected elements along axis {axis} (got shape {x.shape}); pass at least one"
         raise ValueError(message)

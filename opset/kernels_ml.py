@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .kernels import Outputs, compiled
 from .linear import linear_model
 from .normalizer import check_normalizer
+from .products import product
 from .row import Attributes, Inputs, Operator
 
 
@@ -21,7 +22,12 @@ def linear_classifier(row: Operator, inputs: Inputs, attributes: Attributes, out
     model, matrix = linear_model(row.name, x, attributes)
     dtype = np.float32 if x.dtype == np.float32 else np.float64
     with np.errstate(all="ignore"):
-        scores = matrix.astype(dtype, copy=False) @ model.weight.T.astype(dtype) + model.intercept
+        scores = product(
+            matrix.astype(dtype, copy=False),
+            model.weight.T.astype(dtype, copy=False),
+            model.intercept.astype(dtype, copy=False),
+            (),
+        )
         chosen = (scores[:, 0] > 0).astype(np.intp) if model.is_binary else scores.argmax(1)
         transformed = _transformed(scores, model.post_transform, model.is_binary)
         return model.labels[chosen], transformed.astype(np.float32, copy=False)

@@ -18,7 +18,7 @@ def softmax(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int)
     x = inputs[0]
     assert x is not None
     scale, zero = scalar(row, inputs, 1), scalar(row, inputs, 2)
-    wide = (x.astype(np.float64) - zero) * scale
+    wide = _dequantized(x, scale, zero)
     y = along(softmax_rule(attributes), compiled().softmax, wide, attributes["axis"], name=row.name)
     return (_quantized(y, scalar(row, inputs, 3), scalar(row, inputs, 4), x.dtype),)
 
@@ -29,11 +29,18 @@ def sigmoid(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int)
     assert x is not None
     scale, zero = scalar(row, inputs, 1), scalar(row, inputs, 2)
     every = np.arange(256, dtype=np.uint8).view(x.dtype)
-    values = compiled().sigmoid((every.astype(np.float64) - zero) * scale)
+    values = compiled().sigmoid(_dequantized(every, scale, zero))
     table = _quantized(values, scalar(row, inputs, 3), scalar(row, inputs, 4), x.dtype)
     return (table[x.view(np.uint8)],)
 
 
+def _dequantized(x: NDArray[Any], scale: float, zero: float) -> NDArray[np.float64]:
+    with np.errstate(all="ignore"):
+        return np.asarray((x.astype(np.float64) - zero) * scale)
+
+
 def _quantized(y: NDArray[Any], scale: float, zero: float, dtype: np.dtype[Any]) -> NDArray[Any]:
     limits = np.iinfo(dtype)
-    return np.clip(np.rint(y / scale) + zero, limits.min, limits.max).astype(dtype)
+    with np.errstate(all="ignore"):  # a scale may be anything
+        steps = np.clip(np.rint(y / scale) + zero, limits.min, limits.max)
+        return np.nan_to_num(steps, nan=limits.min).astype(dtype)

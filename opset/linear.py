@@ -45,17 +45,17 @@ def linear_model(name: str, x: NDArray[Any], attributes: Attributes) -> tuple[Li
         )
         raise ValueError(message)
     integers, strings = attributes["classlabels_ints"], attributes["classlabels_strings"]
-    if bool(integers) == bool(strings):
+    if _given(integers) == _given(strings):
         message = (
             f"{name} expected one of classlabels_ints and classlabels_strings "
-            f"(got {'both' if strings else 'neither'}); set one"
+            f"(got {'both' if _given(strings) else 'neither'}); set one"
         )
         raise ValueError(message)
-    labels = np.array(integers, np.int64) if integers else np.array(strings, object)
+    labels = np.array(integers, np.int64) if _given(integers) else np.array(strings, object)
     matrix = np.atleast_2d(x)
     features = matrix.shape[1]
-    coefficients = np.array(attributes["coefficients"], np.float32)
-    intercept = np.array(attributes["intercepts"] or [], np.float32)
+    coefficients = np.asarray(attributes["coefficients"], np.float32)
+    intercept = np.asarray(attributes["intercepts"] if _given(attributes["intercepts"]) else [], np.float32)
     scores = intercept.size or (coefficients.size // features if features else len(labels))
     if coefficients.size != scores * features:
         message = (
@@ -73,3 +73,8 @@ def linear_model(name: str, x: NDArray[Any], attributes: Attributes) -> tuple[Li
         intercept = np.zeros(scores, np.float32)
     weight = coefficients.reshape(scores, features)
     return LinearModel(weight, intercept, labels, attributes["post_transform"]), matrix
+
+
+def _given(values: Any) -> bool:
+    """Whether a list is there and holds anything."""
+    return values is not None and len(values) > 0

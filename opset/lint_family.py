@@ -14,6 +14,7 @@ from .domains import canonical_domain
 from .lint_protos import Dimension, attribute_of, label_of
 from .lint_scopes import Scope
 from .operators import operator
+from .tensors import type_word
 
 ML = "ai.onnx.ml"
 MICROSOFT = "com.microsoft"
@@ -213,7 +214,7 @@ def _elementwise(scope: Scope, node: NodeProto, since: int) -> _Axes:
 
 def _attention(scope: Scope, node: NodeProto, since: int) -> _Axes:
     precision = integer(node, "softmax_precision")
-    stated = "" if precision is None else f", softmax_precision={onnx.TensorProto.DataType.Name(precision)}"
+    stated = "" if precision is None else f", softmax_precision={type_word(precision).upper()}"
     # The softmax goes over the last axis of Q·Kᵀ, which no input has: the keys.
     return _Axes(None, "single", None, f"the keys{stated}", known=False)
 

@@ -11,7 +11,6 @@ from onnx import ModelProto
 
 from .checkable import plainly_named
 from .domains import newest_version
-from .errors import ModelError
 from .lint_family import NodeRecord, record_of
 from .lint_outputs import output_warnings
 from .lint_rules import LintWarning, Seen, node_warnings
@@ -114,14 +113,7 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
     """
     proto = load_model(model, external_data=False)
     late = [] if for_runtime is None else list(version_warnings(proto, for_runtime))
-    try:
-        return _report(proto, late)
-    except UnicodeDecodeError as error:
-        message = (
-            f"expected an ONNX model with names in UTF-8 (got byte {error.object[error.start]:#04x} in one); "
-            "export the model again"
-        )
-        raise ModelError(message) from None
+    return _report(proto, late)
 
 
 def _report(proto: ModelProto, late: list[LintWarning]) -> LintReport:

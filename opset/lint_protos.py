@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import onnx
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
+from onnx import AttributeProto, ModelProto, NodeProto, TensorProto
+
+from .tensors import dimension_of
 
 # Shape inference reads the small tensors (shapes, axes) alone; larger ones would be copied for nothing.
 _LARGE = 1024
@@ -37,16 +38,13 @@ def declared_type(given: onnx.TypeProto) -> ValueType:
     tensor = given.tensor_type
     if not tensor.HasField("shape"):
         return ValueType(DTYPES.get(tensor.elem_type))
-    shape = tuple(
-        dim.dim_value if dim.HasField("dim_value") else _symbol(_text(dim.dim_param))
-        for dim in tensor.shape.dim
-    )
-    return ValueType(DTYPES.get(tensor.elem_type), shape)
+    return ValueType(DTYPES.get(tensor.elem_type), tuple(map(_dimension, tensor.shape.dim)))
 
 
-def _symbol(name: str) -> str | None:
-    """A symbol of the model; shape inference makes up names for what it does not know."""
-    return None if name.startswith("unk__") else name or None
+def _dimension(dim: onnx.TensorShapeProto.Dimension) -> Dimension:
+    """As the model has it; shape inference makes up names for what it does not know."""
+    found = dimension_of(dim)
+    return None if isinstance(found, str) and found.startswith("unk__") else found
 
 
 def value_info(name: str, known: ValueType) -> onnx.ValueInfoProto:
@@ -93,22 +91,6 @@ def skeleton(model: ModelProto) -> ModelProto:
         for sparse in graph.sparse_initializer
     )
     return light
-
-
-def check_names(graph: GraphProto, domains: Iterable[str]) -> None:
-    """Raise UnicodeDecodeError where a name, or a domain that is imported, is not UTF-8."""
-    texts = [*domains]
-    texts += [value.name for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer)]
-    for node in graph.node:
-        texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
-        texts += [attribute.name for attribute in node.attribute]
-    for text in texts:
-        _text(text)
-
-
-def _text(given: str | bytes) -> str:
-    # Protobuf hands out a string that is not UTF-8 as bytes, or raises, depending on the version.
-    return given if isinstance(given, str) else given.decode()
 
 
 def is_small(tensor: TensorProto) -> bool:

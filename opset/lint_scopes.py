@@ -16,11 +16,17 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 from .domains import canonical_domain, is_of_onnx, opset_versions
 from .errors import one_line
-from .functions import FunctionKey, bound_function, function_key, functions_by_key
+from .functions import (
+    MOST_CALLS,
+    FunctionKey,
+    bound_function,
+    function_key,
+    functions_by_key,
+    number_of_calls,
+)
 from .lint_protos import (
     DTYPES,
     ValueType,
-    check_names,
     declared_type,
     is_small,
     label_of,
@@ -30,8 +36,8 @@ from .lint_protos import (
 from .tensors import constant_tensor
 from .walk import named_subgraphs
 
-# Functions that call functions can make more calls than anyone could read.
-_MOST_CALLS = 2000
+# More calls than these nobody could read.
+_MOST_READ = 2000
 
 
 @dataclass(eq=False)
@@ -66,7 +72,6 @@ class Scope:
     def __post_init__(self) -> None:
         # Kept, since protobuf makes a new object for a node whenever nobody holds the last one.
         self.nodes.extend(self.graph.node)
-        check_names(self.graph, self.opsets)
         for value in (*self.graph.input, *self.graph.output, *self.graph.value_info):
             self.types[value.name] = declared_type(value.type)
         for tensor in self.graph.initializer:
@@ -179,6 +184,7 @@ class Scopes:
         self._called: set[FunctionKey] = set()
         self._calls = 0
         self._bodies: dict[_Body, GraphProto] = {}
+        self._number_of_calls = number_of_calls(model)
         # Before there were imports, opset 1 was all there was.
         opsets = opset_versions(model.opset_import) or {"": 1}
         self.main = self._scope("main graph", self._inferred(skeleton(model)), opsets, ())
@@ -241,8 +247,8 @@ class Scopes:
         if key in calls:
             self.notes[f"{name} calls itself: its inner calls are not looked into"] = None
             return None
-        if self._calls > _MOST_CALLS:
-            self.notes[f"only the first {_MOST_CALLS} calls of functions are looked into"] = None
+        if self._calls > _MOST_READ:
+            self.notes[f"only the first {_MOST_READ} calls of functions are looked into"] = None
             return None
         opsets = opset_versions(function.opset_import)
         actual = {} if caller is None else _arguments(function, call, caller)
@@ -272,6 +278,9 @@ class Scopes:
         return self._inferred(model)
 
     def _inferred(self, model: ModelProto) -> GraphProto:
+        if self._number_of_calls > MOST_CALLS:  # which shape inference would all follow
+            self.notes[f"no shapes were inferred: its functions make {self._number_of_calls:,} calls"] = None
+            return model.graph
         try:
             return onnx.shape_inference.infer_shapes(model, data_prop=True).graph
         except Exception as error:  # whatever shape inference stumbles over: the report does without it

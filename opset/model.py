@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -10,7 +11,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import external_data_helper
 
 from .errors import ModelError, one_line
-from .walk import tensors
+from .walk import bodies, tensors
 
 FIRST_IR_WITH_OPSETS = 3
 
@@ -36,8 +37,8 @@ def load_model(source: ModelSource, *, external_data: bool = True) -> onnx.Model
     Raises
     ------
     ModelError
-        The file or the bytes are not an ONNX model, or a tensor's file is missing, too short, or
-        outside the model's folder.
+        The file or the bytes are not an ONNX model, a name in it is not UTF-8, or a tensor's file is missing,
+        too short, or outside the model's folder.
     OSError
         The file cannot be read (``FileNotFoundError``, ``PermissionError``).
     TypeError
@@ -45,6 +46,7 @@ def load_model(source: ModelSource, *, external_data: bool = True) -> onnx.Model
     """
     if isinstance(source, onnx.ModelProto):
         _check_is_model(source, "the ModelProto")
+        _check_names(source, "the ModelProto")
         return source
     if isinstance(source, bytes | bytearray | memoryview):
         return _parse(bytes(source), f"{len(source)} bytes")
@@ -89,6 +91,7 @@ def _parse(content: bytes, name: str) -> onnx.ModelProto:
         )
         raise ModelError(message) from None
     _check_is_model(model, name)
+    _check_names(model, name)
     return model
 
 
@@ -103,6 +106,39 @@ def _check_is_model(model: onnx.ModelProto, name: str) -> None:
             "pass a file written by an ONNX exporter"
         )
         raise ModelError(message)
+
+
+def _check_names(model: onnx.ModelProto, name: str) -> None:
+    try:
+        for text in _names(model):
+            if isinstance(text, bytes):  # how protobuf hands out what is not UTF-8, where it does not raise
+                text.decode()
+    except UnicodeDecodeError as error:
+        message = (
+            f"expected an ONNX model with names in UTF-8 (got byte {error.object[error.start]:#04x} in one of {name}); "
+            "export the model again"
+        )
+        raise ModelError(message) from None
+
+
+def _names(model: onnx.ModelProto) -> Iterator[str | bytes]:
+    """Every name in a model."""
+    for holder in (model, *model.functions):
+        yield from (entry.domain for entry in holder.opset_import)
+    for body in bodies(model):
+        yield body.name
+        if isinstance(body, onnx.FunctionProto):
+            yield from (body.domain, body.overload, *body.input, *body.output, *body.attribute)
+        else:
+            yield from (tensor.name for tensor in body.initializer)
+            for value in (*body.input, *body.output, *body.value_info):
+                yield value.name
+                yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
+        for node in body.node:
+            yield from (node.name, node.op_type, node.domain, node.overload, *node.input, *node.output)
+            for attribute in node.attribute:
+                yield attribute.name
+                yield attribute.ref_attr_name
 
 
 def _read_external_data(model: onnx.ModelProto, path: Path) -> None:

@@ -9,9 +9,43 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from .errors import ModelError
 from .plan import Plan, Value, Work
 
 Array = NDArray[Any]
+
+SCAN_WITHOUT_BATCH = 9
+"""From this version on a Scan has no batch axis, and no lengths in front of its inputs."""
+
+
+def check_body(body: onnx.GraphProto, inputs: int, scanned: int | None, version: int, label: str) -> None:
+    """
+    Refuse a body that takes or gives another number of values than its Loop or Scan.
+
+    Parameters
+    ----------
+    body
+        The graph.
+    inputs, scanned
+        Of the node; ``scanned`` is None for a Loop.
+    version
+        Version of ai.onnx.
+    label
+        The node in words.
+    """
+    taken = inputs - 1 if scanned is not None and version < SCAN_WITHOUT_BATCH else inputs
+    least = taken - 1 if scanned is None else taken - scanned
+    if least < 0 and scanned is not None:
+        message = (
+            f"expected at most {taken} scanned inputs in {label} (got {scanned}); export the model again"
+        )
+        raise ModelError(message)
+    if len(body.input) != taken or len(body.output) < least:
+        message = (
+            f"expected a body of {taken} inputs and at least {least} outputs in {label}, which has {inputs} inputs "
+            f"(got {len(body.input)} and {len(body.output)}); export the model again"
+        )
+        raise ModelError(message)
 
 
 def if_work(then_plan: Plan, else_plan: Plan, then_captures: int) -> Work:

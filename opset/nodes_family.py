@@ -16,14 +16,25 @@ Array = NDArray[Any]
 
 _KERNELS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Hardmax": "hardmax", "Sigmoid": "sigmoid"}
 
+_LISTS: dict[str, Any] = {"floats": np.float32, "ints": np.int64, "strings": object}
+"""The dtypes of attributes that are lists, by what ONNX calls them."""
+
 
 def family_work(row: Operator, spot: Spot) -> Work:
     """What a node of the softmax family does: its row's `run`, with a short way for the common operators."""
     if row.domain == "" and row.op_type in _KERNELS:
         return _short_way(row, spot)
-    attributes, outputs = spot.attributes, spot.outputs
+    # Long lists, such as the weights of a linear model, become arrays here and not in every run.
+    lists = {name: attribute.type for name, attribute in row.attributes.items() if attribute.type in _LISTS}
+    attributes = {
+        name: np.array(value, _LISTS[lists[name]]) if name in lists else value
+        for name, value in spot.attributes.items()
+    }
     return Work(
-        run=lambda *inputs: row.run(inputs, attributes, outputs=outputs), many=True, plain_errors=True
+        run=row.bound(attributes, outputs=spot.outputs),
+        many=True,
+        fresh=True,
+        plain_errors=True,
     )
 
 
@@ -31,6 +42,7 @@ def _short_way(row: Operator, spot: Spot) -> Work:
     from softops import numba_kernels
 
     kernel: Callable[..., Array] = getattr(numba_kernels, _KERNELS[row.op_type])
+    row.bound(spot.attributes)  # says what is wrong with them
     dtypes = frozenset(np.dtype(name) for name in row.dtypes)
     if row.axis_rule is None:
 
@@ -44,7 +56,8 @@ def _short_way(row: Operator, spot: Spot) -> Work:
             by_rows=True,
             in_place=lambda x: np.asarray(kernel(x, out=x)) if x.dtype in dtypes else row.compute(x),
         )
-    axis: int = spot.attributes.get("axis", row.default_axis)
+    given = spot.attributes.get("axis")
+    axis: Any = row.default_axis if given is None else given
     single = row.axis_rule == "single"
 
     def plain(x: Array) -> bool:

@@ -58,26 +58,29 @@ class _Window:
             yield place, padded[(slice(None), slice(None), *cuts)]
 
 
-def _window(attributes: Mapping[str, Any], kernel: tuple[int, ...]) -> _Window:
+def _window(attributes: Mapping[str, Any], kernel: tuple[int, ...], lengths: tuple[int, ...]) -> _Window:
+    """The window over an array whose spatial dimensions have these lengths, which decide about SAME padding."""
     rank = len(kernel)
     pads = attributes.get("pads") or [0] * 2 * rank
-    return _Window(
-        kernel,
-        tuple(attributes.get("strides") or [1] * rank),
-        tuple(attributes.get("dilations") or [1] * rank),
-        tuple(pads[:rank]),
-        tuple(pads[rank:]),
-    )
+    strides = tuple(attributes.get("strides") or [1] * rank)
+    dilations = tuple(attributes.get("dilations") or [1] * rank)
+    before, after = tuple(pads[:rank]), tuple(pads[rank:])
+    mode = attributes.get("auto_pad", "NOTSET")
+    if mode == "VALID":
+        before = after = (0,) * rank
+    elif mode != "NOTSET":  # so much that ceil(length / stride) places fit
+        missing = [
+            max(0, (-(-length // stride) - 1) * stride + (size - 1) * dilation + 1 - length)
+            for length, size, stride, dilation in zip(lengths, kernel, strides, dilations, strict=True)
+        ]
+        less, more = tuple(n // 2 for n in missing), tuple(n - n // 2 for n in missing)
+        before, after = (less, more) if mode == "SAME_UPPER" else (more, less)
+    return _Window(kernel, strides, dilations, before, after)
 
 
 def _usual(attributes: Mapping[str, Any]) -> bool:
-    """Whether the pads are given as numbers, none below 0, and lengths are rounded down."""
-    pads = attributes.get("pads") or [0]
-    return (
-        attributes.get("auto_pad", "NOTSET") == "NOTSET"
-        and not attributes.get("ceil_mode", 0)
-        and min(pads) >= 0
-    )
+    """Whether no pad is below 0, and lengths are rounded down."""
+    return not attributes.get("ceil_mode", 0) and min(attributes.get("pads") or [0]) >= 0
 
 
 def _conv(spot: Spot) -> Work | None:
@@ -97,7 +100,7 @@ def _conv(spot: Spot) -> Work | None:
             raise ValueError(message)
         dtype = x.dtype
         wide = np.dtype(np.float64) if dtype.kind not in "iu" else dtype
-        window = _window(spot.attributes, w.shape[2:])
+        window = _window(spot.attributes, w.shape[2:], x.shape[2:])
         weights: Any = w.astype(wide, copy=False).reshape(
             groups, w.shape[0] // groups, w.shape[1], *w.shape[2:]
         )
@@ -117,28 +120,51 @@ def _conv(spot: Spot) -> Work | None:
 
 
 def _max_pool(spot: Spot) -> Work | None:
-    if not _usual(spot.attributes) or spot.outputs > 1:
+    """The largest number under the kernel, and with a second output its index in the flattened input."""
+    if not _usual(spot.attributes) or (spot.outputs > 1 and spot.attributes.get("storage_order", 0)):
         return None
-    window = _window(spot.attributes, tuple(spot.attributes["kernel_shape"]))
+    kernel = tuple(spot.attributes["kernel_shape"])
 
     def run(x: Array) -> Array:
-        lowest = -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
+        window = _window(spot.attributes, kernel, x.shape[2:])
         result: Any = None
-        for _, piece in window.positions(window.padded(x, lowest)):
+        for _, piece in window.positions(window.padded(x, _lowest(x.dtype))):
             result = piece.copy() if result is None else np.maximum(result, piece, out=result)
         return np.asarray(result)
 
-    return Work(run=run, fresh=True)
+    def run_with_indices(x: Array) -> tuple[Array, Array]:
+        window = _window(spot.attributes, kernel, x.shape[2:])
+        size = math.prod(x.shape[2:])
+        numbered = np.arange(size).reshape(1, 1, *x.shape[2:])
+        pieces = window.positions(window.padded(x, _lowest(x.dtype)))
+        best: Any = None
+        for (_, piece), (_, index) in zip(pieces, window.positions(window.padded(numbered, -1)), strict=True):
+            if best is None:
+                best, chosen = piece.copy(), np.broadcast_to(index, piece.shape).copy()
+                continue
+            # Of equal numbers the first; padding, whose index is -1, gives way to any number.
+            better = (index >= 0) & ((chosen < 0) | (piece > best) | (np.isnan(piece) & ~np.isnan(best)))
+            np.copyto(best, piece, where=better)
+            np.copyto(chosen, index, where=better)
+        images = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], *[1] * len(kernel))
+        return best, images * size + chosen
+
+    return Work(run=run_with_indices, many=True) if spot.outputs > 1 else Work(run=run, fresh=True)
+
+
+def _lowest(dtype: np.dtype[Any]) -> float:
+    return -np.inf if dtype.kind not in "iu" else np.iinfo(dtype).min
 
 
 def _average_pool(spot: Spot) -> Work | None:
     """Means of what the kernel covers; the pads count where ``count_include_pad`` says so."""
     if not _usual(spot.attributes):
         return None
-    window = _window(spot.attributes, tuple(spot.attributes["kernel_shape"]))
+    kernel = tuple(spot.attributes["kernel_shape"])
     all_count = bool(spot.attributes.get("count_include_pad", 0))
 
     def run(x: Array) -> Array:
+        window = _window(spot.attributes, kernel, x.shape[2:])
         wide = np.float32 if x.dtype in _HALVES else x.dtype
         total = sum(piece for _, piece in window.positions(window.padded(x.astype(wide, copy=False), 0)))
         ones = np.ones((1, 1, *x.shape[2:]), wide)

@@ -21,6 +21,9 @@ Array = NDArray[Any]
 _NUMPY_BROADCASTING = 7
 """From this version on the binary operators broadcast like NumPy; before, by attributes."""
 
+_BLOCKED_QUANTIZATION = 19
+"""From this version on onnx has an implementation of DequantizeLinear, which knows more types and blocks."""
+
 _HALVES = frozenset((np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)))
 
 
@@ -116,6 +119,23 @@ def _truncated_divide(a: Array, b: Array, out: Array | None = None) -> Any:
     return np.add(quotient, towards_zero.astype(quotient.dtype), out=out)
 
 
+def _pow(spot: Spot) -> Work | None:
+    """Before version 7, which onnx's own implementation does not know; the exponent has the dtype of the base."""
+    return _binary(np.power)(spot) if spot.version < _NUMPY_BROADCASTING else None
+
+
+def _prelu(spot: Spot) -> Work:
+    """A slope for each channel, or for all, before version 7; slopes that broadcast to x since."""
+
+    def run(x: Array, slope: Array) -> Array:
+        _same_dtype(x, slope)
+        if spot.version < _NUMPY_BROADCASTING and slope.ndim == 1 and slope.size > 1:
+            slope = slope.reshape(-1, *[1] * (x.ndim - 2))
+        return np.where(x < 0, x * np.broadcast_to(slope, x.shape), x)
+
+    return Work(run=run, fresh=True)
+
+
 def _extremum(ufunc: Callable[..., Any]) -> Maker:
     def run(first: Array, *others: Array) -> Array:
         result: Any = first if others else np.array(first)
@@ -126,6 +146,25 @@ def _extremum(ufunc: Callable[..., Any]) -> Maker:
 
     # before version 8 all inputs have one shape, for which broadcasting says the same
     return lambda _: Work(run=run, fresh=True)
+
+
+def _dequantize(spot: Spot) -> Work | None:
+    """(x - zero point) scale, for the whole tensor or along an axis; later versions are onnx's own implementation's."""
+    if spot.version >= _BLOCKED_QUANTIZATION:
+        return None
+    axis = spot.attributes.get("axis", 1)
+
+    def run(x: Array, scale: Array, zero: Array | None = None) -> Array:
+        shape = [1] * x.ndim
+        if scale.size != 1:
+            shape[axis] = -1
+        steps = x.astype(np.int64)
+        if zero is not None:
+            _same_dtype(x, zero)
+            steps = steps - zero.astype(np.int64).reshape(shape)
+        return steps.astype(scale.dtype) * scale.reshape(shape)
+
+    return Work(run=run, fresh=True)
 
 
 def _where(_: Spot) -> Work:
@@ -197,6 +236,7 @@ MATH: dict[str, Maker] = {
     "And": _binary(np.logical_and),
     "Ceil": _unary(np.ceil),
     "Cos": _unary(np.cos),
+    "DequantizeLinear": _dequantize,
     "Div": _binary(_truncated_divide),
     "Equal": _binary(np.equal, keeps_dtype=False),
     "Erf": _erf,
@@ -216,6 +256,8 @@ MATH: dict[str, Maker] = {
     "Neg": _unary(np.negative),
     "Not": _unary(np.logical_not),
     "Or": _binary(np.logical_or),
+    "PRelu": _prelu,
+    "Pow": _pow,
     "Reciprocal": _unary(np.reciprocal),
     "Relu": _relu,
     "Sin": _unary(np.sin),

@@ -136,8 +136,13 @@ def _slice(spot: Spot) -> Work:
         strides = [1] * len(starts) if steps is None else [int(step) for step in steps]
         for axis, start, end, step in zip(chosen, starts, ends, strides, strict=True):
             first, last = int(start), int(end)
-            if step < 0 and last < -x.shape[axis]:
-                index[axis] = slice(first, None, step)
+            if (
+                step < 0
+            ):  # read as numbers in [0, length - 1] and [-1, length - 1], which is not how slices do
+                length = x.shape[axis]
+                first = max(first + length if first < 0 else first, 0)
+                last = last + length if last < 0 else last
+                index[axis] = slice(first, last if last >= 0 else None, step)
             else:
                 index[axis] = slice(first, last, step)
         return x[tuple(index)]

@@ -61,11 +61,16 @@ def operator(op_type: str, opset: int, domain: str = "") -> Operator:
         The table has no such operator.
     UnknownOpsetError
         ``opset`` is below the operator's first version, or newer than the installed onnx.
+    TypeError
+        ``opset`` is no integer.
     """
     domain = canonical_domain(domain)
     versions = _VERSIONS.get((domain, op_type))
     if versions is None:
         raise UnknownOperatorError(_unknown_operator(op_type, domain))
+    if not hasattr(opset, "__index__"):
+        message = f"expected the opset as an integer (got {opset!r}); pass for instance 13"
+        raise TypeError(message)
     number = _python_operator.index(opset)
     newest = newest_version(domain) or versions[-1].since_version
     oldest = versions[0].since_version
@@ -84,6 +89,6 @@ def _unknown_operator(op_type: str, domain: str) -> str:
     if not names:
         domains = sorted({known_domain or "ai.onnx" for known_domain, _ in _VERSIONS})
         return f"expected an operator of {' or '.join(domains)} (got domain {domain!r}); choose that domain"
-    near = difflib.get_close_matches(op_type, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(op_type), names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else "choose one of these"
     return f"expected one of {', '.join(names)} (got {op_type!r}); {hint}"

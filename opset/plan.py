@@ -49,7 +49,7 @@ class Work:
     followed_by
         For a node that makes a matrix: gives a `run` that goes on with its rows, by functions that work in place.
     plain_errors
-        Whether the errors of `run` are clear without a word about the node.
+        Whether a TypeError or ValueError of `run` is clear without a word about the node.
     """
 
     run: Function
@@ -98,7 +98,7 @@ class Plan:
         self.entries = _chained(self.entries, self.outputs)
         last = _last_uses(self.entries, self.outputs)
         origins = _origins(self.entries, self.template, self.inputs)
-        ends = _ends(origins, last)
+        ends = _ends(origins, last, self.entries)
         self.steps = [
             _step(
                 _function(entry, index, origins, ends),
@@ -127,7 +127,7 @@ class Plan:
         except Exception as error:
             assert step is not None
             entry = self.entries[self.steps.index(step)]
-            if entry.work.plain_errors or isinstance(error, ModelError):
+            if isinstance(error, (TypeError, ValueError) if entry.work.plain_errors else ModelError):
                 raise
             raise _node_error(entry, values, error) from error
         return [values[slot] for slot in self.outputs]
@@ -194,12 +194,20 @@ def _origins(entries: Sequence[Entry], template: Values, inputs: tuple[int, ...]
     return origins
 
 
-def _ends(origins: _Origins, last: dict[int, int]) -> dict[int, int]:
-    """For each slot that has memory of its own the index of the last step that reads it under any name."""
+def _ends(origins: _Origins, last: dict[int, int], entries: Sequence[Entry]) -> dict[int, int]:
+    """
+    For each slot that has memory of its own the index of the last step that reads it under any name.
+
+    A step that makes neither memory of its own nor a view, such as an If, may hand an input on under a name that
+    is not known to be one of it: such memory is read to the end.
+    """
     ends: dict[int, int] = {}
     for slot, own in origins.items():
         for origin in own:
             ends[origin] = max(ends.get(origin, -1), last.get(slot, -1))
+    for entry in entries:
+        if not entry.work.fresh and not entry.work.view:
+            ends.update((origin, len(entries)) for slot in entry.inputs for origin in origins[slot])
     return ends
 
 
@@ -217,10 +225,12 @@ def _step(
     """The node as a function that changes the list of values; values that are needed no more are let go."""
     dead = tuple(slot for slot in dead if template[slot] is None and slot != LEFT_OUT)
     inputs, outputs = entry.inputs, entry.outputs
-    if entry.work.many or len(outputs) != 1:
+    many = entry.work.many
+    if many or len(outputs) != 1:
 
         def several(values: Values) -> None:
-            results = function(*[values[slot] for slot in inputs])
+            made = function(*[values[slot] for slot in inputs])
+            results = made if many else (made,)  # further outputs that have no name
             for slot, value in zip(outputs, results, strict=False):
                 values[slot] = value
             for slot in dead:

@@ -22,14 +22,15 @@ from .functions import FunctionKey, bound_function, function_key
 from .nodes_family import family_work
 from .nodes_image import IMAGES
 from .nodes_math import MATH
+from .nodes_ml import CLASSICAL
 from .nodes_shape import SHAPES
 from .operators import is_known, operator
 from .plan import LEFT_OUT, Entry, Plan, Work
 from .schema_functions import TypedFunction, static_body
-from .spot import Maker, Spot, attributes_of
+from .spot import Maker, Spot, attributes_of, described, with_short_domain
 from .tensors import array_of, constant_of, dense_array_of
 
-_NATIVE: dict[str, Maker] = {**IMAGES, **MATH, **SHAPES}
+_NATIVE: dict[str, dict[str, Maker]] = {"": {**IMAGES, **MATH, **SHAPES}, "ai.onnx.ml": CLASSICAL}
 
 Library = Mapping[FunctionKey, onnx.FunctionProto]
 
@@ -40,6 +41,8 @@ class _Scope:
 
     opsets: dict[str, int]
     library: Library
+    calls: frozenset[FunctionKey] = frozenset()
+    """The functions whose bodies it stands in."""
     slots: dict[str, int] = field(default_factory=dict)
 
 
@@ -56,7 +59,7 @@ class Planner:
     """
 
     def __init__(self, opsets: dict[str, int], library: Library, outer: tuple[Planner, _Scope] | None = None):
-        self._scope = _Scope(opsets, library)
+        self._scope = _Scope(opsets, library, outer[1].calls if outer else frozenset())
         self._outer = outer
         self._template: list[Any] = [None]
         self._fixed: dict[int, Any] = {}
@@ -92,7 +95,7 @@ class Planner:
     def function(self, function: onnx.FunctionProto) -> Plan:
         """Plan a function's body."""
         inputs = {name: self._slot() for name in function.input}
-        scope = _Scope(opset_versions(function.opset_import), self._scope.library, dict(inputs))
+        scope = _Scope(opset_versions(function.opset_import), self._scope.library, slots=dict(inputs))
         self._nodes(function.node, scope)
         outputs = tuple(self._find(name, scope, function.name) for name in function.output)
         return Plan(self._template, tuple(inputs.values()), outputs, self._entries)
@@ -152,17 +155,21 @@ class Planner:
 
     def _nodes(self, nodes: Iterable[onnx.NodeProto], scope: _Scope) -> None:
         for node in nodes:
-            self._node(_with_short_domain(node), scope)
+            self._node(with_short_domain(node), scope)
 
     def _node(self, node: onnx.NodeProto, scope: _Scope) -> None:
-        label = _label(node)
+        label = described(node)
         inputs = [self._find(name, scope, label) for name in node.input]
         key = function_key(node)
         version = scope.opsets.get(node.domain)
         if key in scope.library and not is_of_onnx(node, version or 1):
-            # A function must not call itself; without it the library cannot make that an endless loop.
-            others = {other: scope.library[other] for other in scope.library if other != key}
-            self._call(scope.library[key], node, inputs, scope, others)
+            if key in scope.calls:
+                message = (
+                    f"expected functions that do not call themselves (got {node.op_type}, which does, by itself or "
+                    "by others); export the model again"
+                )
+                raise ModelError(message)
+            self._call(scope.library[key], node, inputs, scope.library, scope, scope.calls | {key})
             return
         if version is None:
             message = (
@@ -175,7 +182,7 @@ class Planner:
             return
         work, captured = self._work(node, version, inputs, scope)
         if isinstance(work, onnx.FunctionProto):
-            self._call(work, node, inputs, scope, {})
+            self._call(work, node, inputs, {}, scope, frozenset())
             return
         outputs = tuple(self._slot() for _ in node.output)
         self._entries.append(Entry(work, (*inputs, *captured), outputs, label))
@@ -186,19 +193,20 @@ class Planner:
         function: onnx.FunctionProto,
         node: onnx.NodeProto,
         inputs: list[int],
-        scope: _Scope,
         library: Library,
+        scope: _Scope,
+        calls: frozenset[FunctionKey],
     ) -> None:
         """Put the body of a function in place of a node that calls it."""
         if len(inputs) > len(function.input):
             message = (
-                f"expected at most {len(function.input)} inputs for {_label(node)} (got {len(inputs)}); "
+                f"expected at most {len(function.input)} inputs for {described(node)} (got {len(inputs)}); "
                 "call the function as it is defined"
             )
             raise ModelError(message)
         # Inputs left out at the end are None, as those left out in the middle are.
         slots = dict.fromkeys(function.input, LEFT_OUT) | dict(zip(function.input, inputs, strict=False))
-        inner = _Scope(opset_versions(function.opset_import), library, slots)
+        inner = _Scope(opset_versions(function.opset_import), library, calls, slots)
         self._nodes(bound_function(function, node).node, inner)
         for name, given in zip(function.output, node.output, strict=False):
             if given:
@@ -218,7 +226,7 @@ class Planner:
         )
         if is_known(node.op_type, node.domain):
             return family_work(operator(node.op_type, version, node.domain), spot), ()
-        native = None if node.domain else _NATIVE.get(node.op_type)
+        native = _NATIVE.get(node.domain, {}).get(node.op_type)
         if native is not None and (work := native(spot)) is not None:
             return work, ()
         return self._reference(node, version, scope)
@@ -228,9 +236,13 @@ class Planner:
         wanted = ("then_branch", "else_branch") if node.op_type == "If" else ("body",)
         if missing := [name for name in wanted if name not in graphs]:
             message = (
-                f"expected the graph {missing[0]!r} in {_label(node)} (got none); export the model again"
+                f"expected the graph {missing[0]!r} in {described(node)} (got none); export the model again"
             )
             raise ModelError(message)
+        attributes, count = attributes_of(node), len(node.input)
+        if node.op_type != "If":
+            scanned = attributes.get("num_scan_inputs")
+            control.check_body(graphs["body"], count, scanned, version, described(node))
         plans, captured = [], []
         for name in wanted:
             plan, slots = self._subgraph(graphs[name], scope)
@@ -238,11 +250,10 @@ class Planner:
             captured.append(slots)
         if node.op_type == "If":
             return control.if_work(plans[0], plans[1], len(captured[0])), captured[0] + captured[1]
-        body, count = graphs["body"], len(node.input)
         if node.op_type == "Loop":
-            return control.loop_work(plans[0], body, count), captured[0]
-        make = control.scan_work if version >= 9 else control.batched_scan_work
-        return make(plans[0], body, attributes_of(node), count), captured[0]
+            return control.loop_work(plans[0], graphs["body"], count), captured[0]
+        make = control.scan_work if version >= control.SCAN_WITHOUT_BATCH else control.batched_scan_work
+        return make(plans[0], graphs["body"], attributes, count), captured[0]
 
     def _subgraph(self, graph: onnx.GraphProto, scope: _Scope) -> tuple[Plan, tuple[int, ...]]:
         planner = Planner(scope.opsets, scope.library, (self, scope))
@@ -259,7 +270,7 @@ class Planner:
         if (typed := TypedFunction.of(node, version, _plan_function)) is not None:
             return Work(run=typed.run, many=True), ()
         message = (
-            f"expected operators of ONNX or functions of the model (got {node.op_type} of the domain "
+            f"expected operators of ONNX or functions of the model (got {node.op_type!r} of the domain "
             f"{node.domain or 'ai.onnx'!r}, version {version}); export without it"
         )
         raise UnsupportedModelError(message)
@@ -281,18 +292,3 @@ class _Body:
 
 def _plan_function(function: onnx.FunctionProto) -> Plan:
     return Planner({}, {}).function(function)
-
-
-def _with_short_domain(node: onnx.NodeProto) -> onnx.NodeProto:
-    if node.domain != "ai.onnx":
-        return node
-    short = onnx.NodeProto()
-    short.CopyFrom(node)
-    short.domain = ""
-    return short
-
-
-def _label(node: onnx.NodeProto) -> str:
-    if node.name:
-        return f"node {node.name!r} ({node.op_type})"
-    return f"{node.op_type} that gives {', '.join(map(repr, node.output)) or 'nothing'}"

@@ -15,6 +15,7 @@ from .errors import ModelError, UnknownOpsetError, one_line
 from .feeds import Feeds, type_name
 from .functions import FunctionKey
 from .planner import Planner
+from .tensors import dimension_of
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,5 @@ def _value_info(value: onnx.ValueInfoProto) -> ValueInfo:
     tensor = value.type.tensor_type
     shape = None
     if tensor.HasField("shape"):
-        shape = tuple(
-            dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in tensor.shape.dim
-        )
+        shape = tuple(map(dimension_of, tensor.shape.dim))
     return ValueInfo(value.name, type_name(value.type), shape)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numpy.lib.array_utils import normalize_axis_tuple
-
+from .axis import within
 from .row import Attributes, Inputs, Operator
 
 
@@ -22,13 +21,15 @@ def reduced_axes(row: Operator, rank: int, inputs: Inputs, attributes: Attribute
         One lies outside [-r, r-1].
     """
     given = inputs[1] if len(row.inputs) > 1 else attributes["axes"]
-    if given is not None and len(row.inputs) > 1:
-        if given.ndim != 1:
-            message = (
-                f"{row.name} expected axes of rank 1 (got shape {given.shape}); pass a vector, such as [-1]"
-            )
-            raise ValueError(message)
-        given = given.tolist()
-    if not given:
+    if given is not None and len(row.inputs) > 1 and given.ndim != 1:
+        message = f"{row.name} expected axes of rank 1 (got shape {given.shape}); pass a vector, such as [-1]"
+        raise ValueError(message)
+    if given is None or len(given) == 0:
         return () if attributes.get("noop_with_empty_axes") else tuple(range(rank))
-    return normalize_axis_tuple(tuple(given), rank, f"{row.name}: expected axes in [{-rank}, {rank - 1}]")
+    axes = tuple(within(int(axis), rank, row.name) for axis in given)
+    if len(set(axes)) < len(axes):
+        message = (
+            f"{row.name} expected each axis once (got {list(map(int, given))}); leave out the second one"
+        )
+        raise ValueError(message)
+    return axes

@@ -5,7 +5,7 @@ Results are `numpy.longdouble`, unrounded, or rounded once to the dtype asked fo
 with the kernels, and nothing is clever beyond what exactness needs. `evaluate` takes a node or an operator;
 the functions beside it take arrays.
 
-Precision. What `evaluate` rounds is the exact value rounded once: for float64 it is computed in arbitrary
+Precision. What `evaluate` rounds is the exact value rounded once: for float64 and integers it is computed in arbitrary
 precision (`reference_mpmath`, some 50 us an element), for all other dtypes the extended precision below is
 enough. Of Attention, LinearClassifier and Normalizer all results come from extended precision.
 
@@ -96,7 +96,7 @@ def evaluate(
     TypeError, ValueError, numpy.exceptions.AxisError
         As for `softops.opset.Operator.run`.
     """
-    if isinstance(node_or_op, str):
+    if not isinstance(node_or_op, onnx.NodeProto):
         row = operator(node_or_op, opset, domain or "")
         return row.evaluate(inputs, attributes, outputs=outputs or 1, rounded=rounded)
     if attributes is not None or domain is not None:

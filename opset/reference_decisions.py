@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import NDArray
 
+from .axis import within
 from .draws import check_multinomial, uniform
 from .reference_rows import softmax
 from .row import Attributes, Inputs, Operator
@@ -20,7 +20,7 @@ def arg_max(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int)
     """The least (or greatest) index of an element that no other exceeds; a NaN exceeds all numbers."""
     x = inputs[0]
     assert x is not None
-    axis = normalize_axis_index(attributes["axis"], x.ndim, row.name)
+    axis = within(attributes["axis"], x.ndim, row.name)
     n = x.shape[axis]
     if not n:
         message = f"{row.name} expected elements along axis {axis} (got shape {x.shape}); pass at least one"

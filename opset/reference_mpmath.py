@@ -131,6 +131,24 @@ def to_odd(function: Callable[..., Exact]) -> Callable[..., NDArray[np.longdoubl
     return odd
 
 
+def cut_off(function: Callable[..., Exact]) -> Callable[..., NDArray[Any]]:
+    """Make a function of integers return its dtype: what it is worth cut off towards zero, kept in range."""
+
+    @wraps(function)
+    def cut(x: NDArray[Any], *arrays: Any, **options: Any) -> NDArray[Any]:
+        import mpmath
+
+        limits = np.iinfo(x.dtype)
+        exact = function(x, *arrays, **options)
+        whole = [
+            min(max(int(value), limits.min), limits.max) if mpmath.isfinite(value) else limits.min
+            for value in exact.ravel()
+        ]
+        return np.array(whole, x.dtype).reshape(exact.shape)
+
+    return cut
+
+
 def _to_odd(value: Any) -> np.longdouble:
     import mpmath
 
@@ -204,7 +222,9 @@ def _losses(
 ) -> Exact:
     import mpmath
 
-    weights = None if weight is None else _exactly(weight)
+    weights = _exactly(np.ones(log_prob.shape[1]) if weight is None else weight)
     with mpmath.workprec(PRECISION):
-        losses = reduced_losses(log_prob, labels, 1, weights, ignore_index, reduction)
-        return np.asarray(np.frompyfunc(mpmath.mpf, 1, 1)(losses), object)  # ignored ones are a plain 0
+        losses = np.asarray(reduced_losses(log_prob, labels, 1, weights, ignore_index, reduction), object)
+        for place in np.ndindex(losses.shape):  # ignored ones are a plain 0
+            losses[place] = mpmath.mpf(losses[place])
+        return losses

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from .axis import along
 from .reduction import reduced_axes
-from .rounding import cast
 from .row import Attributes, Implementation, Inputs, Operator
 
 Outputs = tuple[NDArray[Any], ...]
@@ -45,15 +44,24 @@ def reduce_log_sum_exp(function: Callable[..., NDArray[Any]]) -> Implementation:
         axes = reduced_axes(row, x.ndim, inputs, attributes)
         if not axes:
             return (x.astype(np.longdouble),)
-        wide = x if x.dtype == np.float64 else x.astype(np.longdouble)
-        return (function(wide, axes, keepdims=bool(attributes["keepdims"])),)
+        return (function(x.astype(np.longdouble), axes, keepdims=bool(attributes["keepdims"])),)
 
     return reference
 
 
-def as_cast(value: NDArray[Any], dtype: DTypeLike, inputs: Inputs) -> NDArray[Any]:
-    """Round floats once, and cut integers off towards zero."""
-    return cast(value, dtype)
+def reduce_log_sum_exp_exactly(
+    of_floats: Callable[..., NDArray[Any]], of_integers: Callable[..., NDArray[Any]]
+) -> Implementation:
+    """The same of functions of float64 and of integers, which take their arrays as they are."""
+
+    def reference(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
+        x = inputs[0]
+        assert x is not None
+        axes = reduced_axes(row, x.ndim, inputs, attributes)
+        function = of_floats if x.dtype.kind == "f" else of_integers
+        return (function(x, axes, keepdims=bool(attributes["keepdims"])) if axes else x.copy(),)
+
+    return reference
 
 
 def softmax_cross_entropy(

@@ -43,15 +43,3 @@ def checked(dtype: np.dtype[Any]) -> np.dtype[Any]:
         )
         raise TypeError(message)
     return dtype
-
-
-def cast(x: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
-    """Convert as ONNX's Cast: floats are `rounded`, integers cut off towards zero and kept in range."""
-    dtype = np.dtype(dtype)
-    if dtype.kind not in "iu":
-        return rounded(x, dtype)
-    limits = np.iinfo(dtype)
-    whole = np.trunc(x)
-    inside = np.where(whole <= limits.min, 0, np.where(whole >= limits.max, 0, whole)).astype(dtype)
-    ends = np.where(whole >= limits.max, limits.max, limits.min).astype(dtype)
-    return np.where((whole <= limits.min) | (whole >= limits.max), ends, inside)

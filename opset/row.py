@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .attribute import Attribute, as_text, check_attribute
 from .axis import AxisRule
 from .rounding import rounded as round_once
 
@@ -34,14 +35,6 @@ class Parameter(NamedTuple):
     name: str
     type: str
     optional: bool = False
-
-
-class Attribute(NamedTuple):
-    """An attribute's type, as ONNX calls it, and its default; None where a node may leave it undefined."""
-
-    type: Literal["int", "ints", "float", "floats", "string", "strings"]
-    default: Any = None
-    required: bool = False
 
 
 def _rounded(value: NDArray[Any], dtype: DTypeLike, inputs: Inputs) -> NDArray[Any]:
@@ -79,8 +72,8 @@ class Operator:
     kernel, reference
         What computes it: fast, in the dtypes of the operator, and exact, in extended precision.
     reference_float64
-        The same in arbitrary precision, for results to be rounded to float64; None where `reference` is
-        exact enough for that.
+        The same in arbitrary precision, for results to be rounded to float64 or cut off to integers; None where
+        `reference` is exact enough for that.
     rounding
         From the exact result to the dtype of an output, given the inputs as well.
     notes
@@ -153,8 +146,14 @@ class Operator:
         numpy.exceptions.AxisError
             An axis lies outside [-r, r-1] for an array of rank r.
         """
-        given = self._checked(inputs, outputs)
-        return self.kernel(self, given, self._completed(attributes), outputs)[:outputs]
+        return self.bound(attributes, outputs=outputs)(*inputs)
+
+    def bound(
+        self, attributes: Attributes | None = None, *, outputs: int = 1
+    ) -> Callable[..., tuple[NDArray[Any], ...]]:
+        """`run` as a function of the inputs, with attributes that are checked once."""
+        completed = self._completed(attributes)
+        return lambda *inputs: self.kernel(self, self._checked(inputs, outputs), completed, outputs)[:outputs]
 
     def evaluate(
         self,
@@ -172,7 +171,7 @@ class Operator:
         """
         given = self._checked(inputs, outputs)
         reference = self.reference
-        if rounded and self.reference_float64 is not None and _is_float64(given[0]):
+        if rounded and self.reference_float64 is not None and _is_wide(given[0]):
             reference = self.reference_float64
         exact = reference(self, given, self._completed(attributes), outputs)[:outputs]
         if not rounded:
@@ -244,10 +243,10 @@ class Operator:
                 known = ", ".join(self.attributes) or "none"
                 message = f"{self.name} has the attributes {known} (got {unknown}); remove the others"
                 raise ValueError(message)
-            attributes = {
-                **self._defaults,
-                **{name: _text(value) for name, value in attributes.items() if value is not None},
-            }
+            given = {name: as_text(value) for name, value in attributes.items() if value is not None}
+            for name, value in given.items():
+                check_attribute(self.name, name, self.attributes[name].type, value)
+            attributes = {**self._defaults, **given}
         else:
             attributes = self._defaults
         for name in self._required:
@@ -277,17 +276,9 @@ def _dtype(name: str) -> np.dtype[Any]:
     return dtype
 
 
-def _is_float64(x: NDArray[Any] | None) -> bool:
-    return x is not None and x.dtype == np.float64
-
-
-def _text(value: Any) -> Any:
-    """Strings of an attribute as str, which ONNX keeps as bytes."""
-    if isinstance(value, bytes):
-        return value.decode()
-    if isinstance(value, list | tuple) and value and isinstance(value[0], bytes):
-        return [item.decode() for item in value]
-    return value
+def _is_wide(x: NDArray[Any] | None) -> bool:
+    """Whether extended precision is not enough to round a result to the dtype of x, or to cut it off."""
+    return x is not None and (x.dtype == np.float64 or x.dtype.kind in "iu")
 
 
 def _listed(parameters: Sequence[Parameter]) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from . import attention, reference_attention
+from .attribute import Attribute
 from .dtypes import INTEGERS, floats
-from .row import Attribute, Attributes, Inputs, Operator, Parameter
+from .row import Attributes, Inputs, Operator, Parameter
 
 _FLOATS = floats(bfloat16=True)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from . import kernels_decisions as kernels
 from . import reference_decisions as reference
+from .attribute import Attribute
 from .dtypes import INDICES, INTEGERS, floats
-from .row import Attribute, Operator, Parameter
+from .row import Operator, Parameter
 
 
 def _arg_max(since_version: int) -> Operator:

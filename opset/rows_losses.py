@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from . import kernels, reference_losses, reference_mpmath, reference_operators
+from .attribute import Attribute
 from .dtypes import INDICES, floats
 from .reference_mpmath import to_odd
 from .reference_rows import log_softmax
-from .row import Attribute, Computed, Operator, Parameter
+from .row import Computed, Operator, Parameter
 
 
 def _loss(
@@ -30,7 +31,8 @@ def _loss(
         attributes={"ignore_index": Attribute("int"), "reduction": Attribute("string", "mean")},
         **computed._asdict(),
         notes=(
-            "A mean without a single label that counts (or of weight 0 in all) is NaN: 0 / 0.",
+            "A mean without a single label that counts (or of weight 0 in all) is NaN: 0 / 0. onnxruntime gives 0 "
+            "where there are no labels at all.",
             "With ignore_index the mean divides by the number, or the weight, of the labels that count, as the "
             "function body does; the text speaks of the number of elements.",
             "A label outside [0, C) that is not ignored is an error.",

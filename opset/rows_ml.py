@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from . import kernels_ml, reference_ml
-from .row import Attribute, Operator, Parameter
+from .attribute import Attribute
+from .row import Operator, Parameter
 
 _NUMBERS = ("float32", "float64", "int64", "int32")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from . import kernels_quantized, reference_quantized
-from .row import Attribute, Operator, Parameter
+from .attribute import Attribute
+from .row import Operator, Parameter
 
 _TYPES = {"T": ("uint8", "int8")}
 _ROUNDING = (
     "Rounded to nearest, ties to even, before the zero point is added, and kept in range, as QuantizeLinear. "
-    "onnxruntime computes in float32, which can turn a near tie the other way: one step apart."
+    "onnxruntime computes in float32, which can turn a near tie the other way: one step apart. What is no number "
+    "(scales of 0, infinite or NaN) becomes the lowest."
 )
 
 ROWS: tuple[Operator, ...] = (

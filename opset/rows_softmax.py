@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from . import kernels, reference_elementwise, reference_mpmath, reference_operators, reference_rows
+from .attribute import Attribute
 from .axis import AxisRule
 from .dtypes import LONG_INTEGERS, floats
-from .reference_mpmath import to_odd
-from .row import Attribute, Computed, Operator, Parameter
+from .reference_mpmath import cut_off, to_odd
+from .row import Computed, Operator, Parameter
 
 
 def _normaliser(op_type: str, since_version: int, computed: Computed) -> Operator:
@@ -92,8 +93,9 @@ def _reduce_log_sum_exp(since_version: int) -> Operator:
         attributes=attributes,
         kernel=kernels.reduce_log_sum_exp,
         reference=reference_operators.reduce_log_sum_exp(reference_rows.logsumexp),
-        reference_float64=reference_operators.reduce_log_sum_exp(to_odd(reference_mpmath.logsumexp)),
-        rounding=reference_operators.as_cast,
+        reference_float64=reference_operators.reduce_log_sum_exp_exactly(
+            to_odd(reference_mpmath.logsumexp), cut_off(reference_mpmath.logsumexp)
+        ),
         notes=tuple(notes),
     )
 

@@ -55,6 +55,23 @@ class Spot:
         return max((place + 1 for place, name in enumerate(self.node.output) if name), default=0)
 
 
+def with_short_domain(node: onnx.NodeProto) -> onnx.NodeProto:
+    """The node, ONNX's own domain called ``""`` and not ``"ai.onnx"``."""
+    if node.domain != "ai.onnx":
+        return node
+    short = onnx.NodeProto()
+    short.CopyFrom(node)
+    short.domain = ""
+    return short
+
+
+def described(node: onnx.NodeProto) -> str:
+    """Words that tell which node of a model it is."""
+    if node.name:
+        return f"node {node.name!r} ({node.op_type})"
+    return f"{node.op_type} that gives {', '.join(map(repr, node.output)) or 'nothing'}"
+
+
 def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
     """The node's attributes as Python values: numbers, text, arrays for tensors, lists of these."""
     return {

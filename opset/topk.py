@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numpy.lib.array_utils import normalize_axis_index
-
+from .axis import within
 from .row import Attributes, Inputs, Operator
 
 
@@ -20,7 +19,7 @@ def wanted(row: Operator, inputs: Inputs, attributes: Attributes) -> tuple[int, 
     """
     x = inputs[0]
     assert x is not None
-    axis = normalize_axis_index(attributes["axis"], x.ndim, row.name)
+    axis = within(attributes["axis"], x.ndim, row.name)
     if len(row.inputs) == 1:
         k = attributes["k"]
     else:

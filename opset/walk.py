@@ -28,9 +28,12 @@ def names_read(node: onnx.NodeProto) -> Iterator[str]:
     """Yield the names that a node reads, those that its subgraphs take from around them too."""
     yield from (name for name in node.input if name)
     for graph in subgraphs(node):
-        for inner in graph.node:
-            yield from names_read(inner)
-        yield from (value.name for value in graph.output)
+        own = {value.name for value in graph.input}
+        own.update(tensor.name for tensor in graph.initializer)
+        own.update(tensor.values.name for tensor in graph.sparse_initializer)
+        own.update(name for inner in graph.node for name in inner.output)
+        read = [name for inner in graph.node for name in names_read(inner)]
+        yield from (name for name in (*read, *(value.name for value in graph.output)) if name not in own)
 
 
 def training_graphs(model: onnx.ModelProto) -> list[onnx.GraphProto]:

@@ -53,7 +53,8 @@ def test_negative_axis_before_opset_11_counts_from_the_end(op_type, opset, model
 @pytest.mark.parametrize("opset", [1, 11, 13])
 @pytest.mark.parametrize("op_type", OPERATORS)
 @pytest.mark.parametrize(
-    ("shape", "axis"), [((3, 4), 2), ((3, 4), -3), ((3,), 1), ((), 0), ((), -1), ((), None)]
+    ("shape", "axis"),
+    [((3, 4), 2), ((3, 4), -3), ((3, 4), 2**62), ((3,), 1), ((), 0), ((), -1), ((), None)],
 )
 def test_axis_out_of_range(op_type, opset, shape, axis):
     row = operator(op_type, opset)

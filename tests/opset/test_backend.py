@@ -90,6 +90,7 @@ def test_interface(model_of):
     assert issubclass(SoftopsBackend, Backend)
     assert supports_device("CPU")
     assert not supports_device("CUDA")
+    assert not backend.is_compatible(model, "CUDA")
     assert backend.is_compatible(model)
     with pytest.raises(ValueError, match="expected the device 'CPU'"):
         prepare(model, "CUDA")
@@ -100,6 +101,8 @@ def test_run_model_and_run_node(model_of):
     node = onnx.helper.make_node("Softmax", ["x"], ["y"])
     np.testing.assert_array_equal(run_node(node, [X])[0], LAST)
     np.testing.assert_array_equal(run_node(node, {"x": X}, opset_version=12)[0], FLAT)
+    long = onnx.helper.make_node("Softmax", ["x"], ["y"], domain="ai.onnx")
+    np.testing.assert_array_equal(run_node(long, [X], opset_version=12)[0], FLAT)
     clip = onnx.helper.make_node("Clip", ["x", "", "high"], ["y"])
     assert run_node(clip, [np.float32([1, 5]), np.float32(2)])[0].tolist() == [1, 2]
     binarizer = onnx.helper.make_node("Binarizer", ["x"], ["y"], domain="ai.onnx.ml", threshold=0.5)

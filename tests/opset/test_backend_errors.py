@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from softops.opset import FeedError, ModelError, UnsupportedModelError, backend
+from softops.opset import FeedError, ModelError, UnsupportedModelError, backend, convert_version, lint
 from softops.opset.backend import prepare
 
 X = np.zeros(3, np.float32)
@@ -166,3 +166,87 @@ def test_sparse_initializers_that_are_wrong(indices):
     for check in (True, False):
         with pytest.raises(ModelError, match=r"indices|index|sparse"):
             prepare(sparse(indices), check=check)
+
+
+def test_errors_of_a_family_node_that_nobody_foresaw():
+    left_out = graph("y = Softmax (x)")
+    left_out.graph.node[0].input[0] = ""
+    with pytest.raises(ModelError, match=r"Softmax that gives 'y' can work on \(got nothing"):
+        prepare(left_out, check=False).run([X])
+
+
+def test_outputs_beyond_those_that_a_node_has():
+    model = graph("y = Softmax (x)")
+    model.graph.node[0].output.append("more")
+    assert prepare(model, check=False).run([X])[0].shape == (3,)
+    model.graph.node[0].output[1] = ""
+    assert prepare(model, check=False).run([X])[0].shape == (3,)
+
+
+LOOP = """
+    y = Loop (n, c, x) <body = step (int64 i, bool go, float[3] v) => (bool on, float[3] w) {
+        on = Identity (go) w = Softmax (v) }>
+"""
+SCAN = """
+    y = Scan <num_scan_inputs = 1, body = step (float v) => (float w) { w = Relu (v) }> (x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "change", "reason"),
+    [
+        (LOOP, lambda g: g.input.pop(), r"body of 3 inputs and at least 2 outputs in Loop.*\(got 2 and 2\)"),
+        (LOOP, lambda g: g.output.pop(), r"body of 3 inputs and at least 2 outputs in Loop.*\(got 3 and 1\)"),
+        (SCAN, lambda g: g.input.add(name="more"), r"body of 1 inputs.* in Scan.*\(got 2 and 1\)"),
+    ],
+)
+def test_bodies_that_do_not_fit(body, change, reason):
+    model = graph(body, "int64 n, bool c, float[3] x")
+    prepare(model)
+    (attribute,) = (a for a in model.graph.node[0].attribute if a.HasField("g"))
+    change(attribute.g)
+    with pytest.raises(ModelError, match=reason):
+        prepare(model, check=False)
+
+
+def test_more_scanned_inputs_than_there_are():
+    with pytest.raises(ModelError, match=r"at most 1 scanned inputs in Scan .* \(got 3\)"):
+        prepare(graph(SCAN.replace("num_scan_inputs = 1", "num_scan_inputs = 3")))
+
+
+def own_functions(*bodies):
+    """A model that calls the last of some functions, own.F0, own.F1, ..., of one input and one output."""
+    functions = [
+        f'<domain: "own", opset_import: ["" : 17, "own" : 1]> F{k} (a) => (b) {{ {body} }}'
+        for k, body in enumerate(bodies)
+    ]
+    return onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17, "own" : 1]> agraph (float[3] x) => (float[3] y) '
+        f"{{ y = own.F{len(bodies) - 1} (x) }} {' '.join(functions)}"
+    )
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [["b = own.F0 (a)"], ["b = own.F1 (a)", "c = own.F0 (a) b = Relu (c)"]],
+    ids=["itself", "circle"],
+)
+def test_functions_that_call_themselves(bodies):
+    model = own_functions(*bodies)
+    for check in (True, False):
+        with pytest.raises(ModelError, match=r"Cycle detected|functions that do not call themselves"):
+            prepare(model, check=check)
+
+
+def test_functions_that_call_functions_without_end():
+    """Thirty functions, each of which calls the one before twice: a billion calls."""
+    model = own_functions("b = Relu (a)", *(f"c = own.F{k} (a) b = own.F{k} (c)" for k in range(30)))
+    message = r"calls functions 100,000 times at most.*\(got 2,147,483,647\)"
+    for check in (True, False):
+        with pytest.raises(ModelError, match=message):
+            prepare(model, check=check)
+    with pytest.raises(ModelError, match=message):
+        convert_version(model, 13)
+    assert any("no shapes were inferred" in note for note in lint(model).notes)
+    few = own_functions("b = Relu (a)", *(f"c = own.F{k} (a) b = own.F{k} (c)" for k in range(5)))
+    assert prepare(few).run([X])[0].tolist() == [0, 0, 0]

@@ -127,3 +127,31 @@ def test_names_from_two_graphs_out(c, d):
     for output in prepare(model).run(feeds):
         output[:] = 0  # belongs to the caller, also where a branch hands an input through
     np.testing.assert_array_equal(X, kept)
+
+
+@pytest.mark.parametrize(
+    "handed_on",
+    [
+        "y = If (c) <then_branch = a () => (float[4,3] p) { p = Identity (t) },"
+        " else_branch = b () => (float[4,3] q) { q = Relu (t) }>",
+        "y = Loop (none, c, t) <body = l (int64 i, bool g, float[4,3] v) => (bool h, float[4,3] w)"
+        " { h = Identity (g) w = Relu (v) }>",
+        "y, rest = Split <axis = 0> (t, whole)",
+        "y, mask = Dropout (t)",
+        "s = SequenceConstruct (t, t) zero = Constant <value = int64 {0}> () y = SequenceAt (s, zero)",
+        "u = Identity (t) y = Identity (u)",
+    ],
+)
+def test_what_is_handed_on_is_not_written_over(handed_on):
+    """The last reader of a value may work in place, unless the value goes on under another name."""
+    model = f"""
+        <ir_version: 8, opset_import: ["" : 17]>
+        agraph (float[4,3] x, bool c) => (float[4,3] y, float[4,3] z)
+        <int64 none = {{0}}, int64[2] whole = {{4, 0}}, float[3] k = {{1, 2, 3}}> {{
+            t = Tanh (x)
+            {handed_on}
+            z = Add (t, k)
+        }}
+    """
+    for condition in (True, False):
+        both(model, {"x": X, "c": np.array(condition)})

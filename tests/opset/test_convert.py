@@ -230,3 +230,44 @@ def test_training_graphs():
     (training,) = convert_version(model, 13).training_info
     assert not training.HasField("initialization")
     assert [node.op_type for node in training.algorithm.node][-3:] == ["Flatten", "Softmax", "Reshape"]
+
+
+def test_an_axis_of_a_function_that_cannot_be_inlined():
+    model = with_function(
+        13, "y = Softmax <axis: int = @a> (x)", "loc.f <a = 1> (x)", "f <a> (x) => (y)", function_opset=14
+    )
+    with pytest.raises(UnsupportedModelError, match=r"an axis that is a number.*'a' of the function.*inline"):
+        convert_version(model, 12)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "body", "refused"),
+    [
+        (8, 9, "v = BatchNormalization <epsilon: float = @a> (x, k, k, k, k)", None),
+        (10, 11, "v = Clip <max: float = @a> (x)", "its max is the attribute 'a' of a function.*inline"),
+    ],
+)
+def test_attributes_of_a_function_through_onnx(source, target, body, refused):
+    constant = "k = Constant <value = float[3] {1, 2, 3}> ()"
+    model = with_function(
+        source, f"{constant} {body} y = Relu (v)", "loc.f <a = 0.5> (x)", "f <a> (x) => (y)"
+    )
+    if refused:
+        with pytest.raises(UnsupportedModelError, match=refused):
+            convert_version(model, target)
+        return
+    converted = convert_version(model, target)
+    (attribute,) = (a for node in converted.functions[0].node for a in node.attribute if a.ref_attr_name)
+    assert (attribute.name, attribute.ref_attr_name) == ("epsilon", "a")
+    np.testing.assert_array_equal(run(converted, x=X)[0], run(model, x=X)[0])
+
+
+def test_nodes_that_onnx_puts_beside_a_named_one():
+    model = parsed(11, f"g ({TYPE} x) => ({TYPE} y) {{ [drop] y = Dropout <ratio = 0.25> (x) }}")
+    converted = convert_version(model, 12)
+    (drop,) = (node for node in converted.graph.node if node.op_type == "Dropout")
+    assert drop.name == "drop"
+    assert all(name.startswith("y_") for name in drop.input[1:] if name)
+    names = [node.name for node in converted.graph.node]
+    assert len(set(names)) == len(names)
+    np.testing.assert_array_equal(run(converted, x=X)[0], X)

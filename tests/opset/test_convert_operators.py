@@ -104,6 +104,59 @@ def test_sigmoid_of_opset_1():
     assert convert_version(converted, 1).opset_import[0].version == 1
 
 
+@pytest.mark.parametrize("constant", [True, False])
+def test_slopes_for_each_channel(constant):
+    """Before opset 7 a slope belongs to a channel; since then a vector would go along the last dimension."""
+    slopes = np.float32([0.5, -1, 2])
+    given = "float[N,C,3] x" if constant else "float[N,3,3] x, float[3] s"
+    stored = " <float[3] s = {0.5, -1, 2}>" if constant else ""
+    model = parsed(6, f"({given}) => (float[N,M,3] v){stored}", "v = PRelu (x, s)", ir=4)
+    x = X[:, :, :3].copy()
+    expected = np.where(x < 0, x * slopes[:, None], x)
+    feeds = {"x": x} if constant else {"x": x, "s": slopes}
+    np.testing.assert_array_equal(prepare(model).run(feeds)[0], expected)
+    for target in (7, 9, 21):
+        converted = convert_version(model, target)
+        np.testing.assert_array_equal(run(converted, **feeds)[0], expected)
+        back = convert_version(converted, 6)
+        np.testing.assert_array_equal(prepare(back).run(feeds)[0], expected)
+
+
+@pytest.mark.parametrize("slopes", ["float[1] s = {0.5}", "float[3,1] s = {1, 2, 3}", "float s = {2}"])
+def test_slopes_that_stay(slopes):
+    model = parsed(9, f"(float[2,3,4] x) => (float[2,3,4] v) <{slopes}>", "v = PRelu (x, s)")
+    converted = convert_version(model, 6)
+    np.testing.assert_array_equal(prepare(converted).run([X])[0], run(model, x=X)[0])
+
+
+def attention(opset, mask, keys=3, **attributes):
+    """Attention with a mask of that shape over so many keys."""
+    signature = f"(float[1,2,3,4] q, float[1,2,{keys},4] k, float[{mask}] m) => (float[1,2,3,4] v)"
+    text = ", ".join(f"{name} = {value}" for name, value in attributes.items())
+    return parsed(opset, signature, f"v = Attention {f'<{text}>' if text else ''} (q, k, k, m)", ir=11)
+
+
+@pytest.mark.parametrize(("mask", "keys", "same"), [("3,3", 3, True), ("3,1", 3, False), ("3,1", 1, True)])
+def test_masks_that_are_padded_since_24(mask, keys, same):
+    for source, target in ((23, 24), (24, 23)):
+        model = attention(source, mask, keys)
+        if same:
+            assert convert_version(model, target).graph == model.graph
+        else:
+            with pytest.raises(UnsupportedModelError, match="a mask shorter than the keys is padded since"):
+                convert_version(model, target)
+
+
+def test_numbers_of_heads_go_where_they_are_refused():
+    model = attention(24, "3,3", q_num_heads=2, kv_num_heads=2)
+    converted = convert_version(model, 25)
+    assert not converted.graph.node[0].attribute
+    random = np.random.default_rng(4)
+    q, k = (random.normal(size=(1, 2, 3, 4)).astype(np.float32) for _ in range(2))
+    feeds = {"q": q, "k": k, "m": np.zeros((3, 3), np.float32)}
+    np.testing.assert_array_equal(prepare(converted).run(feeds)[0], prepare(model).run(feeds)[0])
+
+
 def test_attention_goes_up():
     signature = "(float[1,2,3,4] q) => (float[1,2,3,4] v)"
     model = parsed(23, signature, "v = Attention (q, q, q)", ir=11)
@@ -163,6 +216,14 @@ REFUSED = [
         r"no tensor\(bfloat16\)",
     ),
     (7, 6, "(float[2,3] x) => (int32[2,1] v)", "v = Multinomial (x)", "new in opset 7"),
+    (
+        7,
+        6,
+        "(float[2,3,4] x, float[4] s) => (float[2,3,4] v)",
+        "v = PRelu (x, s)",
+        "not one for each channel",
+    ),
+    (7, 6, "(float[N,C,L] x, float[C,1] s) => (float[N,C,L] v)", "v = PRelu (x, s)", "shape of its slopes"),
     (20, 19, ONE, "v = Gelu (x)", "new in opset 20"),
     (19, 18, "(float[2,3] x, int64[4] p) => (float[N,M] v)", 'v = Pad <mode = "wrap"> (x, p)', "wrap"),
 ]

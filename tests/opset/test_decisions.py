@@ -114,8 +114,9 @@ def test_what_decisions_refuse():
     with pytest.raises(ValueError, match="needs the attribute k"):
         operator("TopK", 1).run([SPECIAL], outputs=2)
     for row in (operator("ArgMax", 13), operator("TopK", 1)):
-        with pytest.raises(np.exceptions.AxisError):
-            row.run([SPECIAL], {"axis": 2} | ({"k": 1} if row.op_type == "TopK" else {}))
+        for axis, method in ((2, row.run), (-3, row.run), (2**62, row.run), (2, row.evaluate)):
+            with pytest.raises(np.exceptions.AxisError, match=rf"{row.name}: expected an axis in \[-2, 1\]"):
+                method([SPECIAL], {"axis": axis} | ({"k": 1} if row.op_type == "TopK" else {}))
     for method in (operator("ArgMax", 13).run, operator("ArgMax", 13).evaluate):
         with pytest.raises(ValueError, match="expected elements along axis 1"):
             method([SPECIAL[:, :0]], {"axis": 1})
@@ -150,6 +151,8 @@ def test_a_seed_is_a_stream():
         np.testing.assert_array_equal(first, again)
         assert (first != other).any()
         assert (row.run([x], draw)[0] != row.run([x], draw)[0]).any()
+    for seed in (-1.0, 0.0, 1e300, NAN):  # beyond float32 it is infinite, which is as good a seed as others
+        np.testing.assert_array_equal(*(row.run([x], {**draw, "seed": seed})[0] for _ in range(2)))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import ml_dtypes
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from softops.opset import FeedError
@@ -107,3 +108,18 @@ def test_every_float(dtype, model_of):
     assert y.tolist() == [[0.25] * 4]
     with pytest.raises(FeedError, match=r"expected .*got float32"):
         prepare(model).run([np.zeros((1, 4), np.float32)])
+
+
+def test_a_length_of_minus_one_is_any():
+    """As some exporters write it, and onnxruntime reads it."""
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [-1, 3])
+    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [-1, 3])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Softmax", ["x"], ["y"])], "g", [value], [result])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    rep = prepare(model)
+    assert rep.inputs[0].shape == tuple(session.get_inputs()[0].shape) == (None, 3)
+    for x in (A, A[:1]):
+        assert rep.run([x])[0].shape == x.shape
+    with pytest.raises(FeedError, match=r"expected shape \[\?, 3\] \(got \[2, 2\]\)"):
+        rep.run([A[:, :2]])

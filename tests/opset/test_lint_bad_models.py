@@ -171,3 +171,19 @@ def test_without_onnxruntime_the_report_says_so(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     proto = model(N("Hardmax", ["x"], ["y"]))
     assert any("onnxruntime is not installed" in note for note in lint(proto).notes)
+
+
+def test_a_branch_that_names_its_result_as_the_node_does():
+    """Valid: what a branch makes is its own."""
+    branch = helper.make_graph([N("Softmax", ["x"], ["y"])], "b", [], [onnx.ValueInfoProto(name="y")])
+    proto = model(
+        N("Cast", ["x"], ["c"], to=9), N("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    )
+    assert invalid(proto) == []
+
+
+def test_a_length_of_minus_one_is_not_known():
+    proto = model(N("Softmax", ["x"], ["y"]), opset=11)
+    proto.graph.input[0].type.tensor_type.shape.dim[1].dim_value = -1
+    (record,) = lint(proto).nodes
+    assert (record.shape, record.elements) == (("n", None), None)

@@ -1,12 +1,13 @@
 """Reading a model, and what is said about something that is not one."""
 
+import contextlib
 import random
 
 import numpy as np
 import onnx
 import pytest
 
-from softops.opset import ModelError, load_model
+from softops.opset import FeedError, ModelError, UnknownOpsetError, convert_version, lint, load_model
 from softops.opset.backend import prepare
 from softops.opset.model import external_tensors
 
@@ -165,3 +166,45 @@ def test_bytes_and_models_in_memory_know_no_folder(outside):
     for source in (outside.read_bytes(), load_model(outside, external_data=False)):
         with pytest.raises(ModelError, match=r"in files.*pass the model's path"):
             prepare(source)
+
+
+def test_names_that_are_not_utf_8(model):
+    model.graph.node[0].name = "head0"
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "dim00"
+    content = model.SerializeToString()
+    for name in (b"head0", b"dim00", b"Softmax", b"single"):
+        assert content.count(name) == 1
+        broken = content.replace(name, b"\xff" + name[1:])
+        for function in (load_model, prepare, lint, lambda source: convert_version(source, 12)):
+            with pytest.raises(ModelError, match=r"names in UTF-8 \(got byte 0xff in one of \d+ bytes\)"):
+                function(broken)
+
+
+def test_an_element_type_that_nobody_knows(model):
+    model.graph.input[0].type.tensor_type.elem_type = 33
+    for check in (True, False):
+        with pytest.raises(
+            ModelError, match=r"element type that onnx .* knows for the input 'x' \(got type 33\)|33"
+        ):
+            prepare(model, check=check)
+    assert lint(model).nodes[0].dtype is None
+    with pytest.raises(ModelError, match=r"it takes no tensor\(type 33\)"):
+        convert_version(model, 12)
+
+
+def test_bytes_flipped_anywhere(model):
+    """What comes is an error of this package, or of the operator that the model names, never another."""
+    content = model.SerializeToString()
+    chance, x = random.Random(1), np.zeros((2, 3), np.float32)
+    for _ in range(400):
+        flipped = bytearray(content)
+        for _ in range(chance.choice((1, 1, 2))):
+            flipped[chance.randrange(len(content))] = chance.randrange(256)
+        for function in (
+            lambda source: prepare(source, check=False).run([x]),
+            lambda source: prepare(source).run([x]),
+            lambda source: convert_version(source, 9),
+            lambda source: convert_version(source, 21),
+        ):
+            with contextlib.suppress(ModelError, FeedError, UnknownOpsetError, np.exceptions.AxisError):
+                function(bytes(flipped))

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from softops.opset import UnknownOperatorError, UnknownOpsetError, operator, operators
+from softops.opset import UnknownOperatorError, UnknownOpsetError, operator, operators, reference
 
 NEWEST = onnx.defs.onnx_opset_version()
 X = np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)
@@ -55,6 +55,19 @@ def test_rows_are_frozen():
 def test_unknown_opset(opset):
     with pytest.raises(UnknownOpsetError, match=rf"opset from 1 to {NEWEST}.*got {opset}"):
         operator("Softmax", opset)
+
+
+@pytest.mark.parametrize(
+    ("op_type", "opset", "message"),
+    [
+        ("Softmax", "13", r"opset as an integer \(got '13'\)"),
+        (None, 13, r"expected one of Softmax, .* \(got None\)"),
+    ],
+)
+def test_neither_text_nor_integer(op_type, opset, message):
+    for function in (operator, lambda op_type, opset: reference.evaluate(op_type, [X], opset)):
+        with pytest.raises((TypeError, UnknownOperatorError), match=message):
+            function(op_type, opset)
 
 
 def test_opset_is_an_integer():
@@ -181,3 +194,33 @@ except AttributeError as error:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[0.5, 0.5] True\nmodule 'softops.opset' has no attribute 'nothing'\n"
+
+
+@pytest.mark.parametrize(
+    ("op_type", "attributes", "message"),
+    [
+        ("Softmax", {"axis": 1.5}, r"Softmax-13 takes axis as an integer \(got 1\.5\)"),
+        ("Softmax", {"axis": "last"}, r"axis as an integer \(got 'last'\)"),
+        ("ReduceLogSumExp", {"axes": 1}, r"axes as a list of integers \(got 1\)"),
+        ("ReduceLogSumExp", {"axes": [0.5]}, r"axes as a list of integers \(got \[0\.5\]\)"),
+        ("ReduceLogSumExp", {"axes": np.zeros(1)}, r"axes as a list of integers"),
+        ("ReduceLogSumExp", {"axes": [0, -2]}, r"each axis once \(got \[0, -2\]\)"),
+        ("ReduceLogSumExp", {"axes": [2]}, r"expected an axis in \[-2, 1\]"),
+        ("Multinomial", {"seed": "1"}, r"seed as a number"),
+        ("ai.onnx.ml.LinearClassifier", {"coefficients": "12"}, r"coefficients as a list of numbers"),
+        ("ai.onnx.ml.LinearClassifier", {"classlabels_strings": "ab"}, r"as a list of texts"),
+        ("ai.onnx.ml.Normalizer", {"norm": 1}, r"norm as text \(got 1\)"),
+    ],
+)
+def test_attributes_of_another_type(op_type, attributes, message):
+    domain, _, name = op_type.rpartition(".")
+    row = operator(name, 1 if domain else 13, domain)
+    for method in (row.run, row.evaluate):
+        with pytest.raises((TypeError, ValueError), match=message):
+            method([X], attributes)
+
+
+def test_lists_may_be_arrays():
+    row = operator("ReduceLogSumExp", 13)
+    np.testing.assert_array_equal(row.run([X], {"axes": np.array([1])})[0], row.run([X], {"axes": (1,)})[0])
+    assert row.run([X], {"axes": np.array([], np.int64), "keepdims": 0})[0].shape == ()

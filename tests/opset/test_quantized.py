@@ -81,3 +81,23 @@ def test_the_opset_has_to_be_named():
     inputs = [EVERY, *quantization(np.uint8, 1, 1, 0, 0)]
     with pytest.raises(ValueError, match="needs the attribute opset"):
         SOFTMAX.run(inputs)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+@pytest.mark.parametrize("x_scale", [0.1, -0.1, np.inf, np.nan])
+@pytest.mark.parametrize("y_scale", [0, -0.01, 1 / 256, np.inf, np.nan, 1e-30])
+def test_scales_that_are_none(dtype, x_scale, y_scale, onnxruntime_of):
+    """Without a warning, within range, and where something is no number the lowest, as in onnxruntime's sigmoid."""
+    x = EVERY.view(dtype).reshape(16, 16)
+    inputs = [x, *quantization(dtype, x_scale, y_scale, 7, 3)]
+    for row, attributes in ((SIGMOID, {}), (SOFTMAX, {"opset": 13})):
+        (ours,), (exact,) = row.run(inputs, attributes), row.evaluate(inputs, attributes)
+        assert ours.dtype == exact.dtype == dtype
+        if y_scale or row is SIGMOID:  # 0 / 0: a probability below float64 is not 0 in extended precision
+            np.testing.assert_array_equal(ours, exact)
+    if np.isnan(x_scale) or np.isnan(y_scale):
+        assert (SIGMOID.run(inputs)[0] == np.iinfo(dtype).min).all()
+    if abs(y_scale) < 1e-3:
+        return  # onnxruntime's sigmoid is 0 where it is below float32
+    (expected,) = onnxruntime_of("QLinearSigmoid", 1, inputs, domain=CONTRIB)
+    assert np.abs(SIGMOID.run(inputs)[0].astype(int) - expected.astype(int)).max() <= 1

@@ -148,10 +148,33 @@ def test_what_losses_refuse(op_type, opset):
                 method(inputs, attributes)
 
 
-def test_a_mean_over_nothing_is_nan():
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("weights", [None, [0, 0, 0], [1, 2, 3]])
+def test_a_mean_over_nothing_is_nan(dtype, weights):
     nothing = {"ignore_index": 0}
+    inputs = [X.astype(dtype), LABELS * 0] + ([] if weights is None else [np.array(weights, dtype)])
     for op_type in ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss"):
         row = operator(op_type, 13)
         for method in (row.run, row.evaluate):
-            assert np.isnan(method([X, LABELS * 0], nothing)[0])
-            assert method([X, LABELS * 0], nothing | {"reduction": "sum"})[0] == 0
+            (mean,) = method(inputs, nothing)
+            assert np.isnan(mean)
+            assert (mean.dtype, mean.shape) == (dtype, ())
+            assert method(inputs, nothing | {"reduction": "sum"})[0] == 0
+            assert not method(inputs, nothing | {"reduction": "none"})[0].any()
+            empty = [x[:0] if x.ndim > 1 else x for x in inputs]
+            assert np.isnan(method(empty)[0])
+            assert method(empty, {"reduction": "none"})[0].shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "dtype"),
+    [
+        # log(1 + 1) and log(1 + 1/e) stay below the next integer, in which extended precision has no digits left
+        ([[2**64 - 2, 2**64 - 2], [2**64 - 2, 2**64 - 3], [2**64 - 2, 0]], np.uint64),
+        ([[2**63 - 2, 2**63 - 2], [2**63 - 2, 2**63 - 3], [2**63 - 2, 0]], np.int64),
+    ],
+)
+def test_integers_at_the_end_of_their_range(rows, dtype):
+    x = np.array(rows, dtype)
+    for method in (operator("ReduceLogSumExp", 18).run, operator("ReduceLogSumExp", 18).evaluate):
+        np.testing.assert_array_equal(method([x, np.array([1])], {"keepdims": 0})[0], x[:, 0])
