@@ -48,6 +48,8 @@ def check_axis(name: str, x: Array, axis: int) -> int:
 
 def check_out(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Refuse an `out` that cannot take the result."""
+    if isinstance(out, np.ndarray) and out.shape == shape and out.dtype == dtype and out.flags.writeable:
+        return
     wanted = f"np.empty({shape}, {dtype.name!r})"
     if not isinstance(out, np.ndarray):
         message = f"{name} writes to an array (got out of type {type(out).__name__}); pass {wanted}"
@@ -55,9 +57,8 @@ def check_out(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any])
     if out.shape != shape or out.dtype != dtype:
         message = f"{name} gives {dtype} of shape {shape} (got out: {out.dtype} of shape {out.shape}); pass {wanted}"
         raise ValueError(message)
-    if not out.flags.writeable:
-        message = f"{name} writes to out (got a read-only array); pass {wanted}"
-        raise ValueError(message)
+    message = f"{name} writes to out (got a read-only array); pass {wanted}"
+    raise ValueError(message)
 
 
 def _address_function() -> Callable[[Array], int]:

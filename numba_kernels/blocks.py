@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .arrays import KINDS, Array, address
+from .arrays import Array, address
 from .flow import choose, repeat
-from .jit import over_rows
+from .jit import Kernels, over_rows
 from .layout import launch
 from .memory import load_number, store_number
 from .rows import extremes
@@ -48,8 +48,8 @@ _HIGHEST, _LOWEST, _HIGH, _LOW = (8 * i for i in range(4))
 _BYTES = 32
 
 
-def over_blocks(sum_of: Any, finish: Any) -> tuple[Any, Any]:
-    """The kernels (serial, parallel) that take a block of a few long rows through one of three stages.
+def over_blocks(sum_of: Any, finish: Any) -> Kernels:
+    """The kernels that take a block of a few long rows through one of three stages.
 
     `src` holds the address of the scores, that of what is kept of the blocks, and the stage: extremes;
     ``sum_of(kind, dst, src, n, block, highest, lowest)``, a pair; ``finish(kind, dst, src, n, block, highest, lowest,
@@ -98,10 +98,10 @@ def over_blocks(sum_of: Any, finish: Any) -> tuple[Any, Any]:
     return over_rows(stages)
 
 
-def run_over_blocks(kernels: tuple[Any, Any], x: Array, out: Array) -> None:
+def run_over_blocks(kernels: Kernels, x: Array, out: Array) -> None:
     """Take the rows of a contiguous array through the stages, each block of them by itself."""
     n = x.shape[-1]
     items = x.size // n * max(1, n // LENGTH)
     kept = np.zeros((items, _BYTES // 8))
     for stage in range(3):
-        launch(kernels, x.size, items, KINDS[x.dtype], address(out), (address(x), address(kept), stage), n)
+        launch(kernels, x, items, address(out), (address(x), address(kept), stage), n)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from numba import types
 
 from .across import number, real_number
-from .arrays import KINDS, Array, address, as_floats, check_axis
+from .arrays import Array, address, as_floats, check_axis
 from .flow import choose, repeat
 from .gather import places_of, reading
 from .layout import launch
@@ -131,7 +131,7 @@ def cross_entropy(
     if x.size:
         places, offsets = places_of(x, axis)
         sources = (*places, address(targets), address(weights))
-        launch(_KERNELS, x.size, losses.size, KINDS[x.dtype], address(losses), sources, classes)
+        launch(_KERNELS, x, losses.size, address(losses), sources, classes)
         del offsets  # the kernel read them until here
     loss = reduce_losses(losses, weights, reduction, x.dtype)
     return (loss, log_softmax(x, axis)) if return_log_prob else loss

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import KINDS, Array, address
+from .arrays import Array, address
 from .flow import choose, repeat
-from .jit import helper, over_rows
+from .jit import Kernels, helper, over_rows
 from .layout import launch
 from .lines import keep, new_scratch
 from .memory import load_number, store_number
@@ -29,6 +29,8 @@ _BLOCK, _BLOCK_BYTES = 16, 256 * 1024
 
 def places_of(x: Array, axis: int) -> tuple[Places, Array | None]:
     """The places of the lines of `x` along `axis`, in C order of the other axes; and what must live as long."""
+    if axis == x.ndim - 1 and x.flags.c_contiguous:
+        return (address(x), 0, x.shape[axis] * x.itemsize, x.itemsize), None
     along = x.strides[axis] if x.shape[axis] > 1 else x.itemsize
     others = [(x.shape[d], x.strides[d]) for d in range(x.ndim) if d != axis and x.shape[d] > 1]
     step = others[-1][1] if others else 0
@@ -78,8 +80,8 @@ def scatter(kind: Any, places: Any, source: Any, first: Any, count: Any, n: Any)
     repeat(0, n, lambda k: repeat(0, count, lambda j: number(k, j)))
 
 
-def reading(lines: Any) -> tuple[Any, Any]:
-    """The kernels (serial, parallel) of ``lines(kind, work, dst, src, index, at, step, count, n)``, called for all lines.
+def reading(lines: Any) -> Kernels:
+    """The kernels of ``lines(kind, work, dst, src, index, at, step, count, n)``, for all lines.
 
     `src` holds the places of the lines and what else `lines` needs, all integers (a parallel kernel takes flat tuples
     of one type); from `at` on lie `count` lines of n numbers of the kind `work`, the first of which is line `index`,
@@ -114,8 +116,8 @@ def reading(lines: Any) -> tuple[Any, Any]:
     return _over(as_they_lie, gathered, _source_lies)
 
 
-def writing(line: Any) -> tuple[Any, Any]:
-    """The kernels (serial, parallel) that call ``line(work, to, at, src, index, n)`` for every line.
+def writing(line: Any) -> Kernels:
+    """The kernels that call ``line(work, to, at, src, index, n)`` for every line.
 
     `dst` holds the places of the result's lines, `src` those of the source's and what else `line` needs; `line` turns
     the n numbers at `at` into n numbers at `to`, which may be the same address, both of the kind `work`.
@@ -161,8 +163,8 @@ def _both_lie(kind: Any, dst: Any, src: Any) -> Any:
     return (src[3] == itemsize(kind)) & (dst[3] == itemsize(kind))
 
 
-def _over(as_they_lie: Any, gathered: Any, lie: Any) -> tuple[Any, Any]:
-    """The kernels (serial, parallel) of lines that are taken as they lie, or through a scratch."""
+def _over(as_they_lie: Any, gathered: Any, lie: Any) -> Kernels:
+    """The kernels of lines that are taken as they lie, or through a scratch."""
 
     @helper
     def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
@@ -176,7 +178,7 @@ def _over(as_they_lie: Any, gathered: Any, lie: Any) -> tuple[Any, Any]:
     return over_rows(lines)
 
 
-def over_scratch(gathered: Any) -> tuple[Any, Any]:
+def over_scratch(gathered: Any) -> Kernels:
     """The kernels of ``gathered(kind, dst, src, first, last, n, spare)``, which always needs a scratch."""
 
     @helper
@@ -188,7 +190,7 @@ def over_scratch(gathered: Any) -> tuple[Any, Any]:
     return over_rows(lines)
 
 
-def run_writing(kernels: tuple[Any, Any], x: Array, axis: int, out: Array | None, *rest: int) -> Array:
+def run_writing(kernels: Kernels, x: Array, axis: int, out: Array | None, *rest: int) -> Array:
     """Run kernels of `writing` along `axis` of a non-empty `x`, with `rest` behind the places in `src`.
 
     The result goes to `out`, whose shape and dtype are right, where it lies exactly on `x` or apart from it.
@@ -202,7 +204,7 @@ def run_writing(kernels: tuple[Any, Any], x: Array, axis: int, out: Array | None
     source, offsets = places_of(x, axis)
     to, offsets_to = places_of(target, axis)
     n = x.shape[axis]
-    launch(kernels, x.size, x.size // n, KINDS[x.dtype], to, (*source, *rest), n)
+    launch(kernels, x, x.size // n, to, (*source, *rest), n)
     del offsets, offsets_to  # the kernel read them until here
     if out is None or target is out:
         return target

@@ -7,7 +7,7 @@ from numba import types
 
 from .exp_below import exp_below
 from .flow import repeat
-from .jit import over_rows
+from .jit import Kernels, over_rows
 from .layout import two_rows_to_rows
 from .memory import load_first
 from .rows import fold_row, map_row
@@ -20,7 +20,8 @@ from .trace import traced
 def _add_product(high: Any, low: Any, a: Any, b: Any) -> Any:
     """(high, low) + a · b: in float64 for float32 factors, compensated for float64 ones."""
     if a.scalar == types.float32:
-        return high + widen(a) * widen(b), low
+        # the product is exact, so nothing is fused away
+        return fma(widen(a), widen(b), high), low
     product = a * b
     high, error = two_sum(high, product)
     return high, low + error + fma_exact(a, b, 0.0 - product)
@@ -34,9 +35,9 @@ def _dot(kind: Any, a: Any, b: Any, n: Any) -> Any:
 
 @traced
 def _softmax_grad_vector(g: Any, p: Any, high: Any, low: Any) -> Any:
-    """p · (g − (high + low)): in float64 for float32 arguments, with the difference in two parts for float64 ones."""
+    """p · (g − (high + low)), with the difference in two parts for float64; no product exceeds its own term."""
     if g.scalar == types.float32:
-        return narrow(g, widen(p) * ((widen(g) - high) - low))
+        return fma(p, g, -(p * narrow(g, high + low)))
     d, lost = two_sum(g, 0.0 - high)
     rest = lost - low
     return fma(p, d, where(rest == rest, p * rest, 0.0))
@@ -61,8 +62,8 @@ def _log_softmax_grad_vector(g: Any, y: Any, high: Any, low: Any) -> Any:
     return narrow(g, fma(negative, high, widen(g)) + negative * low)
 
 
-def _over_two_rows(total: Any, vector: Any) -> tuple[Any, Any]:
-    """The kernels (serial, parallel) for rows of dy and y, whose addresses `src` holds.
+def _over_two_rows(total: Any, vector: Any) -> Kernels:
+    """The kernels for rows of dy and y, whose addresses `src` holds.
 
     ``total(kind, dy, y, n)`` gives a pair for a row, ``vector(dy, y, high, low)`` a vector of the result.
     """
@@ -73,7 +74,11 @@ def _over_two_rows(total: Any, vector: Any) -> tuple[Any, Any]:
             at = i * n * itemsize(kind)
             dy, y = src[0] + at, src[1] + at
             pair = total(kind, dy, y, n)
-            map_row(kind, dst + at, (dy, y), n, lambda a, b: vector(a, b, *pair))
+
+            def one(a: Any, b: Any) -> Any:
+                return vector(a, b, *pair)
+
+            map_row(kind, dst + at, (dy, y), n, one)
 
         repeat(first, last, row)
 

@@ -80,6 +80,7 @@ def _hardmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
 
 
 _KERNELS = kernels_of(each_row(_hardmax_row), _hardmax_tile)
+_SMALL = _KERNELS.small
 
 
 def hardmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -112,4 +113,5 @@ def hardmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = 
     Special values: like `numpy.argmax`, the first NaN is chosen where there is one. Exact.
     Source: ``ai.onnx@13::Hardmax``.
     """
-    return along_axis("hardmax", _KERNELS, x, axis, out)
+    result = _SMALL.call(x, axis, out)
+    return along_axis("hardmax", _KERNELS, x, axis, out) if result is None else result

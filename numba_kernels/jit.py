@@ -23,6 +23,7 @@ from typing import Any
 import numba
 import numba.extending
 
+from .arrays import KINDS
 from .cache import enable_cache, identity
 from .linked import LinkedCompiler
 
@@ -62,21 +63,42 @@ def parallel_kernel(function: Callable[..., Any]) -> Any:
     return enable_cache(numba.njit(parallel=True, **_OPTIONS)(_distinct(function)))
 
 
-def over_rows(rows: Any) -> tuple[Any, Any]:
-    """The two kernels (serial, parallel) of a helper ``rows(kind, dst, src, first, last, n)``.
+class Kernels:
+    """The kernels (serial, parallel) of an operator, ``kernels[dtype]``, made for each dtype when first asked for.
 
-    They take (kind, dst, src, number of rows, n) and the parallel one a number of parts, each done by one thread. A row
-    is done whole, in one order, so that the bits of the result do not depend on the number of threads.
+    They take whole numbers alone: addresses, sizes and steps; the serial one returns 1.
     """
 
-    def serial(kind: Any, dst: Any, src: Any, count: Any, n: Any) -> Any:
-        rows(kind, dst, src, 0, count, n)
+    def __init__(self, make: Callable[[Any], tuple[Any, Any]]) -> None:
+        self._make = make
+        self._made: dict[Any, tuple[Any, Any]] = {}
 
-    def parallel(kind: Any, dst: Any, src: Any, count: Any, n: Any, parts: Any) -> Any:
-        for part in numba.prange(parts):
-            rows(kind, dst, src, count * part // parts, count * (part + 1) // parts, n)
+    def __getitem__(self, dtype: Any) -> tuple[Any, Any]:
+        try:
+            return self._made[dtype]
+        except KeyError:
+            return self._made.setdefault(dtype, self._make(KINDS[dtype]))
 
-    return kernel(serial), parallel_kernel(parallel)
+
+def over_rows(rows: Any) -> Kernels:
+    """The kernels of ``rows(kind, dst, src, first, last, n)``.
+
+    They take (dst, src, number of rows, n) and the parallel one a number of parts, each done by one thread. A row is
+    done whole, in one order, so that the bits of the result do not depend on the number of threads.
+    """
+
+    def make(kind: Any) -> tuple[Any, Any]:
+        def serial(dst: Any, src: Any, count: Any, n: Any) -> Any:
+            rows(kind, dst, src, 0, count, n)
+            return 1
+
+        def parallel(dst: Any, src: Any, count: Any, n: Any, parts: Any) -> Any:
+            for part in numba.prange(parts):
+                rows(kind, dst, src, count * part // parts, count * (part + 1) // parts, n)
+
+        return kernel(serial), parallel_kernel(parallel)
+
+    return Kernels(make)
 
 
 def by_type(stub: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import KINDS, Array, address, as_floats, check_axis, check_out
+from .arrays import Array, address, as_floats, check_axis, check_out
+from .entry import SmallCalls
+from .jit import Kernels
 from .lines import LineKernels
-from .threads import parts_for, run
+from .threads import PARALLEL_FROM, parts_for, run
 from .vector import VECTOR_BYTES
-
-Kernels = tuple[Any, Any]
 
 # How many numbers a vector holds, by their size; halves are computed in float32.
 LANES = {size: VECTOR_BYTES // max(size, 4) for size in (2, 4, 8)}
@@ -24,37 +24,42 @@ LANES = {size: VECTOR_BYTES // max(size, 4) for size in (2, 4, 8)}
 LONG = 32768
 
 
-def launch(kernels: Kernels, size: int, count: int, kind: Any, dst: Any, src: Any, *layout: int) -> None:
-    """Run a kernel over `count` lines, on this thread or, where `size` numbers are worth it, on all."""
-    run(kernels, size, count, kind, dst, src, count, *layout)
+def launch(kernels: Kernels, x: Array, count: int, dst: Any, src: Any, *layout: int) -> None:
+    """Run a kernel for the dtype of `x` over `count` lines, on all threads where the size of `x` is worth it."""
+    run(kernels[x.dtype], x.size, count, dst, src, count, *layout)
 
 
-def last_axis_copy(x: Array, axis: int) -> Array:
+def _plain(x: Array) -> bool:
+    return type(x) is np.ndarray and bool(x.flags.c_contiguous)
+
+
+def _last_axis_copy(x: Array, axis: int) -> Array:
     """`x` with `axis` moved to the end, contiguous; `x` itself where it lies so already."""
-    return np.ascontiguousarray(np.moveaxis(x, axis, -1))
+    return x if axis == x.ndim - 1 and _plain(x) else np.ascontiguousarray(np.moveaxis(x, axis, -1))
 
 
-def _direct(out: Array, sources: tuple[Array, ...]) -> bool:
-    """Whether a kernel may write to `out` while it reads the sources: apart from them, or exactly one of them."""
-    return out.flags.c_contiguous and all(
-        address(out) == address(x) or not np.may_share_memory(out, x) for x in sources
-    )
+def _direct(out: Array | None, places: tuple[int, ...]) -> bool:
+    """Whether a kernel may write to `out` while it reads contiguous sources: apart from them, or exactly one."""
+    if out is None or not _plain(out):
+        return False
+    start, size = address(out), out.nbytes
+    return all([start == place or abs(start - place) >= size for place in places])
 
 
 def _rows(name: str, kernels: Kernels, sources: tuple[Array, ...], axis: int, out: Array | None) -> Array:
-    """Run a row kernel along `axis` of arrays of one shape."""
+    """Run a row kernel along `axis` of several arrays of one shape."""
     x = sources[0]
     axis = check_axis(name, x, axis)
     if out is not None:
         check_out(name, out, x.shape, x.dtype)
     if x.size == 0:
         return np.empty(x.shape, x.dtype) if out is None else out
-    moved = tuple(last_axis_copy(source, axis) for source in sources)
-    in_place = axis == x.ndim - 1 and (out is None or _direct(out, moved))
+    moved = tuple([_last_axis_copy(source, axis) for source in sources])
+    places = tuple(map(address, moved))
+    in_place = axis == x.ndim - 1 and (out is None or _direct(out, places))
     result = out if in_place and out is not None else np.empty(moved[0].shape, x.dtype)
-    addresses = address(moved[0]) if len(moved) == 1 else tuple(address(source) for source in moved)
     n = x.shape[axis]
-    launch(kernels, x.size, x.size // n, KINDS[x.dtype], address(result), addresses, n)
+    launch(kernels, x, x.size // n, address(result), places, n)
     if in_place:
         return result
     back = np.moveaxis(result, -1, axis)
@@ -142,9 +147,10 @@ def along_axis(
             if n >= LONG and few_long_rows is not None and size > 2 and rows < parts_for(numbers, numbers):
                 few_long_rows(x, result)
                 return result
-            kind, step = KINDS[x.dtype], n * size
-            chosen = kernels.rows if n >= LANES[size] else kernels.short_rows
-            run(chosen, numbers, rows, kind, place, start, rows, n, 1, step, size, step, size)
+            chosen, step = kernels.rows if n >= LANES[size] else kernels.short_rows, n * size
+            run(chosen[x.dtype], numbers, rows, place, start, rows, n, 1, step, size, step, size)
+            if numbers < PARALLEL_FROM:
+                kernels.small.learn(x.dtype, n < LANES[size])
             return result
     axis = check_axis(name, x, axis)
     if out is not None:
@@ -169,9 +175,8 @@ def along_axis(
     contiguous = kernels.rows if lines.n >= LANES[x.itemsize] else kernels.short_rows
     launch(
         kernels.columns if lines.inner > 1 else contiguous,
-        x.size,
+        x,
         lines.outer * lines.inner,
-        KINDS[x.dtype],
         address(target),
         address(source),
         *lines[1:],
@@ -204,9 +209,15 @@ def two_rows_to_rows(
     return _rows(name, kernels, as_pair(name, a, b), axis, out)
 
 
-def elementwise(name: str, kernels: Kernels, x: npt.ArrayLike, out: Array | None) -> Array:
-    """Run a kernel that turns every number of `x` into a number of the result."""
-    return _elements(name, kernels, (as_floats(name, x),), out)
+def elementwise(
+    name: str, kernels: Kernels, small: SmallCalls, given: npt.ArrayLike, out: Array | None
+) -> Array:
+    """Run a kernel that turns every number of an array into a number of the result."""
+    x = as_floats(name, given)
+    result = _elements(name, kernels, (x,), out)
+    if 0 < x.size < PARALLEL_FROM:
+        small.learn(x.dtype)
+    return result
 
 
 def two_elementwise(
@@ -221,11 +232,11 @@ def _elements(name: str, kernels: Kernels, given: tuple[Array, ...], out: Array 
     x = given[0]
     if out is not None:
         check_out(name, out, x.shape, x.dtype)
-    sources = tuple(np.ascontiguousarray(source).reshape(x.shape) for source in given)
-    result = out if out is not None and _direct(out, sources) else np.empty(x.shape, x.dtype)
+    sources = tuple([each if _plain(each) else np.ascontiguousarray(each).reshape(x.shape) for each in given])
+    places = tuple(map(address, sources))
+    result = out if out is not None and _direct(out, places) else np.empty(x.shape, x.dtype)
     if x.size:
-        addresses = address(sources[0]) if len(sources) == 1 else tuple(address(source) for source in sources)
-        launch(kernels, x.size, x.size, KINDS[x.dtype], address(result), addresses, 1)
+        launch(kernels, x, x.size, address(result), places if len(places) > 1 else places[0], 1)
     if out is None:
         return result if x.ndim else result[()]
     if result is not out:

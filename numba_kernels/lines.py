@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
+from .entry import SmallCalls
 from .flow import choose, repeat
-from .jit import by_type, helper, kernel, parallel_kernel
+from .jit import Kernels, by_type, helper, kernel, parallel_kernel
 from .memory import load, load_first, load_number, store, store_first, store_number
 from .rows import rows_at_once
 from .simd import computing, is_half, itemsize, lanes, least, most, stack_scratch
@@ -250,63 +251,54 @@ def _store_columns(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: 
     repeat(0, n, numbers)
 
 
-def _over_lines(lines: Any, spare: Any) -> tuple[Any, Any]:
-    """The two kernels (serial, parallel) of `lines`; `spare` makes (owner, address) of the memory that it needs.
+def _over_lines(lines: Any, spare: Any) -> Kernels:
+    """The kernels of `lines`; `spare` makes (owner, address) of the memory that it needs.
 
     The parallel one takes a number of parts more, each done by one thread. A line is done whole and in one order, so
     that the bits of the result do not depend on the number of threads.
     """
 
-    def serial(
-        kind: Any, dst: Any, src: Any, count: Any, n: Any, inner: Any, a: Any, b: Any, c: Any, d: Any
-    ) -> Any:
-        owner, place = spare(kind, n)
-        lines(kind, dst, src, 0, count, n, inner, a, b, c, d, place)
-        keep(owner)
-
-    def parallel(
-        kind: Any,
-        dst: Any,
-        src: Any,
-        count: Any,
-        n: Any,
-        inner: Any,
-        a: Any,
-        b: Any,
-        c: Any,
-        d: Any,
-        parts: Any,
-    ) -> Any:
-        for part in prange(parts):
+    def make(kind: Any) -> tuple[Any, Any]:
+        def serial(dst: Any, src: Any, count: Any, n: Any, inner: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
             owner, place = spare(kind, n)
-            lines(
-                kind,
-                dst,
-                src,
-                count * part // parts,
-                count * (part + 1) // parts,
-                n,
-                inner,
-                a,
-                b,
-                c,
-                d,
-                place,
-            )
+            lines(kind, dst, src, 0, count, n, inner, a, b, c, d, place)
             keep(owner)
+            return 1
 
-    return kernel(serial), parallel_kernel(parallel)
+        def parallel(
+            dst: Any,
+            src: Any,
+            count: Any,
+            n: Any,
+            inner: Any,
+            a: Any,
+            b: Any,
+            c: Any,
+            d: Any,
+            parts: Any,
+        ) -> Any:
+            for part in prange(parts):
+                owner, place = spare(kind, n)
+                first, last = count * part // parts, count * (part + 1) // parts
+                lines(kind, dst, src, first, last, n, inner, a, b, c, d, place)
+                keep(owner)
+
+        return kernel(serial), parallel_kernel(parallel)
+
+    return Kernels(make)
 
 
 class LineKernels(NamedTuple):
-    """The kernels of an operator, each serial and parallel; apart, so that a first call compiles what it needs."""
+    """The kernels of an operator; apart, so that a first call compiles what it needs."""
 
-    rows: tuple[Any, Any]
+    rows: Kernels
     """For contiguous rows of at least one vector."""
-    columns: tuple[Any, Any]
+    columns: Kernels
     """For lines with others between their numbers."""
-    short_rows: tuple[Any, Any]
+    short_rows: Kernels
     """For contiguous rows of less than one vector."""
+    small: SmallCalls
+    """For few contiguous rows of either kind, straight from Python's objects."""
 
 
 Tile = Callable[..., Any]
@@ -317,8 +309,5 @@ def kernels_of(rows: Any, tile: Tile) -> LineKernels:
 
     A tile is `width` columns, whole vectors, of n numbers of the computing type, and is done in place.
     """
-    return LineKernels(
-        _over_lines(rows, _rows_spare),
-        _over_lines(along_columns(tile), _tile_spare),
-        _over_lines(along_short_rows(tile), _nothing_spare),
-    )
+    whole, short = _over_lines(rows, _rows_spare), _over_lines(along_short_rows(tile), _nothing_spare)
+    return LineKernels(whole, _over_lines(along_columns(tile), _tile_spare), short, SmallCalls(whole, short))

@@ -119,7 +119,7 @@ def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
 
     def columns(column: Any) -> None:
         top_of = at + column * itemsize(kind)
-        m, log_of_sum, calm = log_sum_of_columns(lambda k: load(kind, top_of + k * along), n)
+        m, log_of_sum, calm = log_sum_of_columns(lambda k: load(kind, top_of + k * along), n, top_of)
 
         def subtract(less: Any) -> None:
             def one(k: Any) -> None:
@@ -147,6 +147,7 @@ def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
 
 
 _KERNELS = kernels_of(_log_softmax_rows, _log_softmax_tile)
+_SMALL = _KERNELS.small
 
 
 def log_softmax(
@@ -196,4 +197,5 @@ def log_softmax(
     """
     if where is not None or temperature != 1.0:
         return tempered("log_softmax", x, axis, temperature, where, out)
-    return along_axis("log_softmax", _KERNELS, x, axis, out)
+    result = _SMALL.call(x, axis, out)
+    return along_axis("log_softmax", _KERNELS, x, axis, out) if result is None else result

@@ -30,6 +30,7 @@ from .log import log1p_vector
 from .memory import load, load_nth, prefetch, store_nth, vector_bytes
 from .rows import anchor, extremes_of, frame, rest_of
 from .simd import (
+    PIECE,
     all_set,
     bits,
     computing,
@@ -38,8 +39,8 @@ from .simd import (
     lane,
     lanes,
     least,
+    piece_scratch,
     splat,
-    stack_scratch,
     where,
     widen,
 )
@@ -49,8 +50,6 @@ from .vector import computed_as
 
 # Slots of `across`; logarithms and the sums without the maximum are float64, which takes two.
 HIGHEST, LOGS, OTHERS, _BASE, _LOWEST, _SHIFT, _LOW = 0, 2, 4, 6, 7, 8, 9
-# So many vectors are exponentiated, then summed.
-_PIECE = 64
 
 
 def _others_from(like: Any) -> float:
@@ -182,17 +181,18 @@ def _plain_sum(kind: Any, src: Any, n: Any, shift: Any, ahead: Any) -> Any:
         e, rest = (where(there, part, 0.0) for part in exp_scaled_pair(tail, shift_v))
         return _with(*add(total, lost, e), rest)
 
-    total, lost = _summed(vector, n // lanes(kind), shift_v, tail)
+    total, lost = _summed(vector, n // lanes(kind), shift_v, tail, src)
     return choose(n % lanes(kind) != 0, end, lambda: (total, lost))
 
 
-def _summed(vector: Any, count: Any, shift: Any, like: Any) -> Any:
+def _summed(vector: Any, count: Any, shift: Any, like: Any, src: Any) -> Any:
     """Σ exp(x), scaled, lane by lane over the vectors ``vector(i)``, anchored, with what the exponentials are off by.
 
-    In two loops over a piece, as in `softmax`; the exponentials lie in a scratch meanwhile.
+    In two loops over a piece, as in `softmax`; the exponentials lie in a scratch meanwhile. `src` is where the vectors
+    come from.
     """
     work, zero = lane(like, 0), splat(like, 0.0)
-    scratch = stack_scratch(work)
+    scratch = piece_scratch(work, src)
 
     def piece(first: Any, *total: Any) -> Any:
         def exponentiate(i: Any, rests: Any) -> Any:
@@ -200,12 +200,12 @@ def _summed(vector: Any, count: Any, shift: Any, like: Any) -> Any:
             store_nth(work, scratch, i - first, e)
             return rests + rest
 
-        last = least(first + _PIECE, count)
+        last = least(first + PIECE, count)
         rests = repeat(first, last, exponentiate, zero)
         total = repeat(first, last, lambda i, *total: add(*total, load_nth(work, scratch, i - first)), *total)
         return _with(*total, rests)
 
-    return repeat(0, count, piece, anchor(like), zero, step=_PIECE)
+    return repeat(0, count, piece, anchor(like), zero, step=PIECE)
 
 
 def _with(total: Any, lost: Any, rests: Any) -> Any:
@@ -256,11 +256,11 @@ def _summed_apart(vector: Any, count: Any, m: Any, last: Any) -> Any:
         return choose(all_set(below < lowest), lambda: (total, rests, tops), apart)
 
     def piece(first: Any, total: Any, tops: Any) -> Any:
-        bound = least(first + _PIECE, count)
+        bound = least(first + PIECE, count)
         total, rests, tops = repeat(first, bound, lambda i, *sums: one(vector(i), *sums), total, zero, tops)
         return total + widen(rests), tops
 
-    total, tops = repeat(0, count, piece, widen(zero), zero, step=_PIECE)
+    total, tops = repeat(0, count, piece, widen(zero), zero, step=PIECE)
     total, rests, tops = one(last, total, zero, tops)
     return total + widen(rests), tops
 
@@ -304,7 +304,7 @@ def others(total: Any, lost: Any, tops: Any) -> Any:
 # Columns -------------------------------------------------------------------------------------------------------------
 
 
-def log_sum_of_columns(vector: Any, n: Any) -> Any:
+def log_sum_of_columns(vector: Any, n: Any, src: Any) -> Any:
     """(m, log Σ exp(x − m), whether that is calm) lane by lane over vectors ``vector(i)``; the logarithm in float64.
 
     What a lane comes to does not depend on its neighbours.
@@ -318,7 +318,7 @@ def log_sum_of_columns(vector: Any, n: Any) -> Any:
     m, lowest = repeat(1, n, extremes, first, first)
     base, _, low = frame(m)
     calm = (base == 0.0) & (lowest >= low - _far(low))
-    total, lost = _summed(vector, n, exponent_shift(m), m)
+    total, lost = _summed(vector, n, exponent_shift(m), m, src)
     high, low = settle(total, lost, anchor(m)) if total.scalar == lost.scalar else (total, splat(total, 0.0))
     high, low = _without_top(high, low, m)
     settled = calm & (high > _others_from(m))

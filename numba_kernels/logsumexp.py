@@ -8,7 +8,7 @@ from numba import types
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .across import number, real_number
-from .arrays import KINDS, Array, address, as_floats, check_axis, check_out
+from .arrays import Array, address, as_floats, check_axis, check_out
 from .doubled import logsumexp_doubled
 from .flow import choose, outlined, repeat
 from .gather import places_of, reading
@@ -125,19 +125,24 @@ def logsumexp(
         axes = normalize_axis_tuple(axis, x.ndim, "axis")
     else:
         axes = (check_axis(name, x, axis),)
-    kept = [(1 if d in axes else length) for d, length in enumerate(x.shape) if keepdims or d not in axes]
-    shape = tuple(kept)
+    shape = tuple(
+        [(1 if d in axes else length) for d, length in enumerate(x.shape) if keepdims or d not in axes]
+    )
     if out is not None:
         check_out(name, out, shape, x.dtype)
-    result = np.full(shape, -np.inf, x.dtype)
-    if x.size:
+    direct = out is not None and out.flags.c_contiguous and not np.may_share_memory(out, x)
+    result = out if direct else np.empty(shape, x.dtype)
+    if x.size == 0:
+        result.fill(-np.inf)
+    else:
         lines = x if len(axes) == 1 else merged(x, axes)
         along = axes[0] if len(axes) == 1 else lines.ndim - 1
-        n, kind = lines.shape[along], KINDS[x.dtype]
+        n = lines.shape[along]
         places, offsets = places_of(lines, along)
-        launch(_KERNELS, x.size, result.size, kind, address(result), places, n)
+        launch(_KERNELS, x, result.size, address(result), places, n)
         del offsets  # the kernel read them until here
-    if out is not None:
+    if out is None:
+        return result if shape else result[()]
+    if result is not out:
         np.copyto(out, result)
-        return out
-    return result if shape else result[()]
+    return out

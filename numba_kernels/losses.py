@@ -42,6 +42,8 @@ def checked_labels(
             f"{name} takes one label for each row: shape {shape} (got {given.shape}); drop the class axis"
         )
         raise ValueError(message)
+    if ignore is None and (given.size == 0 or (given.min() >= 0 and given.max() < classes)):
+        return np.ascontiguousarray(given, np.int64)
     ignored = np.zeros(shape, bool) if ignore is None else given == ignore
     wrong = ((given < 0) | (given >= classes)) & ~ignored
     if wrong.any():
@@ -57,7 +59,7 @@ def checked_labels(
 def checked_weights(name: str, weight: npt.ArrayLike | None, classes: int, labels: Array) -> Array:
     """The weight of every row in float64: its class's, 1 without weights, 0 where ignored."""
     if weight is None:
-        return np.where(labels < 0, 0.0, 1.0)
+        return (labels >= 0).astype(np.float64)
     given = as_array(weight)
     if given.shape != (classes,) or (given.dtype.kind != "f" and given.dtype not in KINDS):
         message = (

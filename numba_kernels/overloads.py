@@ -21,7 +21,7 @@ from .log_softmax import log_softmax
 from .logsumexp import _KERNELS as _LOGSUMEXP
 from .logsumexp import logsumexp
 from .memory import load_number, store_number
-from .refusals import KINDS, axis_out_of_bounds, literal_bool, refuse_dtype, refuse_out, wrong_shape
+from .refusals import DTYPES, KINDS, axis_out_of_bounds, literal_bool, refuse_dtype, refuse_out, wrong_shape
 from .sigmoid import _KERNELS as _SIGMOID
 from .sigmoid import sigmoid
 from .simd import lanes, stack_scratch
@@ -88,12 +88,14 @@ def _ends(name: str, x: Any, out: Any, kind: Any) -> tuple[Any, Any]:
 def _along_axis(stub: Stub, kernels: Any) -> None:
     """Let jitted code call ``stub(x, axis=-1, out=None)``, with the kernels of `lines.kernels_of`."""
     name = stub.__name__
-    rows, columns, short_rows = kernels.rows[0], kernels.columns[0], kernels.short_rows[0]
 
     @by_type(stub)
     def along_axis(x: Any, axis: Any = -1, out: Any = None) -> Any:
         refuse_dtype(name, x)
         kind = KINDS[x.dtype]
+        dtype = DTYPES[x.dtype]
+        rows, short_rows = kernels.rows[dtype][0], kernels.short_rows[dtype][0]
+        columns = kernels.columns[dtype][0]
         checked = _checked_axis(x.ndim, axis_out_of_bounds(name, x, axis))
         start, finish = _ends(name, x, out, kind)
         source = STEPS[x.layout].source
@@ -105,12 +107,12 @@ def _along_axis(stub: Stub, kernels: Any) -> None:
                 size = x.itemsize
                 src, outer, n, inner, step, along = source(kind, x, place, result)
                 if inner == 1 and n < lanes(kind):
-                    short_rows(kind, at(result), src, outer, n, inner, step, along, n * size, size)
+                    short_rows(at(result), src, outer, n, inner, step, along, n * size, size)
                 elif inner == 1:
-                    rows(kind, at(result), src, outer, n, inner, step, along, n * size, size)
+                    rows(at(result), src, outer, n, inner, step, along, n * size, size)
                 else:
                     block_size, row_size = n * inner * size, inner * size
-                    columns(kind, at(result), src, outer * inner, n, inner, step, along, block_size, row_size)
+                    columns(at(result), src, outer * inner, n, inner, step, along, block_size, row_size)
             return finish(x, result, out)
 
         return lines
@@ -118,12 +120,12 @@ def _along_axis(stub: Stub, kernels: Any) -> None:
 
 def _to_numbers(stub: Stub, kernels: Any, empty: float) -> None:
     """Let jitted code call ``stub(x, axis=-1, keepdims=False)``, with the kernels of `gather.reading`."""
-    name, rows = stub.__name__, kernels[0]
+    name = stub.__name__
 
     @by_type(stub)
     def to_numbers(x: Any, axis: Any = -1, keepdims: Any = False) -> Any:
         refuse_dtype(name, x)
-        kind = KINDS[x.dtype]
+        kind, rows = KINDS[x.dtype], kernels[DTYPES[x.dtype]][0]
         checked = _checked_axis(x.ndim, axis_out_of_bounds(name, x, axis))
         last_axis = STEPS[x.layout].last_axis
         shaped = kept if literal_bool(name, "keepdims", keepdims) else reduced if x.ndim > 1 else only
@@ -134,7 +136,7 @@ def _to_numbers(stub: Stub, kernels: Any, empty: float) -> None:
             result = np.full(outer * inner, empty, x.dtype)
             if x.size:
                 moved = last_axis(kind, x, place)
-                rows(kind, at(result), (at(moved), np.int64(0), n * x.itemsize, x.itemsize), outer * inner, n)
+                rows(at(result), (at(moved), np.int64(0), n * x.itemsize, x.itemsize), outer * inner, n)
                 hold(moved)
             return shaped(result, x.shape, place)
 
@@ -143,17 +145,19 @@ def _to_numbers(stub: Stub, kernels: Any, empty: float) -> None:
 
 def _elementwise(stub: Stub, kernels: Any) -> None:
     """Let jitted code call ``stub(x, out=None)`` on arrays and numbers, with the kernels of `jit.over_rows`."""
-    name, spans = stub.__name__, kernels[0]
+    name = stub.__name__
 
     @by_type(stub)
     def elementwise(x: Any, out: Any = None) -> Any:
-        kind = KINDS.get(getattr(x, "dtype", x))
+        scalar = getattr(x, "dtype", x)
+        kind = KINDS.get(scalar)
+        spans = kernels[DTYPES[scalar]][0] if scalar in DTYPES else None
         if x in KINDS:
 
             def of_number(x: Any, out: Any = None) -> Any:
                 place = stack_scratch(kind)
                 store_number(kind, place, x)
-                spans(kind, place, place, np.int64(1), np.int64(1))
+                spans(place, place, np.int64(1), np.int64(1))
                 return load_number(kind, place)
 
             return of_number
@@ -164,7 +168,7 @@ def _elementwise(stub: Stub, kernels: Any) -> None:
         def elements(x: Any, out: Any = None) -> Any:
             result = start(x, out)
             src = numbers(kind, x, result)
-            spans(kind, at(result), src, np.int64(x.size), np.int64(1))
+            spans(at(result), src, np.int64(x.size), np.int64(1))
             return finish(x, result, out)
 
         return elements

@@ -8,6 +8,7 @@ from numba.core.errors import TypingError
 
 # The halves are missing: Numba has no code for arrays of them.
 KINDS = {types.float32: np.float32(0), types.float64: np.float64(0)}
+DTYPES = {types.float32: np.dtype(np.float32), types.float64: np.dtype(np.float64)}
 
 
 def value_of(option: Any) -> Any:

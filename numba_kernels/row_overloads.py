@@ -12,13 +12,12 @@ import numpy as np
 from numba.core.errors import TypingError
 
 from .hardmax import _KERNELS as _HARDMAX
-from .jit import by_type, helper
-from .layout import Kernels
+from .jit import Kernels, by_type, helper
 from .lines import LineKernels
 from .log_softmax import _KERNELS as _LOG_SOFTMAX
 from .logsumexp import _KERNELS as _LOGSUMEXP
 from .memory import load_number, store_number
-from .refusals import KINDS, refuse_dtype, refuse_out, wrong_shape
+from .refusals import DTYPES, KINDS, refuse_dtype, refuse_out, wrong_shape
 from .row_forms import hardmax_row, log_softmax_row, logsumexp_row, sigmoid_row, softmax_row
 from .sigmoid import _KERNELS as _SIGMOID
 from .simd import lanes, stack_scratch
@@ -42,32 +41,40 @@ def _ready(x: Any, out: Any) -> Any:
 
 
 def _of_lines(kernels: LineKernels) -> Any:
-    """How the kernels of an operator along an axis do one row."""
-    rows, short_rows = kernels.rows[0], kernels.short_rows[0]
+    """How the kernels of an operator along an axis do one row, for a dtype."""
 
-    @helper
-    def one_row(kind: Any, dst: Any, src: Any, n: Any, size: Any) -> Any:
-        one, whole = np.int64(1), n * size
-        if n < lanes(kind):
-            short_rows(kind, dst, src, one, n, one, whole, size, whole, size)
-        else:
-            rows(kind, dst, src, one, n, one, whole, size, whole, size)
+    def for_dtype(dtype: Any) -> Any:
+        rows, short_rows, kind = kernels.rows[dtype][0], kernels.short_rows[dtype][0], dtype.type(0)
 
-    return one_row
+        @helper
+        def one_row(dst: Any, src: Any, n: Any, size: Any) -> Any:
+            one, whole = np.int64(1), n * size
+            if n < lanes(kind):
+                short_rows(dst, src, one, n, one, whole, size, whole, size)
+            else:
+                rows(dst, src, one, n, one, whole, size, whole, size)
+
+        return one_row
+
+    return for_dtype
 
 
 def _of_elements(kernels: Kernels) -> Any:
-    """How the kernels over spans of elements do one row."""
-    spans = kernels[0]
+    """How the kernels over spans of elements do one row, for a dtype."""
 
-    @helper
-    def one_row(kind: Any, dst: Any, src: Any, n: Any, size: Any) -> Any:
-        spans(kind, dst, src, n, np.int64(1))
+    def for_dtype(dtype: Any) -> Any:
+        spans = kernels[dtype][0]
 
-    return one_row
+        @helper
+        def one_row(dst: Any, src: Any, n: Any, size: Any) -> Any:
+            spans(dst, src, n, np.int64(1))
+
+        return one_row
+
+    return for_dtype
 
 
-def _to_row(stub: Callable[..., Any], one_row: Any) -> None:
+def _to_row(stub: Callable[..., Any], for_dtype: Any) -> None:
     """Let jitted code call ``stub(x, out)``."""
     name = stub.__name__
 
@@ -78,6 +85,7 @@ def _to_row(stub: Callable[..., Any], one_row: Any) -> None:
             message = f"{name} writes to out (got None); pass np.empty_like(x)"
             raise TypingError(message)
         kind, message = KINDS[x.dtype], wrong_shape(name)
+        one_row = for_dtype(DTYPES[x.dtype])
 
         def row(x: Any, out: Any) -> Any:
             if out.size != x.size:
@@ -89,12 +97,12 @@ def _to_row(stub: Callable[..., Any], one_row: Any) -> None:
                 if x.strides[0] != x.itemsize:
                     spread(kind, dst, out.strides, src, x.strides, x.shape)
                     src = dst
-                one_row(kind, dst, src, x.size, x.itemsize)
+                one_row(dst, src, x.size, x.itemsize)
             else:
                 scratch = np.empty(x.shape, x.dtype)
                 place = at(scratch)
                 spread(kind, place, scratch.strides, at(x), x.strides, x.shape)
-                one_row(kind, place, place, x.size, x.itemsize)
+                one_row(place, place, x.size, x.itemsize)
                 spread(kind, at(out), out.strides, place, scratch.strides, x.shape)
                 hold(scratch)
 
@@ -107,25 +115,25 @@ def _one_line(place: Any, x: Any) -> Any:
     return place, np.int64(0), x.size * x.itemsize, x.itemsize
 
 
-def _to_number(stub: Callable[..., Any], kernel: Any, empty: float) -> None:
-    """Let jitted code call ``stub(x)``, with a serial kernel of `gather.reading`."""
+def _to_number(stub: Callable[..., Any], kernels: Any, empty: float) -> None:
+    """Let jitted code call ``stub(x)``, with the kernels of `gather.reading`."""
     name = stub.__name__
 
     @by_type(stub)
     def to_number(x: Any) -> Any:
         _refuse(name, x)
-        kind = KINDS[x.dtype]
+        kind, kernel = KINDS[x.dtype], kernels[DTYPES[x.dtype]][0]
 
         def number(x: Any) -> Any:
             place = stack_scratch(kind)
             if x.size == 0:
                 store_number(kind, place, empty)
             elif x.strides[0] == x.itemsize:
-                kernel(kind, place, _one_line(at(x), x), np.int64(1), x.size)
+                kernel(place, _one_line(at(x), x), np.int64(1), x.size)
             else:
                 row = np.empty(x.shape, x.dtype)
                 spread(kind, at(row), row.strides, at(x), x.strides, x.shape)
-                kernel(kind, place, _one_line(at(row), x), np.int64(1), x.size)
+                kernel(place, _one_line(at(row), x), np.int64(1), x.size)
                 hold(row)
             return load_number(kind, place)
 
@@ -136,4 +144,4 @@ _to_row(softmax_row, _of_lines(_SOFTMAX))
 _to_row(log_softmax_row, _of_lines(_LOG_SOFTMAX))
 _to_row(hardmax_row, _of_lines(_HARDMAX))
 _to_row(sigmoid_row, _of_elements(_SIGMOID))
-_to_number(logsumexp_row, _LOGSUMEXP[0], empty=-np.inf)
+_to_number(logsumexp_row, _LOGSUMEXP, empty=-np.inf)

@@ -109,8 +109,11 @@ def extremes_of(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> None:
     store_nth(computing(kind), scratch + LOWS, row, where(low < low2, low, low2))
 
 
-def map_row(kind: Any, dst: Any, sources: tuple[Any, ...], n: Any, vector: Any) -> None:
-    """``vector(*vectors)`` of rows of n numbers, from one or several of `kind`, to one; `dst` may be among them."""
+def map_row(kind: Any, dst: Any, sources: tuple[Any, ...], n: Any, vector: Any, ahead: Any = None) -> None:
+    """``vector(*vectors)`` of rows of n numbers, from one or several of `kind`, to one; `dst` may be among them.
+
+    What lies `ahead` bytes behind the sources is wanted next.
+    """
     step = lanes(kind)
     vectors, end = n // step, (n - n % step) * itemsize(kind)
 

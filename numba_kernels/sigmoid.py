@@ -5,38 +5,45 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .elements import over_elements
-from .exp import exp_scaled, traits_of
+from .elements import over_elements_in_two
+from .entry import SmallCalls
+from .exp import exp_split, traits_of
+from .flow import choose
 from .layout import elementwise
-from .simd import bits, magnitude, splat, where
-from .sums import fma_near
-from .trace import traced
+from .simd import any_set, bits, fma, splat, where
+
+# From where the result is 1, and the power of two by which exp(−x), 1 and their sum are lowered, so that nothing
+# overflows.
+_ONE_FROM = {types.float32: 20.0, types.float64: 40.0}
+_LOWERED = {types.float32: 50, types.float64: 100}
 
 
-# Powers of two by which exp(−|x|), 1 and their sum are raised, so that the exponential is never subnormal.
-_RAISED = {types.float32: 32, types.float64: 100}
-# Below, 1 + exp(x) is 1: what is left of the quotient then would be subnormal, which is slow on some machines.
-_ONE_BELOW = -38.0
+def _denominator(x: Any) -> Any:
+    """1 + exp(−x), lowered, rounded once.
 
-
-@traced
-def sigmoid_vector(x: Any) -> Any:
-    """sigmoid of a vector: exp(−|x|) or 1, over 1 + exp(−|x|), the quotient put right by what it left."""
+    exp(−x) = s + p · s with s a power of two, so 1 + s is exact where both matter, and the exponential by itself is
+    not rounded.
+    """
     _, cut, bias, mantissa, _ = traits_of(x.scalar)
-    raised, ordered = _RAISED[x.scalar], bits(x)
-    below = -magnitude(x)
-    below = where(below < -cut, -cut, below)
-    e = exp_scaled(below, splat(ordered, (bias + raised) << mantissa))
-    unit = splat(x, 2.0**raised)
-    inverse = 1.0 / (unit + e)
-    # 1 − (unit + e) · inverse; the product with a power of two is exact, and so is the first difference
-    left = fma_near(-e, inverse, 1.0 - unit * inverse)
-    left = where(below < _ONE_BELOW, 0.0, left)
-    numerator = where(ordered < 0, e, unit)
-    return fma_near(numerator, inverse, numerator * (inverse * left))
+    lowered, one_from = _LOWERED[x.scalar], _ONE_FROM[x.scalar]
+    x = where(x < -cut, -cut, x)
+    x = where(x > one_from, one_from, x)
+    p, s = exp_split(-x, splat(bits(x), (bias - lowered) << mantissa))
+    unit = splat(x, 2.0**-lowered)
+    # here the sum of the two lies half way between two numbers, and the even one is the larger
+    half_way = bits(s) == bits(splat(x, 2.0 ** (mantissa + 1 - lowered)))
+    p = choose(
+        any_set(half_way), lambda: p + where(half_way, splat(x, 2.0 ** -(mantissa + 1)), 0.0), lambda: p
+    )
+    return fma(p, s, unit + s)
 
 
-_KERNELS = over_elements(sigmoid_vector)
+def _quotient(denominator: Any) -> Any:
+    return splat(denominator, 2.0 ** -_LOWERED[denominator.scalar]) / denominator
+
+
+_KERNELS = over_elements_in_two(_denominator, _quotient)
+_SMALL = SmallCalls(_KERNELS)
 
 
 def sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -67,4 +74,5 @@ def sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDA
     Error: at most 2 ULP, 0.51 of halves (``tests/numba_kernels/test_accuracy.py``).
     Source: ``ai.onnx@13::Sigmoid``.
     """
-    return elementwise("sigmoid", _KERNELS, x, out)
+    result = _SMALL.call(x, -1, out)
+    return elementwise("sigmoid", _KERNELS, _SMALL, x, out) if result is None else result

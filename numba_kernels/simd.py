@@ -180,6 +180,8 @@ def halves(value: Any) -> Any:
     return shuffled(value, value, list(range(count))), shuffled(value, value, list(range(count, 2 * count)))
 
 
+# So many vectors of a row are taken through one step of a kernel before the next step: 4 KB.
+PIECE = 64
 # A scratch on the stack holds this many vectors: four vectors of lines, each shorter than a vector of 16.
 STACK_VECTORS = 64
 
@@ -190,6 +192,18 @@ def stack_scratch(kind: Any) -> Any:
     vector, count = llvm(vector_of(kind.type)), ir.Constant(ir.IntType(32), STACK_VECTORS)
     place = cgutils.alloca_once(kind.builder, vector, size=count)
     return kind.new(types.int64, kind.builder.ptrtoint(place, ir.IntType(64)))
+
+
+@traced
+def piece_scratch(kind: Any, beside: Any) -> Any:
+    """The address of memory for PIECE vectors of the computing type, to be written while `beside` is read.
+
+    Half a page apart in the low twelve bits, by which processors tell at first whether a load waits for a store.
+    """
+    size = llvm(typed(types.uint8, 1)), ir.Constant(ir.IntType(32), 8192 + 64)
+    place = kind.builder.ptrtoint(cgutils.alloca_once(kind.builder, size[0], size=size[1]), ir.IntType(64))
+    start = (kind.new(types.int64, place) + 63) & ~63
+    return start + (((beside - start) + 2048) & 4032)
 
 
 def _index(value: Any, index: Any) -> Any:
@@ -230,6 +244,12 @@ def first_lane(mask: Any) -> Any:
 def all_set(mask: Any) -> Any:
     """Whether every lane of a mask is set."""
     return mask.new(types.boolean, mask.call("llvm.vector.reduce.and", ir.IntType(1), mask))
+
+
+@traced
+def any_set(mask: Any) -> Any:
+    """Whether a lane of a mask is set."""
+    return mask.new(types.boolean, mask.call("llvm.vector.reduce.or", ir.IntType(1), mask))
 
 
 @traced

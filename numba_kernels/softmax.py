@@ -13,13 +13,11 @@ from .layout import along_axis
 from .lines import kernels_of
 from .memory import load, load_nth, prefetch, store, store_nth, vector_bytes
 from .rows import anchor, behind, extremes_of, frame, largest_term, last_of, rows_at_once, scaled
-from .simd import bits, computing, fma, is_half, itemsize, lanes, least, splat, stack_scratch, where
+from .simd import PIECE, bits, computing, fma, is_half, itemsize, lanes, least, splat, stack_scratch, where
 from .sums import across, add, fma_near, reciprocal, settle
 from .tempered import tempered
 from .trace import traced
 
-# So many vectors at a time are exponentiated and then summed.
-_PIECE = 64
 # Slots of `across` for what a row needs.
 _BASE, _LOWEST, _SHIFT, _LOW, _FIRST, _SECOND = range(6)
 
@@ -41,7 +39,7 @@ def _exponentials(kind: Any, to: Any, src: Any, n: Any, each: Any) -> Any:
         store_nth(work, to, i, each(load(kind, at), at))
 
     def piece(first: Any, *total: Any) -> Any:
-        last = least(first + _PIECE, vectors)
+        last = least(first + PIECE, vectors)
         repeat(first, last, exponentiate)
         return repeat(first, last, lambda i, *total: add(*total, load_nth(work, to, i)), *total)
 
@@ -50,7 +48,7 @@ def _exponentials(kind: Any, to: Any, src: Any, n: Any, each: Any) -> Any:
         store(work, to + (n - step) * itemsize(work), e)
         return add(*total, behind(e, n % step))
 
-    total = repeat(0, vectors, piece, anchor(tail), splat(tail, 0.0), step=_PIECE)
+    total = repeat(0, vectors, piece, anchor(tail), splat(tail, 0.0), step=PIECE)
     return choose(n % step != 0, rest, lambda: total)
 
 
@@ -232,6 +230,7 @@ def softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
 
 
 _KERNELS = kernels_of(_softmax_rows, softmax_tile)
+_SMALL = _KERNELS.small
 
 
 def softmax(
@@ -282,4 +281,5 @@ def softmax(
     """
     if where is not None or temperature != 1.0:
         return tempered("softmax", x, axis, temperature, where, out)
-    return along_axis("softmax", _KERNELS, x, axis, out, _few_long_rows)
+    result = _SMALL.call(x, axis, out)
+    return along_axis("softmax", _KERNELS, x, axis, out, _few_long_rows) if result is None else result

@@ -5,6 +5,7 @@ from typing import Any
 import numpy.typing as npt
 
 from .elements import over_elements
+from .entry import SmallCalls
 from .exp_below import exp_below
 from .layout import elementwise
 from .log import log1p_unit
@@ -28,7 +29,9 @@ def log_sigmoid_vector(x: Any) -> Any:
 
 
 _SOFTPLUS = over_elements(softplus_vector)
+_SMALL_SOFTPLUS = SmallCalls(_SOFTPLUS)
 _LOG_SIGMOID = over_elements(log_sigmoid_vector)
+_SMALL_LOG_SIGMOID = SmallCalls(_LOG_SIGMOID)
 
 
 def softplus(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -60,7 +63,8 @@ def softplus(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.ND
     Error: at most 0.51 ULP in float16, bfloat16 and float32, 2 in float64, in the tails too
     (``tests/numba_kernels/test_softplus.py``). Source: ``ai.onnx@22::Softplus``.
     """
-    return elementwise("softplus", _SOFTPLUS, x, out)
+    result = _SMALL_SOFTPLUS.call(x, -1, out)
+    return elementwise("softplus", _SOFTPLUS, _SMALL_SOFTPLUS, x, out) if result is None else result
 
 
 def log_sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -91,4 +95,5 @@ def log_sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt
     Error: at most 0.51 ULP in float16, bfloat16 and float32, 2 in float64, also right beside zero
     (``tests/numba_kernels/test_softplus.py``).
     """
-    return elementwise("log_sigmoid", _LOG_SIGMOID, x, out)
+    result = _SMALL_LOG_SIGMOID.call(x, -1, out)
+    return elementwise("log_sigmoid", _LOG_SIGMOID, _SMALL_LOG_SIGMOID, x, out) if result is None else result

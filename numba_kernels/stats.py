@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from .arrays import KINDS, Array, address, as_floats, check_axis
+from .arrays import Array, address, as_floats, check_axis
 from .exp_below import exp_of_pair
 from .flow import choose, repeat
 from .gather import places_of, reading
@@ -104,7 +104,7 @@ def softmax_stats(x: npt.ArrayLike, axis: int = -1) -> Stats:
     if x.size:
         places, offsets = places_of(x, axis)
         addresses = (address(largest), address(sums))
-        launch(_KERNELS, x.size, sums.size, KINDS[x.dtype], addresses, places, x.shape[axis])
+        launch(_KERNELS, x, sums.size, addresses, places, x.shape[axis])
         del offsets  # the kernel read them until here
     return (largest, sums) if shape else (largest[()], sums[()])
 

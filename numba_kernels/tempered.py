@@ -15,6 +15,7 @@ from .arrays import Array, address, as_floats, check_axis, check_out
 from .exp_below import exp_of_pair, exp_of_pair_raised
 from .flow import choose, outlined, repeat
 from .gather import line_at, over_scratch, places_of, run_writing, through_scratch, writing
+from .jit import Kernels
 from .log import log1p_vector
 from .log_sums import add_other, only_finite, others
 from .memory import load_first, load_number, store_number
@@ -80,7 +81,7 @@ def _log_softmax_row(kind: Any, to: Any, at: Any, n: Any, options: Any) -> None:
     map_row(kind, to, (at,), n, logarithm)
 
 
-def _unmasked(row: Any) -> tuple[Any, Any]:
+def _unmasked(row: Any) -> Kernels:
     """The kernels of a row function for lines without a mask."""
 
     def line(kind: Any, to: Any, at: Any, src: Any, index: Any, n: Any) -> None:
@@ -89,7 +90,7 @@ def _unmasked(row: Any) -> tuple[Any, Any]:
     return writing(line)
 
 
-def _masked(row: Any, left_out: float) -> tuple[Any, Any]:
+def _masked(row: Any, left_out: float) -> Kernels:
     """The kernels of a row function for lines with a mask; what it leaves out is `left_out`."""
 
     @traced

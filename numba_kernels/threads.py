@@ -57,15 +57,15 @@ def parts_for(size: int, rows: int) -> int:
     return threads if threads < rows else rows  # min() would take longer than asking for the threads
 
 
-def run(kernels: tuple[Any, Any], size: int, rows: int, *arguments: Any) -> None:
-    """Run ``serial(*arguments)`` or ``parallel(*arguments, parts)`` of `kernels`, (serial, parallel)."""
+def run(pair: tuple[Any, Any], size: int, rows: int, *arguments: Any) -> None:
+    """Run ``serial(*arguments)`` or ``parallel(*arguments, parts)`` of a pair of kernels."""
     if size < PARALLEL_FROM or (parts := parts_for(size, rows)) == 1:
-        kernels[0](*arguments)
+        pair[0](*arguments)
         return
     # Between the look at the lock and here another thread may have taken it: then this one waits for one kernel, once.
     # `with` and not a try-lock, because no interrupt comes between taking a lock and entering its block.
     with _launch:
-        kernels[1](*arguments, parts)
+        pair[1](*arguments, parts)
 
 
 def _one() -> int:
