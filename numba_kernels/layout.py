@@ -43,7 +43,7 @@ def _direct(out: Array | None, places: tuple[int, ...]) -> bool:
     if out is None or not _plain(out):
         return False
     start, size = address(out), out.nbytes
-    return all([start == place or abs(start - place) >= size for place in places])
+    return all(start == place or abs(start - place) >= size for place in places)
 
 
 def _rows(name: str, kernels: Kernels, sources: tuple[Array, ...], axis: int, out: Array | None) -> Array:

@@ -52,12 +52,23 @@ from .vector import computed_as
 HIGHEST, LOGS, OTHERS, _BASE, _LOWEST, _SHIFT, _LOW = 0, 2, 4, 6, 7, 8, 9
 
 
-def _others_from(like: Any) -> float:
+# In shorter rows of float32 a few terms often make most of the sum, and their errors do not even out.
+_MANY = 512
+
+
+def _is_exact(n: Any, kind: Any) -> Any:
+    """Whether rows of n numbers are summed with `exp_scaled_exactly`."""
+    return (n < _MANY) if computed_as(kind.type) == types.float32 else n.constant(False, types.boolean)
+
+
+def _others_from(like: Any, exact: Any) -> Any:
     """From here on the others' sum is right enough when the maximum's term is taken off the whole sum.
 
-    In float32 the logarithm of less has too many digits for `exp_scaled_pair`, in float64 the sum has too few.
+    The logarithm of less has too many digits for exponentials that are not exact.
     """
-    return 0.65 if like.scalar == types.float32 else 2.0**-40
+    if like.scalar == types.float64:
+        return 2.0**-40
+    return where(exact, exact.constant(2.0**-14, types.float64), 0.65)
 
 
 def _far(like: Any) -> float:
@@ -87,8 +98,8 @@ def log_sums_of_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n
     def add_up(row: Any) -> None:
         at = src + row * step
 
-        def whole() -> None:
-            total, lost = _plain_sum(kind, at, n, integer(kind, scratch, _SHIFT, row), count * step)
+        def whole(pair: Any) -> None:
+            total, lost = _plain_sum(kind, at, n, integer(kind, scratch, _SHIFT, row), count * step, pair)
             keep_sum(scratch, row, total, lost, anchor(lost))
 
         def in_blocks() -> None:
@@ -100,16 +111,23 @@ def log_sums_of_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n
             nan = row.constant(np.nan, types.float64)
             keep_number(scratch, row, nan, nan)
 
-        choose(is_calm(kind, scratch, row), lambda: choose(n < 2 * LENGTH, whole, in_blocks), later)
+        def in_one() -> None:
+            if computed_as(kind.type) == types.float32:
+                choose(exact, lambda: whole(exp_scaled_exactly), lambda: whole(exp_scaled_pair))
+            else:
+                whole(exp_scaled_pair)
 
+        choose(is_calm(kind, scratch, row), lambda: choose(n < 2 * LENGTH, in_one, in_blocks), later)
+
+    exact = _is_exact(n, kind)
     repeat(0, count, add_up)
-    put_logs(kind, scratch, *sums(kind, scratch))
+    put_logs(kind, scratch, *sums(kind, scratch), exact)
 
     def again(row: Any) -> None:
         log_of_sum = careful_log_sum(kind, src + row * step, n, number(kind, scratch, HIGHEST, row))
         put_real_number(scratch, LOGS, row, log_of_sum)
 
-    enough = _others_from(computing(kind))
+    enough = _others_from(computing(kind), exact)
     # NaN is not enough
     repeat(
         0,
@@ -134,20 +152,20 @@ def is_calm(kind: Any, scratch: Any, row: Any) -> Any:
     return (base == 0.0) & (low >= lowest)
 
 
-def put_logs(kind: Any, scratch: Any, high: Any, low: Any) -> None:
+def put_logs(kind: Any, scratch: Any, high: Any, low: Any, exact: Any) -> None:
     """The logarithms of rows with these scaled sums, into their slots."""
-    highest = load_nth(computing(kind), scratch, HIGHEST)
-    others, rest = _without_top(high, low, highest)
+    others, rest = _without_top(high, low, load_nth(computing(kind), scratch, HIGHEST), exact)
     put(scratch, LOGS, log1p_vector(others, rest))
     put(scratch, OTHERS, others)
 
 
-def _without_top(high: Any, low: Any, m: Any) -> Any:
+def _without_top(high: Any, low: Any, m: Any, exact: Any) -> Any:
     """Scaled sums high + low without one term of their maxima m, over that term, as a pair."""
     shift = exponent_shift(m)
     # taken off as it was added, to the bit, and divided by as it is
     (e, rest), (_, better) = exp_scaled_pair(m, shift), exp_scaled_exactly(m, shift)
     if e.scalar == types.float32:
+        rest = where(exact, better, rest)
         return ((high - widen(e)) - widen(rest)) / (widen(e) + widen(better)), splat(high, 0.0)
     others, error = two_sum(high, -e)
     error = error + (low - rest)
@@ -161,11 +179,13 @@ def block_sum(kind: Any, scratch: Any, row: Any, src: Any, n: Any, block: Any) -
     """The scaled sum over a block of a calm row, as a float64 pair."""
     size, length = itemsize(kind), block_length(block, n)
     shift = integer(kind, scratch, _SHIFT, row)
-    total, lost = _plain_sum(kind, src + block * LENGTH * size, length, shift, n.constant(LENGTH * size))
+    total, lost = _plain_sum(
+        kind, src + block * LENGTH * size, length, shift, n.constant(LENGTH * size), exp_scaled_pair
+    )
     return across(total, lost, anchor(lost))
 
 
-def _plain_sum(kind: Any, src: Any, n: Any, shift: Any, ahead: Any) -> Any:
+def _plain_sum(kind: Any, src: Any, n: Any, shift: Any, ahead: Any, pair: Any) -> Any:
     """Σ exp(x), scaled, over a part of a calm row, anchored; what lies `ahead` bytes further is wanted next."""
     tail = rest_of(kind, src, n, -np.inf)
     shift_v = splat(bits(tail), shift)
@@ -178,14 +198,14 @@ def _plain_sum(kind: Any, src: Any, n: Any, shift: Any, ahead: Any) -> Any:
     def end() -> Any:
         prefetch(src + n * itemsize(kind) + ahead)
         there = tail != -np.inf
-        e, rest = (where(there, part, 0.0) for part in exp_scaled_pair(tail, shift_v))
+        e, rest = (where(there, part, 0.0) for part in pair(tail, shift_v))
         return _with(*add(total, lost, e), rest)
 
-    total, lost = _summed(vector, n // lanes(kind), shift_v, tail, src)
+    total, lost = _summed(vector, n // lanes(kind), shift_v, tail, src, pair)
     return choose(n % lanes(kind) != 0, end, lambda: (total, lost))
 
 
-def _summed(vector: Any, count: Any, shift: Any, like: Any, src: Any) -> Any:
+def _summed(vector: Any, count: Any, shift: Any, like: Any, src: Any, pair: Any) -> Any:
     """Σ exp(x), scaled, lane by lane over the vectors ``vector(i)``, anchored, with what the exponentials are off by.
 
     In two loops over a piece, as in `softmax`; the exponentials lie in a scratch meanwhile. `src` is where the vectors
@@ -196,7 +216,7 @@ def _summed(vector: Any, count: Any, shift: Any, like: Any, src: Any) -> Any:
 
     def piece(first: Any, *total: Any) -> Any:
         def exponentiate(i: Any, rests: Any) -> Any:
-            e, rest = exp_scaled_pair(vector(i), shift)
+            e, rest = pair(vector(i), shift)
             store_nth(work, scratch, i - first, e)
             return rests + rest
 
@@ -318,10 +338,12 @@ def log_sum_of_columns(vector: Any, n: Any, src: Any) -> Any:
     m, lowest = repeat(1, n, extremes, first, first)
     base, _, low = frame(m)
     calm = (base == 0.0) & (lowest >= low - _far(low))
-    total, lost = _summed(vector, n, exponent_shift(m), m, src)
+    single = m.scalar == types.float32
+    exact, pair = n.constant(single, types.boolean), exp_scaled_exactly if single else exp_scaled_pair
+    total, lost = _summed(vector, n, exponent_shift(m), m, src, pair)
     high, low = settle(total, lost, anchor(m)) if total.scalar == lost.scalar else (total, splat(total, 0.0))
-    high, low = _without_top(high, low, m)
-    settled = calm & (high > _others_from(m))
+    high, low = _without_top(high, low, m, exact)
+    settled = calm & (high > _others_from(m, exact))
 
     def apart() -> Any:
         others, rest = _others_of_columns(vector, n, m)
