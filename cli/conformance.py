@@ -66,6 +66,12 @@ def _conformance(
             show_default=False,
         ),
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Over how many processes to spread it; 0 for the processors' number."
+        ),
+    ] = 0,
     *,
     quick: _Quick = False,
     full: _Full = False,
@@ -95,6 +101,7 @@ def _conformance(
             seed=seed,
             bound=bound,  # type: ignore[arg-type]  # run says what it may be
             time_limit=time_limit,
+            jobs=jobs,
             progress=progress,
         )
     _finish(found, report)
