@@ -37,8 +37,8 @@ class SuiteReport:
     cases
         A record of each case, in the order of the table of operators.
     vanished
-        Known deviations, by the sentence they are listed with, of which every case that they speak of was
-        run and came out right.
+        Known deviations, by the sentence they are listed with, of which cases that showed them were run and came
+        out right.
     notes
         What a reader should know besides.
     """
