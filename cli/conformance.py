@@ -200,6 +200,8 @@ def _finish(found: "SuiteReport", directory: Path | None) -> None:
 def _print(console: "Console", found: "SuiteReport") -> None:
     from rich.markup import escape
 
+    from softops.conformance.summary import tolerances
+
     console.print(_table(found), "")
     for text in (*found.notes, *(f"vanished: {why}" for why in found.vanished)):
         console.print(f"Note: {escape(text)}", soft_wrap=True)
@@ -209,8 +211,9 @@ def _print(console: "Console", found: "SuiteReport") -> None:
         kinds.setdefault(kind, []).append(record)
     for record, *others in list(kinds.values())[:SHOWN_FAILURES]:
         more = f" (and {len(others):,} like it)" if others else ""
+        told = "\n    ".join(filter(None, (record.message, tolerances(record))))
         console.print(
-            f"[red]{record.outcome.capitalize()}:[/red] {escape(record.id)}{more}\n    {escape(record.message)}",
+            f"[red]{record.outcome.capitalize()}:[/red] {escape(record.id)}{more}\n    {escape(told)}",
             soft_wrap=True,
         )
     if len(kinds) > SHOWN_FAILURES:
@@ -235,7 +238,8 @@ def _table(found: "SuiteReport") -> Any:
 
     table = Table(box=SIMPLE_HEAD, show_edge=False)
     names = [outcome for outcome, count in found.counts.items() if count]
-    for name in ("operator", *names, "known"):
+    listed = any(record.known is not None for record in found.cases)
+    for name in ("operator", *names, *(["known"] if listed else [])):
         table.add_column(name, justify="left" if name == "operator" else "right", overflow="fold")
     rows: dict[str, list[CaseRecord]] = {}
     for record in found.cases:
@@ -244,7 +248,7 @@ def _table(found: "SuiteReport") -> Any:
         cells = [sum(record.outcome == outcome for record in records) for outcome in names]
         known = sum(record.known is not None for record in records)
         fine = all(record.known or record.outcome in ("right", "unsupported") for record in records)
-        shown = [f"{cell:,}" if cell else "" for cell in (*cells, known)]
+        shown = [f"{cell:,}" if cell else "" for cell in (*cells, *([known] if listed else []))]
         table.add_row(Text(name, "" if fine else "red"), *shown)
     return table
 
