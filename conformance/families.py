@@ -132,7 +132,7 @@ def _offsets(random: np.random.Generator, rows: int, length: int, dtype: np.dtyp
     if dtype.kind == "u":
         shift, whole = np.abs(shift), np.abs(whole)
     # Added as integers: of the large ones no float64 tells neighbours apart.
-    return shift.astype(dtype) + whole.astype(dtype)
+    return np.asarray(shift.astype(dtype) + whole.astype(dtype))
 
 
 _LEVELS = (0.0, 1.0, -1.0, 0.1, 88.0, -88.0, 1000.0, -1000.0, 6e4, -6e4, 1e30, -1e30)

@@ -37,7 +37,8 @@ def cases(
     dtypes, families
         Names; all by default.
     depth
-        ``quick``: the families in three dtypes; ``full``: every form, length and family, three times.
+        ``quick``: the families in three dtypes; ``full``: every axis, form and length in every dtype, and every
+        family from ten seeds.
     seed
         What the inputs are made from.
     settings

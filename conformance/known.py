@@ -3,7 +3,8 @@ The deviations that are known: for each version of a runtime a file of its own.
 
 ``data/known-NAME-VERSION.json`` lists, under ``deviations``:
 
-- ``cases``: patterns of case names (`softops.conformance.case.Case.id`), ``*`` for anything;
+- ``cases``: patterns of case names (`softops.conformance.case.Case.id`), ``*`` for anything; the version in a name
+  is that of the operator, whichever opset is imported that it holds at, and a seed is not part of it;
 - ``outcome``: ``wrong``, ``crashed`` or ``hung``; ``verdicts``: which of `VERDICTS` fail, for ``wrong``;
 - ``why``: one sentence on the cause; ``issue``: the upstream address, or ``not reported yet``;
 - ``shown_by``: names of cases that show it, one at least for each pattern. The patterns also match cases that come out
@@ -17,10 +18,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import translate
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+from .calls import row_of
+from .case import Case
 from .case_record import CaseRecord
 
 NOT_REPORTED = "not reported yet"
@@ -52,7 +55,7 @@ class Deviation:
 
     def speaks_of(self, record: CaseRecord) -> bool:
         """Whether it is about that case."""
-        return _expression(self.cases).match(record.id) is not None
+        return _expression(self.cases).match(_name_of(record.case)) is not None
 
     def explains(self, record: CaseRecord) -> bool:
         """Whether it is about that case, and what became of it."""
@@ -68,6 +71,11 @@ class Known:
 
     version: str
     deviations: tuple[Deviation, ...] = ()
+
+
+@lru_cache(maxsize=1)  # it is asked for each deviation
+def _name_of(case: Case) -> str:
+    return replace(case, opset=row_of(case).since_version, seed=0).id
 
 
 @cache

@@ -129,7 +129,7 @@ def run_cases(
     start = time.perf_counter()
     chosen = get_runtime(runtime)
     records = []
-    for record in _examined(runtime, listed, bound, time_limit, jobs or os.cpu_count() or 1):
+    for record in _examined(runtime, listed, bound, time_limit, jobs or _processors()):
         records.append(record)
         if progress is not None:
             progress(len(records), len(listed), record)
@@ -172,6 +172,13 @@ def _examined(
     finally:
         if isinstance(chosen, Isolated):
             chosen.close()
+
+
+def _processors() -> int:
+    """Return how many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _listed(given: Iterable[Any] | None) -> list[Any] | None:

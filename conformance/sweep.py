@@ -32,7 +32,7 @@ _LENGTHS: dict[Depth, tuple[int, ...]] = {
 }
 _HUGE = (32768, 131072)
 _TALL = (70_000, 3)
-_SEEDS_OF_FULL = 3
+_SEEDS_OF_FULL = 10
 _VARIANTS_OF_OTHERS = 2
 """Of an operator's variants so many are run in integers, unless the run is a full one."""
 

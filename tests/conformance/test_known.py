@@ -39,6 +39,15 @@ def test_what_is_known_lets_a_report_pass_and_is_not_counted_as_right():
     assert gone == ()
 
 
+def test_it_is_known_at_every_opset_that_the_version_holds_at_and_from_every_seed():
+    report = conformance.run(FLUSHES, **SMALL | {"opsets": [17], "seed": 5})
+    assert report.unexpected
+    records, _ = marked(report.cases, Known("1", (FLUSHED,)))
+    assert all(record.known for record in records if record.outcome == "wrong")
+    older = conformance.run(FLUSHES, **SMALL | {"opsets": [12]})
+    assert not any(record.known for record in marked(older.cases, Known("1", (FLUSHED,)))[0])
+
+
 def test_another_verdict_is_not_known():
     bad = Planted(Softmax=after(lambda y: y * np.float32(1.001)))
     records, _ = marked(conformance.run(bad, **SMALL).cases, Known("1", (FLUSHED,)))
