@@ -111,6 +111,21 @@ def test_a_report_says_whose_list_was_taken(listed):
     assert report.vanished == ("2",)
 
 
+def test_other_peoples_bounds_know_them_too_and_say_nothing_of_vanishing(listed):
+    class Versioned(Planted):
+        name, version = "r", "2"
+
+    coarse = conformance.run(Versioned(Softmax=after(lambda y: y * np.float32(1 + 1e-4))), **SMALL)
+    assert coarse.passed
+    assert {record.known for record in coarse.cases if record.outcome == "wrong"} == {module.NOT_REPORTED}
+    loose = conformance.run(Versioned(), **SMALL, bound="onnx")
+    assert loose.passed
+    assert loose.vanished == ()
+    far = conformance.run(Versioned(Softmax=after(lambda y: y * np.float32(1.1))), **SMALL, bound="onnx")
+    assert far.passed
+    assert any(record.known for record in far.cases)
+
+
 def test_a_runtime_without_a_list_has_nothing_known():
     assert known_deviations("abacus", "1").deviations == ()
 
