@@ -1,5 +1,6 @@
 """`softops conformance`: does a runtime compute the softmax family right?"""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,6 +90,7 @@ def _conformance(
         return
     from softops.conformance import run
 
+    _check_folder(report)
     with _Progress() as progress:
         found = run(
             runtime,
@@ -154,6 +156,7 @@ def check(
     from softops.conformance.runtime_saved import SavedRuntime, saved_cases
     from softops.conformance.suite import run_cases
 
+    _check_folder(report)
     runtime, listed = SavedRuntime(directory), saved_cases(directory)
     with _Progress() as progress:
         found = run_cases(runtime, listed, bound=bound, progress=progress)  # type: ignore[arg-type]
@@ -185,12 +188,25 @@ class _Progress:
         self._bar.update(self._task, completed=done, total=total, description=text)
 
 
+def _check_folder(directory: Path | None) -> None:
+    """Refuse a folder that no report can be written into, before minutes are spent on one."""
+    if directory is None:
+        return
+    there = directory.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        message = f"expected a folder that can be written to (got {directory}); name another with --report"
+        raise ValueError(message)
+
+
 def _finish(found: "SuiteReport", directory: Path | None) -> None:
     from rich.console import Console
 
+    # First: should the disk be full, it has been said all the same.
+    _print(Console(highlight=False), found)
     if directory is not None:
         found.write(directory)
-    _print(Console(highlight=False), found)
     if not found.compared:
         raise typer.Exit(NOTHING_COMPARED)
     if not found.passed:
