@@ -28,7 +28,7 @@ from softops.conformance.runtimes import RuntimeNotInstalledError, get_runtime, 
 
 from .results import write_atomically
 
-RUNTIMES = ("onnxruntime", "onnx.reference", "openvino")
+RUNTIMES = ("onnxruntime", "onnx.reference", "openvino", "torch")
 
 _HEAD = """\
 # Where runtimes deviate

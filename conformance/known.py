@@ -72,6 +72,10 @@ class Known:
     version: str
     deviations: tuple[Deviation, ...] = ()
 
+    def is_of(self, version: str) -> bool:
+        """Whether they are listed for that version, whatever build of it."""
+        return _numbers(self.version) == _numbers(version)
+
 
 @lru_cache(maxsize=1)  # it is asked for each deviation
 def _name_of(case: Case) -> str:

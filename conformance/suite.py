@@ -137,7 +137,7 @@ def run_cases(
     known = known_deviations(name, own)
     found, gone = marked(records, known)
     notes = []
-    if known.deviations and known.version != own:
+    if known.deviations and not known.is_of(own):
         notes.append(
             f"no deviations are listed for {name} {own}; those of {known.version} were taken: what is not "
             "among them, and what has vanished, changed since"

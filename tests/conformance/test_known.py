@@ -111,6 +111,15 @@ def test_a_report_says_whose_list_was_taken(listed):
     assert report.vanished == ("2",)
 
 
+def test_a_build_of_a_version_is_that_version(listed):
+    class Built(Planted):
+        name, version = "r", "2+cpu"
+
+    report = conformance.run(Built(), **SMALL)
+    assert report.notes == ()
+    assert report.vanished == ("2",)
+
+
 def test_other_peoples_bounds_know_them_too_and_say_nothing_of_vanishing(listed):
     class Versioned(Planted):
         name, version = "r", "2"
