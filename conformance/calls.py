@@ -247,10 +247,14 @@ KEYS = 7
 """Number of keys in the suite's Attention nodes."""
 
 
+_SHOWN = ("scores", "capped", "masked", "probabilities")
+"""What the fourth output of an Attention is, by its attribute qk_matmul_output_mode."""
+
+
 def _attention(row: Operator, case: Case, random: np.random.Generator) -> Call:
     """
     Variants: causal, softcap, scale, grouped, 3d, window (since 25), padded (since 24), and past, alone or with
-    causal, scores or probabilities (the fourth output).
+    causal or one of `_SHOWN`.
     """
     parts = case.variant.split("+")
     kind = dtype_of(case.dtype)
@@ -276,9 +280,11 @@ def _attention(row: Operator, case: Case, random: np.random.Generator) -> Call:
     elif "past" in parts:
         past = random.standard_normal((n, groups, 3, size)), random.standard_normal((n, groups, 3, size + 1))
         inputs += [None, past[0].astype(kind), past[1].astype(kind)]
-        if "probabilities" in parts:
-            attributes["qk_matmul_output_mode"] = 3
-        return Call(inputs, attributes, 4 if len(parts) > 1 and "causal" not in parts else 3)
+        shown = [mode for mode, name in enumerate(_SHOWN) if name in parts]
+        if not shown:
+            return Call(inputs, attributes, 3)
+        attributes |= {"softcap": 2.0, "is_causal": 1, "qk_matmul_output_mode": shown[0]}
+        return Call(inputs, attributes, 4)
     elif case.variant == "padded":
         inputs += [None, None, None, random.integers(queries, KEYS + 1, n)]
     elif case.variant == "3d":

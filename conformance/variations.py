@@ -86,7 +86,7 @@ _ATTENTION_FAMILIES = (
 )
 _ATTENTION_VARIANTS = (
     *("", "causal", "softcap", "scale", "grouped", "3d", "past", "past+causal", "past+scores"),
-    *("past+probabilities", "window", "padded"),
+    *("past+capped", "past+masked", "past+probabilities", "window", "padded"),
 )
 
 VARIATIONS = {
