@@ -1,9 +1,15 @@
-"""``python -m benchmarks.deviations``: the page on known deviations, each with its smallest case run anew."""
+"""
+``python -m benchmarks.deviations``: the page on known deviations, each with a case that shows it, run anew.
+
+With ``--lists`` it also looks for the cases that show each deviation and writes them into the lists.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -22,13 +28,13 @@ from softops.conformance.runtimes import RuntimeNotInstalledError, get_runtime, 
 
 from .results import write_atomically
 
-RUNTIMES = ("onnxruntime", "onnx.reference", "openvino")
+RUNTIMES = ("onnxruntime", "onnx.reference", "openvino", "torch")
 
 _HEAD = """\
 # Where runtimes deviate
 
 Made by `python -m benchmarks.deviations`, from the lists in `conformance/data` that `softops conformance` judges by.
-Each deviation has its cause, the smallest case that shows it, run when this page was made, and the upstream issue where
+Each deviation has its cause, a small case that shows it, run when this page was made, and the upstream issue where
 there is one. The command of an entry runs its case, and those that differ from it in axis, shape and graph alone; with
 `--report DIR` it writes `DIR/reproductions`, a folder for each kind of failure with the model, the inputs, the expected
 outputs, a script that needs only the runtime, and a text to be filed upstream.
@@ -37,8 +43,10 @@ outputs, a script that needs only the runtime, and a text to be filed upstream.
 
 def run(
     docs: Annotated[Path | None, typer.Option(help="Write the page there; printed by default.")] = None,
+    *,
+    lists: Annotated[bool, typer.Option(help="Write anew into the lists what shows each deviation.")] = False,
 ) -> None:
-    """Run the smallest case of every known deviation and write the page."""
+    """Run a case of every known deviation and write the page."""
     warnings.simplefilter("ignore")  # runtimes warn of the very cases that are put to them
     parts = [_HEAD]
     with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -50,12 +58,16 @@ def run(
                 raise SystemExit(message) from error
             known = known_deviations(name, version_of(runtime))
             parts.append(f"## {name} {known.version}")
-            every = sorted(cases(settings=settings_of(runtime)), key=_simplicity)
             examiner = Examiner(runtime)
-            parts += [
-                entry(name, deviation, smallest(examiner, every, deviation))
-                for deviation in progress.track(known.deviations, description=name)
-            ]
+            every = in_order(settings_of(runtime))
+            shown: list[list[CaseRecord]] = []
+            for deviation in progress.track(known.deviations, description=name):
+                wanted = set(deviation.shown_by)
+                listed = every if lists else [case for case in every if case.id in wanted]
+                shown.append(showing(examiner, listed, deviation))
+                parts.append(entry(name, deviation, simplest(shown[-1])))
+            if lists:
+                write_shown(name, known, shown)
     text = "\n\n".join(part.strip() for part in parts) + "\n"
     if docs:
         write_atomically(docs, text)
@@ -63,14 +75,38 @@ def run(
         print(text)
 
 
-def smallest(examiner: Examiner, every: list[Case], deviation: Deviation) -> CaseRecord | None:
-    """Return the first case that a deviation explains; None where there is none any more."""
-    for case in every:
-        if deviation.speaks_of(CaseRecord(case=case, outcome="right")):
-            record = examiner.examine(case)
-            if deviation.explains(record):
-                return record
-    return None
+def in_order(settings: tuple[str, ...]) -> list[Case]:
+    """Return every case: first those that a quick run has too, and of both the simple ones first."""
+    quick = {case.id for case in cases(settings=settings, depth="quick")}
+    return sorted(cases(settings=settings), key=lambda case: (case.id not in quick, *_simplicity(case)))
+
+
+def showing(examiner: Examiner, every: list[Case], deviation: Deviation) -> list[CaseRecord]:
+    """Return for each pattern of a deviation the first case that it explains, as far as there is one."""
+    found: dict[str, CaseRecord] = {}
+    for pattern in deviation.cases:
+        one = replace(deviation, cases=(pattern,))
+        for case in every:
+            if one.speaks_of(CaseRecord(case=case, outcome="right")):
+                record = examiner.examine(case)
+                if one.explains(record):
+                    found.setdefault(record.id, record)
+                    break
+    return list(found.values())
+
+
+def simplest(records: list[CaseRecord]) -> CaseRecord | None:
+    """Return the simplest of them; None of none."""
+    return min(records, key=lambda record: _simplicity(record.case), default=None)
+
+
+def write_shown(runtime: str, known: Known, shown: list[list[CaseRecord]]) -> None:
+    """Write into the list of a runtime which cases show each of its deviations."""
+    path = Path(str(files("softops.conformance") / "data" / f"known-{runtime}-{known.version}.json"))
+    content = json.loads(path.read_text("utf-8"))
+    for given, records in zip(content["deviations"], shown, strict=True):
+        given["shown_by"] = [record.id for record in records]
+    write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def entry(runtime: str, deviation: Deviation, record: CaseRecord | None) -> str:
@@ -89,7 +125,7 @@ def entry(runtime: str, deviation: Deviation, record: CaseRecord | None) -> str:
         f"--dtypes {record.dtype} --families {record.family}"
     )
     lines += [
-        f"Smallest case `{record.id}`: {' '.join(record.message.split())}".replace("<", "\\<"),
+        f"Shown by `{record.id}`: {' '.join(record.message.split())}".replace("<", "\\<"),
         f"    {command}",
     ]
     return "\n\n".join([*lines, worst_table(record)] if record.worst else lines)
@@ -98,17 +134,6 @@ def entry(runtime: str, deviation: Deviation, record: CaseRecord | None) -> str:
 def _simplicity(case: Case) -> tuple[bool, bool, bool, int]:
     size = math.prod(case.shape)
     return bool(case.setting), case.form != "plain", not size, size
-
-
-def listed() -> dict[str, Known]:
-    """Return the lists that the page is made of, by ``NAME-VERSION``."""
-    found = {}
-    for name in RUNTIMES:
-        for path in (files("softops.conformance") / "data").iterdir():
-            if path.name.startswith(f"known-{name}-"):
-                version = path.name.removeprefix(f"known-{name}-").removesuffix(".json")
-                found[f"{name} {version}"] = known_deviations(name, version)
-    return found
 
 
 if __name__ == "__main__":

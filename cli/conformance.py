@@ -1,5 +1,6 @@
 """`softops conformance`: does a runtime compute the softmax family right?"""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,6 +67,12 @@ def _conformance(
             show_default=False,
         ),
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Over how many processes to spread it; 0 for the processors' number."
+        ),
+    ] = 0,
     *,
     quick: _Quick = False,
     full: _Full = False,
@@ -83,6 +90,7 @@ def _conformance(
         return
     from softops.conformance import run
 
+    _check_folder(report)
     with _Progress() as progress:
         found = run(
             runtime,
@@ -95,6 +103,7 @@ def _conformance(
             seed=seed,
             bound=bound,  # type: ignore[arg-type]  # run says what it may be
             time_limit=time_limit,
+            jobs=jobs,
             progress=progress,
         )
     _finish(found, report)
@@ -147,6 +156,7 @@ def check(
     from softops.conformance.runtime_saved import SavedRuntime, saved_cases
     from softops.conformance.suite import run_cases
 
+    _check_folder(report)
     runtime, listed = SavedRuntime(directory), saved_cases(directory)
     with _Progress() as progress:
         found = run_cases(runtime, listed, bound=bound, progress=progress)  # type: ignore[arg-type]
@@ -178,12 +188,25 @@ class _Progress:
         self._bar.update(self._task, completed=done, total=total, description=text)
 
 
+def _check_folder(directory: Path | None) -> None:
+    """Refuse a folder that no report can be written into, before minutes are spent on one."""
+    if directory is None:
+        return
+    there = directory.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        message = f"expected a folder that can be written to (got {directory}); name another with --report"
+        raise ValueError(message)
+
+
 def _finish(found: "SuiteReport", directory: Path | None) -> None:
     from rich.console import Console
 
+    # First: should the disk be full, it has been said all the same.
+    _print(Console(highlight=False), found)
     if directory is not None:
         found.write(directory)
-    _print(Console(highlight=False), found)
     if not found.compared:
         raise typer.Exit(NOTHING_COMPARED)
     if not found.passed:
@@ -192,6 +215,8 @@ def _finish(found: "SuiteReport", directory: Path | None) -> None:
 
 def _print(console: "Console", found: "SuiteReport") -> None:
     from rich.markup import escape
+
+    from softops.conformance.summary import tolerances
 
     console.print(_table(found), "")
     for text in (*found.notes, *(f"vanished: {why}" for why in found.vanished)):
@@ -202,8 +227,9 @@ def _print(console: "Console", found: "SuiteReport") -> None:
         kinds.setdefault(kind, []).append(record)
     for record, *others in list(kinds.values())[:SHOWN_FAILURES]:
         more = f" (and {len(others):,} like it)" if others else ""
+        told = "\n    ".join(filter(None, (record.message, tolerances(record))))
         console.print(
-            f"[red]{record.outcome.capitalize()}:[/red] {escape(record.id)}{more}\n    {escape(record.message)}",
+            f"[red]{record.outcome.capitalize()}:[/red] {escape(record.id)}{more}\n    {escape(told)}",
             soft_wrap=True,
         )
     if len(kinds) > SHOWN_FAILURES:
@@ -228,7 +254,8 @@ def _table(found: "SuiteReport") -> Any:
 
     table = Table(box=SIMPLE_HEAD, show_edge=False)
     names = [outcome for outcome, count in found.counts.items() if count]
-    for name in ("operator", *names, "known"):
+    listed = any(record.known is not None for record in found.cases)
+    for name in ("operator", *names, *(["known"] if listed else [])):
         table.add_column(name, justify="left" if name == "operator" else "right", overflow="fold")
     rows: dict[str, list[CaseRecord]] = {}
     for record in found.cases:
@@ -237,7 +264,7 @@ def _table(found: "SuiteReport") -> Any:
         cells = [sum(record.outcome == outcome for record in records) for outcome in names]
         known = sum(record.known is not None for record in records)
         fine = all(record.known or record.outcome in ("right", "unsupported") for record in records)
-        shown = [f"{cell:,}" if cell else "" for cell in (*cells, known)]
+        shown = [f"{cell:,}" if cell else "" for cell in (*cells, *([known] if listed else []))]
         table.add_row(Text(name, "" if fine else "red"), *shown)
     return table
 

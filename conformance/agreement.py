@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ SHOWN = 20
 
 
 class Change(NamedTuple):
-    """A row whose label changes: its number, both labels, and by how much the right one's own leads in its scores."""
+    """A row whose label changes: its number, both labels, and by how much the right one's leads in the right scores."""
 
     row: int
     left: Scalar
@@ -52,16 +53,21 @@ class Agreement:
         """Share of the rows with the same label, in [0, 1]; 1 for none at all."""
         return 1 - self.changed / self.rows if self.rows else 1.0
 
-    def add(self, left: Answer, right: Answer, start: int) -> None:
-        """Add a batch whose first row has the number ``start``."""
+    def add(self, left: Answer, right: Answer, start: int, classes: Mapping[Any, int] | None = None) -> None:
+        """
+        Add a batch whose first row has the number ``start``.
+
+        ``classes`` has the column of each label; None where it is not known, so that a label is taken for that of the
+        largest score.
+        """
         self.rows += len(right.labels)
         pairs = zip(map(scalar, left.labels), map(scalar, right.labels), strict=True)
         self.confusion.update(pairs)
         for row in np.flatnonzero(np.asarray(left.labels != right.labels)):
-            margin = self._margin(left, right, int(row))
+            pair = scalar(left.labels[row]), scalar(right.labels[row])
+            margin = self._margin(left, right, int(row), pair, classes)
             self.changed += 1
             if len(self.changes) < SHOWN:
-                pair = scalar(left.labels[row]), scalar(right.labels[row])
                 self.changes.append(Change(start + int(row), *pair, margin))
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,16 +82,30 @@ class Agreement:
             "confusion": [[*pair, count] for pair, count in self.confusion.most_common()],
         }
 
-    def _margin(self, left: Answer, right: Answer, row: int) -> float | None:
+    def _margin(
+        self,
+        left: Answer,
+        right: Answer,
+        row: int,
+        pair: tuple[Scalar, Scalar],
+        classes: Mapping[Any, int] | None,
+    ) -> float | None:
         if left.scores is None or right.scores is None:
             self.clear += 1  # no scores, no excuse
             return None
         own = right.scores[row]
-        best, other = int(own.argmax()), int(left.scores[row].argmax())
-        margin = float(own[best] - own[other])
-        # Both runtimes may be off by rtol of the largest score; a label that does not follow the scores never may.
+        if classes is None:
+            other, chosen = int(left.scores[row].argmax()), int(own.argmax())
+        elif pair[0] in classes and pair[1] in classes:
+            other, chosen = (classes[label] for label in pair)
+        else:
+            self.clear += 1  # a label of no class
+            return None
+        margin = float(own[chosen] - own[other])
+        # Both runtimes may be off by rtol of the largest score.
         close = abs(margin) <= 2 * self._rtol * float(np.abs(own).max())
-        self.clear += not close or (best == other and len(own) > 1 and not self._tied(own))
+        # Where one column was the largest to both, a label does not follow its scores, unless these are tied.
+        self.clear += not close or (other == chosen and len(own) > 1 and not self._tied(own))
         return margin
 
     def _tied(self, scores: Any) -> bool:

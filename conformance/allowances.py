@@ -18,10 +18,7 @@ SoftmaxCrossEntropyLoss, NegativeLogLikelihoodLoss. A loss is w·a, a known to w
 for the second): δ·w + 2u·|w·a|. Their sum over N adds S(N)·u·Σ|w·a|, their mean divides both by Σ w and adds
 two roundings and S(N), those of Σ w.
 
-Attention. A score is off by g = (S(D) + 4)·u·Σ|q·k|·scale + 2u·|bias|, and 8u·c where it is capped at c; so
-a probability by (|d| + ln T + S(T) + 12)·u + expm1(2 max g), relatively (see Softmax), and
-|y' − y| ≤ Σ p·|v|·(that + S(T)·u). Here u is that of the dtype itself, of halves too: without
-softmax_precision the softmax has the precision of Q, and the products of the function body have none other.
+Attention. See `softops.conformance.attention_allowance`.
 
 LinearClassifier. Scores of k products: S(k + 1)·u·(Σ|x·c| + |b|), in float32 (see matrix products), and as the
 input of a Softmax or Sigmoid where one follows; the quantile of PROBIT passes an error g on as
@@ -42,18 +39,19 @@ the web platform tests for WebNN, in ULP: 3 n + 3 for Softmax, 2 n + 18 for Redu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.opset.operators import Operator, operator
+from softops.opset.operators import operator
 
+from .attention_allowance import attention_allowance
 from .bounds import Doubles, family_allowance, summed
 from .build import Truth
 from .calls import lines, row_of
 from .case import Case
+from .question import HALF, Question
 from .ulp import is_float, spacing, unit_roundoff
 
 Bound = Literal["strict", "webnn", "onnx"]
@@ -61,49 +59,19 @@ BOUNDS: tuple[Bound, ...] = get_args(Bound)
 
 Array = NDArray[Any]
 
-_HALVES = 2  # bytes
 
+def check_bound(bound: str) -> None:
+    """
+    Refuse what is no name of a bound.
 
-@dataclass(frozen=True)
-class Question:
-    """A case with what is known of it, and one of its outputs."""
-
-    case: Case
-    row: Operator
-    truth: Truth
-    place: int
-
-    @property
-    def exact(self) -> Array:
-        """The exact output."""
-        return self.truth.exact[self.place]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Its dtype."""
-        return self.truth.dtypes[self.place]
-
-    @property
-    def x(self) -> Array:
-        """The first input, halves as float32."""
-        x = self.truth.call.inputs[0]
-        assert x is not None
-        return x.astype(np.float32) if is_float(x.dtype) and x.dtype.itemsize == _HALVES else x
-
-    @property
-    def u(self) -> float:
-        """The unit roundoff of the arithmetic: float32 for halves, float64 for integers."""
-        if not is_float(self.dtype):
-            return unit_roundoff(np.dtype(np.float64))
-        return unit_roundoff(max(self.dtype, np.dtype(np.float32), key=lambda dtype: dtype.itemsize))
-
-    def again(self, **attributes: Any) -> tuple[Array, ...]:
-        """Evaluate the oracle with other attributes."""
-        with np.errstate(all="ignore"):
-            call = self.truth.call
-            return self.row.evaluate(
-                call.inputs, {**call.attributes, **attributes}, outputs=call.outputs, rounded=False
-            )
+    Raises
+    ------
+    ValueError
+        There is no such bound.
+    """
+    if bound not in BOUNDS:
+        message = f"expected a bound among {', '.join(BOUNDS)} (got {bound!r}); choose one of these"
+        raise ValueError(message)
 
 
 def allowance(case: Case, truth: Truth, place: int, bound: Bound = "strict") -> Doubles | None:
@@ -135,7 +103,7 @@ def allowance(case: Case, truth: Truth, place: int, bound: Bound = "strict") -> 
 
 def _rounding(asked: Question) -> Doubles | float:
     """The last rounding of a half, which the arithmetic in float32 does not include."""
-    if not is_float(asked.dtype) or asked.dtype.itemsize != _HALVES or asked.case.op == "Hardmax":
+    if not is_float(asked.dtype) or asked.dtype.itemsize != HALF or asked.case.op == "Hardmax":
         return 0.0
     return np.asarray(spacing(asked.exact, asked.dtype).astype(np.float64) / 2)
 
@@ -192,47 +160,6 @@ def _loss(asked: Question, size: Doubles) -> Doubles:
     if reduction == "mean":
         total = total / weight.sum() + (summed(terms.size) + 2) * asked.u * terms.sum() / weight.sum()
     return np.asarray(total)
-
-
-def _attention(asked: Question, size: Doubles) -> Doubles:
-    if asked.place in (1, 2):  # keys and values, passed on
-        return np.zeros(size.shape)
-    call, u = asked.truth.call, unit_roundoff(asked.dtype)
-    inputs = call.inputs
-    mask = None if len(inputs) < 4 else inputs[3]
-    with np.errstate(all="ignore"):
-        *_, values, probability = asked.row.evaluate(
-            inputs, {**call.attributes, "qk_matmul_output_mode": 3}, outputs=4, rounded=False
-        )
-        bare = [None if x is None else np.abs(x) for x in inputs[:6]]
-        bare[3:4] = [None] * len(bare[3:4])
-        plain = {
-            name: value for name, value in call.attributes.items() if name not in ("softcap", "is_causal")
-        }
-        product = asked.row.evaluate(bare, {**plain, "qk_matmul_output_mode": 0}, outputs=4, rounded=False)[
-            3
-        ].astype(np.float64)
-        biased = asked.row.evaluate(
-            inputs, {**call.attributes, "qk_matmul_output_mode": 2}, outputs=4, rounded=False
-        )[3].astype(np.float64)
-    query = asked.x
-    depth = query.shape[-1] if query.ndim == 4 else query.shape[-1] // call.attributes["q_num_heads"]
-    keys = product.shape[-1]
-    g = (summed(depth) + 4) * u * product + 8 * u * call.attributes.get("softcap", 0.0)
-    if mask is not None:
-        g = g + 2 * u * np.abs(np.nan_to_num(biased, nan=0, posinf=0, neginf=0))
-    p = np.nan_to_num(probability.astype(np.float64), nan=0)
-    # Of a masked key nothing is taken, so its score may be anything.
-    g = np.where(p > 0, g, 0).max(-1, keepdims=True)
-    finite = np.where(np.isfinite(biased), biased, -np.inf)
-    distance = np.nan_to_num(finite.max(-1, keepdims=True) - finite, nan=0, posinf=0)
-    relative = (distance + np.log(keys) + summed(keys) + 12) * u + np.expm1(np.minimum(2 * g, 700))
-    wide = np.abs(np.nan_to_num(values.astype(np.float64), nan=0, posinf=0, neginf=0))
-    wide = np.repeat(wide, p.shape[1] // wide.shape[1], axis=1)
-    allowed = (p * (relative + summed(keys) * u)) @ wide + float(np.finfo(np.float32).tiny)
-    if query.ndim == 3:
-        allowed = np.concatenate([allowed[:, h] for h in range(allowed.shape[1])], axis=2)
-    return np.asarray(allowed)
 
 
 def scores_of(case: Case, truth: Truth) -> tuple[Array, Doubles]:
@@ -298,7 +225,7 @@ _RULES: dict[str, Callable[[Question, Doubles], Doubles]] = {
     "ReduceLogSumExp": _reduce,
     "SoftmaxCrossEntropyLoss": _loss,
     "NegativeLogLikelihoodLoss": _loss,
-    "Attention": _attention,
+    "Attention": attention_allowance,
     "LinearClassifier": _linear,
     "Normalizer": _normalizer,
     "QLinearSoftmax": _quantized,

@@ -103,24 +103,33 @@ def _elementwise(row: Operator, case: Case, random: np.random.Generator) -> Call
 
 
 def _reduce(row: Operator, case: Case, random: np.random.Generator) -> Call:
-    """Variants: keepdims=0, all (no axes), several (the first and the last), noop (since 18)."""
-    attributes: dict[str, Any] = {"keepdims": 0} if case.variant == "keepdims=0" else {}
-    rank = len(case.shape)
+    """
+    Variants: keepdims=0, all (no axes), several (the first and the last); since 18 empty-axes (a tensor of none),
+    and noop for either.
+    """
+    parts = case.variant.split("+")
+    attributes: dict[str, Any] = {"keepdims": 0} if "keepdims=0" in parts else {}
     axes: list[int] | None = [-1 if case.axis is None else case.axis]
-    if case.variant in ("all", "noop"):
+    if "empty-axes" in parts:
+        axes = []
+    elif "all" in parts or "noop" in parts:
         axes = None
-    elif case.variant == "several":
-        axes = [0, rank - 1]
-    if case.variant == "noop":
+    elif "several" in parts:
+        axes = [0, len(case.shape) - 1]
+    if "noop" in parts:
         attributes["noop_with_empty_axes"] = 1
-    x = arranged(row, case, random, None if axes is None else axes[-1])
+    x = arranged(row, case, random, axes[-1] if axes else None)
     if row.since_version < 18:
         return Call([x], attributes | ({} if axes is None else {"axes": axes}))
     return Call([x] if axes is None else [x, np.array(axes, np.int64)], attributes)
 
 
+IGNORED = -100
+"""The label without a class: what PyTorch ignores by default, and so what models have."""
+
+
 def _loss(row: Operator, case: Case, random: np.random.Generator) -> Call:
-    """Variants: none, sum, mean, joined by + with weights, ignore, int32 and log_prob."""
+    """Variants: none, sum, mean, with weights, ignore (a class), negative (ignore no class), int32, log_prob."""
     x = arranged(row, case, random, 1)
     parts = case.variant.split("+")
     classes = x.shape[1]
@@ -128,9 +137,10 @@ def _loss(row: Operator, case: Case, random: np.random.Generator) -> Call:
     labels = random.integers(0, max(classes, 1), (x.shape[0], *x.shape[2:])).astype(kind)
     attributes: dict[str, Any] = {"reduction": parts[0]}
     inputs: list[Array | None] = [x, labels]
-    if "ignore" in parts:
-        attributes["ignore_index"] = 1
-        labels[random.random(labels.shape) < 0.3] = 1
+    for name, ignored in (("ignore", 1), ("negative", IGNORED)):
+        if name in parts:
+            attributes["ignore_index"] = ignored
+            labels[random.random(labels.shape) < 0.3] = ignored
     if "weights" in parts:
         inputs.append(random.uniform(0.25, 2, (classes,)).astype(dtype_of(case.dtype)))
     return Call(inputs, attributes, 2 if "log_prob" in parts else 1)
@@ -146,14 +156,19 @@ def _arg_max(row: Operator, case: Case, random: np.random.Generator) -> Call:
     return Call([arranged(row, case, random, case.axis)], attributes)
 
 
+UNSORTED = "unsorted"
+
+
 def _top_k(row: Operator, case: Case, random: np.random.Generator) -> Call:
-    """Variants: smallest, k=1, k=all."""
+    """Variants: smallest, k=1, k=all, unsorted (in any order)."""
     x = arranged(row, case, random, case.axis)
     _, length = lines(row, case.shape, case.axis)
     k = {"k=1": min(1, length), "k=all": length}.get(case.variant, min(TOP, length))
     attributes = _axis(case)
     if case.variant == "smallest":
         attributes["largest"] = 0
+    if case.variant == UNSORTED:
+        attributes["sorted"] = 0
     if row.since_version < 10:
         return Call([x], attributes | {"k": k}, 2)
     return Call([x, np.array([k], np.int64)], attributes, 2)
@@ -171,7 +186,7 @@ def _multinomial(row: Operator, case: Case, random: np.random.Generator) -> Call
 
 
 def _linear(row: Operator, case: Case, random: np.random.Generator) -> Call:
-    """Variants: a transform, joined by + with strings, binary and no-intercepts."""
+    """Variants: a transform, joined by + with strings, binary, no-intercepts and zeros (a score that is 0)."""
     x = arranged(row, case, random, -1)
     transform, *parts = case.variant.split("+")
     scores = 1 if "binary" in parts else 3
@@ -182,6 +197,8 @@ def _linear(row: Operator, case: Case, random: np.random.Generator) -> Call:
         # What a quantile is taken of lies in (0, 1).
         coefficients = (coefficients / 1000).astype(np.float32)
         intercepts = (0.5 + intercepts / 10).astype(np.float32)
+    if "zeros" in parts:
+        coefficients[1], intercepts[1] = 0, 0
     attributes: dict[str, Any] = {
         "coefficients": coefficients.ravel().tolist(),
         "intercepts": intercepts.tolist(),
@@ -230,8 +247,16 @@ KEYS = 7
 """Number of keys in the suite's Attention nodes."""
 
 
+_SHOWN = ("scores", "capped", "masked", "probabilities")
+"""What the fourth output of an Attention is, by its attribute qk_matmul_output_mode."""
+
+
 def _attention(row: Operator, case: Case, random: np.random.Generator) -> Call:
-    """Variants: causal, softcap, scale, grouped, 3d, past, window (since 25), padded (since 24)."""
+    """
+    Variants: causal, softcap, scale, grouped, 3d, window (since 25), padded (since 24), and past, alone or with
+    causal or one of `_SHOWN`.
+    """
+    parts = case.variant.split("+")
     kind = dtype_of(case.dtype)
     n, heads, queries, size = case.shape
     groups = heads // 2 if case.variant == "grouped" else heads
@@ -244,18 +269,22 @@ def _attention(row: Operator, case: Case, random: np.random.Generator) -> Call:
     inputs: list[Array | None] = [q, k, v]
     if masked:
         inputs.append(_attention_mask(case, random, queries))
-    if case.variant == "causal":
+    if "causal" in parts:
         attributes["is_causal"] = 1
-    elif case.variant == "softcap":
+    if case.variant == "softcap":
         attributes["softcap"] = 2.0
     elif case.variant == "scale":
         attributes["scale"] = 0.125
     elif case.variant == "window":
         attributes |= {"left_window_size": 1, "right_window_size": 1}
-    elif case.variant == "past":
+    elif "past" in parts:
         past = random.standard_normal((n, groups, 3, size)), random.standard_normal((n, groups, 3, size + 1))
         inputs += [None, past[0].astype(kind), past[1].astype(kind)]
-        return Call(inputs, attributes, 3)
+        shown = [mode for mode, name in enumerate(_SHOWN) if name in parts]
+        if not shown:
+            return Call(inputs, attributes, 3)
+        attributes |= {"softcap": 2.0, "is_causal": 1, "qk_matmul_output_mode": shown[0]}
+        return Call(inputs, attributes, 4)
     elif case.variant == "padded":
         inputs += [None, None, None, random.integers(queries, KEYS + 1, n)]
     elif case.variant == "3d":

@@ -213,10 +213,11 @@ class CaseRecord:
         case = {entry.name: getattr(self.case, entry.name) for entry in fields(Case)}
         own = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "case"}
         own["worst"] = None if self.worst is None else _plain(self.worst)
-        own["checks"] = [_plain(check) for check in self.checks]
+        own["checks"] = [_plain(check, leave_out=(None, "")) for check in self.checks]
         kept = {name: value for name, value in own.items() if value is not None and value not in ("", (), [])}
         return {"id": self.id, **case, **kept}
 
 
-def _plain(part: Worst | Check) -> dict[str, Any]:
-    return {entry.name: getattr(part, entry.name) for entry in fields(part)}
+def _plain(part: Worst | Check, leave_out: tuple[Any, ...] = ()) -> dict[str, Any]:
+    given = {entry.name: getattr(part, entry.name) for entry in fields(part)}
+    return {name: value for name, value in given.items() if value not in leave_out}

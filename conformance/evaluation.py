@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from softops.export.arrays import read_npz
 from softops.opset import ModelSource
 
 from .agreement import Agreement
-from .answers import Answer, Reader
 from .batches import Batches
-from .calibration import Calibration, Scores
+from .calibration import Scores
 from .inputs import model_inputs
 from .record import Report, plain_json
 from .runtime_softops import SoftopsRuntime
-from .runtimes import ModelNotRunError, Run, Runtime, chosen_runtimes, load
+from .runtimes import ModelNotRunError, Runtime, chosen_runtimes, load
 from .source import open_source
+from .tally import Tally
 from .truth import true_labels
 from .validate import Arrays, Bounds, Subject, examine
 
@@ -157,60 +155,8 @@ def evaluate(
         found.reports[name] = report
         found.wrong += [f"{name}: {failure}" for failure in report.failures]
     if batches.rows and not _unlike(found.reports):
-        _Tally(subject, runs, found, rtol).over(batches, truth, progress)
+        Tally(subject.plan, runs, found, rtol).over(batches, truth, progress)
     return found
-
-
-class _Tally:
-    """Runs batch after batch and adds up."""
-
-    def __init__(self, subject: Subject, runs: dict[str, Run], found: Evaluation, rtol: float) -> None:
-        self._plan, self._runs, self._found = subject.plan, runs, found
-        self._calibrations = {name: Calibration() for name in runs}
-        first, *others = runs
-        pairs = [(name, first) for name in others]
-        pairs += list(itertools.combinations(others, 2))
-        self._agreements = [Agreement(left, right, rtol) for left, right in pairs] or [
-            Agreement(first, first, rtol)
-        ]
-        found.seconds = dict.fromkeys(runs, 0.0)
-
-    def over(
-        self, batches: Batches, truth: NDArray[Any] | None, progress: Callable[[int, int], None] | None
-    ) -> None:
-        """Go over all batches and fill in what was found."""
-        reader: Reader | None = None
-        for start, feeds, rows, count in batches:
-            outputs = {name: self._outputs(name, run, feeds) for name, run in self._runs.items()}
-            if reader is None:
-                reader = Reader(self._plan, next(iter(outputs.values())), rows)
-                truth = (
-                    None if truth is None else _as_labels(truth, reader, next(iter(outputs.values())), rows)
-                )
-            answers = {name: _cut(reader.read(given, rows), count) for name, given in outputs.items()}
-            true = None if truth is None else truth[start : start + count]
-            columns = _columns(true, reader.classes)
-            for name, answer in answers.items():
-                self._calibrations[name].add(answer.labels, answer.probabilities, true, columns)
-            for agreement in self._agreements:
-                agreement.add(answers[agreement.left], answers[agreement.right], start)
-            if progress is not None:
-                progress(start + count, batches.rows)
-        self._found.scores = {name: entry.scores() for name, entry in self._calibrations.items()}
-        self._found.agreements = self._agreements
-        ours = next(iter(self._runs))
-        self._found.wrong += [
-            f"{entry.left}: {entry.clear:,} of {entry.rows:,} labels are not ours, and not for rounding"
-            for entry in self._agreements
-            if entry.clear and entry.right == ours
-        ]
-
-    def _outputs(self, name: str, run: Run, feeds: Arrays) -> Arrays:
-        start = time.perf_counter()
-        outputs = run(feeds)
-        self._found.seconds[name] += time.perf_counter() - start
-        pairs = zip(self._plan.outputs, outputs, strict=True)
-        return {key: np.asarray(x) for key, x in pairs if key in self._plan.compared}
 
 
 def _arrays(dataset: Any) -> Arrays:
@@ -222,36 +168,3 @@ def _arrays(dataset: Any) -> Arrays:
 def _unlike(reports: Mapping[str, Report]) -> bool:
     """Whether outputs are of another number, dtype or shape, so that no answers can be read from them."""
     return any(report.apart.unlike or not report.outputs for report in reports.values())
-
-
-def _cut(answer: Answer, count: int) -> Answer:
-    scores, probabilities = (None if x is None else x[:count] for x in answer[1:])
-    return Answer(answer.labels[:count], scores, probabilities)
-
-
-def _as_labels(truth: NDArray[Any], reader: Reader, outputs: Arrays, rows: int) -> NDArray[Any]:
-    """Return the true labels as the model writes them: numbers stand for classes where its labels are strings."""
-    words = reader.read(outputs, rows).labels.dtype.kind in "OSUT"
-    if words == (truth.dtype.kind in "OSUT"):
-        return truth
-    if (
-        words
-        and reader.classes is not None
-        and truth.size
-        and 0 <= truth.min() <= truth.max() < len(reader.classes)
-    ):
-        return np.asarray(reader.classes[truth])
-    message = (
-        f"expected true labels as the model gives them, {'strings' if words else 'integers'} (got {truth.dtype}); "
-        "translate them"
-    )
-    raise ValueError(message)
-
-
-def _columns(truth: NDArray[Any] | None, classes: NDArray[Any] | None) -> NDArray[np.intp] | None:
-    """Return the column of each true label; None where one is of no column."""
-    if truth is None or classes is None:
-        return None
-    places = {label: column for column, label in enumerate(classes.tolist())}
-    found = [places.get(label, -1) for label in truth.tolist()]
-    return None if -1 in found else np.array(found, np.intp)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .allowances import BOUNDS, Bound
-from .build import built, truth
+from .allowances import Bound, check_bound
+from .build import Truth, built, truth
 from .case import Case
 from .case_record import CaseRecord, Check, Outcome
 from .runtimes import (
@@ -25,12 +25,14 @@ from .runtimes import (
     name_of,
     refusal,
 )
-from .verdicts import VERDICTS, assess
+from .verdicts import VERDICTS, assess, formed
 
 Array = NDArray[Any]
 
 THREADS = "threads="
 _BASELINE = THREADS + "1"
+
+_KEPT_MODELS = 4
 
 
 class Examiner:
@@ -51,45 +53,45 @@ class Examiner:
     """
 
     def __init__(self, runtime: Runtime, bound: Bound = "strict") -> None:
-        if bound not in BOUNDS:
-            message = f"expected a bound among {', '.join(BOUNDS)} (got {bound!r}); choose one of these"
-            raise ValueError(message)
+        check_bound(bound)
         self._runtime = runtime
         self._bound = bound
         self._configured: dict[str, Runtime] = {"": runtime}
-        # Neighbouring cases mostly have one model: it is loaded once. What failed fails again.
-        self._loaded: dict[str, tuple[bytes, Run | ModelNotRunError]] = {}
+        # Neighbouring cases mostly have one model, or come back to it: it is loaded once. What failed fails again.
+        self._loaded: dict[tuple[str, bytes], Run | ModelNotRunError] = {}
 
     def examine(self, case: Case) -> CaseRecord:
         """Run a case and judge it; whatever goes wrong is told in the record."""
         try:
-            reason = refusal(self._runtime, case.op, case.domain, case.opset, case.dtype)
-            if reason is not None:
-                return CaseRecord(case=case, outcome="unsupported", message=reason)
-            model, feeds = built(case)
-            known = truth(case)
-        except Exception as error:
-            return _failed_here(case, error)
-        try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                outputs, checks = self._run(case, model, feeds)
+                return self._examined(case)
         except ModelNotRunError as error:
             return CaseRecord(case=case, outcome=_outcome(error), message=str(error))
         except Exception as error:
-            return _failed_here(case, error)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                more, figures = assess(case, known, outputs, self._bound)
-        except Exception as error:
-            return _failed_here(case, error)
+            text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            return CaseRecord(
+                case=case, outcome="harness failed", message=f"the case could not be judged: {text}"
+            )
+
+    def _examined(self, case: Case) -> CaseRecord:
+        reason = refusal(self._runtime, case.op, case.domain, case.opset, case.dtype)
+        if reason is not None:
+            return CaseRecord(case=case, outcome="unsupported", message=reason)
+        model, feeds = built(case)
+        known = truth(case)
+        outputs, checks = self._run(case, model, feeds, known)
+        more, figures = assess(case, known, outputs, self._bound)
         return _judged(case, [*more, *checks], figures)
 
-    def _run(self, case: Case, model: bytes, feeds: dict[str, Array]) -> tuple[list[Any], list[Check]]:
+    def _run(
+        self, case: Case, model: bytes, feeds: dict[str, Array], known: Truth
+    ) -> tuple[list[Array], list[Check]]:
         before = {name: x.tobytes() for name, x in feeds.items()}
         run = self._ready(case.setting, model)
         outputs = list(run(feeds))
+        if not all(check.passed for check in formed(known, outputs)):
+            return outputs, [_unchanged(feeds, before)]
         kept = [_bits(output) for output in outputs]
         again = [_bits(output) for output in run(feeds)]
         if case.op == "Multinomial":  # where a stream goes on, the next samples are others
@@ -105,17 +107,18 @@ class Examiner:
         return outputs, checks
 
     def _ready(self, setting: str, model: bytes) -> Run:
-        loaded = self._loaded.get(setting)
-        if loaded is None or loaded[0] != model:
-            run: Run | ModelNotRunError
+        place = setting, model
+        if place not in self._loaded:
+            for oldest in list(self._loaded)[: 1 - _KEPT_MODELS]:
+                del self._loaded[oldest]
             try:
-                run = load(self._of(setting), model)
+                self._loaded[place] = load(self._of(setting), model)
             except ModelNotRunError as error:
-                run = error
-            loaded = self._loaded[setting] = (model, run)
-        if isinstance(loaded[1], ModelNotRunError):
-            raise loaded[1]
-        return loaded[1]
+                self._loaded[place] = error
+        found = self._loaded[place]
+        if isinstance(found, ModelNotRunError):
+            raise found
+        return found
 
     def _of(self, setting: str) -> Runtime:
         if setting not in self._configured:
@@ -143,13 +146,7 @@ def _outcome(error: ModelNotRunError) -> Outcome:
     return "hung" if isinstance(error, RuntimeHungError) else "crashed"
 
 
-def _failed_here(case: Case, error: Exception) -> CaseRecord:
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return CaseRecord(case=case, outcome="harness failed", message=f"the case could not be judged: {text}")
-
-
-def _bits(output: Any) -> tuple[str, bytes]:
-    array = np.asarray(output)
+def _bits(array: Array) -> tuple[str, bytes]:
     if array.dtype.kind == "O":
         return str(array.shape), repr(array.tolist()).encode()
     # Whatever NaN it is: which bits it has is nobody's promise.

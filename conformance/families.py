@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from .ulp import is_float, largest, smallest_normal, spacing
 
-Rows = NDArray[np.float64]
+Rows = NDArray[Any]
 Maker = Callable[[np.random.Generator, int, int, np.dtype[Any]], Rows]
-"""From (generator, rows, length, dtype) to the matrix."""
+"""From (generator, rows, length, dtype) to the matrix, in float64, or of integers in the dtype itself."""
 
 MASKING = -1e4
 """What some models add to a logit to mask it, besides the lowest number and -inf."""
@@ -79,6 +79,8 @@ def rows_of(family: str, random: np.random.Generator, rows: int, length: int, dt
         if is_float(kind):
             top = largest(kind)
             return np.where(np.isfinite(values), np.clip(values, -top, top), values).astype(kind)
+        if values.dtype == kind:
+            return values
         limits = np.iinfo(kind)
         whole = np.rint(np.abs(values) if kind.kind == "u" else values)
         # The largest int64 is no float64: what reaches it is put there by hand.
@@ -95,21 +97,25 @@ def _gaussian(scale: float) -> Maker:
     return make
 
 
-# Up to half the spacing at 1, over what half, single and double still tell from 0, to beyond.
-_GAPS = (0.0, 1e-9, 1e-4, 0.1, 1.0, 9.0, 16.0, 50.0, 88.0, 104.0, 708.0, 745.0, 1e4)
+# From parts of a ULP over what half, single and double still tell from 0, to beyond.
+_ONE_ULP, _PART_OF_ULP = 0.0, -1.0
+_GAPS = (_ONE_ULP, _PART_OF_ULP, 1e-4, 0.1, 1.0, 9.0, 16.0, 50.0, 88.0, 104.0, 708.0, 745.0, 1e4)
 
 
 def _gaps(random: np.random.Generator, rows: int, length: int, dtype: np.dtype[Any]) -> Rows:
     x = random.uniform(-1, 0, (rows, length))
     if not length:
         return x
+    # The least that a number of the dtype at 1 can be ahead by.
+    ulp = float(spacing(np.array([1.0]), dtype)[0])
     for i in range(rows):
         gap = _GAPS[i % len(_GAPS)]
         winner = int(random.integers(length))
-        # The least that the dtype can be ahead by comes first.
-        least = float(spacing(np.array([1.0]), dtype)[0]) if is_float(dtype) else 1.0
-        x[i] = np.where(random.random(length) < 0.5, 1.0, 1.0 - random.random(length)) - (gap or least)
-        x[i, winner] = 1.0
+        others = np.where(random.random(length) < 0.5, 0.0, -random.random(length))
+        # Nearer than that only numbers near 0 can be, whose exponentials are the same.
+        top = 0.0 if gap == _PART_OF_ULP else 1.0
+        x[i] = top + others - (ulp if gap == _ONE_ULP else max(gap, 0.0))
+        x[i, winner] = ulp / 16 if gap == _PART_OF_ULP else top
     return x
 
 
@@ -118,8 +124,15 @@ _OFFSETS = (0.0, 1.0, -1.0, 100.0, -100.0, 1e4, -1e4, 1e8, -1e8, 1e20, 1e30, -1e
 
 def _offsets(random: np.random.Generator, rows: int, length: int, dtype: np.dtype[Any]) -> Rows:
     top = (largest(dtype) if is_float(dtype) else float(np.iinfo(dtype).max)) / 4
-    shift = np.clip([_OFFSETS[i % len(_OFFSETS)] for i in range(rows)], -top, top)
-    return np.asarray(random.standard_normal((rows, length)) + shift.reshape(-1, 1))
+    shift = np.clip([_OFFSETS[i % len(_OFFSETS)] for i in range(rows)], -top, top).reshape(-1, 1)
+    x = random.standard_normal((rows, length))
+    if is_float(dtype):
+        return np.asarray(x + shift)
+    whole = np.rint(x)
+    if dtype.kind == "u":
+        shift, whole = np.abs(shift), np.abs(whole)
+    # Added as integers: of the large ones no float64 tells neighbours apart.
+    return np.asarray(shift.astype(dtype) + whole.astype(dtype))
 
 
 _LEVELS = (0.0, 1.0, -1.0, 0.1, 88.0, -88.0, 1000.0, -1000.0, 6e4, -6e4, 1e30, -1e30)

@@ -3,9 +3,12 @@ The deviations that are known: for each version of a runtime a file of its own.
 
 ``data/known-NAME-VERSION.json`` lists, under ``deviations``:
 
-- ``cases``: patterns of case names (`softops.conformance.case.Case.id`), ``*`` for anything;
+- ``cases``: patterns of case names (`softops.conformance.case.Case.id`), ``*`` for anything; the version in a name
+  is that of the operator, whichever opset is imported that it holds at, and a seed is not part of it;
 - ``outcome``: ``wrong``, ``crashed`` or ``hung``; ``verdicts``: which of `VERDICTS` fail, for ``wrong``;
-- ``why``: one sentence on the cause; ``issue``: the upstream address, or ``not reported yet``.
+- ``why``: one sentence on the cause; ``issue``: the upstream address, or ``not reported yet``;
+- ``shown_by``: names of cases that show it, one at least for each pattern. The patterns also match cases that come out
+  right, so it is by these that a deviation is told to have vanished.
 """
 
 from __future__ import annotations
@@ -14,10 +17,13 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+from .calls import row_of
+from .case import Case
 from .case_record import CaseRecord
 
 NOT_REPORTED = "not reported yet"
@@ -36,6 +42,8 @@ class Deviation:
         What becomes of them; ``verdicts`` are those that may fail.
     why, issue
         The cause, and the upstream issue's address or ``not reported yet``.
+    shown_by
+        Names of cases that show it.
     """
 
     cases: tuple[str, ...]
@@ -43,10 +51,11 @@ class Deviation:
     why: str
     issue: str = NOT_REPORTED
     verdicts: tuple[str, ...] = ()
+    shown_by: tuple[str, ...] = ()
 
     def speaks_of(self, record: CaseRecord) -> bool:
         """Whether it is about that case."""
-        return any(fnmatchcase(record.id, pattern) for pattern in self.cases)
+        return _expression(self.cases).match(_name_of(record.case)) is not None
 
     def explains(self, record: CaseRecord) -> bool:
         """Whether it is about that case, and what became of it."""
@@ -62,6 +71,20 @@ class Known:
 
     version: str
     deviations: tuple[Deviation, ...] = ()
+
+    def is_of(self, version: str) -> bool:
+        """Whether they are listed for that version, whatever build of it."""
+        return _numbers(self.version) == _numbers(version)
+
+
+@lru_cache(maxsize=1)  # it is asked for each deviation
+def _name_of(case: Case) -> str:
+    return replace(case, opset=row_of(case).since_version, seed=0).id
+
+
+@cache
+def _expression(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, patterns)))
 
 
 def known_deviations(runtime: str, version: str) -> Known:
@@ -87,18 +110,22 @@ def marked(records: Iterable[CaseRecord], known: Known) -> tuple[tuple[CaseRecor
     """
     Mark the cases that are known to deviate, and say which deviations have vanished.
 
-    A deviation has vanished if every case that it speaks of was run and is right, and there is one.
+    A deviation has vanished as far as the cases that showed it were run and are right now.
     """
+    found = list(records)
     result = []
-    seen: dict[Deviation, set[str]] = {}
-    for record in records:
-        marks = [deviation for deviation in known.deviations if deviation.explains(record)]
-        for deviation in known.deviations:
-            if record.outcome != "unsupported" and deviation.speaks_of(record):
-                seen.setdefault(deviation, set()).add(record.outcome)
-        result.append(replace(record, known=marks[0].issue) if marks else record)
-    gone = tuple(deviation.why for deviation, outcomes in seen.items() if outcomes == {"right"})
-    return tuple(result), gone
+    for record in found:
+        mark = next((deviation for deviation in known.deviations if deviation.explains(record)), None)
+        result.append(record if mark is None else replace(record, known=mark.issue))
+    outcomes = {record.id: record.outcome for record in found if record.outcome != "unsupported"}
+    gone = []
+    for deviation in known.deviations:
+        run = [name for name in deviation.shown_by if name in outcomes]
+        right = [name for name in run if outcomes[name] == "right"]
+        if right:
+            rest = "" if right == run else f" (not in {', '.join(right)} any more)"
+            gone.append(deviation.why + rest)
+    return tuple(result), tuple(gone)
 
 
 def _files(runtime: str) -> dict[tuple[int, ...], tuple[str, str]]:
@@ -128,6 +155,7 @@ def _parsed(text: str) -> tuple[Deviation, ...]:
             why=entry["why"],
             issue=entry.get("issue", NOT_REPORTED),
             verdicts=tuple(entry.get("verdicts", ())),
+            shown_by=tuple(entry.get("shown_by", ())),
         )
         for entry in content["deviations"]
     )

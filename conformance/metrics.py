@@ -109,6 +109,8 @@ def compare(name: str, actual: NDArray[Any], expected: NDArray[Any]) -> OutputRe
 
 def dtype_name(array: NDArray[Any]) -> str:
     """Name of the dtype, ``string`` for every kind of string."""
+    if array.dtype.kind == "O" and array.size and not isinstance(array.flat[0], str | bytes):
+        return "object"
     return "string" if array.dtype.kind in "OSUT" else array.dtype.name
 
 

@@ -57,10 +57,9 @@ def examiner(pytestconfig: pytest.Config) -> Examiner:
 
 @pytest.fixture(scope="session")
 def known(pytestconfig: pytest.Config) -> Known:
-    """What is known to deviate; nothing under other people's bounds."""
+    """What is known to deviate."""
     runtime = get_runtime(pytestconfig.getoption("--runtime"))
-    listed = known_deviations(name_of(runtime), version_of(runtime))
-    return listed if pytestconfig.getoption("--bound") == "strict" else Known(listed.version)
+    return known_deviations(name_of(runtime), version_of(runtime))
 
 
 @pytest.fixture

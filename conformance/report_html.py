@@ -26,6 +26,7 @@ from .summary import (
     qualified,
     shown,
     status_of,
+    tolerances,
 )
 
 _SHORT = {"float": "f", "bfloat": "bf", "uint": "u", "int": "i"}
@@ -34,7 +35,8 @@ _HEIGHT = 60
 _FINE = 10
 _LAST = 26
 """Place of infinite errors, behind that of 2^64 ULP and more."""
-_TICKS = ((0.5, "½"), (4.0, "4"), (64.0, "64"), (1024.0, "1024"), (2.0**30, "2^30"), (math.inf, "∞"))
+_INFINITE = "\N{INFINITY}"
+_TICKS = ((0.5, "½"), (4.0, "4"), (64.0, "64"), (1024.0, "1024"), (2.0**30, "2^30"), (math.inf, _INFINITE))
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def render_html(report: SuiteReport) -> str:
         decimal=shown,
         hexadecimal=hexadecimal,
         exact_hexadecimal=exact_hexadecimal,
+        tolerances=tolerances,
         histograms={place: _bars(counts) for place, counts in histograms(report).items()},
         script=files("softops.conformance").joinpath("templates", "suite.js").read_text("utf-8"),
         # Nothing in the data may end the element that holds it.
@@ -103,6 +106,11 @@ def _graph(record: CaseRecord) -> str:
     return ", ".join(part for part in (record.variant, record.form, record.setting) if part)
 
 
+def _several(*figures: float | None) -> str:
+    """Write figures that are there or missing together."""
+    return DASH if figures[0] is None else ", ".join(map(number, figures))
+
+
 def _worst(record: CaseRecord) -> str:
     worst = record.worst
     if worst is None or status_of(record) == "right":
@@ -121,9 +129,10 @@ _COLUMNS: tuple[tuple[str, Any], ...] = (
     ("axis", lambda r: DASH if r.axis is None else str(r.axis)),
     ("inputs", lambda r: r.family),
     ("graph", _graph),
-    ("worst ULP", lambda r: number(r.max_ulp)),
-    ("bound used", lambda r: percent(r.bound_used) if r.bound_used != math.inf else "no bound holds"),
-    ("verdict", lambda r: r.verdict),
+    ("ULP: worst, p99, mean", lambda r: _several(r.max_ulp, r.p99_ulp, r.mean_ulp)),
+    ("bound used", lambda r: percent(r.bound_used) if r.bound_used != math.inf else _INFINITE),
+    ("rtol, atol to pass", lambda r: _several(r.smallest_rtol, r.smallest_atol)),
+    ("below 1e-5", lambda r: percent(r.decided_by_atol)),
     ("why", lambda r: r.message),
     ("worst element", _worst),
 )

@@ -20,6 +20,7 @@ from .summary import (
     qualified,
     shown,
     status_of,
+    tolerances,
 )
 
 # XML 1.0 has no way to write these.
@@ -53,9 +54,10 @@ def render_markdown(report: SuiteReport) -> str:
     for kind in failures:
         first = kind.smallest
         known = f" Known: {first.known}." if first.known else ""
+        told = f"{_plain(first.message.rstrip('.'))}. {tolerances(first)}".strip()
         parts += [
             f"### {STATUSES[status_of(first)][0]} {_plain(kind.title)}",
-            f"{_plain(first.message)}\n\n{len(kind.records):,} cases, the smallest `{first.id}`.{known} "
+            f"{told}\n\n{len(kind.records):,} cases, the smallest `{first.id}`.{known} "
             f"Reproduction: [reproductions/{kind.slug}](reproductions/{kind.slug}/ISSUE.md)",
         ]
         if first.worst is not None:

@@ -63,6 +63,9 @@ class OpenVino:
     def load(self, model: bytes) -> Run:
         """Compile the model and return what runs it."""
         config: dict[str, Any] = {}
+        if self._options["device"] == "CPU":
+            # Pinned threads of processes side by side would all lie on the same processors.
+            config["ENABLE_CPU_PINNING"] = False
         if self._options["precision"]:
             config["INFERENCE_PRECISION_HINT"] = self._options["precision"]
         if self._options["threads"]:

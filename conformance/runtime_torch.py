@@ -131,9 +131,9 @@ def _logsumexp(torch: Any, given: Arguments, attributes: dict[str, Any], opset: 
     axes = attributes.get("axes")
     if opset >= 18:
         axes = given[1].tolist() if len(given) > 1 else None
-        if axes is None and attributes.get("noop_with_empty_axes", 0):
+        if not axes and attributes.get("noop_with_empty_axes", 0):
             return [x]
-    axes = list(range(x.ndim)) if axes is None else axes
+    axes = axes or list(range(x.ndim))
     return [torch.logsumexp(x, tuple(axes), keepdim=bool(attributes.get("keepdims", 1))).to(x.dtype)]
 
 

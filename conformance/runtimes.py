@@ -19,12 +19,13 @@ that declares such an entry adds a runtime.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import onnx
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
@@ -157,12 +158,29 @@ def settings_of(runtime: Runtime) -> tuple[str, ...]:
 
 
 def refusal(runtime: Runtime, op: str, domain: str, opset: int, dtype: str) -> str | None:
-    """Return the reason why a runtime does not take an operator, or None."""
+    """
+    Return the reason why a runtime does not take an operator, or None.
+
+    Raises
+    ------
+    ModelNotRunError
+        It fails to say so.
+    """
     supports = getattr(runtime, "supports", None)
     if supports is None:
         return None
-    reason = supports(f"{domain}.{op}" if domain else op, opset, dtype)
-    return None if reason is None else (str(reason) or "not supported")
+    try:
+        reason = supports(f"{domain}.{op}" if domain else op, opset, dtype)
+    except Exception as error:
+        message = f"expected {name_of(runtime)} to say whether it supports {op} (got {_said(error)})"
+        raise ModelNotRunError(message) from error
+    if reason is not None and not isinstance(reason, str):
+        message = (
+            f"expected supports of {name_of(runtime)} to give a reason, or None where it takes {op} "
+            f"(got {reason!r}); give None for supported"
+        )
+        raise ModelNotRunError(message)
+    return None if reason is None else (reason or "not supported")
 
 
 def load(runtime: Runtime, model: bytes, folder: Path | None = None) -> Run:
@@ -176,11 +194,29 @@ def load(runtime: Runtime, model: bytes, folder: Path | None = None) -> Run:
         beside = getattr(runtime, "load_beside", None)
         if beside is not None:
             loaded: Run = _named(runtime, lambda: beside(model, folder))
-            return lambda feeds: _named(runtime, lambda: list(loaded(feeds)))
+            return lambda feeds: _named(runtime, lambda: _arrays(loaded(feeds)))
         model = _whole(runtime, model, folder)
     loader = getattr(runtime, "load", None)
     with_model: Run = _named(runtime, lambda: loader(model)) if loader else partial(runtime.run, model)
-    return lambda feeds: _named(runtime, lambda: list(with_model(feeds)))
+    return lambda feeds: _named(runtime, lambda: _arrays(with_model(feeds)))
+
+
+def _arrays(outputs: Any) -> list[NDArray[Any]]:
+    """Return what a runtime gave as arrays, in the byte order of this machine."""
+    if isinstance(outputs, str | bytes | Mapping | np.ndarray) or not isinstance(outputs, Iterable):
+        message = (
+            f"outputs of type {type(outputs).__name__}, where a list of arrays in the model's order belongs"
+        )
+        raise TypeError(message)
+    found = []
+    for place, output in enumerate(outputs):
+        try:
+            array = np.asarray(output)
+        except (TypeError, ValueError) as error:
+            message = f"an output {place} that is no array: {error}"
+            raise TypeError(message) from error
+        found.append(array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))
+    return found
 
 
 def _whole(runtime: Runtime, model: bytes, folder: Path) -> bytes:
@@ -206,13 +242,15 @@ def _named(runtime: Runtime, call: Callable[[], Any]) -> Any:
         return call()
     except RuntimeHungError:
         raise
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        message = (
-            f"expected {name_of(runtime)} to run the model (got {reason}); look at its operators and opset"
-        )
+    except (Exception, SystemExit) as error:  # it is the runtime that wants to exit, not who runs us
+        message = f"expected {name_of(runtime)} to run the model (got {_said(error)}); look at its operators and opset"
         kind = type(error) if isinstance(error, ModelNotRunError) else ModelNotRunError
         raise kind(message) from error
+
+
+def _said(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if text and not isinstance(error, SystemExit) else f"{type(error).__name__} {text}".strip()
 
 
 def options_of(name: str, text: str, known: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from .case_record import CaseRecord
 from .metrics import Scalar
-from .page import DASH
+from .page import DASH, number, percent
 from .suite_report import SuiteReport
 
 KNOWN = "known"
@@ -150,6 +150,23 @@ def histograms(report: SuiteReport) -> dict[tuple[str, str], dict[float, int]]:
 def qualified(domain: str, op: str) -> str:
     """Return the name of an operator with its domain, where that is not ai.onnx."""
     return f"{domain}.{op}" if domain else op
+
+
+def tolerances(record: CaseRecord) -> str:
+    """Say which usual tolerances would have hidden that an element is beyond its bound; empty where none is."""
+    if record.smallest_atol is None or record.bound_used is None or record.bound_used <= 1:
+        return ""
+    if not math.isfinite(record.smallest_atol):
+        return "No tolerance would have hidden it."
+    text = f"It would have passed with an absolute tolerance of {number(record.smallest_atol)}"
+    if record.smallest_rtol is not None and math.isfinite(record.smallest_rtol):
+        text += f", or a relative one of {number(record.smallest_rtol)}"
+    if record.decided_by_atol:
+        text += (
+            f"; {percent(record.decided_by_atol)} of its elements are below 1e-5, where an absolute tolerance "
+            "of that size decides alone"
+        )
+    return f"{text}."
 
 
 def shown(value: Scalar) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .allowances import Bound, allowance, scores_of
 from .bounds import Doubles
 from .build import Truth
+from .calls import UNSORTED
 from .case import Case
 from .case_record import Check, Worst
 from .laws import laws
@@ -26,7 +27,7 @@ VERDICTS: dict[str, str] = {
     "dtype": "of the dtype that the operator gives",
     "shape": "of the shape that the operator gives",
     "special values": "NaN, infinities and exact zeros where they belong, and nowhere else",
-    "equal": "integers, strings and copied elements are those of the oracle",
+    "equal": "integers, strings and copied elements are those of the oracle, the sign of a zero too",
     "label": "the label of the largest score, where rounding leaves it open one of the largest",
     "cut off": "an integer that the exact value is cut off or rounded to",
     "distribution": "the frequencies of samples, by a chi-square test, and never a class at -inf",
@@ -49,7 +50,7 @@ _MINUTE = 1e-9
 
 
 def assess(
-    case: Case, truth: Truth, outputs: Sequence[Any], bound: Bound = "strict"
+    case: Case, truth: Truth, outputs: Sequence[Array], bound: Bound = "strict"
 ) -> tuple[list[Check], dict[str, Any]]:
     """
     Judge the outputs that a runtime gave.
@@ -59,10 +60,12 @@ def assess(
     tuple
         The checks, and the figures that `softops.conformance.case_record.CaseRecord` takes by name.
     """
-    arrays = [np.asarray(output) for output in outputs]
-    checks = _form(truth, arrays)
+    arrays = list(outputs)
+    checks = formed(truth, arrays)
     if not all(check.passed for check in checks):
         return checks, {}
+    if case.variant == UNSORTED:
+        arrays, truth = _by_index(truth, arrays)
     figures: dict[str, Any] = {"elements": sum(array.size for array in arrays)}
     for place, (name, actual) in enumerate(zip(truth.names, arrays, strict=True)):
         if not actual.size:
@@ -75,7 +78,19 @@ def assess(
     return checks, figures
 
 
-def _form(truth: Truth, arrays: list[Array]) -> list[Check]:
+def _by_index(truth: Truth, arrays: list[Array]) -> tuple[list[Array], Truth]:
+    """Bring what a TopK found in any order, values and indices, into that of the indices; the exact outputs too."""
+    axis = truth.call.attributes.get("axis", -1)
+
+    def turned(values: Array, indices: Array) -> list[Array]:
+        order = indices.argsort(axis=axis, kind="stable")
+        return [np.take_along_axis(x, order, axis) for x in (values, indices)]
+
+    return turned(*arrays), truth._replace(exact=tuple(turned(*truth.exact)))
+
+
+def formed(truth: Truth, arrays: Sequence[Array]) -> list[Check]:
+    """Judge number, dtypes and shapes of the outputs."""
     names = ", ".join(truth.names)
     if len(arrays) != len(truth.names):
         text = f"expected {len(truth.names)} outputs, {names} (got {len(arrays)})"
@@ -105,7 +120,8 @@ def _judge(
         allowed, exact = None, exact.astype(actual.dtype)
     if allowed is None:
         undecided = _undecided_labels(case, truth, place)
-        return _equal("equal" if undecided is None else "label", name, actual, exact, undecided)
+        verdict = "equal" if undecided is None else "label"
+        return _equal(verdict, name, actual, exact, undecided, copied=case.op == "TopK")
     if not is_float(actual.dtype):
         return _integers(name, actual, exact, allowed)
     found = measured(name, actual, exact, allowed)
@@ -141,11 +157,19 @@ def _sentence(worst: Worst, count: int, size: int) -> str:
 
 
 def _equal(
-    verdict: str, name: str, actual: Array, expected: Array, undecided: NDArray[np.bool_] | None
+    verdict: str,
+    name: str,
+    actual: Array,
+    expected: Array,
+    undecided: NDArray[np.bool_] | None,
+    *,
+    copied: bool,
 ) -> tuple[list[Check], dict[str, Any]]:
     wrong = np.asarray(actual != expected)
     if actual.dtype.kind not in "OSUT":
         wrong &= ~((actual != actual) & (expected != expected))  # both NaN
+    if copied and is_float(actual.dtype):
+        wrong |= (actual == 0) & (np.signbit(actual) != np.signbit(expected))
     if undecided is not None:
         wrong = wrong & ~undecided
     return _discrete(verdict, name, actual, expected, wrong)

@@ -4,6 +4,7 @@ const PAGE = 200;
 const boxes = [...document.querySelectorAll("#filter input")];
 const wanted = () => new Set(boxes.filter((box) => box.checked).map((box) => box.value));
 
+const blank = (text) => text === "" || text === "–";
 const status = (number) => data.texts[data.cases[number][0]];
 
 function element(name, text, attributes = {}) {
@@ -20,7 +21,7 @@ function row(number, columns) {
   columns.forEach((place) => {
     const text = texts[place];
     const cell = element("td", undefined, { "data-of": data.columns[place] });
-    if (text === "" || text === "–") cell.className = "none";
+    if (blank(text)) cell.className = "none";
     else if (text.length > 40) cell.className = "long";
     const shown = element("span", place === 0 ? `${data.signs[text]} ${text}` : text);
     if (place === 0) shown.className = `chip s-${text.replace(" ", "-")}`;
@@ -33,17 +34,18 @@ function row(number, columns) {
 function table(group) {
   const chosen = wanted();
   const numbers = data.groups[group].filter((number) => chosen.has(status(number)));
-  // What is right is looked at last, and what all cases share or none has takes no column.
+  // What is right is looked at last; what all cases share is said once, and what none has takes no column.
   numbers.sort((a, b) => (status(a) === "right") - (status(b) === "right"));
-  const columns = [...data.columns.keys()].filter((place) => {
-    const own = new Set(numbers.map((number) => data.texts[data.cases[number][place]]));
-    return place === 0 || own.size > 1 || (place > 1 && !own.has("") && !own.has("–"));
-  });
+  const own = (place) => new Set(numbers.map((number) => data.texts[data.cases[number][place]]));
+  const places = [...data.columns.keys()].map((place) => [place, own(place)]);
+  const columns = places.filter(([place, texts]) => place === 0 || texts.size > 1 || (numbers.length === 1 && place > 1 && !blank(...texts))).map(([place]) => place);
+  const shared = places.filter(([place, texts]) => place > 1 && !columns.includes(place) && !blank(...texts));
   const holder = element("div", undefined, { class: "cases" });
   if (!numbers.length) {
     holder.append(element("p", "The filter hides all of these cases."));
     return holder;
   }
+  if (shared.length) holder.append(element("p", `All of them: ${shared.map(([place, texts]) => `${data.columns[place]} ${[...texts][0]}`).join("; ")}.`, { class: "soft shared" }));
   const scroll = element("div", undefined, { class: "scroll" });
   const made = element("table", undefined, { class: "cards list" });
   const head = element("tr");

@@ -79,6 +79,15 @@ def test_the_report_is_written(tmp_path, capsys):
     assert report["command"]["ops"] == ["Softmax"]
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_run(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("softops.conformance.run", lambda *given, **named: pytest.fail("it was run"))
+    (tmp_path / "file").write_text("no folder")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert run(["conformance", "--runtime", "softops", *SMALL, "--report", str(place)]) == 2
+        assert "a folder that can be written to" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
 def test_without_a_runtime_it_explains_itself(capsys):
     assert run(["conformance"]) == 0
     assert "--runtime" in capsys.readouterr().out

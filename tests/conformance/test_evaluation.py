@@ -99,6 +99,52 @@ def test_changed_labels_are_counted_shown_and_wrong():
     assert record["agreements"][1]["changed"] == entry.changed
 
 
+def test_a_label_against_its_own_scores_is_as_far_off_as_these_say():
+    model = classifier_head(WEIGHT)
+    label, p = prepare(model).run({"features": X})
+
+    class Relabels(Swapping):
+        def run(self, model, feeds):
+            outputs = prepare(model).run(dict(feeds))
+            return [np.where(outputs[0] == 2, 3, outputs[0]), *outputs[1:]]
+
+    found = evaluate(model, {"features": X}, [Relabels(None)], batch=100)
+    (entry,) = found.agreements
+    rows = np.flatnonzero(label == 2)
+    assert entry.changed == len(rows)
+    assert [change.margin for change in entry.changes] == pytest.approx(
+        (p[:, 2] - p[:, 3])[rows[:20]].tolist()
+    )
+    assert not found.passed
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda outputs: 1 / 0, "not_run"),
+        (lambda outputs: outputs[:1], "not_run"),
+        (lambda outputs: [y.astype(np.float64) if y.dtype == np.float32 else y for y in outputs], "wrong"),
+        (lambda outputs: [y[:-1] for y in outputs], "wrong"),
+    ],
+)
+def test_a_runtime_that_fails_later_on_is_left_out_and_the_others_go_on(spoil, told):
+    class Later(Swapping):
+        def run(self, model, feeds):
+            outputs = prepare(model).run(dict(feeds))
+            return spoil(outputs) if np.array_equal(feeds["features"][0], X[300]) else outputs
+
+    found = evaluate(
+        classifier_head(WEIGHT), {"features": X, "y": Y}, ["onnxruntime", Later(None)], batch=100
+    )
+    assert "swapping" in " ".join(getattr(found, told))
+    assert not found.passed
+    assert set(found.scores) == {"softops", "onnxruntime"}
+    assert found.scores["onnxruntime"].rows == 500
+    assert [(entry.left, entry.right, entry.rows) for entry in found.agreements] == [
+        ("onnxruntime", "softops", 500)
+    ]
+
+
 def test_a_change_far_from_the_first_batch_is_found():
     model = classifier_head(WEIGHT)
     last = np.flatnonzero(prepare(model).run({"features": X})[0] < 2)[-1]

@@ -1,6 +1,7 @@
 """Known deviations: they let a report pass, one that has vanished is told, and other versions show what changed."""
 
 import json
+from fnmatch import fnmatchcase
 from importlib.resources import files
 
 import numpy as np
@@ -16,9 +17,11 @@ from softops.conformance.verdicts import VERDICTS
 
 SMALL = {"ops": ["Softmax"], "opsets": [13], "dtypes": ["float32"], "quick": True}
 FLUSHES = Planted(Softmax=after(lambda y: np.where(y < 1e-6, 0 * y, y)))
+SHOWING = tuple(f"Softmax-13/float32/axis=1/13x37/{family}/plain" for family in ("gaussian-30", "gaps"))
 FLUSHED = Deviation(
     cases=("Softmax-13/float32/*",),
     outcome="wrong",
+    shown_by=SHOWING,
     verdicts=("ulp", "log error", "row sum", "kl", "top-k"),
     why="the tail is flushed",
     issue="https://example.org/1",
@@ -36,6 +39,15 @@ def test_what_is_known_lets_a_report_pass_and_is_not_counted_as_right():
     assert gone == ()
 
 
+def test_it_is_known_at_every_opset_that_the_version_holds_at_and_from_every_seed():
+    report = conformance.run(FLUSHES, **SMALL | {"opsets": [17], "seed": 5})
+    assert report.unexpected
+    records, _ = marked(report.cases, Known("1", (FLUSHED,)))
+    assert all(record.known for record in records if record.outcome == "wrong")
+    older = conformance.run(FLUSHES, **SMALL | {"opsets": [12]})
+    assert not any(record.known for record in marked(older.cases, Known("1", (FLUSHED,)))[0])
+
+
 def test_another_verdict_is_not_known():
     bad = Planted(Softmax=after(lambda y: y * np.float32(1.001)))
     records, _ = marked(conformance.run(bad, **SMALL).cases, Known("1", (FLUSHED,)))
@@ -48,12 +60,37 @@ def test_a_deviation_that_vanished_is_told():
     assert all(record.known is None for record in records)
 
 
+def test_one_that_was_not_run_has_not_vanished():
+    # Among these are cases that the deviation speaks of, and all are right: none has shown it.
+    found = conformance.run(Planted(), **SMALL, families=["gaussian-1"])
+    assert any(FLUSHED.speaks_of(record) for record in found.cases)
+    assert marked(found.cases, Known("1", (FLUSHED,)))[1] == ()
+
+
+def test_one_that_vanished_in_part_is_told_with_the_cases():
+    def with_a_winner(y):
+        return np.where((y < 1e-6) & (y[:1].max() > 0.2), 0 * y, y)
+
+    found = conformance.run(Planted(Softmax=after(with_a_winner)), **SMALL)
+    outcomes = {record.id: record.outcome for record in found.cases if record.id in SHOWING}
+    assert sorted(outcomes.values()) == ["right", "wrong"]
+    (told,) = marked(found.cases, Known("1", (FLUSHED,)))[1]
+    right = next(name for name, outcome in outcomes.items() if outcome == "right")
+    assert told == f"the tail is flushed (not in {right} any more)"
+
+
 @pytest.fixture
 def listed(monkeypatch):
     texts = {
         (number,): (
             str(number),
-            json.dumps({"deviations": [{"cases": ["*"], "outcome": "wrong", "why": str(number)}]}),
+            json.dumps(
+                {
+                    "deviations": [
+                        {"cases": ["*"], "outcome": "wrong", "why": str(number), "shown_by": SHOWING}
+                    ]
+                }
+            ),
         )
         for number in (2, 4)
     }
@@ -74,6 +111,30 @@ def test_a_report_says_whose_list_was_taken(listed):
     assert report.vanished == ("2",)
 
 
+def test_a_build_of_a_version_is_that_version(listed):
+    class Built(Planted):
+        name, version = "r", "2+cpu"
+
+    report = conformance.run(Built(), **SMALL)
+    assert report.notes == ()
+    assert report.vanished == ("2",)
+
+
+def test_other_peoples_bounds_know_them_too_and_say_nothing_of_vanishing(listed):
+    class Versioned(Planted):
+        name, version = "r", "2"
+
+    coarse = conformance.run(Versioned(Softmax=after(lambda y: y * np.float32(1 + 1e-4))), **SMALL)
+    assert coarse.passed
+    assert {record.known for record in coarse.cases if record.outcome == "wrong"} == {module.NOT_REPORTED}
+    loose = conformance.run(Versioned(), **SMALL, bound="onnx")
+    assert loose.passed
+    assert loose.vanished == ()
+    far = conformance.run(Versioned(Softmax=after(lambda y: y * np.float32(1.1))), **SMALL, bound="onnx")
+    assert far.passed
+    assert any(record.known for record in far.cases)
+
+
 def test_a_runtime_without_a_list_has_nothing_known():
     assert known_deviations("abacus", "1").deviations == ()
 
@@ -82,7 +143,7 @@ def test_a_runtime_without_a_list_has_nothing_known():
 def test_the_committed_lists_are_sound(path):
     content = json.loads(path.read_text("utf-8"))
     assert path.name == f"known-{content['runtime']}-{content['version']}.json"
-    names = [case.id for case in cases(settings=("threads=1", "level=all"))]
+    names = {case.id for case in cases(settings=("threads=1", "threads=2", "threads=3", "level=all"))}
     for entry in content["deviations"]:
         deviation = module._parsed(json.dumps({"deviations": [entry]}))[0]
         assert deviation.outcome in set(OUTCOMES) - {"right", "unsupported"}
@@ -91,4 +152,7 @@ def test_the_committed_lists_are_sound(path):
         assert deviation.why.endswith(".")
         assert deviation.issue == module.NOT_REPORTED or deviation.issue.startswith("https://")
         for pattern in deviation.cases:
-            assert any(module.fnmatchcase(name, pattern) for name in names), pattern
+            assert any(fnmatchcase(name, pattern) for name in deviation.shown_by), pattern
+        for name in deviation.shown_by:
+            assert name in names
+            assert any(fnmatchcase(name, pattern) for pattern in deviation.cases), name

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from chromium import Page, executable
-from findings import CASE, findings, record
+from findings import CASE, case, findings, record
 from PIL import Image
 
 from softops.conformance.report_html import render_html
@@ -205,6 +205,45 @@ def test_print_leaves_out_what_paper_cannot_do(page):
     assert page.ask(SHOWN.format(".kind")) == 5
     paper = base64.b64decode(page.call("Page.printToPDF")["data"])
     assert paper.startswith(b"%PDF-")
+
+
+@browser
+def test_the_dark_is_not_printed(page):
+    ink = "getComputedStyle(document.body).color + getComputedStyle(document.querySelector('.chip')).backgroundColor"
+    light = page.ask(ink)
+    page.look(scheme="dark")
+    assert page.ask(ink) != light
+    page.look(scheme="dark", medium="print")
+    assert page.ask(ink) == light
+
+
+@browser
+@pytest.mark.parametrize("width", [360, 1100])
+def test_long_names_stay_in_their_column(tmp_path, width):
+    names = ("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss", "ReduceLogSumExp")
+    long = case(op="QLinearSoftmax", domain="com.microsoft")
+    listed = [record("right", case(op=name)) for name in names] + [record("right", long)]
+    (tmp_path / "report.html").write_text(render_html(findings(cases=tuple(listed))), "utf-8")
+    page = Page(tmp_path / "profile")
+    try:
+        page.look(width=width)
+        page.open(tmp_path / "report.html")
+        heads = "[...document.querySelectorAll('.matrix tbody th')]"
+        assert page.ask(f"{heads}.length") == 4
+        assert (
+            page.ask(f"{heads}.filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText).join()") == ""
+        )
+    finally:
+        page.close()
+
+
+@browser
+def test_what_all_cases_share_is_said_once(page):
+    page.ask(f"{CELL}.click()")
+    head = page.ask("[...document.querySelectorAll('.opened th')].map(e => e.innerText).join()")
+    assert "inputs" not in head
+    assert "shape" in head
+    assert "inputs gaussian-3; graph plain" in page.ask("document.querySelector('.shared').innerText")
 
 
 @browser

@@ -78,7 +78,7 @@ def test_bfloat16_goes_in_and_comes_out(name):
         name, ops="Softmax", opsets=[13], dtypes=["bfloat16"], families=["gaussian-3"], quick=True
     )
     # OpenVINO cuts the float32 off where it should round it: off by up to 1 ULP, and no more.
-    assert report.compared > 20
+    assert report.compared > 10
     assert max(record.max_ulp for record in report.cases if record.elements) < 1.5
 
 

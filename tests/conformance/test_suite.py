@@ -81,14 +81,30 @@ class Raises(Planted):
         raise MemoryError
 
 
-class GivesNothing(Planted):
+class Exits(Planted):
     def run(self, model, feeds):
-        return None
+        raise SystemExit(0)
 
 
-class GivesText(Planted):
+class CannotSay(Planted):
+    def supports(self, op, opset, dtype):
+        raise KeyError(op)
+
+
+class SaysYes(Planted):
+    def supports(self, op, opset, dtype):
+        return True
+
+
+class Gives(Planted):
+    """Something else than a list of arrays."""
+
+    def __init__(self, change):
+        super().__init__()
+        self._change = change
+
     def run(self, model, feeds):
-        return ["0.5"]
+        return self._change(super().run(model, feeds))
 
 
 @pytest.mark.parametrize(
@@ -97,8 +113,17 @@ class GivesText(Planted):
         (Refuses(), "unsupported"),
         (RefusesModels(), "unsupported"),
         (Raises(), "crashed"),
-        (GivesNothing(), "crashed"),
-        (GivesText(), "wrong"),
+        (Exits(), "crashed"),
+        (CannotSay(), "crashed"),
+        (SaysYes(), "crashed"),
+        (Gives(lambda outputs: None), "crashed"),
+        (Gives(lambda outputs: outputs[0]), "crashed"),
+        (Gives(lambda outputs: {"output": outputs[0]}), "crashed"),
+        (Gives(lambda outputs: [[[0.5], [0.25, 0.25]]]), "crashed"),
+        (Gives(lambda outputs: ["0.5"]), "wrong"),
+        (Gives(lambda outputs: [object()]), "wrong"),
+        (Gives(lambda outputs: [outputs[0].tolist()]), "wrong"),
+        (Gives(lambda outputs: [np.broadcast_to(np.float32(1), (10**6, 10**6))]), "wrong"),
     ],
 )
 def test_outcomes_are_kept_apart_and_none_passes(runtime, outcome):
@@ -106,6 +131,11 @@ def test_outcomes_are_kept_apart_and_none_passes(runtime, outcome):
     assert outcomes(report) - {"unsupported"} <= {outcome}
     assert outcome in outcomes(report)
     assert not report.passed
+
+
+def test_what_a_runtime_may_give():
+    for change in (iter, tuple, lambda outputs: [x.astype(x.dtype.newbyteorder(">")) for x in outputs]):
+        assert conformance.run(Gives(change), **SMALL).passed
 
 
 def test_one_that_raises_now_and_then_is_run_on():

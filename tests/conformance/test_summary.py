@@ -15,6 +15,7 @@ from softops.conformance.summary import (
     hexadecimal,
     histograms,
     kinds,
+    tolerances,
 )
 
 
@@ -94,3 +95,15 @@ def test_what_has_no_hexadecimal_form():
     ]
     assert hexadecimal(math.inf) == "inf"
     assert hexadecimal("cat") == "\N{EN DASH}"
+
+
+def test_what_a_usual_tolerance_hides_is_said():
+    off = {"bound_used": 1e5, "smallest_atol": 1e-7, "smallest_rtol": 1.0, "decided_by_atol": 0.8}
+    text = tolerances(wrong(**off))
+    assert "an absolute tolerance of 1e-07, or a relative one of 1;" in text
+    assert "80 % of its elements are below 1e-5" in text
+    assert "relative" not in tolerances(wrong(**off | {"smallest_rtol": math.inf}))
+    assert tolerances(wrong(**off | {"smallest_atol": math.inf})) == "No tolerance would have hidden it."
+    # Where no element is beyond its bound, as with bits that differ from run to run, tolerances have no say.
+    assert tolerances(wrong(**off | {"bound_used": 0.5})) == ""
+    assert tolerances(wrong()) == tolerances(record("crashed")) == ""
