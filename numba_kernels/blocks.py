@@ -4,19 +4,19 @@ A row is summed block by block, whoever does it, so that the bits of a result do
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 
 from .arrays import Array, address
-from .flow import choose, repeat
+from .flow import as_tuple, choose, repeat
 from .jit import Kernels, over_rows
-from .layout import launch
+from .layout import LONG, launch
 from .memory import load_number, store_number
-from .rows import extremes
 from .simd import itemsize, most, where
 from .sums import add_pair
+from .threads import parts_for
 from .trace import traced
 
 # A block has 2^14 numbers, the last one of a row up to twice as many.
@@ -39,69 +39,101 @@ def block_length(block: Any, n: Any) -> Any:
 
 def sum_of_blocks(n: Any, sum_of: Callable[..., Any]) -> Any:
     """The sum over a row, as a float64 pair, from ``sum_of(block)``, pairs too."""
-    zero = n.constant(0.0, types.float64)
-    return repeat(0, blocks_of(n), lambda block, *pair: add_pair(*pair, *sum_of(block)), zero, zero)
+    return repeat(
+        1, blocks_of(n), lambda block, *pair: add_pair(*pair, *sum_of(block)), *sum_of(n.constant(0))
+    )
 
 
-# What is kept of every block: float64 numbers, the first two of the scores, the others of the sum.
-_HIGHEST, _LOWEST, _HIGH, _LOW = (8 * i for i in range(4))
-_BYTES = 32
+# How many float64 numbers are kept of every block.
+_KEPT = 7
 
 
-def over_blocks(sum_of: Any, finish: Any) -> Kernels:
-    """The kernels that take a block of a few long rows through one of three stages.
+class Block(NamedTuple):
+    """A block of a row, and where what is kept of the row's blocks lies."""
 
-    `src` holds the address of the scores, that of what is kept of the blocks, and the stage: extremes;
-    ``sum_of(kind, dst, src, n, block, highest, lowest)``, a pair; ``finish(kind, dst, src, n, block, highest, lowest,
-    high, low)``, with the extremes and the sum of the row. There `dst` and `src` are those of the row.
+    row: Any
+    index: Any
+    n: Any
+    kept: Any
+
+    def keep(self, slot: int, *values: Any) -> None:
+        """Keep float64 numbers of this block."""
+        for i, value in enumerate(values):
+            store_number(self._real, self._place(self.index, slot + i), value)
+
+    def merged(self, slot: int, count: int, merge: Callable[..., Any]) -> Any:
+        """``merge(*carried, *others)`` over the numbers kept of all the row's blocks, in their order."""
+
+        def numbers(block: Any) -> list[Any]:
+            return [load_number(self._real, self._place(block, slot + i)) for i in range(count)]
+
+        return repeat(
+            1,
+            blocks_of(self.n),
+            lambda block, *carried: merge(*carried, *numbers(block)),
+            *numbers(self.n.constant(0)),
+        )
+
+    @property
+    def _real(self) -> Any:
+        return self.n.constant(0.0, types.float64)
+
+    def _place(self, block: Any, slot: int) -> Any:
+        return self.kept + (block * _KEPT + slot) * 8
+
+
+def extremes_merged(high: Any, low: Any, high2: Any, low2: Any) -> Any:
+    """The extremes of two blocks together."""
+    return where(high2 > high, high2, high), where(low2 < low, low2, low)
+
+
+Stage = Callable[..., None]
+
+
+class OverBlocks:
+    """Takes few long rows through stages, each block by itself: ``stage(kind, dst, src, block)``.
+
+    There `dst` is the result's address and `src` that of the row. `halves`: whether these can be taken through them.
     """
 
-    @traced
-    def stages(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
-        scores, kept, stage = src
-        size, blocks, real = itemsize(kind), blocks_of(n), n.constant(0.0, types.float64)
+    def __init__(self, *stages: Stage, halves: bool = True) -> None:
+        self._stages, self._halves = len(stages), halves
 
-        def item(i: Any) -> None:
-            row, block = i // blocks, i % blocks
-            own, of_row = kept + i * _BYTES, kept + row * blocks * _BYTES
-            x, y = scores + row * n * size, dst + row * n * size
+        @traced
+        def work(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
+            scores, kept, number = src
+            blocks = blocks_of(n)
 
-            def look() -> None:
-                highest, lowest = extremes(kind, x + block * LENGTH * size, block_length(block, n))
-                store_number(real, own + _HIGHEST, highest)
-                store_number(real, own + _LOWEST, lowest)
+            def item(i: Any) -> None:
+                row = i // blocks
+                block = Block(row, i % blocks, n, kept + row * blocks * (8 * _KEPT))
 
-            def merged() -> Any:
-                def merge(other: Any, highest: Any, lowest: Any, high: Any, low: Any) -> Any:
-                    parts = [load_number(real, of_row + other * _BYTES + at) for at in (0, 8, 16, 24)]
-                    high, low = add_pair(high, low, *parts[2:])
-                    highest = where(parts[0] > highest, parts[0], highest)
-                    return highest, where(parts[1] < lowest, parts[1], lowest), high, low
+                def from_stage(k: int) -> None:
+                    def this() -> Any:
+                        return as_tuple(stages[k](kind, dst, scores + row * n * itemsize(kind), block))
 
-                first_of_row = [load_number(real, of_row + at) for at in (_HIGHEST, _LOWEST)]
-                return repeat(0, blocks, merge, *first_of_row, real, real)
+                    if k == len(stages) - 1:
+                        this()
+                    else:
+                        choose(number == k, this, lambda: from_stage(k + 1))
 
-            def work() -> None:
-                highest, lowest, high, low = merged()
+                from_stage(0)
 
-                def add() -> None:
-                    total, rest = sum_of(kind, y, x, n, block, highest, lowest)
-                    store_number(real, own + _HIGH, total)
-                    store_number(real, own + _LOW, rest)
+            repeat(first, last, item)
 
-                choose(stage == 1, add, lambda: finish(kind, y, x, n, block, highest, lowest, high, low))
+        self._kernels: Kernels = over_rows(work)
 
-            choose(stage == 0, look, work)
+    def suits(self, x: Array) -> bool:
+        """Whether whole rows of an array would leave threads idle, and are worth being spread over them."""
+        n = x.shape[-1]
+        if n < LONG or not x.flags.c_contiguous or (x.itemsize == 2 and not self._halves):
+            return False
+        return x.size // n < parts_for(x.size, x.size)
 
-        repeat(first, last, item)
-
-    return over_rows(stages)
-
-
-def run_over_blocks(kernels: Kernels, x: Array, out: Array) -> None:
-    """Take the rows of a contiguous array through the stages, each block of them by itself."""
-    n = x.shape[-1]
-    items = x.size // n * max(1, n // LENGTH)
-    kept = np.zeros((items, _BYTES // 8))
-    for stage in range(3):
-        launch(kernels, x, items, address(out), (address(x), address(kept), stage), n)
+    def __call__(self, x: Array, out: Array) -> None:
+        """Run over the rows of a contiguous array; the stages know where in `out` a row's result belongs."""
+        n = x.shape[-1]
+        items = x.size // n * max(1, n // LENGTH)
+        kept = np.empty((items, _KEPT))
+        for stage in range(self._stages):
+            launch(self._kernels, x, items, address(out), (address(x), address(kept), stage), n)

@@ -112,6 +112,8 @@ def _plain(value: Any) -> Any:
 
 def identity(value: Any) -> Any:
     """What tells the code of a function from that of every other: its place, and what it closes over."""
+    if isinstance(value, tuple):
+        return [identity(each) for each in value]
     function = _plain(value)
     if not hasattr(function, "__code__"):
         return repr(value)
@@ -121,7 +123,8 @@ def identity(value: Any) -> Any:
 
 def _title(function: Any) -> str:
     """A name for people: that of the function, and of the first helper that it is made of."""
-    inner = [_plain(cell.cell_contents) for cell in function.__closure__ or ()]
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    inner = [_plain(each) for cell in cells for each in (cell if isinstance(cell, tuple) else (cell,))]
     names = [f.__name__ for f in (*inner, function) if hasattr(f, "__code__")]
     return "-".join((names[0], names[-1])).strip("_")
 

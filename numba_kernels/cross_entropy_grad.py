@@ -10,7 +10,7 @@ from .arrays import Array, address, as_floats, check_axis, check_out
 from .exp_below import exp_below
 from .flow import choose
 from .gather import run_writing, writing
-from .log_sums import sum_of_others
+from .log_sums_apart import sum_of_others
 from .losses import check_reduction, checked_labels, checked_weights, sum_exactly
 from .memory import load_first, load_number, store_number
 from .rows import map_row, maximum

@@ -5,7 +5,6 @@ to lie so, and the result once back.
 """
 
 import sys
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from .arrays import Array, address, as_floats, check_axis, check_out
 from .entry import SmallCalls
 from .jit import Kernels
 from .lines import LineKernels
-from .threads import PARALLEL_FROM, parts_for, run
+from .threads import PARALLEL_FROM, run
 from .vector import VECTOR_BYTES
 
 # How many numbers a vector holds, by their size; halves are computed in float32.
@@ -122,11 +121,11 @@ def along_axis(
     given: npt.ArrayLike,
     axis: int,
     out: Array | None,
-    few_long_rows: Callable[[Array, Array], None] | None = None,
+    few_long_rows: Any = None,
 ) -> Array:
     """Run the kernels of an operator along an axis of an array.
 
-    `few_long_rows(x, out)` takes over where whole rows would leave threads idle.
+    `few_long_rows` (`blocks.OverBlocks`) takes over where whole rows would leave threads idle.
     """
     x = as_floats(name, given)
     shape, numbers = x.shape, x.size
@@ -144,7 +143,7 @@ def along_axis(
         if place:
             n, size = shape[-1], x.itemsize
             rows = numbers // n
-            if n >= LONG and few_long_rows is not None and size > 2 and rows < parts_for(numbers, numbers):
+            if few_long_rows is not None and n >= LONG and few_long_rows.suits(x):
                 few_long_rows(x, result)
                 return result
             chosen, step = kernels.rows if n >= LANES[size] else kernels.short_rows, n * size

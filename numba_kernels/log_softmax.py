@@ -6,10 +6,13 @@ import numpy.typing as npt
 from numba import types
 
 from .across import number, put, real_number, real_numbers
+from .blocks import LENGTH, Block, OverBlocks, block_length
 from .flow import choose, outlined, repeat
 from .layout import along_axis
 from .lines import kernels_of
-from .log_sums import HIGHEST, LOGS, is_calm, log_sum_of_columns, log_sums_of_rows
+from .log_sums import HIGHEST, LOGS, is_calm, log_sums_of_rows
+from .log_sums_of_blocks import add_block, add_block_apart, log_sum_of_blocks
+from .log_sums_of_columns import log_sum_of_columns
 from .memory import load, load_nth, store, store_nth
 from .rows import last_of, rows_at_once
 from .simd import all_set, computing, itemsize, lanes, least, narrow, splat, stack_scratch, where, widen
@@ -51,6 +54,12 @@ def _less(x: Any, coarse: Any, fine: Any) -> Any:
 def _careful_row(kind: Any, dst: Any, src: Any, n: Any, m: Any, log_of_sum: Any) -> None:
     real = splat(widen(splat(last_of(kind, src, n), m)), log_of_sum)
     _subtracted(kind, dst, src, n, lambda x: _in_float64(x, splat(x, m), real))
+
+
+def _quick_row(kind: Any, dst: Any, src: Any, n: Any, coarse: Any, fine: Any) -> None:
+    like = last_of(kind, src, n)
+    coarse, fine = splat(like, coarse), splat(like, fine)
+    _subtracted(kind, dst, src, n, lambda x: _less(x, coarse, fine))
 
 
 def _parts(m: Any, log_of_sum: Any) -> Any:
@@ -98,9 +107,7 @@ def _log_softmax_rows(
                 )
 
             def quick() -> None:
-                like = last_of(kind, at, n)
-                coarse, fine = (splat(like, number(kind, scratch, slot, i)) for slot in (_COARSE, _FINE))
-                _subtracted(kind, to, at, n, lambda v: _less(v, coarse, fine))
+                _quick_row(kind, to, at, n, *(number(kind, scratch, slot, i) for slot in (_COARSE, _FINE)))
 
             if single:
                 choose(is_calm(kind, scratch, i) & (number(kind, scratch, _QUICK, i) > 0.0), quick, careful)
@@ -110,6 +117,25 @@ def _log_softmax_rows(
         repeat(0, count, row)
 
     repeat(first, last, rows, step=few)
+
+
+def _subtract(kind: Any, dst: Any, src: Any, block: Block) -> None:
+    """The last stage for a few long rows, each spread over threads; the bits are those of `_log_softmax_rows`."""
+    m, log_of_sum, calm = log_sum_of_blocks(kind, block)
+    start, n = block.index * LENGTH * itemsize(kind), block_length(block.index, block.n)
+    at, to = src + start, dst + block.row * block.n * itemsize(kind) + start
+
+    def careful() -> None:
+        _careful_row(kind, to, at, n, m, log_of_sum)
+
+    if computed_as(kind.type) == types.float32:
+        coarse, fine, quick = _parts(m, log_of_sum)
+        choose(calm & quick, lambda: _quick_row(kind, to, at, n, coarse, fine), careful)
+    else:
+        careful()
+
+
+_FEW_LONG_ROWS = OverBlocks(add_block, add_block_apart, _subtract)
 
 
 @traced
@@ -198,4 +224,4 @@ def log_softmax(
     if where is not None or temperature != 1.0:
         return tempered("log_softmax", x, axis, temperature, where, out)
     result = _SMALL.call(x, axis, out)
-    return along_axis("log_softmax", _KERNELS, x, axis, out) if result is None else result
+    return along_axis("log_softmax", _KERNELS, x, axis, out, _FEW_LONG_ROWS) if result is None else result

@@ -9,12 +9,15 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .across import number, real_number
 from .arrays import Array, address, as_floats, check_axis, check_out
+from .blocks import Block, OverBlocks
 from .doubled import logsumexp_doubled
 from .flow import choose, outlined, repeat
 from .gather import places_of, reading
 from .layout import launch
 from .log import log1p_vector
-from .log_sums import HIGHEST, LOGS, log_sums_of_rows, sum_of_others
+from .log_sums import HIGHEST, LOGS, log_sums_of_rows
+from .log_sums_apart import sum_of_others
+from .log_sums_of_blocks import add_block, add_block_apart, log_sum_of_blocks
 from .memory import store_number
 from .rows import nan_at
 from .simd import itemsize, magnitude, narrow, stack_scratch, where, widen
@@ -63,6 +66,20 @@ def _logsumexp_lines(
 
 
 _KERNELS = reading(_logsumexp_lines)
+
+
+def _store(kind: Any, dst: Any, src: Any, block: Block) -> None:
+    """The last stage for a few long rows, each spread over threads; the bits are those of `_KERNELS`."""
+
+    def first() -> None:
+        m, log_of_sum, _ = log_sum_of_blocks(kind, block)
+        result = _sum_of_terms(kind, src, block.n, widen(m), log_of_sum)
+        store_number(kind, dst + block.row * itemsize(kind), narrow(kind, result))
+
+    choose(block.index == 0, first)
+
+
+_FEW_LONG_ROWS = OverBlocks(add_block, add_block_apart, _store)
 
 
 def merged(x: Array, axes: tuple[int, ...]) -> Array:
@@ -138,9 +155,12 @@ def logsumexp(
         lines = x if len(axes) == 1 else merged(x, axes)
         along = axes[0] if len(axes) == 1 else lines.ndim - 1
         n = lines.shape[along]
-        places, offsets = places_of(lines, along)
-        launch(_KERNELS, x, result.size, address(result), places, n)
-        del offsets  # the kernel read them until here
+        if along == lines.ndim - 1 and _FEW_LONG_ROWS.suits(lines):
+            _FEW_LONG_ROWS(lines, result)
+        else:
+            places, offsets = places_of(lines, along)
+            launch(_KERNELS, x, result.size, address(result), places, n)
+            del offsets  # the kernel read them until here
     if out is None:
         return result if shape else result[()]
     if result is not out:

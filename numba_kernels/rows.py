@@ -86,6 +86,20 @@ def rest_of(kind: Any, src: Any, n: Any, fill: float) -> Any:
 @traced
 def extremes_of(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> None:
     """Put what leads to the maximum and the minimum of a row into the tables of `across`."""
+    high, low = _extremes(kind, src, n)
+    store_nth(computing(kind), scratch + HIGHS, row, high)
+    store_nth(computing(kind), scratch + LOWS, row, low)
+
+
+@outlined
+def extremes(kind: Any, src: Any, n: Any) -> Any:
+    """The largest and the smallest number of a row; a NaN may be passed over."""
+    high, low = _extremes(kind, src, n)
+    return largest(high), -largest(-low)
+
+
+def _extremes(kind: Any, src: Any, n: Any) -> Any:
+    """Vectors that lead to the maximum and the minimum of a row."""
 
     def pair(i: Any, high: Any, low: Any, high2: Any, low2: Any) -> Any:
         a, b = load_nth(kind, src, 2 * i), load_nth(kind, src, 2 * i + 1)
@@ -105,8 +119,7 @@ def extremes_of(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> None:
     odd = choose(vectors % 2 == 1, lone, lambda: splat(high, np.nan))
     high, low, high2, low2 = repeat(0, vectors // 2, pair, high, low, high, low)
     high, low = where(odd > high, odd, high), where(odd < low, odd, low)
-    store_nth(computing(kind), scratch + HIGHS, row, where(high > high2, high, high2))
-    store_nth(computing(kind), scratch + LOWS, row, where(low < low2, low, low2))
+    return where(high > high2, high, high2), where(low < low2, low, low2)
 
 
 def map_row(kind: Any, dst: Any, sources: tuple[Any, ...], n: Any, vector: Any, ahead: Any = None) -> None:
@@ -143,16 +156,6 @@ def fold_row(kind: Any, sources: tuple[Any, ...], n: Any, add: Any, *carried: An
         )
     )
     return choose(n % step != 0, rest, lambda: carried)
-
-
-@outlined
-def extremes(kind: Any, src: Any, n: Any) -> Any:
-    """The largest and the smallest number of a row; a NaN may be passed over."""
-
-    high, low = splat(load_first(kind, src, 0, 0.0), -np.inf), splat(load_first(kind, src, 0, 0.0), np.inf)
-    high = fold_row(kind, (src,), n, lambda x, high: where(x > high, x, high), high, fill=-np.inf)
-    low = fold_row(kind, (src,), n, lambda x, low: where(x < low, x, low), low, fill=np.inf)
-    return largest(high), -largest(-low)
 
 
 @traced

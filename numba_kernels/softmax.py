@@ -5,16 +5,15 @@ from typing import Any
 import numpy.typing as npt
 
 from .across import integer, keep_number, keep_sum, maxima, minima, number, put, sums
-from .arrays import Array
-from .blocks import LENGTH, block_length, over_blocks, run_over_blocks, sum_of_blocks
+from .blocks import LENGTH, Block, OverBlocks, block_length, extremes_merged, sum_of_blocks
 from .exp import exact_shift, exp_scaled, exponent_shift
 from .flow import choose, outlined, repeat
 from .layout import along_axis
 from .lines import kernels_of
 from .memory import load, load_nth, prefetch, store, store_nth, vector_bytes
-from .rows import anchor, behind, extremes_of, frame, largest_term, last_of, rows_at_once, scaled
+from .rows import anchor, behind, extremes, extremes_of, frame, largest_term, last_of, rows_at_once, scaled
 from .simd import PIECE, bits, computing, fma, is_half, itemsize, lanes, least, splat, stack_scratch, where
-from .sums import across, add, fma_near, reciprocal, settle
+from .sums import across, add, add_pair, fma_near, reciprocal, settle
 from .tempered import tempered
 from .trace import traced
 
@@ -168,25 +167,31 @@ def _softmax_rows(
     repeat(first, last, rows, step=few)
 
 
-def _sum_of_block(kind: Any, dst: Any, src: Any, n: Any, block: Any, highest: Any, lowest: Any) -> Any:
+# A few long rows, each spread over threads; the bits are those of `_softmax_rows`.
+
+
+def _look(kind: Any, dst: Any, src: Any, block: Block) -> None:
+    block.keep(0, *extremes(kind, *_part(kind, src, block)))
+
+
+def _add(kind: Any, dst: Any, src: Any, block: Block) -> None:
     scratch, like = stack_scratch(kind), load(kind, src)
+    highest, lowest = block.merged(0, 2, extremes_merged)
     _plan(scratch, splat(like, highest), splat(like, lowest))
-    return _block_exponentials(kind, scratch, block - block, dst, src, n, block)
+    to, first = dst + block.row * block.n * itemsize(kind), block.n.constant(0)
+    block.keep(2, *_block_exponentials(kind, scratch, first, to, src, block.n, block.index))
 
 
-def _finish_block(
-    kind: Any, dst: Any, src: Any, n: Any, block: Any, highest: Any, lowest: Any, high: Any, low: Any
-) -> None:
-    at = dst + block * LENGTH * itemsize(kind)
-    _probabilities(kind, at, at, block_length(block, n), *reciprocal(computing(kind), high, low))
+def _scale(kind: Any, dst: Any, src: Any, block: Block) -> None:
+    at, length = _part(kind, dst + block.row * block.n * itemsize(kind), block)
+    _probabilities(kind, at, at, length, *reciprocal(computing(kind), *block.merged(2, 2, add_pair)))
 
 
-_SPLIT = over_blocks(_sum_of_block, _finish_block)
+def _part(kind: Any, row: Any, block: Block) -> Any:
+    return row + block.index * LENGTH * itemsize(kind), block_length(block.index, block.n)
 
 
-def _few_long_rows(x: Array, out: Array) -> None:
-    """Rows that are fewer than the threads, each spread over them; the bits are those of `_softmax_rows`."""
-    run_over_blocks(_SPLIT, x, out)
+_FEW_LONG_ROWS = OverBlocks(_look, _add, _scale, halves=False)
 
 
 @traced
@@ -282,4 +287,4 @@ def softmax(
     if where is not None or temperature != 1.0:
         return tempered("softmax", x, axis, temperature, where, out)
     result = _SMALL.call(x, axis, out)
-    return along_axis("softmax", _KERNELS, x, axis, out, _few_long_rows) if result is None else result
+    return along_axis("softmax", _KERNELS, x, axis, out, _FEW_LONG_ROWS) if result is None else result

@@ -17,7 +17,7 @@ from .flow import choose, outlined, repeat
 from .gather import line_at, over_scratch, places_of, run_writing, through_scratch, writing
 from .jit import Kernels
 from .log import log1p_vector
-from .log_sums import add_other, only_finite, others
+from .log_sums_apart import add_other, only_finite, others
 from .memory import load_first, load_number, store_number
 from .rows import fold_row, map_row, maximum
 from .simd import computing, fma, fma_exact, itemsize, narrow, splat, where, widen
@@ -40,7 +40,7 @@ def _quotient(x: Any, m: Any, options: Any) -> Any:
 
 
 def _sum_of_others(kind: Any, at: Any, n: Any, m: Any, options: Any) -> Any:
-    """Σ exp((x − m) / T) without the maximum's own term, as `log_sums.sum_of_others`."""
+    """Σ exp((x − m) / T) without the maximum's own term, as `log_sums_apart.sum_of_others`."""
     top, zero = only_finite(m), widen(splat(m, 0.0))
 
     def step(x: Any, *sums: Any) -> Any:

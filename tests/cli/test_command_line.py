@@ -83,6 +83,15 @@ def test_an_expected_error_leaves_the_process_with_code_2_and_one_line(tmp_path)
     assert done.stderr.count("\n") == 1
 
 
+@pytest.fixture
+def interruptible():
+    """A shell starts a job in the background with SIGINT ignored, and the children of that job inherit it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to a child")
 def test_an_interrupt_is_one_line_and_leaves_no_file(tmp_path):
     child = subprocess.Popen(
@@ -101,6 +110,7 @@ def test_an_interrupt_is_one_line_and_leaves_no_file(tmp_path):
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_that_a_callback_swallows_is_repeated():
     program = """if True:
         import ctypes, time

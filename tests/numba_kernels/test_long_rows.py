@@ -4,11 +4,22 @@ import numba
 import numpy as np
 import pytest
 
+from softops import numba_kernels
 from softops.conformance import ulp_error
-from softops.numba_kernels import softmax
 from softops.opset import reference
 
-BOUND = 2
+# in float32, float64 and halves
+BOUNDS = {"softmax": (2, 2, 0.51), "log_softmax": (1, 2, 0.51), "logsumexp": (2, 2, 0.51)}
+
+
+@pytest.fixture(params=BOUNDS)
+def operator(request):
+    return request.param
+
+
+@pytest.fixture(params=["float32", "float64", "float16"])
+def dtype(request):
+    return np.dtype(request.param)
 
 
 @pytest.fixture(params=[32768, 50257, 65541, 128256])
@@ -23,30 +34,69 @@ def threads():
     numba.set_num_threads(before)
 
 
-def test_right_and_the_same_on_one_thread(row, threads):
-    spread = softmax(row)
+def kernel(operator, x, **out):
+    return np.atleast_1d(getattr(numba_kernels, operator)(x, **out))
+
+
+def within_bounds(operator, x):
+    bound = BOUNDS[operator][{4: 0, 8: 1, 2: 2}[x.itemsize]]
+    return (ulp_error(kernel(operator, x), getattr(reference, operator)(x)) <= bound).all()
+
+
+def test_right_and_the_same_on_one_thread(operator, row, threads):
+    spread = kernel(operator, row)
+    assert within_bounds(operator, row)
     threads(1)
-    assert softmax(row).tobytes() == spread.tobytes()
-    assert ulp_error(spread, reference.softmax(row)).max() <= BOUND
+    assert kernel(operator, row).tobytes() == spread.tobytes()
 
 
-def test_in_place(row):
-    expected = softmax(row)
-    assert softmax(row, out=row) is row
+def test_the_same_as_among_many_rows(operator, row):
+    many = np.repeat(row, 5, axis=0)
+    assert kernel(operator, many)[3:4].tobytes() == kernel(operator, row).tobytes()
+
+
+@pytest.mark.parametrize("operator", ["softmax", "log_softmax"], indirect=True)
+def test_in_place(operator, row):
+    expected = kernel(operator, row)
+    assert getattr(numba_kernels, operator)(row, out=row) is row
     assert row.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("at", [0, 20000, -1])
-def test_special_values(row, at):
+def test_special_values(operator, row, at):
     row[0, at] = -np.inf
-    result = softmax(row)
-    assert result[0, at] == 0
-    assert np.isfinite(result).all()
+    assert within_bounds(operator, row)
     for value in (np.nan, np.inf):
         row[0, at] = value
-        assert np.isnan(softmax(row)).all()
+        result = kernel(operator, row)
+        if operator == "logsumexp":
+            assert np.array_equal(result, [value], equal_nan=True)
+        else:
+            assert np.isnan(result).all()
 
 
-def test_offsets_beyond_what_is_exponentiated_directly(row):
-    shifted = np.round(row) + row.dtype.type(5000)
-    assert ulp_error(softmax(shifted), reference.softmax(shifted)).max() <= BOUND
+def test_blocks_that_hold_nothing(operator, row, threads):
+    row[0, :20000] = -np.inf
+    result = kernel(operator, row)
+    assert within_bounds(operator, row)
+    threads(1)
+    assert kernel(operator, row).tobytes() == result.tobytes()
+    row[:] = -np.inf
+    expected = np.isneginf if operator == "logsumexp" else np.isnan
+    assert expected(kernel(operator, row)).all()
+
+
+@pytest.mark.parametrize("lead", [0, 3, 40, 87, 104, 700])
+def test_one_winner_in_any_block(operator, row, lead, threads):
+    """Beside a winner the logarithm is as small as the sum over all the others."""
+    row *= row.dtype.type(0.01)
+    row[0, 17000] += row.dtype.type(lead)
+    result = kernel(operator, row)
+    assert within_bounds(operator, row)
+    threads(1)
+    assert kernel(operator, row).tobytes() == result.tobytes()
+
+
+def test_offsets_beyond_what_is_exponentiated_directly(operator, row):
+    assert within_bounds(operator, np.round(row) + row.dtype.type(5000))
+    assert within_bounds(operator, np.round(row) - row.dtype.type(5000))

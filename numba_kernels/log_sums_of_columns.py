@@ -1,0 +1,43 @@
+"""log Σ exp(x − m) of columns; see `log_sums`."""
+
+from typing import Any
+
+from numba import types
+
+from .exp import exp_scaled_exactly, exp_scaled_pair, exponent_shift
+from .flow import choose, repeat
+from .log import log1p_vector
+from .log_sums_apart import far, others_of_columns
+from .log_sums_calm import others_from, summed, without_top
+from .rows import anchor, frame
+from .simd import all_set, splat, where
+from .sums import settle
+
+
+def log_sum_of_columns(vector: Any, n: Any, src: Any) -> Any:
+    """(m, log Σ exp(x − m), whether that is calm) lane by lane over vectors ``vector(i)``; the logarithm in float64.
+
+    What a lane comes to does not depend on its neighbours.
+    """
+
+    def extremes(i: Any, high: Any, low: Any) -> Any:
+        x = vector(i)
+        return where(x > high, x, high), where(x < low, x, low)
+
+    first = vector(n.constant(0))
+    m, lowest = repeat(1, n, extremes, first, first)
+    base, _, low = frame(m)
+    calm = (base == 0.0) & (lowest >= low - far(low))
+    single = m.scalar == types.float32
+    exact, pair = n.constant(single, types.boolean), exp_scaled_exactly if single else exp_scaled_pair
+    total, lost = summed(vector, n, exponent_shift(m), m, src, pair)
+    high, low = settle(total, lost, anchor(m)) if total.scalar == lost.scalar else (total, splat(total, 0.0))
+    high, low = without_top(high, low, m, exact)
+    settled = calm & (high > others_from(m, exact))
+
+    def apart() -> Any:
+        others, rest = others_of_columns(vector, n, m)
+        return where(settled, high, others), where(settled, low, rest)
+
+    high, low = choose(all_set(settled), lambda: (high, low), apart)
+    return m, log1p_vector(high, low), calm
