@@ -13,7 +13,7 @@ from typing import Any
 from numba import types
 
 from .memory import load, pointer, store, store_number
-from .simd import computing, halves, insert, join, lanes, shuffled, splat, where
+from .simd import computing, halves, insert, itemsize, join, lanes, shuffled, splat, where
 from .sums import settle, two_sum
 from .trace import traced
 from .vector import INTEGER, VECTOR_BYTES, computed_as, typed
@@ -104,6 +104,12 @@ def put(scratch: Any, slot: Any, numbers: Any) -> None:
 def number(kind: Any, scratch: Any, slot: Any, row: Any) -> Any:
     """The number of a row in a slot, of the type `kind` is computed in."""
     return _single(computed_as(kind.type), scratch, slot, row)
+
+
+@traced
+def put_number(kind: Any, scratch: Any, slot: Any, row: Any, value: Any) -> None:
+    """Replace the number of a row in a slot."""
+    store_number(computing(kind), scratch + slot * VECTOR_BYTES + row * itemsize(computing(kind)), value)
 
 
 @traced

@@ -19,8 +19,8 @@ from .sums import add_pair
 from .threads import parts_for
 from .trace import traced
 
-# A block has 2^14 numbers, the last one of a row up to twice as many.
-_BITS = 14
+# A block has 2^13 numbers, the last one of a row up to twice as many.
+_BITS = 13
 LENGTH = 1 << _BITS
 
 

@@ -11,7 +11,7 @@ from .flow import choose, outlined, repeat
 from .layout import along_axis
 from .lines import kernels_of
 from .log_sums import HIGHEST, LOGS, is_calm, log_sums_of_rows
-from .log_sums_of_blocks import add_block, add_block_apart, log_sum_of_blocks
+from .log_sums_of_blocks import add_block, add_block_again, log_sum_of_blocks
 from .log_sums_of_columns import log_sum_of_columns
 from .memory import load, load_nth, store, store_nth
 from .rows import last_of, rows_at_once
@@ -21,7 +21,7 @@ from .trace import traced
 from .vector import computed_as
 
 # Slots of `across` for what is subtracted, in two parts, and whether one rounding is to be had so.
-_COARSE, _FINE, _QUICK = 10, 11, 12
+_COARSE, _FINE, _QUICK = 13, 14, 15
 
 
 def _subtracted(kind: Any, dst: Any, src: Any, n: Any, less: Any) -> None:
@@ -135,7 +135,7 @@ def _subtract(kind: Any, dst: Any, src: Any, block: Block) -> None:
         careful()
 
 
-_FEW_LONG_ROWS = OverBlocks(add_block, add_block_apart, _subtract)
+_FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _subtract)
 
 
 @traced

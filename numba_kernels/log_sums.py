@@ -18,24 +18,25 @@ from .across import (
     minima,
     number,
     put,
+    put_number,
     put_real_number,
     real_number,
+    real_numbers,
     sums,
 )
 from .blocks import LENGTH, blocks_of
-from .exp import exp_scaled_exactly, exp_scaled_pair, exponent_shift
+from .exp import exponent_shift
 from .flow import choose, outlined, repeat
 from .log import log1p_vector
-from .log_sums_apart import careful_log_sum, far
-from .log_sums_calm import is_exact, others_from, plain_sum, without_top
-from .log_sums_of_blocks import merge_sums, sum_of_block
+from .log_sums_apart import far
+from .log_sums_calm import EXACT, PAIR, PLAIN, calm_sum, enough, exactly_is_enough, way_of, without_top
+from .log_sums_of_blocks import exact_sum, log_sum_apart, merge_sums, sum_of_block
 from .memory import load_nth
 from .rows import anchor, extremes_of, frame
 from .simd import computing, splat
-from .vector import computed_as
 
 # Slots of `across`; logarithms and the sums without the maximum are float64, which takes two.
-HIGHEST, LOGS, OTHERS, _BASE, _LOWEST, _SHIFT, _LOW = 0, 2, 4, 6, 7, 8, 9
+HIGHEST, LOGS, _OTHERS, _REST, _BASE, _LOWEST, _SHIFT, _LOW, _WAY = 0, 2, 4, 6, 8, 9, 10, 11, 12
 
 
 # A few rows at a time ------------------------------------------------------------------------------------------------
@@ -48,44 +49,77 @@ def log_sums_of_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n
     Of as many rows as `rows_at_once` says at the most. The logarithm is NaN for a row with a NaN or +inf, or nothing
     but −inf.
     """
-    exact = is_exact(kind, n)
     choose(
         n < 2 * LENGTH,
-        lambda: _sum_rows(kind, scratch, src, step, count, n, exact),
+        lambda: _sum_rows(kind, scratch, src, step, count, n),
         lambda: repeat(0, count, lambda row: _sum_long_row(kind, scratch, row, src + row * step, n)),
     )
-    put_logs(kind, scratch, *sums(kind, scratch), exact)
+    like = load_nth(computing(kind), scratch, HIGHEST)
+    _put_others(kind, scratch)
 
-    def again(row: Any) -> None:
-        log_of_sum = careful_log_sum(kind, src + row * step, n, number(kind, scratch, HIGHEST, row))
+    def is_enough(row: Any) -> Any:
+        # NaN is not
+        return real_number(scratch, _OTHERS, row) > enough(like, number(kind, scratch, _WAY, row))
+
+    def exactly(row: Any) -> None:
+        at, shift = src + row * step, integer(kind, scratch, _SHIFT, row)
+        keep_number(scratch, row, *exact_sum(kind, at, n, shift))
+        put_number(kind, scratch, _WAY, row, like.constant(EXACT, like.scalar))
+
+    def mend_row(row: Any, mended: Any) -> Any:
+        way, others = number(kind, scratch, _WAY, row), real_number(scratch, _OTHERS, row)
+        short = (way != EXACT) & (others <= enough(like, way))
+
+        def mend() -> Any:
+            exactly(row)
+            return mended + 1
+
+        wanted = short & exactly_is_enough(is_calm(kind, scratch, row), others)
+        return choose(wanted, mend, lambda: mended)
+
+    if like.scalar == types.float32:
+        choose(repeat(0, count, mend_row, count - count) > 0, lambda: _put_others(kind, scratch))
+    put(scratch, LOGS, log1p_vector(real_numbers(kind, scratch, _OTHERS), real_numbers(kind, scratch, _REST)))
+
+    def careful(row: Any) -> None:
+        log_of_sum = log_sum_apart(kind, src + row * step, n, number(kind, scratch, HIGHEST, row))
         put_real_number(scratch, LOGS, row, log_of_sum)
 
-    enough = others_from(computing(kind), exact)
-    # NaN is not enough
-    repeat(
-        0,
-        count,
-        lambda row: choose(real_number(scratch, OTHERS, row) > enough, lambda: None, lambda: again(row)),
-    )
+    repeat(0, count, lambda row: choose(is_enough(row), lambda: None, lambda: careful(row)))
 
 
-def _sum_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n: Any, exact: Any) -> None:
+def _put_others(kind: Any, scratch: Any) -> None:
+    """The sums of rows without their maxima, from the tables of sums into their slots."""
+    m, way = (load_nth(computing(kind), scratch, slot) for slot in (HIGHEST, _WAY))
+    others, rest = without_top(*sums(kind, scratch), m, way)
+    put(scratch, _OTHERS, others)
+    put(scratch, _REST, rest)
+
+
+def _sum_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n: Any) -> None:
     """Maxima and scaled sums of rows of less than two blocks."""
     repeat(0, count, lambda row: extremes_of(kind, scratch, row, src + row * step, n))
-    plan_sums(scratch, maxima(kind, scratch), minima(kind, scratch))
+    highest, lowest = maxima(kind, scratch), minima(kind, scratch)
+    plan_sums(scratch, highest, lowest)
+    if highest.scalar == types.float32:
+        put(scratch, _WAY, way_of(highest, lowest, n))
 
     def add_up(row: Any) -> None:
-        at = src + row * step
-
-        def by(pair: Any) -> None:
-            total, lost = plain_sum(kind, at, n, integer(kind, scratch, _SHIFT, row), count * step, pair)
+        def by(way: float) -> None:
+            shift = integer(kind, scratch, _SHIFT, row)
+            total, lost = calm_sum(kind, src + row * step, n, shift, count * step, way)
             keep_sum(scratch, row, total, lost, anchor(lost))
 
         def calm() -> None:
-            if computed_as(kind.type) == types.float32:
-                choose(exact, lambda: by(exp_scaled_exactly), lambda: by(exp_scaled_pair))
+            if highest.scalar == types.float32:
+                way = number(kind, scratch, _WAY, row)
+                choose(
+                    way == PLAIN,
+                    lambda: by(PLAIN),
+                    lambda: choose(way == PAIR, lambda: by(PAIR), lambda: by(EXACT)),
+                )
             else:
-                by(exp_scaled_pair)
+                by(PAIR)
 
         def later() -> None:
             nan = row.constant(np.nan, types.float64)
@@ -112,13 +146,6 @@ def is_calm(kind: Any, scratch: Any, row: Any) -> Any:
     return (base == 0.0) & (low >= lowest)
 
 
-def put_logs(kind: Any, scratch: Any, high: Any, low: Any, exact: Any) -> None:
-    """The logarithms of rows with these scaled sums, into their slots."""
-    others, rest = without_top(high, low, load_nth(computing(kind), scratch, HIGHEST), exact)
-    put(scratch, LOGS, log1p_vector(others, rest))
-    put(scratch, OTHERS, others)
-
-
 def _sum_long_row(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> None:
     """Maximum and scaled sum of a row of several blocks, each read from far away once."""
 
@@ -128,4 +155,5 @@ def _sum_long_row(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> None:
     highest, lowest, *pair = repeat(1, blocks_of(n), more, *sum_of_block(kind, src, n, n.constant(0)))
     like = load_nth(computing(kind), scratch, 0)
     plan_sums(scratch, splat(like, highest), splat(like, lowest))
+    put(scratch, _WAY, splat(like, PAIR))
     keep_number(scratch, row, *pair)

@@ -5,14 +5,12 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .blocks import LENGTH, block_length, blocks_of
 from .exp import exp_scaled_exactly, exponent_shift, traits_of
 from .exp_below import RAISED, exp_below_raised
 from .flow import choose, outlined, repeat
-from .log import log1p_vector
 from .memory import load_nth
 from .rows import frame, rest_of
-from .simd import PIECE, all_set, fma, itemsize, lane, lanes, least, splat, where, widen
+from .simd import PIECE, all_set, fma, lane, lanes, least, splat, where, widen
 from .sums import add_pair, added, fold, two_sum
 from .trace import traced
 from .vector import computed_as
@@ -27,19 +25,6 @@ def far(like: Any) -> float:
 def only_finite(m: Any) -> Any:
     """Maxima as they are to be compared with: NaN, equal to nothing, for infinite ones."""
     return m + (m - m)
-
-
-@outlined
-def careful_log_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
-    """log Σ exp(x − m) of a row with maximum m."""
-
-    def part(block: Any) -> Any:
-        return sum_apart(kind, src + block * LENGTH * itemsize(kind), block_length(block, n), m)
-
-    def more(block: Any, *total: Any) -> Any:
-        return add_apart(*total, *part(block))
-
-    return log1p_vector(*others_of(*repeat(1, blocks_of(n), more, *part(n.constant(0)))))
 
 
 @outlined

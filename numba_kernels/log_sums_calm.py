@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .exp import exp_scaled_exactly, exp_scaled_pair, exponent_shift
+from .exp import exp_scaled, exp_scaled_exactly, exp_scaled_pair, exponent_shift
 from .flow import choose, repeat
 from .memory import load, load_nth, prefetch, store_nth, vector_bytes
 from .rows import anchor, rest_of
@@ -13,28 +13,53 @@ from .simd import PIECE, bits, itemsize, lane, lanes, least, piece_scratch, spla
 from .sums import add, fma_near, two_sum
 from .vector import computed_as
 
-# In shorter rows of float32 a few terms often make most of the sum, and their errors do not even out.
-_MANY = 512
+# Ways to sum float32 exponentials: as they are; with what their last step rounded off; with all that they are off by.
+PLAIN, PAIR, EXACT = 0.0, 1.0, 2.0
 
 
-def is_exact(kind: Any, n: Any) -> Any:
-    """Whether rows of n numbers are summed with `exp_scaled_exactly`."""
-    return (n < _MANY) if computed_as(kind.type) == types.float32 else n.constant(False, types.boolean)
+def way_of(highest: Any, lowest: Any, n: Any) -> Any:
+    """The way that will probably do at once for float32 rows of n numbers with these extremes.
+
+    The wider a row and the fewer its numbers, the less of the sum is left without its maximum.
+    """
+    one = lane(highest, 0)
+    doublings = (bits(splat(one, n)) >> 23) - 127
+    narrow_enough = highest - lowest < splat(highest, doublings) * 2.77 - 12.5
+    return where(narrow_enough, splat(highest, PLAIN), where(n < 512, splat(one, EXACT), PAIR))
 
 
-def others_from(like: Any, exact: Any) -> Any:
-    """From here on the others' sum is right enough when the maximum's term is taken off the whole sum.
+def enough(like: Any, way: Any = None) -> Any:
+    """From here on the sum without the maximum's term is right to half a unit of its logarithm with 1 added.
 
-    The logarithm of less has too many digits for exponentials that are not exact.
+    An exponential by itself is right to 5/6 of a unit, with its first rest to 1/3, with all of it to 1/20, and all may
+    be off in the same direction, by being equal. For less than 2⁻¹⁴ the logarithm has more digits than any way has.
     """
     if like.scalar == types.float64:
-        return 2.0**-40
-    return where(exact, exact.constant(2.0**-14, types.float64), 0.65)
+        return like.constant(2.0**-40, types.float64)
+    way = widen(way)
+    return where(way == PLAIN, splat(way, 6.5), where(way == PAIR, splat(way, 0.65), 2.0**-14))
 
 
-def plain_sum(kind: Any, src: Any, n: Any, shift: Any, ahead: Any, pair: Any) -> Any:
+def exactly_is_enough(calm: Any, others: Any) -> Any:
+    """Whether a float32 row can be done again with exact exponentials, by what its sum says of the `others`."""
+    return calm & (others > 2.0**-13)
+
+
+def exponential(kind: Any, way: float) -> Any:
+    """The exponential for a way, and what it is off by; there is but one for float64."""
+    if computed_as(kind.scalar) == types.float64 or way == PAIR:
+        return exp_scaled_pair
+    return exp_scaled_exactly if way == EXACT else _single
+
+
+def _single(x: Any, shift: Any) -> Any:
+    e = exp_scaled(x, shift)
+    return e, splat(e, 0.0)
+
+
+def calm_sum(kind: Any, src: Any, n: Any, shift: Any, ahead: Any, way: float) -> Any:
     """Σ exp(x), scaled, over a part of a calm row, anchored; what lies `ahead` bytes further is wanted next."""
-    tail = rest_of(kind, src, n, -np.inf)
+    tail, pair = rest_of(kind, src, n, -np.inf), exponential(kind, way)
     shift_v = splat(bits(tail), shift)
 
     def vector(i: Any) -> Any:
@@ -80,13 +105,13 @@ def _with(total: Any, lost: Any, rests: Any) -> Any:
     return (total, lost + rests) if total.scalar == rests.scalar else (total + widen(rests), lost)
 
 
-def without_top(high: Any, low: Any, m: Any, exact: Any) -> Any:
+def without_top(high: Any, low: Any, m: Any, way: Any = None) -> Any:
     """Scaled sums high + low without one term of their maxima m, over that term, as a pair."""
     shift = exponent_shift(m)
     # taken off as it was added, to the bit, and divided by as it is
     (e, rest), (_, better) = exp_scaled_pair(m, shift), exp_scaled_exactly(m, shift)
-    if e.scalar == types.float32:
-        rest = where(exact, better, rest)
+    if m.scalar == types.float32:
+        rest = where(way == PLAIN, splat(m, 0.0), where(way == PAIR, rest, better))
         return ((high - widen(e)) - widen(rest)) / (widen(e) + widen(better)), splat(high, 0.0)
     others, error = two_sum(high, -e)
     error = error + (low - rest)

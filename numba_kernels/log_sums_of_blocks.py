@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .blocks import LENGTH, Block, block_length, extremes_merged
-from .exp import exp_scaled_pair, exponent, exponent_shift
-from .flow import choose, outlined
+from .blocks import LENGTH, Block, block_length, blocks_of, extremes_merged, sum_of_blocks
+from .exp import exponent, exponent_shift
+from .flow import choose, outlined, repeat
 from .log import log1p_vector
 from .log_sums_apart import add_apart, far, others_of, sum_apart
-from .log_sums_calm import others_from, plain_sum, without_top
+from .log_sums_calm import EXACT, PAIR, calm_sum, enough, exactly_is_enough, without_top
 from .rows import anchor, extremes, frame
 from .simd import computing, from_bits, itemsize, most, narrow, splat, widen
 from .sums import across, add_pair
@@ -23,14 +23,13 @@ def sum_of_block(kind: Any, src: Any, n: Any, block: Any) -> Any:
 
     The sum is NaN where something needs a look.
     """
-    size, length = itemsize(kind), block_length(block, n)
-    at = src + block * LENGTH * size
+    at, length = _part(kind, src, n, block)
     highest, lowest = extremes(kind, at, length)
     base, _, top = frame(highest)
 
     def calm() -> Any:
-        ahead = n.constant(LENGTH * size)
-        total, lost = plain_sum(kind, at, length, exponent_shift(top), ahead, exp_scaled_pair)
+        ahead = n.constant(LENGTH * itemsize(kind))
+        total, lost = calm_sum(kind, at, length, exponent_shift(top), ahead, PAIR)
         return across(total, lost, anchor(lost))
 
     nan = n.constant(np.nan, types.float64)
@@ -53,6 +52,34 @@ def merge_sums(
     return top, bottom, *add_pair(high * one, low * one, high2 * two, low2 * two)
 
 
+@outlined
+def log_sum_apart(kind: Any, src: Any, n: Any, m: Any) -> Any:
+    """log Σ exp(x − m) of a row with anything in it."""
+
+    def part(block: Any) -> Any:
+        return sum_apart(kind, *_part(kind, src, n, block), m)
+
+    def more(block: Any, *total: Any) -> Any:
+        return add_apart(*total, *part(block))
+
+    return log1p_vector(*others_of(*repeat(1, blocks_of(n), more, *part(n.constant(0)))))
+
+
+def exact_sum(kind: Any, src: Any, n: Any, shift: Any) -> Any:
+    """Σ exp(x) of a calm float32 row, scaled, with all that the exponentials are off by, as a pair."""
+    return sum_of_blocks(n, lambda block: _exact_sum_of_block(kind, src, n, block, shift))
+
+
+@outlined
+def _exact_sum_of_block(kind: Any, src: Any, n: Any, block: Any, shift: Any) -> Any:
+    total, lost = calm_sum(kind, *_part(kind, src, n, block), shift, n.constant(0), EXACT)
+    return across(total, lost, anchor(lost))
+
+
+def _part(kind: Any, src: Any, n: Any, block: Any) -> Any:
+    return src + block * LENGTH * itemsize(kind), block_length(block, n)
+
+
 # Stages of `OverBlocks`: the sum of each block; the sums once more where that is not enough; what is made of them.
 
 
@@ -61,28 +88,49 @@ def add_block(kind: Any, dst: Any, src: Any, block: Block) -> None:
     block.keep(0, *sum_of_block(kind, src, block.n, block.index))
 
 
-def add_block_apart(kind: Any, dst: Any, src: Any, block: Block) -> None:
+def add_block_again(kind: Any, dst: Any, src: Any, block: Block) -> None:
     """The second stage."""
+    m, calm, others, _ = _plainly(kind, block)
 
-    def again(m: Any) -> Any:
-        at = src + block.index * LENGTH * itemsize(kind)
-        block.keep(4, *sum_apart(kind, at, block_length(block.index, block.n), m))
-        return block.n.constant(0.0, types.float64)
+    def exactly() -> Any:
+        zero = others.constant(0.0)
+        return *_exact_sum_of_block(kind, src, block.n, block.index, exponent_shift(m)), zero
 
-    _log_sum(kind, block, again)
+    def apart() -> Any:
+        return sum_apart(kind, *_part(kind, src, block.n, block.index), m)
+
+    def again() -> None:
+        if m.scalar == types.float32:
+            block.keep(4, *choose(exactly_is_enough(calm, others), exactly, apart))
+        else:
+            block.keep(4, *apart())
+
+    choose(others > enough(m, splat(m, PAIR)), lambda: None, again)
 
 
 def log_sum_of_blocks(kind: Any, block: Block) -> Any:
     """(m, log Σ exp(x − m), whether the row is calm), for the last stage."""
-    return _log_sum(kind, block, lambda m: log1p_vector(*others_of(*block.merged(4, 3, add_apart))))
+    m, calm, others, rest = _plainly(kind, block)
+
+    def again() -> Any:
+        parts = block.merged(4, 3, add_apart)
+        if m.scalar != types.float32:
+            return others_of(*parts)
+        return choose(
+            exactly_is_enough(calm, others),
+            lambda: without_top(*parts[:2], m, splat(m, EXACT)),
+            lambda: others_of(*parts),
+        )
+
+    pair = choose(others > enough(m, splat(m, PAIR)), lambda: (others, rest), again)
+    return m, log1p_vector(*pair), calm
 
 
-def _log_sum(kind: Any, block: Block, again: Any) -> Any:
+def _plainly(kind: Any, block: Block) -> Any:
+    """(m, whether the row is calm, the sum of the others as a pair) from the first stage; NaN is not enough."""
     work = computing(kind)
     m, lowest, high, low = block.merged(0, 4, lambda *sums: merge_sums(work, *sums))
-    m, (base, _, top) = narrow(work, m), frame(narrow(work, m))
-    others, rest = without_top(high, low, m, m.constant(False, types.boolean))
-    # NaN is not enough
-    enough = others > others_from(work, m.constant(False, types.boolean))
-    log_of_sum = choose(enough, lambda: log1p_vector(others, rest), lambda: again(m))
-    return m, log_of_sum, (base == 0.0) & (narrow(work, lowest) >= top - far(top))
+    m = narrow(work, m)
+    base, _, top = frame(m)
+    calm = (base == 0.0) & (narrow(work, lowest) >= top - far(top))
+    return m, calm, *without_top(high, low, m, splat(m, PAIR))

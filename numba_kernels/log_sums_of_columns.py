@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from numba import types
-
-from .exp import exp_scaled_exactly, exp_scaled_pair, exponent_shift
+from .exp import exponent_shift
 from .flow import choose, repeat
 from .log import log1p_vector
 from .log_sums_apart import far, others_of_columns
-from .log_sums_calm import others_from, summed, without_top
+from .log_sums_calm import EXACT, enough, exponential, summed, without_top
 from .rows import anchor, frame
 from .simd import all_set, splat, where
 from .sums import settle
@@ -28,12 +26,12 @@ def log_sum_of_columns(vector: Any, n: Any, src: Any) -> Any:
     m, lowest = repeat(1, n, extremes, first, first)
     base, _, low = frame(m)
     calm = (base == 0.0) & (lowest >= low - far(low))
-    single = m.scalar == types.float32
-    exact, pair = n.constant(single, types.boolean), exp_scaled_exactly if single else exp_scaled_pair
-    total, lost = summed(vector, n, exponent_shift(m), m, src, pair)
+    # seldom is less than that enough for all lanes
+    way = splat(m, EXACT)
+    total, lost = summed(vector, n, exponent_shift(m), m, src, exponential(m, EXACT))
     high, low = settle(total, lost, anchor(m)) if total.scalar == lost.scalar else (total, splat(total, 0.0))
-    high, low = without_top(high, low, m, exact)
-    settled = calm & (high > others_from(m, exact))
+    high, low = without_top(high, low, m, way)
+    settled = calm & (high > enough(m, way))
 
     def apart() -> Any:
         others, rest = others_of_columns(vector, n, m)

@@ -17,7 +17,7 @@ from .layout import launch
 from .log import log1p_vector
 from .log_sums import HIGHEST, LOGS, log_sums_of_rows
 from .log_sums_apart import sum_of_others
-from .log_sums_of_blocks import add_block, add_block_apart, log_sum_of_blocks
+from .log_sums_of_blocks import add_block, add_block_again, log_sum_of_blocks
 from .memory import store_number
 from .rows import nan_at
 from .simd import itemsize, magnitude, narrow, stack_scratch, where, widen
@@ -79,7 +79,7 @@ def _store(kind: Any, dst: Any, src: Any, block: Block) -> None:
     choose(block.index == 0, first)
 
 
-_FEW_LONG_ROWS = OverBlocks(add_block, add_block_apart, _store)
+_FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _store)
 
 
 def merged(x: Array, axes: tuple[int, ...]) -> Array:

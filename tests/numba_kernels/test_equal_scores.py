@@ -1,0 +1,27 @@
+"""Rows of a winner and many equal scores: what their exponentials are off by adds up instead of evening out."""
+
+import numpy as np
+import pytest
+
+from softops.conformance import ulp_error
+from softops.numba_kernels import log_softmax, logsumexp
+from softops.opset import reference
+
+# float32 rows are summed in one of several ways, by their length and by what is left without the maximum
+LENGTHS = [10, 16, 40, 300, 511, 512, 1000, 5000, 20000]
+BOUNDS = {"float32": (1, 2), "float64": (2, 2)}
+
+
+@pytest.mark.parametrize("share", [1e-6, 2e-5, 1e-4, 1e-3, 0.02, 0.3, 0.6, 0.7, 1.3, 1.8, 5, 7])
+@pytest.mark.parametrize("n", LENGTHS)
+def test_a_winner_and_equal_scores(n, share, dtype):
+    """`share`: the sum of the others over the winner's term."""
+    rng = np.random.default_rng(n)
+    equal = rng.integers(1, n, size=(8, 1))
+    winner = rng.normal(size=(8, 1)) * 5
+    x = np.where(np.arange(n) <= equal, winner + np.log(share / equal), winner - rng.uniform(30, 60))
+    x[:, :1] = np.maximum(winner, x.max(axis=1, keepdims=True))
+    x = x.astype(dtype)
+    of_probability, of_sum = BOUNDS[dtype.name]
+    assert ulp_error(log_softmax(x), reference.log_softmax(x)).max() <= of_probability
+    assert ulp_error(logsumexp(x), reference.logsumexp(x)).max() <= of_sum
