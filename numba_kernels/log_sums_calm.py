@@ -32,10 +32,11 @@ def enough(like: Any, way: Any = None) -> Any:
     """From here on the sum without the maximum's term is right to half a unit of its logarithm with 1 added.
 
     An exponential by itself is right to 5/6 of a unit, with its first rest to 1/3, with all of it to 1/20, and all may
-    be off in the same direction, by being equal. For less than 2⁻¹⁴ the logarithm has more digits than any way has.
+    be off in the same direction, by being equal. For less than 2⁻¹⁴ the logarithm has more digits than any way has. In
+    float64 what lies below the last place of the maximum's term is added up by itself, with an error of its own.
     """
     if like.scalar == types.float64:
-        return like.constant(2.0**-40, types.float64)
+        return like.constant(2.0**-24, types.float64)
     way = widen(way)
     return where(way == PLAIN, splat(way, 6.5), where(way == PAIR, splat(way, 0.65), 2.0**-14))
 
