@@ -78,7 +78,7 @@ def _over_two_rows(total: Any, vector: Any) -> Kernels:
             def one(a: Any, b: Any) -> Any:
                 return vector(a, b, *pair)
 
-            map_row(kind, dst + at, (dy, y), n, one)
+            map_row(kind, dst + at, (dy, y), n, one, n * itemsize(kind))
 
         repeat(first, last, row)
 

@@ -8,7 +8,7 @@ from numba import types
 from .across import HIGHS, LOWS
 from .exp import exp_scaled, exp_scaled_exactly, exponent_shift, traits_of
 from .flow import as_tuple, choose, outlined, repeat
-from .memory import load, load_first, load_nth, store_first, store_nth
+from .memory import load, load_first, load_nth, prefetch, store_first, store_nth, vector_bytes
 from .simd import computing, first_lane, itemsize, lane_index, lanes, least, most, splat, where, widen
 from .sums import largest
 from .trace import traced
@@ -134,11 +134,12 @@ def map_row(kind: Any, dst: Any, sources: tuple[Any, ...], n: Any, vector: Any, 
         last = [load_first(kind, source + end, n % step, 0.0) for source in sources]
         store_first(kind, dst + end, vector(*last), n % step)
 
-    repeat(
-        0,
-        vectors,
-        lambda i: store_nth(kind, dst, i, vector(*(load_nth(kind, source, i) for source in sources))),
-    )
+    def one(i: Any) -> None:
+        for source in sources if ahead is not None else ():
+            prefetch(source + i * vector_bytes(kind) + ahead)
+        store_nth(kind, dst, i, vector(*(load_nth(kind, source, i) for source in sources)))
+
+    repeat(0, vectors, one)
     choose(n % step != 0, rest)
 
 
