@@ -16,24 +16,14 @@ import numpy as np
 from numba import prange
 
 from .entry import SmallCalls
-from .flow import choose, repeat
+from .flow import repeat
 from .jit import Kernels, by_type, helper, kernel, parallel_kernel
-from .memory import load, load_first, load_number, store, store_first, store_number
+from .memory import load, store
 from .rows import rows_at_once
 from .simd import computing, is_half, itemsize, lanes, least, most, stack_scratch
+from .tiles import TILE_VECTORS, load_columns, load_transposed, store_columns, store_transposed, tile_width
 from .trace import traced
 from .vector import computed_as
-
-# A tile is at most this many vectors wide, and as wide as fits in this many bytes.
-_TILE_VECTORS = 4
-_TILE_BYTES = 128 * 1024
-
-
-@traced
-def tile_width(kind: Any, n: Any) -> Any:
-    """How many lines a tile of depth `n` takes: whole vectors, at least one."""
-    step, size = lanes(kind), itemsize(computing(kind))
-    return most(least(_TILE_BYTES // (n * (step * size)), _TILE_VECTORS), 1) * step
 
 
 @helper
@@ -136,48 +126,19 @@ def along_short_rows(tile: Any) -> Any:
         spare: Any,
     ) -> None:
         # n times four vectors at the most, less than a stack scratch holds
-        width, scratch, step = lanes(kind) * _TILE_VECTORS, stack_scratch(kind), lanes(kind)
+        width, scratch, step = lanes(kind) * TILE_VECTORS, stack_scratch(kind), lanes(kind)
 
         def rows(line: Any) -> None:
             count = least(width, last - line)
             used = (count + (step - 1)) // step * step
             x, y = src + line * src_outer, dst + line * dst_outer
-            _load_transposed(kind, scratch, x, n, count, used, src_outer)
+            load_transposed(kind, scratch, x, n, count, used, src_outer)
             tile(computing(kind), scratch, n, used)
-            _store_transposed(kind, y, scratch, n, count, used, dst_outer)
+            store_transposed(kind, y, scratch, n, count, used, dst_outer)
 
         repeat(first, last, rows, step=width)
 
     return short_rows
-
-
-def _load_transposed(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, outer: Any) -> None:
-    """`count` short rows to a tile of `width` columns; those beyond are zero."""
-    work, size, wide = computing(kind), itemsize(kind), itemsize(computing(kind))
-
-    def row(j: Any) -> None:
-        def number(k: Any) -> None:
-            store_number(work, to + (k * width + j) * wide, load_number(kind, src + j * outer + k * size))
-
-        repeat(0, n, number)
-
-    repeat(0, count, row)
-    repeat(
-        count, width, lambda j: repeat(0, n, lambda k: store_number(work, to + (k * width + j) * wide, 0.0))
-    )
-
-
-def _store_transposed(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: Any, outer: Any) -> None:
-    """A tile of columns back to `count` short rows."""
-    work, size, wide = computing(kind), itemsize(kind), itemsize(computing(kind))
-
-    def row(j: Any) -> None:
-        def number(k: Any) -> None:
-            store_number(kind, dst + j * outer + k * size, load_number(work, source + (k * width + j) * wide))
-
-        repeat(0, n, number)
-
-    repeat(0, count, row)
 
 
 def along_columns(tile: Any) -> Any:
@@ -209,46 +170,15 @@ def along_columns(tile: Any) -> Any:
                 used = (count + (step - 1)) // step * step
                 x = src + outer * src_outer + column * size
                 y = dst + outer * dst_outer + column * size
-                _load_columns(kind, spare, x, n, count, used, src_along)
+                load_columns(kind, spare, x, n, count, used, src_along)
                 tile(computing(kind), spare, n, used)
-                _store_columns(kind, y, spare, n, count, used, dst_along)
+                store_columns(kind, y, spare, n, count, used, dst_along)
 
             repeat(begin, end, columns_of, step=width)
 
         repeat(first // inner, (last + (inner - 1)) // inner, block)
 
     return columns
-
-
-def _load_columns(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, along: Any) -> None:
-    """`count` neighbouring lines to a tile of `width` (rounded up to vectors; what is beyond `count` is zero)."""
-    work, size, wide, step = computing(kind), itemsize(kind), itemsize(computing(kind)), lanes(kind)
-
-    def numbers(k: Any) -> None:
-        def vector(i: Any) -> None:
-            at = src + k * along + i * size
-            x = choose(
-                count - i >= step, lambda: load(kind, at), lambda: load_first(kind, at, count - i, 0.0)
-            )
-            store(work, to + (k * width + i) * wide, x)
-
-        repeat(0, count, vector, step=step)
-
-    repeat(0, n, numbers)
-
-
-def _store_columns(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: Any, along: Any) -> None:
-    """A tile back to `count` neighbouring lines."""
-    work, size, wide, step = computing(kind), itemsize(kind), itemsize(computing(kind)), lanes(kind)
-
-    def numbers(k: Any) -> None:
-        def vector(i: Any) -> None:
-            at, x = dst + k * along + i * size, load(work, source + (k * width + i) * wide)
-            choose(count - i >= step, lambda: store(kind, at, x), lambda: store_first(kind, at, x, count - i))
-
-        repeat(0, count, vector, step=step)
-
-    repeat(0, n, numbers)
 
 
 def _over_lines(lines: Any, spare: Any) -> Kernels:

@@ -10,12 +10,24 @@ from .blocks import LENGTH, Block, OverBlocks, block_length
 from .flow import choose, outlined, repeat
 from .layout import along_axis
 from .lines import kernels_of
-from .log_sums import HIGHEST, LOGS, is_calm, log_sums_of_rows
+from .log_sums import HIGHEST, LOGS, log_sums_of_rows
 from .log_sums_of_blocks import add_block, add_block_again, log_sum_of_blocks
 from .log_sums_of_columns import log_sum_of_columns
 from .memory import load, load_nth, store, store_nth
 from .rows import last_of, rows_at_once
-from .simd import all_set, computing, itemsize, lanes, least, narrow, splat, stack_scratch, where, widen
+from .simd import (
+    all_set,
+    computing,
+    itemsize,
+    lanes,
+    least,
+    magnitude,
+    narrow,
+    splat,
+    stack_scratch,
+    where,
+    widen,
+)
 from .tempered import tempered
 from .trace import traced
 from .vector import computed_as
@@ -41,13 +53,14 @@ def _in_float64(x: Any, m: Any, log_of_sum: Any) -> Any:
 
 @traced
 def _less(x: Any, coarse: Any, fine: Any) -> Any:
-    """x − (coarse + fine) with one rounding that counts, where `coarse` is a multiple of the last place of x.
+    """x − (coarse + fine) with one rounding that counts, for float32, |coarse| < 2⁹ a multiple of 2⁻⁸ and |fine| ≤ 2⁻⁹.
 
-    What the first difference rounds off is had exactly (Boldo, Graillat and Muller, "On the robustness of the 2Sum and
-    Fast2Sum algorithms", 2017).
+    What the first difference rounds off is had exactly where the last place of x is no more than 2⁻⁸ (Boldo, Graillat
+    and Muller, "On the robustness of the 2Sum and Fast2Sum algorithms", 2017). Below, −inf included, a quarter of a
+    unit is not missed.
     """
     d = x - coarse
-    return d + ((x - (d + coarse)) - fine)
+    return where(x < -65536.0, d, d + ((x - (d + coarse)) - fine))
 
 
 @outlined
@@ -67,7 +80,7 @@ def _parts(m: Any, log_of_sum: Any) -> Any:
     whole, magic = widen(m) + log_of_sum, 1.5 * 2.0**44
     coarse = (whole + magic) - magic
     # nearer to zero the fine part has too few bits for the log-probability of the maximum
-    return narrow(m, coarse), narrow(m, whole - coarse), log_of_sum > 2.0**-5
+    return narrow(m, coarse), narrow(m, whole - coarse), (log_of_sum > 2.0**-5) & (magnitude(whole) < 400.0)
 
 
 @traced
@@ -110,7 +123,7 @@ def _log_softmax_rows(
                 _quick_row(kind, to, at, n, *(number(kind, scratch, slot, i) for slot in (_COARSE, _FINE)))
 
             if single:
-                choose(is_calm(kind, scratch, i) & (number(kind, scratch, _QUICK, i) > 0.0), quick, careful)
+                choose(number(kind, scratch, _QUICK, i) > 0.0, quick, careful)
             else:
                 careful()
 
@@ -121,7 +134,7 @@ def _log_softmax_rows(
 
 def _subtract(kind: Any, dst: Any, src: Any, block: Block) -> None:
     """The last stage for a few long rows, each spread over threads; the bits are those of `_log_softmax_rows`."""
-    m, log_of_sum, calm = log_sum_of_blocks(kind, block)
+    m, log_of_sum = log_sum_of_blocks(kind, block)
     start, n = block.index * LENGTH * itemsize(kind), block_length(block.index, block.n)
     at, to = src + start, dst + block.row * block.n * itemsize(kind) + start
 
@@ -130,7 +143,7 @@ def _subtract(kind: Any, dst: Any, src: Any, block: Block) -> None:
 
     if computed_as(kind.type) == types.float32:
         coarse, fine, quick = _parts(m, log_of_sum)
-        choose(calm & quick, lambda: _quick_row(kind, to, at, n, coarse, fine), careful)
+        choose(quick, lambda: _quick_row(kind, to, at, n, coarse, fine), careful)
     else:
         careful()
 
@@ -145,7 +158,7 @@ def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
 
     def columns(column: Any) -> None:
         top_of = at + column * itemsize(kind)
-        m, log_of_sum, calm = log_sum_of_columns(lambda k: load(kind, top_of + k * along), n, top_of)
+        m, log_of_sum = log_sum_of_columns(lambda k: load(kind, top_of + k * along), n, top_of)
 
         def subtract(less: Any) -> None:
             def one(k: Any) -> None:
@@ -159,7 +172,6 @@ def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
 
         if m.scalar == types.float32:
             coarse, fine, quick = _parts(m, log_of_sum)
-            quick = quick & calm
 
             def either(x: Any) -> Any:
                 return where(quick, _less(x, coarse, fine), careful(x))

@@ -10,7 +10,7 @@ from .flow import choose, repeat
 from .memory import load, load_nth, prefetch, store_nth, vector_bytes
 from .rows import anchor, rest_of
 from .simd import PIECE, bits, itemsize, lane, lanes, least, piece_scratch, splat, where, widen
-from .sums import add, fma_near, two_sum
+from .sums import add, add_piece, fma_near, two_sum
 from .vector import computed_as
 
 # Ways to sum float32 exponentials: as they are; with what their last step rounded off; with all that they are off by.
@@ -95,7 +95,7 @@ def summed(vector: Any, count: Any, shift: Any, like: Any, src: Any, pair: Any) 
 
         last = least(first + PIECE, count)
         rests = repeat(first, last, exponentiate, zero)
-        total = repeat(first, last, lambda i, *total: add(*total, load_nth(work, scratch, i - first)), *total)
+        total = add_piece(first, last, lambda i: load_nth(work, scratch, i - first), *total)
         return _with(*total, rests)
 
     return repeat(0, count, piece, anchor(like), zero, step=PIECE)

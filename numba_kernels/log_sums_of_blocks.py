@@ -109,7 +109,7 @@ def add_block_again(kind: Any, dst: Any, src: Any, block: Block) -> None:
 
 
 def log_sum_of_blocks(kind: Any, block: Block) -> Any:
-    """(m, log Σ exp(x − m), whether the row is calm), for the last stage."""
+    """(m, log Σ exp(x − m)) of the row, for the last stage."""
     m, calm, others, rest = _plainly(kind, block)
 
     def again() -> Any:
@@ -123,7 +123,7 @@ def log_sum_of_blocks(kind: Any, block: Block) -> Any:
         )
 
     pair = choose(others > enough(m, splat(m, PAIR)), lambda: (others, rest), again)
-    return m, log1p_vector(*pair), calm
+    return m, log1p_vector(*pair)
 
 
 def _plainly(kind: Any, block: Block) -> Any:

@@ -13,7 +13,7 @@ from .sums import settle
 
 
 def log_sum_of_columns(vector: Any, n: Any, src: Any) -> Any:
-    """(m, log Σ exp(x − m), whether that is calm) lane by lane over vectors ``vector(i)``; the logarithm in float64.
+    """(m, log Σ exp(x − m)) lane by lane over vectors ``vector(i)``; the logarithm in float64.
 
     What a lane comes to does not depend on its neighbours.
     """
@@ -34,8 +34,8 @@ def log_sum_of_columns(vector: Any, n: Any, src: Any) -> Any:
     settled = calm & (high > enough(m, way))
 
     def apart() -> Any:
-        others, rest = others_of_columns(vector, n, m)
+        others, rest = others_of_columns(vector, n, m, src)
         return where(settled, high, others), where(settled, low, rest)
 
     high, low = choose(all_set(settled), lambda: (high, low), apart)
-    return m, log1p_vector(high, low), calm
+    return m, log1p_vector(high, low)

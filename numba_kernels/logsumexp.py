@@ -72,7 +72,7 @@ def _store(kind: Any, dst: Any, src: Any, block: Block) -> None:
     """The last stage for a few long rows, each spread over threads; the bits are those of `_KERNELS`."""
 
     def first() -> None:
-        m, log_of_sum, _ = log_sum_of_blocks(kind, block)
+        m, log_of_sum = log_sum_of_blocks(kind, block)
         result = _sum_of_terms(kind, src, block.n, widen(m), log_of_sum)
         store_number(kind, dst + block.row * itemsize(kind), narrow(kind, result))
 

@@ -6,64 +6,30 @@ import numpy.typing as npt
 
 from .across import integer, keep_number, keep_sum, maxima, minima, number, put, sums
 from .blocks import LENGTH, Block, OverBlocks, block_length, extremes_merged, sum_of_blocks
-from .exp import exact_shift, exp_scaled, exponent_shift
+from .exp import exact_shift, exponent_shift
+from .exponentials import careful, exponentials, plain
 from .flow import choose, outlined, repeat
 from .layout import along_axis
 from .lines import kernels_of
-from .memory import load, load_nth, prefetch, store, store_nth, vector_bytes
-from .rows import anchor, behind, extremes, extremes_of, frame, largest_term, last_of, rows_at_once, scaled
-from .simd import PIECE, bits, computing, fma, is_half, itemsize, lanes, least, splat, stack_scratch, where
+from .memory import load, load_nth, store, store_nth
+from .rows import anchor, extremes, extremes_of, frame, largest_term, last_of, rows_at_once, scaled
+from .simd import (
+    computing,
+    fma,
+    is_half,
+    itemsize,
+    lanes,
+    least,
+    splat,
+    stack_scratch,
+    where,
+)
 from .sums import across, add, add_pair, fma_near, reciprocal, settle
 from .tempered import tempered
 from .trace import traced
 
 # Slots of `across` for what a row needs.
 _BASE, _LOWEST, _SHIFT, _LOW, _FIRST, _SECOND = range(6)
-
-
-def _exponentials(kind: Any, to: Any, src: Any, n: Any, each: Any) -> Any:
-    """Scaled exponentials of a part of a row, of at least one vector, and their anchored sum.
-
-    ``each(x, at)`` is the exponential of a vector from the address `at`. `to` is of the computing type and may be
-    `src`. In two loops over a piece of the row that stays in the nearest cache: one loop holds too many values at once
-    for the registers, and its chain of sums waits for the exponentials.
-    """
-    work, step = computing(kind), lanes(kind)
-    # it overlaps the vector before it, so it is read before anything is written
-    tail = last_of(kind, src, n)
-    vectors = n // step
-
-    def exponentiate(i: Any) -> None:
-        at = src + i * vector_bytes(kind)
-        store_nth(work, to, i, each(load(kind, at), at))
-
-    def piece(first: Any, *total: Any) -> Any:
-        last = least(first + PIECE, vectors)
-        repeat(first, last, exponentiate)
-        return repeat(first, last, lambda i, *total: add(*total, load_nth(work, to, i)), *total)
-
-    def rest() -> Any:
-        e = each(tail, src + n * itemsize(kind))
-        store(work, to + (n - step) * itemsize(work), e)
-        return add(*total, behind(e, n % step))
-
-    total = repeat(0, vectors, piece, anchor(tail), splat(tail, 0.0), step=PIECE)
-    return choose(n % step != 0, rest, lambda: total)
-
-
-def _plain(shift: Any, ahead: Any) -> Any:
-    """The exponentials of a row in which nothing needs a look; what lies `ahead` bytes further is wanted next."""
-
-    def each(x: Any, at: Any) -> Any:
-        prefetch(at + ahead)
-        return exp_scaled(x, splat(bits(x), shift))
-
-    return each
-
-
-def _careful(base: Any, lowest: Any, shift: Any) -> Any:
-    """The exponentials of a row with anything in it."""
-    return lambda x, at: scaled(x, splat(x, base), splat(x, lowest), splat(bits(x), shift))
 
 
 @outlined
@@ -74,11 +40,15 @@ def _block_exponentials(kind: Any, scratch: Any, row: Any, to: Any, src: Any, n:
     to, src = to + block * LENGTH * wide, src + block * LENGTH * size
 
     def by(each: Any) -> Any:
-        total, lost = _exponentials(kind, to, src, length, each)
+        total, lost = exponentials(kind, to, src, length, each)
         return across(total, lost, anchor(lost))
 
-    plain, careful = _plain(shift, LENGTH * size), _careful(base, lowest, shift)
-    return choose(_is_plain(kind, scratch, row), lambda: by(plain), lambda: by(careful))
+    ahead = where(n < 2 * LENGTH, n, LENGTH) * size
+    return choose(
+        _is_plain(kind, scratch, row),
+        lambda: by(plain(shift, ahead)),
+        lambda: by(careful(base, lowest, shift, ahead)),
+    )
 
 
 def _plan(scratch: Any, highest: Any, lowest: Any) -> None:
@@ -141,7 +111,7 @@ def _softmax_rows(
 
             def whole() -> None:
                 _, _, shift = _frame_of(kind, scratch, row)
-                total, lost = _exponentials(kind, to, at, n, _plain(shift, few * src_outer))
+                total, lost = exponentials(kind, to, at, n, plain(shift, few * src_outer))
                 keep_sum(scratch, row, total, lost, anchor(lost))
 
             def in_blocks() -> None:

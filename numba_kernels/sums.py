@@ -11,6 +11,7 @@ from typing import Any
 
 from numba import types
 
+from .flow import repeat
 from .simd import fma, fma_exact, fuses, halves, narrow, splat, where, widen
 from .trace import traced
 
@@ -25,6 +26,22 @@ def add(total: Any, lost: Any, value: Any) -> Any:
         return total + widen(value), lost
     result = total + value
     return result, lost + (value - (result - total))
+
+
+def add_piece(first: Any, last: Any, value: Any, total: Any, lost: Any) -> Any:
+    """`add` of the vectors ``value(i)`` from the nearest cache.
+
+    A float64 total of float32 is begun anew for each piece: it is not held in registers, then, while a loop before this
+    one needs them all.
+    """
+
+    def one(i: Any, *sums: Any) -> Any:
+        return add(*sums, value(i))
+
+    if total.scalar == lost.scalar:
+        return repeat(first, last, one, total, lost)
+    own, lost = repeat(first, last, one, splat(total, 0.0), lost)
+    return total + own, lost
 
 
 @traced

@@ -22,8 +22,8 @@ from .softmax import softmax
 from .softplus import log_sigmoid, softplus
 from .stats import softmax_stats
 
-# Below the size from which threads are used and above it; of several rows; and rows of less than a vector.
-_SHAPES = ((2, 40), (16, 2048), (2, 5), (4096, 5))
+# Below the size from which threads are used and above it; of several rows, of one; and rows of less than a vector.
+_SHAPES = ((2, 40), (16, 2048), (1, 32768), (2, 5), (4096, 5))
 
 
 def _along(operator: Callable[..., Any]) -> Callable[[Array], None]:

@@ -113,6 +113,22 @@ def test_small_terms_far_below_one_add_up_exactly(operator, dtype):
     assert_close(operator, x)
 
 
+@pytest.mark.parametrize("n", [8, 20, 600, 20000])
+def test_log_softmax_of_scores_far_below(n, dtype):
+    """Scores of any size below an ordinary maximum; −inf stays so."""
+    random = np.random.default_rng(n)
+    x = random.standard_normal((40, n)) * 3
+    far = random.random((40, n)) < 0.3
+    far[:, 0] = False
+    x[far] = -(10 ** random.uniform(1, 30, far.sum()))
+    x[::3][far[::3]] = np.nextafter(dtype.type(-65536), dtype.type(0), dtype=dtype)
+    x[1::3] = np.round(x[1::3] * 64) / 64
+    x = x.astype(dtype)
+    assert_close("log_softmax", x)
+    x[far] = -np.inf
+    assert_close("log_softmax", x)
+
+
 @pytest.mark.parametrize("n", [2, 10, 1000, 50257])
 def test_sigmoid_everywhere(n, dtype):
     lowest = np.log(np.finfo(dtype).smallest_subnormal) - 2
