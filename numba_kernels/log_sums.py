@@ -1,8 +1,9 @@
 """log Σ exp(x − m) of rows: the sum without the maximum's own term, which is 1.
 
 Without that term the sum keeps its relative precision down to the smallest numbers, and so does log1p of it. Rows are
-summed a few at a time, from their exponentials and what those are off by; the few that need more are done again, one by
-one.
+summed a few at a time, float32 in the cheapest way that their extremes promise to be enough (`log_sums_calm`). Those
+for which it was not are done again from exact exponentials; those with anything odd in them, and those in which all
+but the maximum is next to nothing, by `log_sums_apart`.
 """
 
 from typing import Any
