@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.core.compiler_lock import global_compiler_lock
 
 from .arrays import KINDS, Array, address
 from .flow import choose, repeat, seek
-from .jit import Kernels, kernel
+from .jit import Kernels, c_function, kernel
 from .objects import (
     BYTE_ORDER,
     DATA,
@@ -186,15 +185,8 @@ def _small_call(bound: Any, arguments: Any, count: Any) -> Any:
     return _called(bound, arguments, count)
 
 
-def _c_function(dispatcher: Any, signature: Any) -> int:
-    """The address of the C function of a kernel for a signature, compiled if need be."""
-    compiled = dispatcher.get_compile_result(signature)
-    place: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
-    return place
-
-
 def _words(count: int) -> Any:
-    return types.int64(*[types.int64] * count)
+    return (types.int64,) * count
 
 
 @functools.cache
@@ -204,7 +196,7 @@ def _shared() -> Array | None:
     allocator = array_allocator() if hasattr(_small_call, "get_compile_result") and layout_holds() else 0
     if not allocator:
         return None
-    method = (0, _c_function(_small_call, _words(3)), _METH_FASTCALL, 0)
+    method = (0, c_function(_small_call, *_words(3)), _METH_FASTCALL, 0)
     names = ("Py_IncRef", "Py_DecRef", "PyEval_SaveThread", "PyEval_RestoreThread")
     one_each = (id(np.ndarray), id(None), allocator, *map(python_function, names))
     name = int.from_bytes(b"small", "little")
@@ -247,8 +239,7 @@ class SmallCalls:
         if what not in self._seen:
             self._seen.add(what)
             return
-        with global_compiler_lock:
-            self._take_over(*what)
+        self._take_over(*what)
         self._known.add(what)
 
     def _take_over(self, dtype: np.dtype[Any], short: bool) -> None:
@@ -260,7 +251,7 @@ class SmallCalls:
             self._table[_ELEMENTS // 8] = len(self._kernels) == 1
             self._table[0] = address(self._table) + _NAME
         of_elements = len(self._kernels) == 1
-        code = _c_function(self._kernels[short][dtype][0], _words(4 if of_elements else 9))
+        code = c_function(self._kernels[short][dtype][0], *_words(4 if of_elements else 9))
         kind = _DTYPES.index(dtype)
         for slot in (_SHORT, _LONG) if of_elements else (_SHORT if short else _LONG,):
             self._table[slot // 8 + kind] = code

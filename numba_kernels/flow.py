@@ -121,22 +121,18 @@ def outlined(function: Callable[..., Any]) -> Any:
 
 def _written(function: Body, module: Any, name: str, kinds: list[Any]) -> Any:
     """The LLVM function of an outlined one, new in a module."""
-    given = [llvm(t) for t in kinds]
-    # what it returns is known when it is written: first in a module that is thrown away
-    _, results = _run(function, ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), given), name), kinds)
-    structure = ir.LiteralStructType([llvm(value.type) for value in results])
-    code = ir.Function(module, ir.FunctionType(structure, given), name)
+    code = ir.Function(module, ir.FunctionType(ir.VoidType(), [llvm(t) for t in kinds]), name)
     code.linkage = "internal"
     code.attributes.add("noinline")
+    builder = ir.IRBuilder(code.append_basic_block("entry"))
+    results = as_tuple(function(*(Value(builder, t, a) for t, a in zip(kinds, code.args, strict=True))))
+    # what it returns is known when it is written, and nobody has called it before
+    structure = ir.LiteralStructType([llvm(value.type) for value in results])
+    code.ftype = ir.FunctionType(structure, code.ftype.args)
+    code.type, code.return_value = code.ftype.as_pointer(), ir.ReturnValue(code, structure)
     code.result_types = [value.type for value in results]
-    builder, results = _run(function, code, kinds)
     aggregate = ir.Constant(structure, ir.Undefined)
     for i, value in enumerate(results):
         aggregate = builder.insert_value(aggregate, value.ir, i)
     builder.ret(aggregate)
     return code
-
-
-def _run(function: Body, code: Any, kinds: list[Any]) -> tuple[Any, tuple[Value, ...]]:
-    builder = ir.IRBuilder(code.append_basic_block("entry"))
-    return builder, as_tuple(function(*(Value(builder, t, a) for t, a in zip(kinds, code.args, strict=True))))

@@ -1,10 +1,12 @@
 """The one place where Numba's options are chosen.
 
-Three ways to compile, and nothing else in the package calls Numba's decorators:
+Two ways to compile, and nothing else in the package calls Numba's decorators:
 
 - `helper`: a small function that other jitted functions call. Never cached by itself: it is compiled into its callers.
 - `kernel`: a function that Python calls with addresses and sizes; releases the GIL; cached on disk.
-- `parallel_kernel`: the same with `prange`.
+
+There is one `prange`, in `_over_parts`, which calls kernels by their addresses: what stands in such a loop itself Numba
+optimises three times and translates twice.
 
 Options, and why:
 
@@ -17,15 +19,22 @@ Options, and why:
 
 import functools
 import hashlib
+from array import array
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numba.extending
+from llvmlite import ir
+from numba import types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.extending import intrinsic
 
 from .arrays import KINDS
 from .cache import enable_cache, identity
 from .linked import LinkedCompiler
+from .memory import load_number
+from .trace import traced
 
 _OPTIONS: Any = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
 # What only jitted functions call needs no way in from Python or C, and no machine code of its own.
@@ -34,6 +43,10 @@ _INNER: Any = _OPTIONS | {
     "no_cfunc_wrapper": True,
     "pipeline_class": LinkedCompiler,
 }
+
+
+Numbers = int | tuple[int, ...]
+Form = tuple[int, int, int]
 
 
 def _distinct(function: Callable[..., Any], maker: Any = None) -> Callable[..., Any]:
@@ -58,9 +71,78 @@ def kernel(function: Callable[..., Any]) -> Any:
     return enable_cache(numba.njit(**_OPTIONS)(_distinct(function)))
 
 
-def parallel_kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function`, which uses `numba.prange`, for calls from Python, with the disk cache."""
-    return enable_cache(numba.njit(parallel=True, **_OPTIONS)(_distinct(function)))
+def c_function(dispatcher: Any, *signature: Any) -> int:
+    """The address of the C function of a kernel for these types, compiled if need be."""
+    with global_compiler_lock:
+        compiled = dispatcher.get_compile_result(types.int64(*signature))
+        place: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+    return place
+
+
+@intrinsic
+def _call_for_part(typing: Any, function: Any, given: Any, first: Any, last: Any) -> tuple[Any, Any]:
+    """Call the C function at an address."""
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        word = ir.IntType(64)
+        code = builder.inttoptr(values[0], ir.FunctionType(word, [word] * 3).as_pointer())
+        return builder.call(code, values[1:])
+
+    return types.int64(function, given, first, last), write
+
+
+def _every_part(function: Any, given: Any, count: Any, parts: Any) -> Any:
+    for part in numba.prange(parts):
+        _call_for_part(function, given, count * part // parts, count * (part + 1) // parts)
+
+
+_over_parts = enable_cache(numba.njit(parallel=True, **_OPTIONS)(_every_part))
+
+
+class OverParts:
+    """Spreads the lines of a kernel over threads, in as many parts as it is told.
+
+    Called with ``dst, src, count, *layout, parts``, of which the first two may be several numbers each. ``make(form)``
+    gives the kernel, which takes the address of all these but the count, a first line and a last one; see `words_at`.
+    """
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[Form], Any]) -> None:
+        self._make = make
+        self._made: dict[Form, tuple[int, Any]] = {}
+
+    def __call__(self, dst: Numbers, src: Numbers, count: int, *layout: int) -> None:
+        *layout, parts = layout
+        to, targets = (dst, len(dst)) if isinstance(dst, tuple) else ((dst,), 0)
+        source, sources = (src, len(src)) if isinstance(src, tuple) else ((src,), 0)
+        form = (targets, sources, len(layout))
+        known = self._made.get(form)
+        if known is None:
+            made, one = self._make(form), types.int64
+            known = self._made[form] = c_function(made, one, one, one), made  # the code lives as long as this
+        given = array("q", (*to, *source, *layout))
+        _over_parts(known[0], given.buffer_info()[0], count, parts)
+
+
+def words_at(form: Form) -> Any:
+    """What tells jitted code ``dst, src, *layout`` from the address that `OverParts` gives.
+
+    `form`: how many numbers these are, 0 for one by itself.
+    """
+
+    @traced
+    def words(given: Any) -> Any:
+        numbers = [
+            load_number(given, given + 8 * i) for i in range(max(form[0], 1) + max(form[1], 1) + form[2])
+        ]
+        parts = []
+        for count in form[:2]:
+            own, numbers = numbers[: max(count, 1)], numbers[max(count, 1) :]
+            parts.append(tuple(own) if count else own[0])
+        return *parts, *numbers
+
+    return words
 
 
 class Kernels:
@@ -83,8 +165,8 @@ class Kernels:
 def over_rows(rows: Any) -> Kernels:
     """The kernels of ``rows(kind, dst, src, first, last, n)``.
 
-    They take (dst, src, number of rows, n) and the parallel one a number of parts, each done by one thread. A row is
-    done whole, in one order, so that the bits of the result do not depend on the number of threads.
+    They take (dst, src, number of rows, n) and the parallel one a number of parts more, each done by one thread. A row
+    is done whole, in one order, so that the bits of the result do not depend on the number of threads.
     """
 
     def make(kind: Any) -> tuple[Any, Any]:
@@ -92,11 +174,17 @@ def over_rows(rows: Any) -> Kernels:
             rows(kind, dst, src, 0, count, n)
             return 1
 
-        def parallel(dst: Any, src: Any, count: Any, n: Any, parts: Any) -> Any:
-            for part in numba.prange(parts):
-                rows(kind, dst, src, count * part // parts, count * (part + 1) // parts, n)
+        def for_form(form: Form) -> Any:
+            words = words_at(form)
 
-        return kernel(serial), parallel_kernel(parallel)
+            def part(given: Any, first: Any, last: Any) -> Any:
+                dst, src, n = words(given)
+                rows(kind, dst, src, first, last, n)
+                return 1
+
+            return kernel(part)
+
+        return kernel(serial), OverParts(for_form)
 
     return Kernels(make)
 

@@ -13,11 +13,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
 
 from .entry import SmallCalls
 from .flow import repeat
-from .jit import Kernels, by_type, helper, kernel, parallel_kernel
+from .jit import Form, Kernels, OverParts, by_type, helper, kernel, words_at
 from .memory import load, store
 from .rows import rows_at_once
 from .simd import computing, is_half, itemsize, lanes, least, most, stack_scratch
@@ -195,25 +194,19 @@ def _over_lines(lines: Any, spare: Any) -> Kernels:
             keep(owner)
             return 1
 
-        def parallel(
-            dst: Any,
-            src: Any,
-            count: Any,
-            n: Any,
-            inner: Any,
-            a: Any,
-            b: Any,
-            c: Any,
-            d: Any,
-            parts: Any,
-        ) -> Any:
-            for part in prange(parts):
+        def for_form(form: Form) -> Any:
+            words = words_at(form)
+
+            def part(given: Any, first: Any, last: Any) -> Any:
+                dst, src, n, inner, a, b, c, d = words(given)
                 owner, place = spare(kind, n)
-                first, last = count * part // parts, count * (part + 1) // parts
                 lines(kind, dst, src, first, last, n, inner, a, b, c, d, place)
                 keep(owner)
+                return 1
 
-        return kernel(serial), parallel_kernel(parallel)
+            return kernel(part)
+
+        return kernel(serial), OverParts(for_form)
 
     return Kernels(make)
 

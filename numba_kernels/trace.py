@@ -237,7 +237,9 @@ class Traced(_Intrinsic):
     def __init__(self, function: Callable[..., Any]) -> None:
         def define(typingctx: Any, *given: Any) -> Any:
             arguments = [types.unliteral(t) for t in given]
-            result_type = _result_type(self._rehearsed(arguments))
+            # the code of a kernel is long, and says itself that there is nothing to be found out by writing it twice
+            nothing = own.return_annotation is None
+            result_type = types.void if nothing else _result_type(self._rehearsed(arguments))
 
             def write(context: Any, builder: Any, sig: Any, args: Any) -> Any:
                 values = [_given(builder, t, a) for t, a in zip(sig.args, args, strict=True)]
