@@ -128,7 +128,7 @@ class OverBlocks:
         n = x.shape[-1]
         if n < LONG or not x.flags.c_contiguous or (x.itemsize == 2 and not self._halves):
             return False
-        return x.size // n < parts_for(x.size, x.size)
+        return bool(x.size // n < parts_for(x.size, x.size))
 
     def __call__(self, x: Array, out: Array) -> None:
         """Run over the rows of a contiguous array; the stages know where in `out` a row's result belongs."""

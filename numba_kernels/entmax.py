@@ -92,8 +92,9 @@ def _row_of(terms: _Terms) -> Any:
 
         def exact(_: Any, high: Any, low: Any, excess: Any) -> Any:
             def step() -> Any:
-                def one(x: Any, *sums: Any) -> Any:
-                    return terms.add(*sums, terms.above(x, m_v, splat(zero, high), splat(zero, low)))
+                def one(x: Any, total: Any, lost: Any, slope: Any) -> Any:
+                    g = terms.above(x, m_v, splat(zero, high), splat(zero, low))
+                    return terms.add(total, lost, slope, g)
 
                 sums, lost, slope = fold_row(kind, (src,), n, one, zero, zero, zero, fill=-np.inf)
                 total, rest = fold(sums, lost)
@@ -140,8 +141,9 @@ def _tile_of(terms: _Terms) -> Any:
                 going = magnitude(excess) > _CLOSE
 
                 def round_of() -> Any:
-                    def one(k: Any, *sums: Any) -> Any:
-                        return terms.add(*sums, terms.above(load(kind, top_of + k * along), m, high, low))
+                    def one(k: Any, total: Any, lost: Any, slope: Any) -> Any:
+                        g = terms.above(load(kind, top_of + k * along), m, high, low)
+                        return terms.add(total, lost, slope, g)
 
                     total, lost, slope = repeat(0, n, one, zero, zero, zero)
                     over = where(going, (total - 1.0) + lost, excess)

@@ -79,8 +79,7 @@ def c_function(dispatcher: Any, *signature: Any) -> int:
     return place
 
 
-@intrinsic
-def _call_for_part(typing: Any, function: Any, given: Any, first: Any, last: Any) -> tuple[Any, Any]:
+def _part_called(typing: Any, function: Any, given: Any, first: Any, last: Any) -> tuple[Any, Any]:
     """Call the C function at an address."""
 
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -89,6 +88,9 @@ def _call_for_part(typing: Any, function: Any, given: Any, first: Any, last: Any
         return builder.call(code, values[1:])
 
     return types.int64(function, given, first, last), write
+
+
+_call_for_part: Any = intrinsic(_part_called)
 
 
 def _every_part(function: Any, given: Any, count: Any, parts: Any) -> Any:
@@ -112,8 +114,8 @@ class OverParts:
         self._make = make
         self._made: dict[Form, tuple[int, Any]] = {}
 
-    def __call__(self, dst: Numbers, src: Numbers, count: int, *layout: int) -> None:
-        *layout, parts = layout
+    def __call__(self, dst: Numbers, src: Numbers, count: int, *layout_and_parts: int) -> None:
+        layout, parts = layout_and_parts[:-1], layout_and_parts[-1]
         to, targets = (dst, len(dst)) if isinstance(dst, tuple) else ((dst,), 0)
         source, sources = (src, len(src)) if isinstance(src, tuple) else ((src,), 0)
         form = (targets, sources, len(layout))

@@ -92,7 +92,8 @@ def log_sums_of_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n
 def _put_others(kind: Any, scratch: Any) -> None:
     """The sums of rows without their maxima, from the tables of sums into their slots."""
     m, way = (load_nth(computing(kind), scratch, slot) for slot in (HIGHEST, _WAY))
-    others, rest = without_top(*sums(kind, scratch), m, way)
+    high, low = sums(kind, scratch)
+    others, rest = without_top(high, low, m, way)
     put(scratch, _OTHERS, others)
     put(scratch, _REST, rest)
 

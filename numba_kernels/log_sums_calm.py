@@ -72,7 +72,8 @@ def calm_sum(kind: Any, src: Any, n: Any, shift: Any, ahead: Any, way: float) ->
         prefetch(src + n * itemsize(kind) + ahead)
         there = tail != -np.inf
         e, rest = (where(there, part, 0.0) for part in pair(tail, shift_v))
-        return _with(*add(total, lost, e), rest)
+        with_rest, off = add(total, lost, e)
+        return _with(with_rest, off, rest)
 
     total, lost = summed(vector, n // lanes(kind), shift_v, tail, src, pair)
     return choose(n % lanes(kind) != 0, end, lambda: (total, lost))
@@ -95,8 +96,8 @@ def summed(vector: Any, count: Any, shift: Any, like: Any, src: Any, pair: Any) 
 
         last = least(first + PIECE, count)
         rests = repeat(first, last, exponentiate, zero)
-        total = add_piece(first, last, lambda i: load_nth(work, scratch, i - first), *total)
-        return _with(*total, rests)
+        sums, lost = add_piece(first, last, lambda i: load_nth(work, scratch, i - first), *total)
+        return _with(sums, lost, rests)
 
     return repeat(0, count, piece, anchor(like), zero, step=PIECE)
 

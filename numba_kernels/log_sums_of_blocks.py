@@ -72,7 +72,8 @@ def exact_sum(kind: Any, src: Any, n: Any, shift: Any) -> Any:
 
 @outlined
 def _exact_sum_of_block(kind: Any, src: Any, n: Any, block: Any, shift: Any) -> Any:
-    total, lost = calm_sum(kind, *_part(kind, src, n, block), shift, n.constant(0), EXACT)
+    at, length = _part(kind, src, n, block)
+    total, lost = calm_sum(kind, at, length, shift, n.constant(0), EXACT)
     return across(total, lost, anchor(lost))
 
 
@@ -118,7 +119,7 @@ def log_sum_of_blocks(kind: Any, block: Block) -> Any:
             return others_of(*parts)
         return choose(
             exactly_is_enough(calm, others),
-            lambda: without_top(*parts[:2], m, splat(m, EXACT)),
+            lambda: without_top(parts[0], parts[1], m, splat(m, EXACT)),
             lambda: others_of(*parts),
         )
 

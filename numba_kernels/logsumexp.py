@@ -147,8 +147,10 @@ def logsumexp(
     )
     if out is not None:
         check_out(name, out, shape, x.dtype)
-    direct = out is not None and out.flags.c_contiguous and not np.may_share_memory(out, x)
-    result = out if direct else np.empty(shape, x.dtype)
+    if out is not None and out.flags.c_contiguous and not np.may_share_memory(out, x):
+        result = out
+    else:
+        result = np.empty(shape, x.dtype)
     if x.size == 0:
         result.fill(-np.inf)
     else:

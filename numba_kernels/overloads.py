@@ -151,7 +151,7 @@ def _elementwise(stub: Stub, kernels: Any) -> None:
     def elementwise(x: Any, out: Any = None) -> Any:
         scalar = getattr(x, "dtype", x)
         kind = KINDS.get(scalar)
-        spans = kernels[DTYPES[scalar]][0] if scalar in DTYPES else None
+        spans: Any = kernels[DTYPES[scalar]][0] if scalar in DTYPES else None
         if x in KINDS:
 
             def of_number(x: Any, out: Any = None) -> Any:

@@ -104,7 +104,7 @@ class Value:
         return self.new(self.type, self.builder.fneg(self.ir))
 
 
-def alike(*given: Value | Number) -> list[Value]:
+def alike(*given: Value | Number) -> list[Any]:
     """Values of one type: numbers of Python's as constants, single numbers in every lane where one is a vector."""
     values = [g for g in given if isinstance(g, Value)]
     model = next((v for v in values if v.lanes > 1), values[0])
@@ -144,7 +144,7 @@ _COMPARISONS = {
 }
 
 
-def _apply(op: Any, a: Value | Number, b: Value | Number) -> Value:
+def _apply(op: Any, a: Value | Number, b: Value | Number) -> Any:
     x, y = alike(a, b)
     real = x.scalar in INTEGER
     if op in _COMPARISONS:
@@ -158,10 +158,10 @@ def _register(op: Any) -> None:
     """Give `op` to values, and to vectors inside jitted code."""
     name = op.__name__.strip("_")
 
-    def forward(self: Value, other: Any) -> Value:
+    def forward(self: Value, other: Any) -> Any:
         return _apply(op, self, other)
 
-    def backward(self: Value, other: Any) -> Value:
+    def backward(self: Value, other: Any) -> Any:
         return _apply(op, other, self)
 
     setattr(Value, f"__{name}__", forward)
@@ -216,9 +216,13 @@ def _lowered(context: Any, builder: Any, result_type: Any, result: Any) -> Any:
     return context.make_tuple(builder, result_type, parts)
 
 
+def _is_tuple(numba_type: Any) -> bool:
+    return isinstance(numba_type, types.BaseTuple)
+
+
 def _given(builder: Any, numba_type: Any, value: Any) -> Any:
     """An argument, of a number, a vector or a tuple of such, as values."""
-    if not isinstance(numba_type, types.BaseTuple):
+    if not _is_tuple(numba_type):
         return Value(builder, numba_type, value)
     parts = cgutils.unpack_tuple(builder, value)
     return tuple(_given(builder, t, part) for t, part in zip(numba_type, parts, strict=True))
@@ -226,12 +230,13 @@ def _given(builder: Any, numba_type: Any, value: Any) -> Any:
 
 def _unknown(builder: Any, numba_type: Any) -> Any:
     """An argument of a type, for a rehearsal."""
-    if isinstance(numba_type, types.BaseTuple):
+    if _is_tuple(numba_type):
         return tuple(_unknown(builder, t) for t in numba_type)
     return Value(builder, numba_type, ir.Constant(llvm(numba_type), ir.Undefined))
 
 
-class Traced(_Intrinsic):
+# Numba offers no other way to be called with types and builder; its stubs call the class final.
+class Traced(_Intrinsic):  # type: ignore[misc]
     """A traced function: called with values it writes code; in jitted code Numba calls it as one of its own."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
