@@ -88,7 +88,7 @@ def exp_scaled(x: Any, shift: Any) -> Any:
     Within 1 ULP for |x| ≤ BIG + FAR; NaN and ±inf give NaN; the result must come out normal.
     """
     p, scale = exp_split(x, shift)
-    return fma(p, scale, scale)
+    return fma_near(p, scale, scale)
 
 
 @traced
@@ -190,7 +190,7 @@ def exact_shift(m: Any) -> Any:
     small = fma(_q(r), r * r, fma(n, low, d - (large - 1.0)))
     least, chosen = splat(m, np.inf), raised - raised
     for fraction in (float(real(f)) for f in _FRACTIONS):
-        e = fma(p, fraction, fraction)
+        e = fma_near(p, splat(m, fraction), splat(m, fraction))
         error = magnitude((fma_near(large, splat(m, -fraction), e) - fraction * small) * (1.0 / fraction))
         chosen = where(error < least, bits(splat(m, fraction)) - bits(splat(m, 1.0)), chosen)
         least = where(error < least, error, least)

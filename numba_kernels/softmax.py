@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy.typing as npt
+from numba import types
 
 from .across import integer, keep_number, keep_sum, maxima, minima, number, put, sums
 from .blocks import LENGTH, Block, OverBlocks, block_length, extremes_merged, sum_of_blocks
@@ -16,6 +17,7 @@ from .rows import anchor, extremes, extremes_of, frame, largest_term, last_of, r
 from .simd import (
     computing,
     fma,
+    fuses,
     is_half,
     itemsize,
     lanes,
@@ -81,7 +83,12 @@ def _probabilities(kind: Any, dst: Any, src: Any, n: Any, first: Any, second: An
 @traced
 def finish(e: Any, first: Any, second: Any) -> Any:
     """A scaled exponential times 1 / sum = first + second."""
-    return fma_near(e, first, e * second)
+    if fuses():
+        return fma(e, first, e * second)
+    # far enough up that no part of the product is subnormal; taken down again with one rounding, which is monotone
+    raised = 2.0 ** (48 if e.scalar == types.float32 else 200)
+    e = e * raised
+    return fma_near(e, first, e * second) * (1.0 / raised)
 
 
 @traced
