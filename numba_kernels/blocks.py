@@ -10,11 +10,11 @@ import numpy as np
 from numba import types
 
 from .arrays import Array, address
-from .flow import as_tuple, choose, repeat
+from .flow import choose, repeat
 from .jit import Kernels, over_rows
 from .layout import LONG, launch
 from .memory import load_number, store_number
-from .simd import itemsize, most, where
+from .simd import itemsize, least, most, where
 from .sums import add_pair
 from .threads import parts_for
 from .trace import traced
@@ -37,6 +37,11 @@ def block_length(block: Any, n: Any) -> Any:
     return where(block < last, LENGTH, n - (last << _BITS))
 
 
+def part_of(kind: Any, row: Any, n: Any, block: Any) -> Any:
+    """Where a block of a row of n numbers lies, and how many it has."""
+    return row + block * LENGTH * itemsize(kind), block_length(block, n)
+
+
 def sum_of_blocks(n: Any, sum_of: Callable[..., Any]) -> Any:
     """The sum over a row, as a float64 pair, from ``sum_of(block)``, pairs too."""
     return repeat(
@@ -48,21 +53,20 @@ def sum_of_blocks(n: Any, sum_of: Callable[..., Any]) -> Any:
 _KEPT = 7
 
 
-class Block(NamedTuple):
-    """A block of a row, and where what is kept of the row's blocks lies."""
+class Row(NamedTuple):
+    """A long row of n numbers, which one it is, and where what is kept of its blocks lies."""
 
-    row: Any
     index: Any
     n: Any
     kept: Any
 
-    def keep(self, slot: int, *values: Any) -> None:
-        """Keep float64 numbers of this block."""
+    def keep(self, block: Any, slot: int, *values: Any) -> None:
+        """Keep float64 numbers of a block."""
         for i, value in enumerate(values):
-            store_number(self._real, self._place(self.index, slot + i), value)
+            store_number(self._real, self._place(block, slot + i), value)
 
     def merged(self, slot: int, count: int, merge: Callable[..., Any]) -> Any:
-        """``merge(*carried, *others)`` over the numbers kept of all the row's blocks, in their order."""
+        """``merge(*carried, *others)`` over the numbers kept of all blocks, in their order."""
 
         def numbers(block: Any) -> list[Any]:
             return [load_number(self._real, self._place(block, slot + i)) for i in range(count)]
@@ -87,13 +91,14 @@ def extremes_merged(high: Any, low: Any, high2: Any, low2: Any) -> Any:
     return where(high2 > high, high2, high), where(low2 < low, low2, low)
 
 
-Stage = Callable[..., None]
+Stage = Callable[..., Callable[[Any], None]]
 
 
 class OverBlocks:
-    """Takes few long rows through stages, each block by itself: ``stage(kind, dst, src, block)``.
+    """Takes few long rows through stages, each block by itself: ``stage(kind, dst, src, row)(block)``.
 
-    There `dst` is the result's address and `src` that of the row. `halves`: whether these can be taken through them.
+    There `dst` is the result's address and `src` that of the row. What a stage asks of all blocks it asks before its
+    first block, once for a row. `halves`: whether these can be taken through them.
     """
 
     def __init__(self, *stages: Stage, halves: bool = True) -> None:
@@ -104,13 +109,14 @@ class OverBlocks:
             scores, kept, number = src
             blocks = blocks_of(n)
 
-            def item(i: Any) -> None:
-                row = i // blocks
-                block = Block(row, i % blocks, n, kept + row * blocks * (8 * _KEPT))
+            def blocks_of_row(i: Any) -> None:
+                row = Row(i, n, kept + i * blocks * (8 * _KEPT))
+                # the blocks of this row that are asked for
+                begin, end = most(first - i * blocks, 0), least(last - i * blocks, blocks)
 
                 def from_stage(k: int) -> None:
-                    def this() -> Any:
-                        return as_tuple(stages[k](kind, dst, scores + row * n * itemsize(kind), block))
+                    def this() -> None:
+                        repeat(begin, end, stages[k](kind, dst, scores + i * n * itemsize(kind), row))
 
                     if k == len(stages) - 1:
                         this()
@@ -119,7 +125,7 @@ class OverBlocks:
 
                 from_stage(0)
 
-            repeat(first, last, item)
+            repeat(first // blocks, (last + (blocks - 1)) // blocks, blocks_of_row)
 
         self._kernels: Kernels = over_rows(work)
 

@@ -5,8 +5,7 @@ the axis at one (outer, inner). Where inner is 1 and the row long enough, vector
 neighbouring lines is brought into a scratch of the computing type, n vectors deep, and vectors lie across lines; so are
 rows of less than a vector, which are transposed on the way.
 
-What does it is a traced function ``lines(kind, dst, src, first, last, n, inner, src_outer, src_along, dst_outer,
-dst_along, spare)`` for the lines `first` to `last`; `spare` is memory, where it needs any.
+What does it is a function ``lines(kind, span)`` in traced code; a `Span` says which lines and where they lie.
 """
 
 from collections.abc import Callable
@@ -16,13 +15,12 @@ import numpy as np
 
 from .entry import SmallCalls
 from .flow import repeat
-from .jit import Form, Kernels, OverParts, by_type, helper, kernel, words_at
+from .jit import Form, Kernels, OverParts, helper, kernel, words_at
 from .memory import load, store
 from .rows import rows_at_once
 from .simd import computing, is_half, itemsize, lanes, least, most, stack_scratch
 from .tiles import TILE_VECTORS, load_columns, load_transposed, store_columns, store_transposed, tile_width
 from .trace import traced
-from .vector import computed_as
 
 
 @helper
@@ -40,15 +38,9 @@ def keep(owner: Any) -> Any:
 # What is spare: room for a few rows of halves in the computing type, for a tile, for nothing
 
 
+@helper
 def _rows_spare(kind: Any, n: Any) -> Any:
-    raise NotImplementedError
-
-
-@by_type(_rows_spare)
-def _rows_spare_by_type(kind: Any, n: Any) -> Any:
-    if computed_as(kind) == kind:
-        return lambda kind, n: (None, 0)
-    return lambda kind, n: new_scratch(rows_at_once(kind, n) * n, kind)
+    return new_scratch(rows_at_once(kind, n) * n, kind)
 
 
 @helper
@@ -61,36 +53,43 @@ def _nothing_spare(kind: Any, n: Any) -> Any:
     return None, 0
 
 
+def _spare_of_rows(kind: Any) -> Any:
+    # halves come as the integers of their bits
+    return _rows_spare if isinstance(kind, np.integer) else _nothing_spare
+
+
+class Span(NamedTuple):
+    """Lines `first` to `last` of n numbers, steps in bytes, and the address of spare memory where any is needed."""
+
+    dst: Any
+    src: Any
+    first: Any
+    last: Any
+    n: Any
+    inner: Any
+    src_outer: Any
+    src_along: Any
+    dst_outer: Any
+    dst_along: Any
+    spare: Any
+
+
 def each_row(row: Any) -> Any:
     """`lines` for contiguous rows of at least one vector, from ``row(kind, dst, src, n)`` in the computing type."""
 
-    @traced
-    def rows(
-        kind: Any,
-        dst: Any,
-        src: Any,
-        first: Any,
-        last: Any,
-        n: Any,
-        inner: Any,
-        src_outer: Any,
-        src_along: Any,
-        dst_outer: Any,
-        dst_along: Any,
-        spare: Any,
-    ) -> None:
+    def rows(kind: Any, span: Span) -> None:
         work = computing(kind)
 
         def line(i: Any) -> None:
-            x, y = src + i * src_outer, dst + i * dst_outer
+            x, y = span.src + i * span.src_outer, span.dst + i * span.dst_outer
             if is_half(kind):
-                convert_row(work, spare, kind, x, n)
-                row(work, spare, spare, n)
-                convert_row(kind, y, work, spare, n)
+                convert_row(work, span.spare, kind, x, span.n)
+                row(work, span.spare, span.spare, span.n)
+                convert_row(kind, y, work, span.spare, span.n)
             else:
-                row(work, y, x, n)
+                row(work, y, x, span.n)
 
-        repeat(first, last, line)
+        repeat(span.first, span.last, line)
 
     return rows
 
@@ -109,33 +108,19 @@ def convert_row(to_kind: Any, dst: Any, from_kind: Any, src: Any, n: Any) -> Non
 def along_short_rows(tile: Any) -> Any:
     """`lines` for contiguous rows of less than one vector, from what is done to a tile of columns."""
 
-    @traced
-    def short_rows(
-        kind: Any,
-        dst: Any,
-        src: Any,
-        first: Any,
-        last: Any,
-        n: Any,
-        inner: Any,
-        src_outer: Any,
-        src_along: Any,
-        dst_outer: Any,
-        dst_along: Any,
-        spare: Any,
-    ) -> None:
+    def short_rows(kind: Any, span: Span) -> None:
         # n times four vectors at the most, less than a stack scratch holds
         width, scratch, step = lanes(kind) * TILE_VECTORS, stack_scratch(kind), lanes(kind)
 
         def rows(line: Any) -> None:
-            count = least(width, last - line)
+            count, n = least(width, span.last - line), span.n
             used = (count + (step - 1)) // step * step
-            x, y = src + line * src_outer, dst + line * dst_outer
-            load_transposed(kind, scratch, x, n, count, used, src_outer)
+            x, y = span.src + line * span.src_outer, span.dst + line * span.dst_outer
+            load_transposed(kind, scratch, x, n, count, used, span.src_outer)
             tile(computing(kind), scratch, n, used)
-            store_transposed(kind, y, scratch, n, count, used, dst_outer)
+            store_transposed(kind, y, scratch, n, count, used, span.dst_outer)
 
-        repeat(first, last, rows, step=width)
+        repeat(span.first, span.last, rows, step=width)
 
     return short_rows
 
@@ -143,8 +128,39 @@ def along_short_rows(tile: Any) -> Any:
 def along_columns(tile: Any) -> Any:
     """`lines` for lines with others between their numbers, from what is done to a tile of columns."""
 
+    def columns(kind: Any, span: Span) -> None:
+        n, inner, spare = span.n, span.inner, span.spare
+        size, step, width = itemsize(kind), lanes(kind), tile_width(kind, n)
+
+        def block(outer: Any) -> None:
+            # the lines of this block that are asked for
+            begin, end = most(span.first - outer * inner, 0), least(span.last - outer * inner, inner)
+
+            def columns_of(column: Any) -> None:
+                count = least(width, end - column)
+                used = (count + (step - 1)) // step * step
+                x = span.src + outer * span.src_outer + column * size
+                y = span.dst + outer * span.dst_outer + column * size
+                load_columns(kind, spare, x, n, count, used, span.src_along)
+                tile(computing(kind), spare, n, used)
+                store_columns(kind, y, spare, n, count, used, span.dst_along)
+
+            repeat(begin, end, columns_of, step=width)
+
+        repeat(span.first // inner, (span.last + (inner - 1)) // inner, block)
+
+    return columns
+
+
+def _over_lines(lines: Any, spare_of: Any) -> Kernels:
+    """The kernels of `lines`; ``spare_of(kind)`` is what makes (owner, address) of the memory that it needs.
+
+    The parallel one takes a number of parts more, each done by one thread. A line is done whole and in one order, so
+    that the bits of the result do not depend on the number of threads.
+    """
+
     @traced
-    def columns(
+    def over(
         kind: Any,
         dst: Any,
         src: Any,
@@ -152,45 +168,20 @@ def along_columns(tile: Any) -> Any:
         last: Any,
         n: Any,
         inner: Any,
-        src_outer: Any,
-        src_along: Any,
-        dst_outer: Any,
-        dst_along: Any,
+        a: Any,
+        b: Any,
+        c: Any,
+        d: Any,
         spare: Any,
     ) -> None:
-        size, step, width = itemsize(kind), lanes(kind), tile_width(kind, n)
-
-        def block(outer: Any) -> None:
-            # the lines of this block that are asked for
-            begin, end = most(first - outer * inner, 0), least(last - outer * inner, inner)
-
-            def columns_of(column: Any) -> None:
-                count = least(width, end - column)
-                used = (count + (step - 1)) // step * step
-                x = src + outer * src_outer + column * size
-                y = dst + outer * dst_outer + column * size
-                load_columns(kind, spare, x, n, count, used, src_along)
-                tile(computing(kind), spare, n, used)
-                store_columns(kind, y, spare, n, count, used, dst_along)
-
-            repeat(begin, end, columns_of, step=width)
-
-        repeat(first // inner, (last + (inner - 1)) // inner, block)
-
-    return columns
-
-
-def _over_lines(lines: Any, spare: Any) -> Kernels:
-    """The kernels of `lines`; `spare` makes (owner, address) of the memory that it needs.
-
-    The parallel one takes a number of parts more, each done by one thread. A line is done whole and in one order, so
-    that the bits of the result do not depend on the number of threads.
-    """
+        lines(kind, Span(dst, src, first, last, n, inner, a, b, c, d, spare))
 
     def make(kind: Any) -> tuple[Any, Any]:
+        spare = spare_of(kind)
+
         def serial(dst: Any, src: Any, count: Any, n: Any, inner: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
             owner, place = spare(kind, n)
-            lines(kind, dst, src, 0, count, n, inner, a, b, c, d, place)
+            over(kind, dst, src, 0, count, n, inner, a, b, c, d, place)
             keep(owner)
             return 1
 
@@ -200,7 +191,7 @@ def _over_lines(lines: Any, spare: Any) -> Kernels:
             def part(given: Any, first: Any, last: Any) -> Any:
                 dst, src, n, inner, a, b, c, d = words(given)
                 owner, place = spare(kind, n)
-                lines(kind, dst, src, first, last, n, inner, a, b, c, d, place)
+                over(kind, dst, src, first, last, n, inner, a, b, c, d, place)
                 keep(owner)
                 return 1
 
@@ -232,5 +223,9 @@ def kernels_of(rows: Any, tile: Tile) -> LineKernels:
 
     A tile is `width` columns, whole vectors, of n numbers of the computing type, and is done in place.
     """
-    whole, short = _over_lines(rows, _rows_spare), _over_lines(along_short_rows(tile), _nothing_spare)
-    return LineKernels(whole, _over_lines(along_columns(tile), _tile_spare), short, SmallCalls(whole, short))
+    whole, short = (
+        _over_lines(rows, _spare_of_rows),
+        _over_lines(along_short_rows(tile), lambda _: _nothing_spare),
+    )
+    columns = _over_lines(along_columns(tile), lambda _: _tile_spare)
+    return LineKernels(whole, columns, short, SmallCalls(whole, short))

@@ -6,10 +6,10 @@ import numpy.typing as npt
 from numba import types
 
 from .across import number, put, real_number, real_numbers
-from .blocks import LENGTH, Block, OverBlocks, block_length
+from .blocks import OverBlocks, Row, part_of
 from .flow import choose, outlined, repeat
 from .layout import along_axis
-from .lines import kernels_of
+from .lines import Span, kernels_of
 from .log_sums import HIGHEST, LOGS, log_sums_of_rows
 from .log_sums_of_blocks import add_block, add_block_again, log_sum_of_blocks
 from .log_sums_of_columns import log_sum_of_columns
@@ -83,27 +83,15 @@ def _parts(m: Any, log_of_sum: Any) -> Any:
     return narrow(m, coarse), narrow(m, whole - coarse), (log_of_sum > 2.0**-5) & (magnitude(whole) < 400.0)
 
 
-@traced
-def _log_softmax_rows(
-    kind: Any,
-    dst: Any,
-    src: Any,
-    first: Any,
-    last: Any,
-    n: Any,
-    inner: Any,
-    src_outer: Any,
-    src_along: Any,
-    dst_outer: Any,
-    dst_along: Any,
-    spare: Any,
-) -> None:
+def _log_softmax_rows(kind: Any, span: Span) -> None:
     """Contiguous rows of at least one vector, a few at a time: log-sums, differences."""
+    n, src_outer, dst_outer = span.n, span.src_outer, span.dst_outer
     scratch, few = stack_scratch(kind), rows_at_once(kind, n)
     single = computed_as(kind.type) == types.float32
 
     def rows(start: Any) -> None:
-        count, x, y = least(few, last - start), src + start * src_outer, dst + start * dst_outer
+        count = least(few, span.last - start)
+        x, y = span.src + start * src_outer, span.dst + start * dst_outer
         log_sums_of_rows(kind, scratch, x, src_outer, count, n)
         if single:
             m, log_of_sum = load_nth(computing(kind), scratch, HIGHEST), real_numbers(kind, scratch, LOGS)
@@ -129,23 +117,29 @@ def _log_softmax_rows(
 
         repeat(0, count, row)
 
-    repeat(first, last, rows, step=few)
+    repeat(span.first, span.last, rows, step=few)
 
 
-def _subtract(kind: Any, dst: Any, src: Any, block: Block) -> None:
+def _subtract(kind: Any, dst: Any, src: Any, row: Row) -> Any:
     """The last stage for a few long rows, each spread over threads; the bits are those of `_log_softmax_rows`."""
-    m, log_of_sum = log_sum_of_blocks(kind, block)
-    start, n = block.index * LENGTH * itemsize(kind), block_length(block.index, block.n)
-    at, to = src + start, dst + block.row * block.n * itemsize(kind) + start
+    m, log_of_sum = log_sum_of_blocks(kind, row)
+    to = dst + row.index * row.n * itemsize(kind)
+    single = computed_as(kind.type) == types.float32
+    parts: Any = _parts(m, log_of_sum) if single else None
 
-    def careful() -> None:
-        _careful_row(kind, to, at, n, m, log_of_sum)
+    def subtract_block(block: Any) -> None:
+        (at, n), (place, _) = part_of(kind, src, row.n, block), part_of(kind, to, row.n, block)
 
-    if computed_as(kind.type) == types.float32:
-        coarse, fine, quick = _parts(m, log_of_sum)
-        choose(quick, lambda: _quick_row(kind, to, at, n, coarse, fine), careful)
-    else:
-        careful()
+        def careful() -> None:
+            _careful_row(kind, place, at, n, m, log_of_sum)
+
+        if single:
+            coarse, fine, quick = parts
+            choose(quick, lambda: _quick_row(kind, place, at, n, coarse, fine), careful)
+        else:
+            careful()
+
+    return subtract_block
 
 
 _FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _subtract)

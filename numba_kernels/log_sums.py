@@ -29,15 +29,24 @@ from .blocks import LENGTH, blocks_of
 from .exp import exponent_shift
 from .flow import choose, outlined, repeat
 from .log import log1p_vector
-from .log_sums_apart import far
-from .log_sums_calm import EXACT, PAIR, PLAIN, calm_sum, enough, exactly_is_enough, way_of, without_top
+from .log_sums_calm import (
+    EXACT,
+    PAIR,
+    PLAIN,
+    calm_sum,
+    enough,
+    exactly_is_enough,
+    is_calm,
+    way_of,
+    without_top,
+)
 from .log_sums_of_blocks import exact_sum, log_sum_apart, merge_sums, sum_of_block
 from .memory import load_nth
-from .rows import anchor, extremes_of, frame
-from .simd import computing, splat
+from .rows import anchor, extremes_of
+from .simd import computing, splat, where
 
 # Slots of `across`; logarithms and the sums without the maximum are float64, which takes two.
-HIGHEST, LOGS, _OTHERS, _REST, _BASE, _LOWEST, _SHIFT, _LOW, _WAY = 0, 2, 4, 6, 8, 9, 10, 11, 12
+HIGHEST, LOGS, _OTHERS, _REST, _SHIFT, _CALM, _WAY = 0, 2, 4, 6, 8, 9, 10
 
 
 # A few rows at a time ------------------------------------------------------------------------------------------------
@@ -75,7 +84,7 @@ def log_sums_of_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n
             exactly(row)
             return mended + 1
 
-        wanted = short & exactly_is_enough(is_calm(kind, scratch, row), others)
+        wanted = short & exactly_is_enough(_is_calm(kind, scratch, row), others)
         return choose(wanted, mend, lambda: mended)
 
     if like.scalar == types.float32:
@@ -102,7 +111,7 @@ def _sum_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n: Any) 
     """Maxima and scaled sums of rows of less than two blocks."""
     repeat(0, count, lambda row: extremes_of(kind, scratch, row, src + row * step, n))
     highest, lowest = maxima(kind, scratch), minima(kind, scratch)
-    plan_sums(scratch, highest, lowest)
+    _plan(scratch, highest, lowest)
     if highest.scalar == types.float32:
         put(scratch, _WAY, way_of(highest, lowest, n))
 
@@ -127,25 +136,20 @@ def _sum_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n: Any) 
             nan = row.constant(np.nan, types.float64)
             keep_number(scratch, row, nan, nan)
 
-        choose(is_calm(kind, scratch, row), calm, later)
+        choose(_is_calm(kind, scratch, row), calm, later)
 
     repeat(0, count, add_up)
 
 
-def plan_sums(scratch: Any, highest: Any, lowest: Any) -> None:
+def _plan(scratch: Any, highest: Any, lowest: Any) -> None:
     """What rows with these maxima and minima need, into their slots."""
-    base, _, top = frame(highest)
     put(scratch, HIGHEST, highest)
-    put(scratch, _BASE, base)
-    put(scratch, _LOWEST, top - far(top))
-    put(scratch, _SHIFT, exponent_shift(top))
-    put(scratch, _LOW, lowest)
+    put(scratch, _SHIFT, exponent_shift(highest))
+    put(scratch, _CALM, where(is_calm(highest, lowest), splat(highest, 1.0), 0.0))
 
 
-def is_calm(kind: Any, scratch: Any, row: Any) -> Any:
-    """Whether nothing in a row needs a look: no base to subtract, nothing too low to count."""
-    base, lowest, low = (number(kind, scratch, slot, row) for slot in (_BASE, _LOWEST, _LOW))
-    return (base == 0.0) & (low >= lowest)
+def _is_calm(kind: Any, scratch: Any, row: Any) -> Any:
+    return number(kind, scratch, _CALM, row) > 0.0
 
 
 def _sum_long_row(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> None:
@@ -156,6 +160,6 @@ def _sum_long_row(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> None:
 
     highest, lowest, *pair = repeat(1, blocks_of(n), more, *sum_of_block(kind, src, n, n.constant(0)))
     like = load_nth(computing(kind), scratch, 0)
-    plan_sums(scratch, splat(like, highest), splat(like, lowest))
+    _plan(scratch, splat(like, highest), splat(like, lowest))
     put(scratch, _WAY, splat(like, PAIR))
     keep_number(scratch, row, *pair)

@@ -7,8 +7,9 @@ from numba import types
 
 from .exp import exp_scaled, exp_scaled_exactly, exp_scaled_pair, exponent_shift
 from .flow import choose, repeat
+from .log_sums_apart import far
 from .memory import load, load_nth, prefetch, store_nth, vector_bytes
-from .rows import anchor, rest_of
+from .rows import anchor, frame, rest_of
 from .simd import PIECE, bits, itemsize, lane, lanes, least, piece_scratch, splat, where, widen
 from .sums import add, add_piece, fma_near, two_sum
 from .vector import computed_as
@@ -39,6 +40,12 @@ def enough(like: Any, way: Any = None) -> Any:
         return like.constant(2.0**-24, types.float64)
     way = widen(way)
     return where(way == PLAIN, splat(way, 6.5), where(way == PAIR, splat(way, 0.65), 2.0**-14))
+
+
+def is_calm(m: Any, lowest: Any) -> Any:
+    """Whether nothing in rows with these extremes needs a look: no base to subtract, nothing too low to count."""
+    base, _, low = frame(m)
+    return (base == 0.0) & (lowest >= low - far(low))
 
 
 def exactly_is_enough(calm: Any, others: Any) -> Any:

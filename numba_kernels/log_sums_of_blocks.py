@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .blocks import LENGTH, Block, block_length, blocks_of, extremes_merged, sum_of_blocks
+from .blocks import LENGTH, Row, blocks_of, extremes_merged, part_of, sum_of_blocks
 from .exp import exponent, exponent_shift
 from .flow import choose, outlined, repeat
 from .log import log1p_vector
-from .log_sums_apart import add_apart, far, others_of, sum_apart
-from .log_sums_calm import EXACT, PAIR, calm_sum, enough, exactly_is_enough, without_top
-from .rows import anchor, extremes, frame
+from .log_sums_apart import add_apart, others_of, sum_apart
+from .log_sums_calm import EXACT, PAIR, calm_sum, enough, exactly_is_enough, is_calm, without_top
+from .rows import anchor, extremes
 from .simd import computing, from_bits, itemsize, most, narrow, splat, widen
 from .sums import across, add_pair
 from .trace import traced
@@ -23,17 +23,16 @@ def sum_of_block(kind: Any, src: Any, n: Any, block: Any) -> Any:
 
     The sum is NaN where something needs a look.
     """
-    at, length = _part(kind, src, n, block)
+    at, length = part_of(kind, src, n, block)
     highest, lowest = extremes(kind, at, length)
-    base, _, top = frame(highest)
 
     def calm() -> Any:
         ahead = n.constant(LENGTH * itemsize(kind))
-        total, lost = calm_sum(kind, at, length, exponent_shift(top), ahead, PAIR)
+        total, lost = calm_sum(kind, at, length, exponent_shift(highest), ahead, PAIR)
         return across(total, lost, anchor(lost))
 
     nan = n.constant(np.nan, types.float64)
-    pair = choose((base == 0.0) & (lowest >= top - far(top)), calm, lambda: (nan, nan))
+    pair = choose(is_calm(highest, lowest), calm, lambda: (nan, nan))
     return widen(highest), widen(lowest), *pair
 
 
@@ -57,7 +56,7 @@ def log_sum_apart(kind: Any, src: Any, n: Any, m: Any) -> Any:
     """log Σ exp(x − m) of a row with anything in it."""
 
     def part(block: Any) -> Any:
-        return sum_apart(kind, *_part(kind, src, n, block), m)
+        return sum_apart(kind, *part_of(kind, src, n, block), m)
 
     def more(block: Any, *total: Any) -> Any:
         return add_apart(*total, *part(block))
@@ -72,49 +71,46 @@ def exact_sum(kind: Any, src: Any, n: Any, shift: Any) -> Any:
 
 @outlined
 def _exact_sum_of_block(kind: Any, src: Any, n: Any, block: Any, shift: Any) -> Any:
-    at, length = _part(kind, src, n, block)
+    at, length = part_of(kind, src, n, block)
     total, lost = calm_sum(kind, at, length, shift, n.constant(0), EXACT)
     return across(total, lost, anchor(lost))
-
-
-def _part(kind: Any, src: Any, n: Any, block: Any) -> Any:
-    return src + block * LENGTH * itemsize(kind), block_length(block, n)
 
 
 # Stages of `OverBlocks`: the sum of each block; the sums once more where that is not enough; what is made of them.
 
 
-def add_block(kind: Any, dst: Any, src: Any, block: Block) -> None:
+def add_block(kind: Any, dst: Any, src: Any, row: Row) -> Any:
     """The first stage."""
-    block.keep(0, *sum_of_block(kind, src, block.n, block.index))
+    return lambda block: row.keep(block, 0, *sum_of_block(kind, src, row.n, block))
 
 
-def add_block_again(kind: Any, dst: Any, src: Any, block: Block) -> None:
+def add_block_again(kind: Any, dst: Any, src: Any, row: Row) -> Any:
     """The second stage."""
-    m, calm, others, _ = _plainly(kind, block)
+    m, calm, others, _ = _plainly(kind, row)
 
-    def exactly() -> Any:
-        zero = others.constant(0.0)
-        return *_exact_sum_of_block(kind, src, block.n, block.index, exponent_shift(m)), zero
+    def again(block: Any) -> None:
+        def exactly() -> Any:
+            zero = others.constant(0.0)
+            return *_exact_sum_of_block(kind, src, row.n, block, exponent_shift(m)), zero
 
-    def apart() -> Any:
-        return sum_apart(kind, *_part(kind, src, block.n, block.index), m)
+        def apart() -> Any:
+            return sum_apart(kind, *part_of(kind, src, row.n, block), m)
 
-    def again() -> None:
         if m.scalar == types.float32:
-            block.keep(4, *choose(exactly_is_enough(calm, others), exactly, apart))
+            row.keep(block, 4, *choose(exactly_is_enough(calm, others), exactly, apart))
         else:
-            block.keep(4, *apart())
+            row.keep(block, 4, *apart())
 
-    choose(others > enough(m, splat(m, PAIR)), lambda: None, again)
+    is_enough = others > enough(m, splat(m, PAIR))
+    return lambda block: choose(is_enough, lambda: None, lambda: again(block))
 
 
-def log_sum_of_blocks(kind: Any, block: Block) -> Any:
+def log_sum_of_blocks(kind: Any, row: Row) -> Any:
     """(m, log Σ exp(x − m)) of the row, for the last stage."""
-    m, calm, others, rest = _plainly(kind, block)
+    m, calm, others, rest = _plainly(kind, row)
 
     def again() -> Any:
-        parts = block.merged(4, 3, add_apart)
+        parts = row.merged(4, 3, add_apart)
         if m.scalar != types.float32:
             return others_of(*parts)
         return choose(
@@ -127,11 +123,9 @@ def log_sum_of_blocks(kind: Any, block: Block) -> Any:
     return m, log1p_vector(*pair)
 
 
-def _plainly(kind: Any, block: Block) -> Any:
+def _plainly(kind: Any, row: Row) -> Any:
     """(m, whether the row is calm, the sum of the others as a pair) from the first stage; NaN is not enough."""
     work = computing(kind)
-    m, lowest, high, low = block.merged(0, 4, lambda *sums: merge_sums(work, *sums))
+    m, lowest, high, low = row.merged(0, 4, lambda *sums: merge_sums(work, *sums))
     m = narrow(work, m)
-    base, _, top = frame(m)
-    calm = (base == 0.0) & (narrow(work, lowest) >= top - far(top))
-    return m, calm, *without_top(high, low, m, splat(m, PAIR))
+    return m, is_calm(m, narrow(work, lowest)), *without_top(high, low, m, splat(m, PAIR))

@@ -5,9 +5,9 @@ from typing import Any
 from .exp import exponent_shift
 from .flow import choose, repeat
 from .log import log1p_vector
-from .log_sums_apart import far, others_of_columns
-from .log_sums_calm import EXACT, enough, exponential, summed, without_top
-from .rows import anchor, frame
+from .log_sums_apart import others_of_columns
+from .log_sums_calm import EXACT, enough, exponential, is_calm, summed, without_top
+from .rows import anchor
 from .simd import all_set, splat, where
 from .sums import settle
 
@@ -24,8 +24,7 @@ def log_sum_of_columns(vector: Any, n: Any, src: Any) -> Any:
 
     first = vector(n.constant(0))
     m, lowest = repeat(1, n, extremes, first, first)
-    base, _, low = frame(m)
-    calm = (base == 0.0) & (lowest >= low - far(low))
+    calm = is_calm(m, lowest)
     # seldom is less than that enough for all lanes
     way = splat(m, EXACT)
     total, lost = summed(vector, n, exponent_shift(m), m, src, exponential(m, EXACT))

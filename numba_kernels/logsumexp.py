@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .across import number, real_number
 from .arrays import Array, address, as_floats, check_axis, check_out
-from .blocks import Block, OverBlocks
+from .blocks import OverBlocks, Row
 from .doubled import logsumexp_doubled
 from .flow import choose, outlined, repeat
 from .gather import places_of, reading
@@ -68,15 +68,18 @@ def _logsumexp_lines(
 _KERNELS = reading(_logsumexp_lines)
 
 
-def _store(kind: Any, dst: Any, src: Any, block: Block) -> None:
+def _store(kind: Any, dst: Any, src: Any, row: Row) -> Any:
     """The last stage for a few long rows, each spread over threads; the bits are those of `_KERNELS`."""
 
-    def first() -> None:
-        m, log_of_sum = log_sum_of_blocks(kind, block)
-        result = _sum_of_terms(kind, src, block.n, widen(m), log_of_sum)
-        store_number(kind, dst + block.row * itemsize(kind), narrow(kind, result))
+    def from_first_block(block: Any) -> None:
+        def first() -> None:
+            m, log_of_sum = log_sum_of_blocks(kind, row)
+            result = _sum_of_terms(kind, src, row.n, widen(m), log_of_sum)
+            store_number(kind, dst + row.index * itemsize(kind), narrow(kind, result))
 
-    choose(block.index == 0, first)
+        choose(block == 0, first)
+
+    return from_first_block
 
 
 _FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _store)

@@ -6,12 +6,12 @@ import numpy.typing as npt
 from numba import types
 
 from .across import integer, keep_number, keep_sum, maxima, minima, number, put, sums
-from .blocks import LENGTH, Block, OverBlocks, block_length, extremes_merged, sum_of_blocks
+from .blocks import LENGTH, OverBlocks, Row, extremes_merged, part_of, sum_of_blocks
 from .exp import exact_shift, exponent_shift
 from .exponentials import careful, exponentials, plain
 from .flow import choose, outlined, repeat
 from .layout import along_axis
-from .lines import kernels_of
+from .lines import Span, kernels_of
 from .memory import load, load_nth, store, store_nth
 from .rows import anchor, extremes, extremes_of, frame, largest_term, last_of, rows_at_once, scaled
 from .simd import (
@@ -38,14 +38,13 @@ _BASE, _LOWEST, _SHIFT, _LOW, _FIRST, _SECOND = range(6)
 def _block_exponentials(kind: Any, scratch: Any, row: Any, to: Any, src: Any, n: Any, block: Any) -> Any:
     """Scaled exponentials of a block of a row, by the row's slots, and their sum as a float64 pair."""
     base, lowest, shift = _frame_of(kind, scratch, row)
-    length, wide, size = block_length(block, n), itemsize(computing(kind)), itemsize(kind)
-    to, src = to + block * LENGTH * wide, src + block * LENGTH * size
+    (to, length), (src, _) = part_of(computing(kind), to, n, block), part_of(kind, src, n, block)
 
     def by(each: Any) -> Any:
         total, lost = exponentials(kind, to, src, length, each)
         return across(total, lost, anchor(lost))
 
-    ahead = where(n < 2 * LENGTH, n, LENGTH) * size
+    ahead = where(n < 2 * LENGTH, n, LENGTH) * itemsize(kind)
     return choose(
         _is_plain(kind, scratch, row),
         lambda: by(plain(shift, ahead)),
@@ -91,27 +90,15 @@ def finish(e: Any, first: Any, second: Any) -> Any:
     return fma_near(e, first, e * second) * (1.0 / raised)
 
 
-@traced
-def _softmax_rows(
-    kind: Any,
-    dst: Any,
-    src: Any,
-    first: Any,
-    last: Any,
-    n: Any,
-    inner: Any,
-    src_outer: Any,
-    src_along: Any,
-    dst_outer: Any,
-    dst_along: Any,
-    spare: Any,
-) -> None:
+def _softmax_rows(kind: Any, span: Span) -> None:
     """Contiguous rows of at least one vector, a few at a time: extremes, exponentials and their sums, scaling."""
+    n, src_outer, dst_outer = span.n, span.src_outer, span.dst_outer
     work, scratch, few = computing(kind), stack_scratch(kind), rows_at_once(kind, n)
 
     def rows(start: Any) -> None:
-        count, x, p = least(few, last - start), src + start * src_outer, dst + start * dst_outer
-        e, step = (spare, n * itemsize(work)) if is_half(kind) else (p, dst_outer)
+        count = least(few, span.last - start)
+        x, p = span.src + start * src_outer, span.dst + start * dst_outer
+        e, step = (span.spare, n * itemsize(work)) if is_half(kind) else (p, dst_outer)
 
         def exponentiate(row: Any) -> None:
             at, to = x + row * src_outer, e + row * step
@@ -141,31 +128,39 @@ def _softmax_rows(
             put(scratch, slot, value)
         repeat(0, count, scale)
 
-    repeat(first, last, rows, step=few)
+    repeat(span.first, span.last, rows, step=few)
 
 
 # A few long rows, each spread over threads; the bits are those of `_softmax_rows`.
 
 
-def _look(kind: Any, dst: Any, src: Any, block: Block) -> None:
-    block.keep(0, *extremes(kind, *_part(kind, src, block)))
+def _look(kind: Any, dst: Any, src: Any, row: Row) -> Any:
+    return lambda block: row.keep(block, 0, *extremes(kind, *part_of(kind, src, row.n, block)))
 
 
-def _add(kind: Any, dst: Any, src: Any, block: Block) -> None:
+def _add(kind: Any, dst: Any, src: Any, row: Row) -> Any:
     scratch, like = stack_scratch(kind), load(kind, src)
-    highest, lowest = block.merged(0, 2, extremes_merged)
+    highest, lowest = row.merged(0, 2, extremes_merged)
     _plan(scratch, splat(like, highest), splat(like, lowest))
-    to, first = dst + block.row * block.n * itemsize(kind), block.n.constant(0)
-    block.keep(2, *_block_exponentials(kind, scratch, first, to, src, block.n, block.index))
+    to, first = dst + row.index * row.n * itemsize(kind), row.n.constant(0)
+
+    def add_block(block: Any) -> None:
+        row.keep(block, 2, *_block_exponentials(kind, scratch, first, to, src, row.n, block))
+
+    return add_block
 
 
-def _scale(kind: Any, dst: Any, src: Any, block: Block) -> None:
-    at, length = _part(kind, dst + block.row * block.n * itemsize(kind), block)
-    _probabilities(kind, at, at, length, *reciprocal(computing(kind), *block.merged(2, 2, add_pair)))
+def _scale(kind: Any, dst: Any, src: Any, row: Row) -> Any:
+    inverse, to = (
+        reciprocal(computing(kind), *row.merged(2, 2, add_pair)),
+        dst + row.index * row.n * itemsize(kind),
+    )
 
+    def scale_block(block: Any) -> None:
+        at, length = part_of(kind, to, row.n, block)
+        _probabilities(kind, at, at, length, *inverse)
 
-def _part(kind: Any, row: Any, block: Block) -> Any:
-    return row + block.index * LENGTH * itemsize(kind), block_length(block.index, block.n)
+    return scale_block
 
 
 _FEW_LONG_ROWS = OverBlocks(_look, _add, _scale, halves=False)
