@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .calls import call_figures
 from .first_call import OPERATORS, first_call_figures
-from .peer import Peer
+from .peers.peer import Peer
 from .plot import save_plot
 from .results import Figure, Results, Row, cpu_name, write_atomically
 from .runner import PEERS, cores, run_rows, select

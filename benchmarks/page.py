@@ -82,7 +82,7 @@ def page(results: Results, picture: str | None) -> str:
 
 
 def _softops_output() -> str:
-    from .peer_softops import Softops
+    from .peers.softops import Softops
 
     return Softops.output
 

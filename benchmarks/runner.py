@@ -10,14 +10,14 @@ from typing import Any
 import numba
 import numpy as np
 
-from .peer import Peer, Prepared
-from .peer_jax import Jax
-from .peer_onnxruntime import OnnxRuntime
-from .peer_openvino import OpenVino
-from .peer_scipy import SciPy
-from .peer_softops import Softops
-from .peer_torch import Torch
-from .plain_copy import copies
+from .peers.jax import Jax
+from .peers.onnxruntime import OnnxRuntime
+from .peers.openvino import OpenVino
+from .peers.peer import Peer, Prepared
+from .peers.plain_copy import copies
+from .peers.scipy import SciPy
+from .peers.softops import Softops
+from .peers.torch import Torch
 from .results import OURS, Row
 from .timing import Call, Method, fastest
 from .workloads import WORKLOADS, Array, Inputs, Workload, inputs, matches

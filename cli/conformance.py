@@ -126,8 +126,8 @@ def dump(
     Run each model there on its inputs, save the outputs beside them, and bring the folder back for
     `softops conformance check DIR`. README.txt in the folder says how.
     """
-    from softops.conformance.grid import cases
-    from softops.conformance.runtime_saved import dump as dump_cases
+    from softops.conformance.cases.grid import cases
+    from softops.conformance.runtimes.saved import dump as dump_cases
 
     listed = cases(
         ops=_parts(ops),
@@ -153,8 +153,8 @@ def check(
     bound: _Bound = "strict",
 ) -> None:
     """Judge the outputs that were saved in a folder of `dump`. Exit codes are those of `conformance`."""
-    from softops.conformance.runtime_saved import SavedRuntime, saved_cases
-    from softops.conformance.suite import run_cases
+    from softops.conformance.runtimes.saved import SavedRuntime, saved_cases
+    from softops.conformance.suite.suite import run_cases
 
     _check_folder(report)
     runtime, listed = SavedRuntime(directory), saved_cases(directory)
@@ -216,7 +216,7 @@ def _finish(found: "SuiteReport", directory: Path | None) -> None:
 def _print(console: "Console", found: "SuiteReport") -> None:
     from rich.markup import escape
 
-    from softops.conformance.summary import tolerances
+    from softops.conformance.reports.summary import tolerances
 
     console.print(_table(found), "")
     for text in (*found.notes, *(f"vanished: {why}" for why in found.vanished)):

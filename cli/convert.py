@@ -9,7 +9,7 @@ def run_conversion(model: Path, opset: int, out: Path, *, force: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from softops.opset.convert_files import convert_file
+    from softops.opset.convert.files import convert_file
 
     console = Console(soft_wrap=True, highlight=False)
     with console.status(f"converting {escape(str(model))}"):

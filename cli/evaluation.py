@@ -16,7 +16,7 @@ from .validation import NOT_RUN, NOTHING_COMPARED, RIGHT, SHOWN_FAILURES, WRONG
 
 if TYPE_CHECKING:
     from softops.conformance import Evaluation
-    from softops.conformance.agreement import Agreement
+    from softops.conformance.evaluation.agreement import Agreement
 
 
 def run_evaluation(
@@ -31,8 +31,8 @@ def run_evaluation(
 ) -> int:
     """Evaluate, print what was found, and return the exit code."""
     from softops.conformance import evaluate
-    from softops.conformance.comparison_files import check_place
-    from softops.conformance.evaluation_files import write_evaluation
+    from softops.conformance.reports.comparison import check_place
+    from softops.conformance.reports.evaluation import write_evaluation
 
     if report is not None:
         check_place(report)
@@ -51,7 +51,7 @@ def run_evaluation(
 
 
 def _print(console: Console, found: "Evaluation", model: Path, dataset: Path) -> None:
-    from softops.conformance.evaluation_files import verdict
+    from softops.conformance.reports.evaluation import verdict
 
     if found.scores:
         console.print(_scores(found), "")
@@ -83,7 +83,7 @@ def _scores(found: "Evaluation") -> Table:
 
 
 def _print_agreement(console: Console, agreement: "Agreement") -> None:
-    from softops.conformance.evaluation_files import apart
+    from softops.conformance.reports.evaluation import apart
 
     title = escape(f"{agreement.left} against {agreement.right}")
     console.print(

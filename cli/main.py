@@ -13,8 +13,8 @@ import typer
 
 from .conformance import conformance_app
 from .errors import explain, repeat_lost_interrupt
-from .export_surgery import add_commands
-from .head import head
+from .export.head import head
+from .export.surgery import add_commands
 from .validate import validate
 
 FAILED = 1  # the model was run, and its outputs are wrong; or --strict, and there are warnings
@@ -94,7 +94,7 @@ def demo(
     Fits a softmax regression on 1797 handwritten digits with softops' own kernels, exports it as digits.onnx,
     runs it in onnxruntime and in softops, and writes report.html, which says whether the two agree.
     """
-    from .demo import run_demo
+    from .demo.command import run_demo
 
     if not run_demo(out):
         raise typer.Exit(FAILED)

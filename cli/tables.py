@@ -11,8 +11,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from softops.conformance import Report, Step
-    from softops.conformance.apart import Apart
-    from softops.conformance.decisions import Decisions
+    from softops.conformance.measure.decisions import Decisions
+    from softops.conformance.models.pairs import Apart
 
 NOTHING = "-"
 # The distance of a number from NaN is the largest there is: its digits say nothing.

@@ -31,9 +31,9 @@ def run_validation(
 ) -> int:
     """Validate, print the tables and a closing sentence for each runtime; return the exit code."""
     from softops.conformance import compare_runtimes
-    from softops.conformance.comparison_files import check_place, write_report
-    from softops.conformance.families import FAMILIES
-    from softops.export.arrays import read_npz
+    from softops.conformance.cases.families import FAMILIES
+    from softops.conformance.reports.comparison import check_place, write_report
+    from softops.export.sources.arrays import read_npz
 
     if report_path is not None:
         check_place(report_path)

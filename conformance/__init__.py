@@ -1,17 +1,23 @@
 """Tells whether a runtime computes the softmax family right."""
 
-from .case import Case
-from .case_record import CaseRecord
-from .comparison import Comparison, Pair, compare_runtimes
-from .evaluation import Evaluation, evaluate
-from .metrics import OutputReport
-from .record import Report
-from .runtimes import ModelNotRunError, Runtime, RuntimeNotInstalledError, UnknownRuntimeError, runtimes
-from .step import Step
-from .suite import run
-from .suite_report import SuiteReport
-from .ulp import ulp_distance, ulp_error
-from .validate import validate
+from .cases.case import Case
+from .evaluation.evaluation import Evaluation, evaluate
+from .measure.metrics import OutputReport
+from .measure.ulp import ulp_distance, ulp_error
+from .models.comparison import Comparison, Pair, compare_runtimes
+from .models.record import Report
+from .models.step import Step
+from .models.validate import validate
+from .runtimes.protocol import (
+    ModelNotRunError,
+    Runtime,
+    RuntimeNotInstalledError,
+    UnknownRuntimeError,
+    runtimes,
+)
+from .suite.report import SuiteReport
+from .suite.suite import run
+from .verdicts.case_record import CaseRecord
 
 __all__ = [
     "Case",

@@ -1,23 +1,23 @@
 """ONNX graphs that end in a softmax."""
 
-from softops.opset.files import save_model, write_atomic
+from softops.opset.graph.files import save_model, write_atomic
 
-from .append import append_head
-from .attention import attention
-from .choice import HeadOptions
-from .decompose import decompose
-from .fuse import fuse
-from .gradients import gradient
-from .heads import classifier_head
-from .language_model import lm_head
-from .losses import loss
-from .options import Options
-from .policy import policy_head
-from .sigmoid_heads import binary_head, multilabel_head
-from .sklearn_models import from_sklearn
-from .sparse_heads import entmax15_head, sparsemax_head
-from .strip import replace_activation, strip_head
-from .torch_models import from_torch
+from .builder.choice import HeadOptions
+from .builder.options import Options
+from .heads.attention import attention
+from .heads.gradients import gradient
+from .heads.language_model import lm_head
+from .heads.losses import loss
+from .heads.policy import policy_head
+from .heads.sigmoid import binary_head, multilabel_head
+from .heads.softmax import classifier_head
+from .heads.sparse import entmax15_head, sparsemax_head
+from .sources.sklearn import from_sklearn
+from .sources.torch import from_torch
+from .surgery.append import append_head
+from .surgery.decompose import decompose
+from .surgery.fuse import fuse
+from .surgery.strip import replace_activation, strip_head
 
 __all__ = [
     "HeadOptions",

@@ -6,17 +6,17 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from .across import number, real_number
-from .arrays import Array, address, as_floats, check_axis
-from .flow import choose, repeat
-from .gather import places_of, reading
-from .layout import launch
+from .arrays.inputs import Array, address, as_floats, check_axis
+from .arrays.labels import check_reduction, checked_labels, checked_weights, reduce_losses
+from .arrays.layout import launch
 from .log_softmax import log_softmax
-from .log_sums import HIGHEST, LOGS, log_sums_of_rows
-from .losses import check_reduction, checked_labels, checked_weights, reduce_losses
-from .memory import load_number, store_number
-from .simd import itemsize, stack_scratch, widen
-from .trace import traced
+from .rowwise.gather import places_of, reading
+from .rowwise.lanes import number, real_number
+from .rowwise.log_sums import HIGHEST, LOGS, log_sums_of_rows
+from .vector.flow import choose, repeat
+from .vector.memory import load_number, store_number
+from .vector.operations import itemsize, stack_scratch, widen
+from .vector.trace import traced
 
 
 @traced

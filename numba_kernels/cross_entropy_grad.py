@@ -6,16 +6,16 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from .arrays import Array, address, as_floats, check_axis, check_out
-from .exp_below import exp_below
-from .flow import choose
-from .gather import run_writing, writing
-from .log_sums_apart import sum_of_others
-from .losses import check_reduction, checked_labels, checked_weights, sum_exactly
-from .memory import load_first, load_number, store_number
-from .rows import map_row, maximum
-from .simd import itemsize, lane, narrow, splat, where
-from .trace import traced
+from .arrays.inputs import Array, address, as_floats, check_axis, check_out
+from .arrays.labels import check_reduction, checked_labels, checked_weights, sum_exactly
+from .numerics.exp_below import exp_below
+from .rowwise.gather import run_writing, writing
+from .rowwise.log_sums_robust import sum_of_others
+from .rowwise.rows import map_row, maximum
+from .vector.flow import choose
+from .vector.memory import load_first, load_number, store_number
+from .vector.operations import itemsize, lane, narrow, splat, where
+from .vector.trace import traced
 
 
 @traced

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .flow import choose, outlined, repeat
-from .layout import along_axis
-from .lines import each_row, kernels_of
-from .memory import load, load_first, store
-from .rows import fold_row, map_row, maximum, nan_at
-from .simd import first_lane, itemsize, lanes, magnitude, narrow, splat, where, widen
-from .sums import added, fold, two_sum
-from .trace import traced
+from .arrays.layout import along_axis
+from .numerics.sums import added, fold, two_sum
+from .rowwise.kernels import each_row, kernels_of
+from .rowwise.rows import fold_row, map_row, maximum, nan_at
+from .vector.flow import choose, outlined, repeat
+from .vector.memory import load, load_first, store
+from .vector.operations import first_lane, itemsize, lanes, magnitude, narrow, splat, where, widen
+from .vector.trace import traced
 
 # The rounding of the terms leaves the sum uncertain by less: no threshold is better than one this close.
 _CLOSE = 2.0**-51

@@ -5,15 +5,15 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .exp_below import exp_below
-from .flow import repeat
-from .jit import Kernels, over_rows
-from .layout import two_rows_to_rows
-from .memory import load_first
-from .rows import fold_row, map_row
-from .simd import fma, fma_exact, itemsize, narrow, splat, where, widen
-from .sums import fold, two_sum
-from .trace import traced
+from .arrays.layout import two_rows_to_rows
+from .compile.jit import Kernels, over_rows
+from .numerics.exp_below import exp_below
+from .numerics.sums import fold, two_sum
+from .rowwise.rows import fold_row, map_row
+from .vector.flow import repeat
+from .vector.memory import load_first
+from .vector.operations import fma, fma_exact, itemsize, narrow, splat, where, widen
+from .vector.trace import traced
 
 
 @traced

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .flow import choose, outlined, repeat, seek
-from .layout import along_axis
-from .lines import each_row, kernels_of
-from .memory import load, load_nth, store, store_number
-from .rows import is_nan, map_row, nan_at, rest_of
-from .simd import bits, first_lane, itemsize, lanes, splat, unordered, where
-from .sums import largest
-from .trace import traced
+from .arrays.layout import along_axis
+from .numerics.sums import largest
+from .rowwise.kernels import each_row, kernels_of
+from .rowwise.rows import is_nan, map_row, nan_at, rest_of
+from .vector.flow import choose, outlined, repeat, seek
+from .vector.memory import load, load_nth, store, store_number
+from .vector.operations import bits, first_lane, itemsize, lanes, splat, unordered, where
+from .vector.trace import traced
 
 
 @traced

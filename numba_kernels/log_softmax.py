@@ -5,17 +5,18 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .across import number, put, real_number, real_numbers
-from .blocks import OverBlocks, Row, part_of
-from .flow import choose, outlined, repeat
-from .layout import along_axis
-from .lines import Span, kernels_of
-from .log_sums import HIGHEST, LOGS, log_sums_of_rows
-from .log_sums_of_blocks import add_block, add_block_again, log_sum_of_blocks
-from .log_sums_of_columns import log_sum_of_columns
-from .memory import load, load_nth, store, store_nth
-from .rows import last_of, rows_at_once
-from .simd import (
+from .arrays.layout import along_axis
+from .rowwise.blocks import OverBlocks, Row, part_of
+from .rowwise.kernels import Span, kernels_of
+from .rowwise.lanes import number, put, real_number, real_numbers
+from .rowwise.log_sums import HIGHEST, LOGS, log_sums_of_rows
+from .rowwise.log_sums_blocks import add_block, add_block_again, log_sum_of_blocks
+from .rowwise.log_sums_columns import log_sum_of_columns
+from .rowwise.rows import last_of, rows_at_once
+from .rowwise.tempered import tempered
+from .vector.flow import choose, outlined, repeat
+from .vector.memory import load, load_nth, store, store_nth
+from .vector.operations import (
     all_set,
     computing,
     itemsize,
@@ -28,9 +29,8 @@ from .simd import (
     where,
     widen,
 )
-from .tempered import tempered
-from .trace import traced
-from .vector import computed_as
+from .vector.trace import traced
+from .vector.types import computed_as
 
 # Slots of `across` for what is subtracted, in two parts, and whether one rounding is to be had so.
 _COARSE, _FINE, _QUICK = 13, 14, 15

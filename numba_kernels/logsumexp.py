@@ -7,22 +7,22 @@ import numpy.typing as npt
 from numba import types
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .across import number, real_number
-from .arrays import Array, address, as_floats, check_axis, check_out
-from .blocks import OverBlocks, Row
-from .doubled import logsumexp_doubled
-from .flow import choose, outlined, repeat
-from .gather import places_of, reading
-from .layout import launch
-from .log import log1p_vector
-from .log_sums import HIGHEST, LOGS, log_sums_of_rows
-from .log_sums_apart import sum_of_others
-from .log_sums_of_blocks import add_block, add_block_again, log_sum_of_blocks
-from .memory import store_number
-from .rows import nan_at
-from .simd import itemsize, magnitude, narrow, stack_scratch, where, widen
-from .trace import traced
-from .vector import computed_as
+from .arrays.inputs import Array, address, as_floats, check_axis, check_out
+from .arrays.layout import launch
+from .numerics.log import log1p_vector
+from .rowwise.blocks import OverBlocks, Row
+from .rowwise.gather import places_of, reading
+from .rowwise.lanes import number, real_number
+from .rowwise.log_sum_double import logsumexp_doubled
+from .rowwise.log_sums import HIGHEST, LOGS, log_sums_of_rows
+from .rowwise.log_sums_blocks import add_block, add_block_again, log_sum_of_blocks
+from .rowwise.log_sums_robust import sum_of_others
+from .rowwise.rows import nan_at
+from .vector.flow import choose, outlined, repeat
+from .vector.memory import store_number
+from .vector.operations import itemsize, magnitude, narrow, stack_scratch, where, widen
+from .vector.trace import traced
+from .vector.types import computed_as
 
 
 @outlined

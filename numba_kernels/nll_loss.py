@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Array, as_floats, check_axis
-from .losses import check_reduction, checked_labels, checked_weights, reduce_losses
+from .arrays.inputs import Array, as_floats, check_axis
+from .arrays.labels import check_reduction, checked_labels, checked_weights, reduce_losses
 
 
 def nll_loss(

@@ -5,12 +5,12 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .elements import over_elements_in_two
-from .entry import SmallCalls
-from .exp import exp_split, traits_of
-from .flow import choose
-from .layout import elementwise
-from .simd import any_set, bits, fma, splat, where
+from .arrays.entry import SmallCalls
+from .arrays.layout import elementwise
+from .numerics.exp import exp_split, traits_of
+from .rowwise.elements import over_elements_in_two
+from .vector.flow import choose
+from .vector.operations import any_set, bits, fma, splat, where
 
 # From where the result is 1, and the power of two by which exp(−x), 1 and their sum are lowered, so that nothing
 # overflows.

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .elements import over_elements
-from .layout import two_elementwise
-from .simd import narrow, widen
-from .trace import traced
+from .arrays.layout import two_elementwise
+from .rowwise.elements import over_elements
+from .vector.operations import narrow, widen
+from .vector.trace import traced
 
 
 @traced

@@ -5,16 +5,18 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .across import integer, keep_number, keep_sum, maxima, minima, number, put, sums
-from .blocks import LENGTH, OverBlocks, Row, extremes_merged, part_of, sum_of_blocks
-from .exp import exact_shift, exponent_shift
-from .exponentials import careful, exponentials, plain
-from .flow import choose, outlined, repeat
-from .layout import along_axis
-from .lines import Span, kernels_of
-from .memory import load, load_nth, store, store_nth
-from .rows import anchor, extremes, extremes_of, frame, largest_term, last_of, rows_at_once, scaled
-from .simd import (
+from .arrays.layout import along_axis
+from .numerics.exp import exact_shift, exponent_shift
+from .numerics.sums import across, add, add_pair, fma_near, reciprocal, settle
+from .rowwise.blocks import LENGTH, OverBlocks, Row, extremes_merged, part_of, sum_of_blocks
+from .rowwise.exponentials import careful, exponentials, plain
+from .rowwise.kernels import Span, kernels_of
+from .rowwise.lanes import integer, keep_number, keep_sum, maxima, minima, number, put, sums
+from .rowwise.rows import anchor, extremes, extremes_of, frame, largest_term, last_of, rows_at_once, scaled
+from .rowwise.tempered import tempered
+from .vector.flow import choose, outlined, repeat
+from .vector.memory import load, load_nth, store, store_nth
+from .vector.operations import (
     computing,
     fma,
     fuses,
@@ -26,9 +28,7 @@ from .simd import (
     stack_scratch,
     where,
 )
-from .sums import across, add, add_pair, fma_near, reciprocal, settle
-from .tempered import tempered
-from .trace import traced
+from .vector.trace import traced
 
 # Slots of `across` for what a row needs.
 _BASE, _LOWEST, _SHIFT, _LOW, _FIRST, _SECOND = range(6)

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .elements import over_elements
-from .entry import SmallCalls
-from .exp_below import exp_below
-from .layout import elementwise
-from .log import log1p_unit
-from .simd import narrow, splat, where, widen
-from .trace import traced
+from .arrays.entry import SmallCalls
+from .arrays.layout import elementwise
+from .numerics.exp_below import exp_below
+from .numerics.log import log1p_unit
+from .rowwise.elements import over_elements
+from .vector.operations import narrow, splat, where, widen
+from .vector.trace import traced
 
 
 @traced

@@ -6,16 +6,16 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from .arrays import Array, address, as_floats, check_axis
-from .exp_below import exp_of_pair
-from .flow import choose, repeat
-from .gather import places_of, reading
-from .layout import launch
-from .memory import load_first, store_number
-from .rows import fold_row, is_nan, maximum, nan_at
-from .simd import itemsize, splat, where, widen
-from .sums import across, add, two_sum
-from .trace import traced
+from .arrays.inputs import Array, address, as_floats, check_axis
+from .arrays.layout import launch
+from .numerics.exp_below import exp_of_pair
+from .numerics.sums import across, add, two_sum
+from .rowwise.gather import places_of, reading
+from .rowwise.rows import fold_row, is_nan, maximum, nan_at
+from .vector.flow import choose, repeat
+from .vector.memory import load_first, store_number
+from .vector.operations import itemsize, splat, where, widen
+from .vector.trace import traced
 
 Stats = tuple[Array, Array]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import KINDS, Array
+from .arrays.inputs import Array
 from .cross_entropy import cross_entropy
 from .cross_entropy_grad import cross_entropy_grad
 from .entmax import entmax15, sparsemax
@@ -21,6 +21,7 @@ from .sigmoid_grad import sigmoid_grad
 from .softmax import softmax
 from .softplus import log_sigmoid, softplus
 from .stats import softmax_stats
+from .vector.types import KINDS
 
 # Below the size from which threads are used and above it; of several rows, of one; and rows of less than a vector.
 _SHAPES = ((2, 40), (16, 2048), (1, 32768), (2, 5), (4096, 5))

@@ -3,8 +3,8 @@
 from importlib import import_module
 from types import ModuleType
 
-from .convert import convert_version
-from .convert_files import ConversionReport, convert_file
+from .convert.files import ConversionReport, convert_file
+from .convert.version import convert_version
 from .errors import (
     FeedError,
     ModelError,
@@ -13,11 +13,11 @@ from .errors import (
     UnknownOpsetError,
     UnsupportedModelError,
 )
-from .lint_family import NodeRecord
-from .lint_model import LintReport, lint
-from .lint_rules import LintWarning
-from .model import ModelSource, load_model
-from .operators import Operator, operator, operators
+from .graph.model import ModelSource, load_model
+from .lint.family import NodeRecord
+from .lint.model import LintReport, lint
+from .lint.rules import LintWarning
+from .operators.lookup import Operator, operator, operators
 
 __all__ = [
     "ConversionReport",

@@ -29,12 +29,12 @@ from typing import Any
 import onnx
 from numpy.typing import ArrayLike, NDArray
 
-from .operators import operator
-from .reference_elementwise import log_sigmoid, sigmoid, softplus
-from .reference_gradients import log_softmax_grad, sigmoid_grad, softmax_grad
-from .reference_losses import cross_entropy, nll_loss
-from .reference_rows import MANTISSA_BITS, hardmax, log_softmax, logsumexp, softmax
-from .row import Attributes
+from .operators.lookup import operator
+from .operators.row import Attributes
+from .oracle.elementwise import log_sigmoid, sigmoid, softplus
+from .oracle.gradients import log_softmax_grad, sigmoid_grad, softmax_grad
+from .oracle.losses import cross_entropy, nll_loss
+from .oracle.normalizers import MANTISSA_BITS, hardmax, log_softmax, logsumexp, softmax
 
 __all__ = [
     "MANTISSA_BITS",

@@ -1,4 +1,4 @@
-"""The shape of the house: what imports what, what is public, what is packaged."""
+"""The shape of the house: its rooms, what imports what, what is public, what is packaged."""
 
 import ast
 import importlib
@@ -12,14 +12,29 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ORDER = ["numba_kernels", "opset", "export", "conformance", "cli"]  # a package imports only those before it
+# A package imports only those before it, a room of a package only those before it; "" stands for the package's own
+# modules. `errors` may be imported from everywhere.
+ROOMS = {
+    "numba_kernels": ["vector", "compile", "numerics", "arrays", "rowwise", "", "njit"],
+    "opset": ["graph", "oracle", "operators", "nodes", "backend", "convert", "lint", ""],
+    "export": ["builder", "heads", "sources", "surgery", ""],
+    "conformance": [
+        *("measure", "cases", "verdicts", "runtimes", "suite", "models", "evaluation", "reports", ""),
+    ],
+    "cli": ["demo", "export", ""],
+}
+ORDER = list(ROOMS)
 KERNELS_MAY_IMPORT = {"numpy", "numba", "llvmlite", "ml_dtypes"}
-MODULES = sorted(path for package in ORDER for path in (ROOT / package).glob("*.py"))
-module = pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
+MOST_MODULES = 15
+MOST_LINES = 300
+MODULES = sorted(path for package in ORDER for path in (ROOT / package).rglob("*.py"))
+FOLDERS = sorted({path.parent for path in MODULES})
+module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+folder = pytest.mark.parametrize("path", FOLDERS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def imports(path):
-    """(line, level, module) of every import statement, those inside functions too."""
+    """(line, level, module) of every import statement, those inside functions and for types alone too."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, 0, alias.name) for alias in node.names)
@@ -29,74 +44,108 @@ def imports(path):
             yield from ((node.lineno, node.level, node.module or alias.name) for alias in node.names)
 
 
+def imported_modules(path):
+    """(line, module of the same package, as its parts below the package) of every relative import."""
+    package = ROOT / path.relative_to(ROOT).parts[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        target = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+        assert target.is_relative_to(package), f"{path}:{node.lineno}: name another package softops.…"
+        for alias in node.names:
+            found = [
+                p
+                for p in (target.with_suffix(".py"), target / f"{alias.name}.py", target / "__init__.py")
+                if p.exists()
+            ]
+            assert found, f"{path}:{node.lineno} imports {alias.name}, which is no module there"
+            yield node.lineno, found[0].relative_to(package).with_suffix("").parts
+
+
+def room_of(parts):
+    return parts[0] if len(parts) > 1 else ""
+
+
 @module
 def test_imports_point_upwards(path):
-    own = ORDER.index(path.parent.name)
+    """To packages before one's own by their full names; inside a package relative, to rooms before one's own."""
+    package, *own = path.relative_to(ROOT).with_suffix("").parts
+    above, rooms = ORDER[: ORDER.index(package)], ROOMS[package]
     for line, level, name in imports(path):
-        where = f"{path.name}:{line} imports {name}"
         parts = name.split(".")
-        if level:
-            assert level == 1, f"{where} from outside its package: name it softops.…"
-            assert (path.parent / f"{parts[0]}.py").exists(), f"{where}, which is no module beside it"
-        elif parts[0] == "softops":
-            assert len(parts) > 1, f"{where}: name the package"
-            assert parts[1] in ORDER[:own], (
-                f"{where}: only {ORDER[:own]} lie above (inside a package: relative)"
+        if not level and parts[0] == "softops":
+            assert (parts[1:2] or [""])[0] in above, f"{path}:{line} imports {name}: only {above} lie above"
+        elif not level:
+            assert parts[0] not in ORDER, (
+                f"{path}:{line} imports {name}: our packages' names begin with softops."
             )
-        else:
-            assert parts[0] not in ORDER, f"{where}: the packages' names begin with softops."
+    allowed = rooms[: rooms.index(room_of(own)) + 1]
+    for line, other in imported_modules(path):
+        if own[-1] != "__init__" or len(own) > 1:
+            assert room_of(other) in allowed or other == ("errors",), (
+                f"{path}:{line} imports {'.'.join(other)}: only {allowed}"
+            )
 
 
 @pytest.mark.parametrize(
-    "path", [m for m in MODULES if m.parent.name == "numba_kernels"], ids=lambda path: path.name
+    "path", [m for m in MODULES if m.is_relative_to(ROOT / "numba_kernels")], ids=lambda path: path.name
 )
 def test_kernels_need_nothing_but_numba_and_numpy(path):
     outside = {name.split(".")[0] for _, level, name in imports(path) if not level}
     assert outside - sys.stdlib_module_names <= KERNELS_MAY_IMPORT
 
 
-def test_no_module_is_imported_in_a_circle():
-    """Of the statements that run at import, those outside functions."""
-    for package in ORDER:
-        needs = {}
-        for path in (ROOT / package).glob("*.py"):
-            top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom)]
-            needs[path.stem] = {
-                (node.module or alias.name).split(".")[0]
-                for node in top
-                if node.level
-                for alias in node.names
-            }
-        while needs:
-            free = [name for name, others in needs.items() if not others & needs.keys()]
-            assert free, f"{package}: {needs}"
-            for name in free:
-                del needs[name]
+@pytest.mark.parametrize("package", ORDER)
+def test_no_module_is_imported_in_a_circle(package):
+    """Imports inside functions and for types alone count as well."""
+    modules = [path for path in MODULES if path.is_relative_to(ROOT / package)]
+    needs = {
+        path.relative_to(ROOT / package).with_suffix("").parts: {other for _, other in imported_modules(path)}
+        for path in modules
+    }
+    while needs:
+        free = [name for name, others in needs.items() if not others & needs.keys() - {name}]
+        assert free, f"{package}: {needs}"
+        for name in free:
+            del needs[name]
+
+
+@folder
+def test_rooms_are_small_and_say_what_they_are_for(path):
+    modules = [module for module in path.glob("*.py") if module.name != "__init__.py"]
+    assert len(modules) <= MOST_MODULES
+    assert ast.get_docstring(ast.parse((path / "__init__.py").read_text()))
+
+
+@module
+def test_files_are_short(path):
+    assert len(path.read_text().splitlines()) <= MOST_LINES
 
 
 def test_packages_are_those_of_pyproject():
+    """Every folder with modules is listed; a room resolves through its package's entry in package-dir."""
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    assert setuptools["packages"] == [f"softops.{package}" for package in ORDER]
+    names = ["softops." + ".".join(path.relative_to(ROOT).parts) for path in FOLDERS]
+    assert sorted(setuptools["packages"]) == sorted(names)
     assert setuptools["package-dir"] == {f"softops.{package}": package for package in ORDER}
     assert {path.parent.name for path in ROOT.glob("*/py.typed")} == set(ORDER)
     assert not (ROOT / "softops").exists()
 
 
 @pytest.mark.parametrize("package", ORDER)
-def test_packages_are_flat(package):
-    folder = ROOT / package
-    deeper = [
-        path for path in folder.rglob("*.py") if path.parent != folder and "__pycache__" not in path.parts
-    ]
-    assert deeper == []
-    assert (folder / "__init__.py").exists()
-    assert (folder / "py.typed").read_text() == ""
+def test_there_is_one_level_of_rooms(package):
+    depths = {
+        len(path.relative_to(ROOT / package).parts) for path in FOLDERS if path.is_relative_to(ROOT / package)
+    }
+    assert depths <= {0, 1}
+    assert {path.name for path in FOLDERS if path.parent == ROOT / package} == set(ROOMS[package]) - {""}
+    assert (ROOT / package / "py.typed").read_text() == ""
 
 
-@pytest.mark.parametrize("package", ORDER)
-def test_tests_mirror_the_package(package):
-    """A folder of tests for each package, without packages among them."""
-    assert list((ROOT / "tests" / package).glob("test_*.py"))
+@folder
+def test_tests_mirror_the_rooms(path):
+    """A folder of tests for each room, without packages among them."""
+    assert list((ROOT / "tests" / path.relative_to(ROOT)).glob("test_*.py"))
     assert not list((ROOT / "tests").rglob("__init__.py"))
 
 

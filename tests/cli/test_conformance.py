@@ -8,7 +8,7 @@ import pytest
 
 from softops.cli.main import run
 from softops.conformance import runtimes as _  # noqa: F401  (loads the module that is patched)
-from softops.conformance.runtime_softops import SoftopsRuntime
+from softops.conformance.runtimes.softops import SoftopsRuntime
 
 SMALL = (
     "--ops",

@@ -24,7 +24,7 @@ def folder(tmp_path, monkeypatch):
 
 SLOPPY = """
 import numpy as np
-from softops.conformance.runtime_softops import SoftopsRuntime
+from softops.conformance.runtimes.softops import SoftopsRuntime
 
 class Sloppy(SoftopsRuntime):
     name = "sloppy"

@@ -3,9 +3,9 @@
 import dataclasses
 import math
 
-from softops.conformance.case import Case
-from softops.conformance.case_record import CaseRecord, Check, Worst
-from softops.conformance.suite_report import SuiteReport
+from softops.conformance.cases.case import Case
+from softops.conformance.suite.report import SuiteReport
+from softops.conformance.verdicts.case_record import CaseRecord, Check, Worst
 
 CASE = Case(op="Softmax", opset=13, dtype="float32", axis=1, shape=(2, 3), family="gaussian-3")
 WORST = Worst(

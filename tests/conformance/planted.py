@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from softops.conformance.runtimes import ModelNotSupportedError
-from softops.opset.operators import is_known, operator
+from softops.conformance.runtimes.protocol import ModelNotSupportedError
+from softops.opset.operators.lookup import is_known, operator
 
 
 class Planted:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from softops import numba_kernels as kernels
-from softops.conformance.ulp import spacing, ulp_error
+from softops.conformance.measure.ulp import spacing, ulp_error
 from softops.opset import reference
 
 LENGTHS = [1, 2, 7, 10, 16, 17, 128, 1000, 4096, 50257, 128256]

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from softops.conformance.ulp import ulp_error
+from softops.conformance.measure.ulp import ulp_error
 from softops.numba_kernels import cross_entropy, cross_entropy_grad, log_softmax
 from softops.opset import reference
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from softops.conformance.ulp import spacing, ulp_error
+from softops.conformance.measure.ulp import spacing, ulp_error
 from softops.numba_kernels import log_softmax, log_softmax_grad, sigmoid, sigmoid_grad
 from softops.opset import reference
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp as scipy_logsumexp
 
-from softops.conformance.ulp import spacing
+from softops.conformance.measure.ulp import spacing
 from softops.numba_kernels import logsumexp
 
 DTYPES = [np.dtype(name) for name in ("float16", "bfloat16", "float32", "float64")]

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from softops.conformance.ulp import ulp_error
+from softops.conformance.measure.ulp import ulp_error
 from softops.numba_kernels import cross_entropy, log_softmax, nll_loss
 
 DTYPES = [np.dtype(name) for name in ("float16", "bfloat16", "float32", "float64")]

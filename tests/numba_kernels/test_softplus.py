@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_expit
 
-from softops.conformance.ulp import ulp_error
+from softops.conformance.measure.ulp import ulp_error
 from softops.numba_kernels import log_sigmoid, log_softmax, softplus
 from softops.opset import reference
 

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from softops.conformance.ulp import ulp_error
+from softops.conformance.measure.ulp import ulp_error
 from softops.numba_kernels import logsumexp, merge_stats, softmax, softmax_stats
 from softops.opset import reference
 

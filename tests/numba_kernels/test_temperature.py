@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from softops.conformance.ulp import ulp_error
+from softops.conformance.measure.ulp import ulp_error
 from softops.numba_kernels import log_softmax, softmax
 from softops.opset import reference
 

@@ -14,7 +14,7 @@ PRELUDE = """
 import os, signal, sys, threading, time
 import numpy as np
 from softops import numba_kernels
-from softops.numba_kernels import threads
+from softops.numba_kernels.compile import threads
 
 x = np.random.default_rng(1).normal(size=(256, 256)).astype(np.float32)
 right = 1 / (1 + np.exp(-x.astype(np.float64)))

@@ -16,7 +16,7 @@ CALL = """
 import json, os
 import numpy as np
 from softops import numba_kernels
-from softops.numba_kernels import cache
+from softops.numba_kernels.compile import cache
 
 BEFORE
 
@@ -150,7 +150,7 @@ def test_a_read_only_install_is_read_from(filled, tmp_path):
     shutil.copytree(key, package / "__pycache__" / key.name)
     # Permissions would not keep root from writing.
     read_only = f"""
-from softops.numba_kernels.cache import tempfile
+from softops.numba_kernels.compile.cache import tempfile
 real = tempfile.TemporaryFile
 
 def temporary(*arguments, dir, **options):

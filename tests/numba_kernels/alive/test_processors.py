@@ -20,7 +20,7 @@ x86 = pytest.mark.skipif(
 RESULTS = """
 import numpy as np
 from softops import numba_kernels
-from softops.conformance.ulp import ulp_error
+from softops.conformance.measure.ulp import ulp_error
 from softops.opset import reference
 
 for dtype, bound in (np.float32, 2), (np.float16, 0.51):

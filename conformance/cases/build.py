@@ -1,0 +1,114 @@
+"""From a case to its model, feeds and exact outputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import helper
+
+from softops.opset.graph.files import serialize
+from softops.opset.operators.lookup import Operator
+
+from .calls import Call, call_of, row_of
+from .case import Case, Material
+from .families import dtype_of
+from .graphs import model_of
+
+Array = NDArray[Any]
+
+
+class Truth(NamedTuple):
+    """
+    What is known of a case whatever its form: shared between the cases that differ in that alone.
+
+    Attributes
+    ----------
+    call
+        The node's inputs and attributes.
+    names
+        Of the outputs.
+    exact
+        Outputs before rounding, in `numpy.longdouble`; integers, strings and copies as they are.
+    dtypes
+        Of the outputs.
+    """
+
+    call: Call
+    names: tuple[str, ...]
+    exact: tuple[Array, ...]
+    dtypes: tuple[np.dtype[Any], ...]
+
+
+def truth(case: Case) -> Truth:
+    """Evaluate the oracle; the latest cases are remembered."""
+    return _truth(replace(case, form="plain", setting=""))
+
+
+def built(case: Case) -> tuple[bytes, dict[str, Array]]:
+    """
+    Return the serialized model of a case, and what is fed.
+
+    Raises
+    ------
+    ValueError
+        There is no such family, form or variant.
+    UnknownOperatorError, UnknownOpsetError
+        There is no such operator.
+    """
+    row, known = row_of(case), truth(case)
+    named = zip((parameter.name for parameter in row.inputs), known.call.inputs, strict=False)
+    feeds = {name: x for name, x in named if x is not None}
+    names = ["" if x is None else row.inputs[i].name for i, x in enumerate(known.call.inputs)]
+    node = helper.make_node(row.op_type, names, known.names, domain=row.domain, **known.call.attributes)
+    results = {
+        name: np.empty(value.shape, dtype)
+        for name, value, dtype in zip(known.names, known.exact, known.dtypes, strict=True)
+    }
+    model, given = model_of(case.form, node, feeds, results, case.opset)
+    return serialize(model), given
+
+
+def material(case: Case) -> Material:
+    """
+    Build a case again: the model, what is fed and what is to come out, rounded once.
+
+    Raises
+    ------
+    ValueError
+        There is no such family, form or variant.
+    UnknownOperatorError, UnknownOpsetError
+        There is no such operator.
+    """
+    model, feeds = built(case)
+    known = truth(case)
+    with np.errstate(all="ignore"):
+        expected = row_of(case).evaluate(known.call.inputs, known.call.attributes, outputs=known.call.outputs)
+    return Material(model, feeds, dict(zip(known.names, expected, strict=True)))
+
+
+@lru_cache(maxsize=64)
+def _truth(case: Case) -> Truth:
+    return truth_of(row_of(case), call_of(case))
+
+
+def truth_of(row: Operator, call: Call) -> Truth:
+    """Evaluate the oracle for the inputs and attributes of any node."""
+    with np.errstate(all="ignore"):
+        exact = row.evaluate(call.inputs, call.attributes, outputs=call.outputs, rounded=False)
+    outputs = row.outputs[: call.outputs]
+    given = {
+        parameter.type: x.dtype
+        for parameter, x in zip(row.inputs, call.inputs, strict=False)
+        if x is not None
+    }
+    dtypes = tuple(
+        given.get(output.type, dtype_of(row.types.get(output.type, (output.type,))[0]))
+        if value.dtype == np.longdouble
+        else value.dtype
+        for output, value in zip(outputs, exact, strict=True)
+    )
+    return Truth(call, tuple(output.name for output in outputs), exact, dtypes)

@@ -1,0 +1,118 @@
+"""Which cases the suite has: operator × version × dtype × axis × shape × family × variant × form × setting."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+import onnx
+
+from softops.opset.operators.lookup import Operator, operator, operators
+
+from .case import Case
+from .families import FAMILIES
+from .sweep import QUICK_DTYPES, Depth, Sweep
+
+
+def cases(
+    *,
+    ops: Iterable[str] | None = None,
+    opsets: Iterable[int] | None = None,
+    dtypes: Iterable[str] | None = None,
+    families: Iterable[str] | None = None,
+    depth: Depth = "default",
+    seed: int = 0,
+    settings: Sequence[str] = (),
+) -> list[Case]:
+    """
+    Return the cases in the order of the table; of those that no choice leaves out.
+
+    Parameters
+    ----------
+    ops
+        Names of operators, with or without their domain; all by default.
+    opsets
+        Versions of the operators' domains to be imported; by default each at which an operator changed,
+        and in a full run the last before the next change as well.
+    dtypes, families
+        Names; all by default.
+    depth
+        ``quick``: the families in three dtypes; ``full``: every axis, form and length in every dtype, and every
+        family from ten seeds.
+    seed
+        What the inputs are made from.
+    settings
+        Of the runtime: each is tried on a few cases.
+
+    Raises
+    ------
+    ValueError
+        A name is not known, or nothing is left.
+    """
+    wanted = _rows(ops, opsets, depth)
+    kinds = _known("dtype", dtypes, {name for row, _ in wanted for name in row.dtypes})
+    chosen = _known("family", families, FAMILIES)
+    found: dict[Case, None] = {}
+    for row, opset in wanted:
+        for dtype in row.dtypes:
+            if kinds is None and depth == "quick" and dtype not in QUICK_DTYPES:
+                continue
+            if kinds is None or dtype in kinds:
+                sweep = Sweep(row, opset, dtype, depth, seed, tuple(settings))
+                found.update(
+                    (case, None) for case in sweep.cases() if chosen is None or case.family in chosen
+                )
+    if not found:
+        message = "expected at least one case (got none for this choice); choose fewer restrictions"
+        raise ValueError(message)
+    return list(found)
+
+
+def _rows(
+    ops: Iterable[str] | None, opsets: Iterable[int] | None, depth: Depth
+) -> list[tuple[Operator, int]]:
+    names = _known("operator", ops, {name for row in operators() for name in (row.op_type, _qualified(row))})
+    rows = [row for row in operators() if names is None or {row.op_type, _qualified(row)} & names]
+    if opsets is None:
+        versions = [(row, row.since_version) for row in rows]
+        if depth == "full":
+            versions += [(row, last) for row in rows if (last := _last(row)) > row.since_version]
+        order = {id(row): place for place, row in enumerate(rows)}
+        return sorted(versions, key=lambda entry: (order[id(entry[0])], entry[1]))
+    found: dict[tuple[str, str, int], tuple[Operator, int]] = {}
+    for row in rows:
+        for opset in opsets if not isinstance(opsets, int) else (opsets,):
+            if row.since_version <= opset <= _last(row):
+                found[row.domain, row.op_type, opset] = (row, opset)
+    if not found:
+        message = (
+            f"expected opsets at which one of the operators exists (got {', '.join(map(str, opsets))}); "
+            "see softops operators"
+        )
+        raise ValueError(message)
+    return list(found.values())
+
+
+def _last(row: Operator) -> int:
+    """Return the last opset at which a row holds, as far as the installed onnx knows."""
+    if row.domain:
+        return row.since_version
+    newest = onnx.defs.onnx_opset_version()
+    return max(opset for opset in range(row.since_version, newest + 1) if operator(row.op_type, opset) is row)
+
+
+def _qualified(row: Operator) -> str:
+    return f"{row.domain or 'ai.onnx'}.{row.op_type}"
+
+
+def _known(what: str, given: Iterable[str] | None, known: Iterable[str]) -> set[str] | None:
+    if given is None:
+        return None
+    names, everything = [given] if isinstance(given, str) else list(given), list(known)
+    for name in names:
+        if name not in everything:
+            near = difflib.get_close_matches(name, everything, 1)
+            hint = f"did you mean {near[0]}?" if near else f"choose among {', '.join(sorted(everything))}"
+            message = f"expected the name of a known {what} (got {name!r}); {hint}"
+            raise ValueError(message)
+    return set(names)

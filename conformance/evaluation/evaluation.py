@@ -1,0 +1,170 @@
+"""A model on a whole evaluation set: do the runtimes give the same labels, and are they as good?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from softops.export.sources.arrays import read_npz
+from softops.opset import ModelSource
+
+from ..models.inputs import model_inputs
+from ..models.record import Report, plain_json
+from ..models.source import open_source
+from ..models.validate import Arrays, Bounds, Subject, examine
+from ..runtimes.protocol import ModelNotRunError, Runtime, chosen_runtimes, load
+from ..runtimes.softops import SoftopsRuntime
+from .agreement import Agreement
+from .batches import Batches
+from .calibration import Scores
+from .tally import Tally
+from .truth import true_labels
+
+
+@dataclass
+class Evaluation:
+    """
+    What `evaluate` found.
+
+    Attributes
+    ----------
+    rows
+        How many rows the set has.
+    scores
+        How good the answers are, by runtime; softops comes first.
+    seconds
+        How long the runs took, by runtime.
+    agreements
+        Each runtime against softops, and every two of them.
+    reports
+        The verdicts on each runtime for the first batch.
+    wrong
+        What is wrong, a sentence each.
+    not_run
+        Why a runtime could not be run, by name.
+    """
+
+    rows: int
+    scores: dict[str, Scores] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    agreements: list[Agreement] = field(default_factory=list)
+    reports: dict[str, Report] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    not_run: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> bool:
+        """Whether there was a row to compare."""
+        return any(agreement.rows for agreement in self.agreements)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every runtime was run, was right on the first batch and changed no label but close ones."""
+        return self.compared and not self.wrong and not self.not_run
+
+    def to_json(self) -> str:
+        """Return everything but the arrays as JSON; NaN and infinities as strings."""
+        plain = {
+            "schema": 1,
+            "passed": self.passed,
+            "rows": self.rows,
+            "scores": {name: scores._asdict() for name, scores in self.scores.items()},
+            "seconds": self.seconds,
+            "agreements": [agreement.to_dict() for agreement in self.agreements],
+            "wrong": self.wrong,
+            "not_run": self.not_run,
+            "reports": {name: report.to_dict() for name, report in self.reports.items()},
+        }
+        return json.dumps(plain_json(plain), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def evaluate(
+    model: ModelSource,
+    dataset: str | Path | Mapping[str, ArrayLike],
+    runtimes: Sequence[str | Runtime] = ("onnxruntime",),
+    *,
+    labels: str | Path | ArrayLike | None = None,
+    batch: int = 256,
+    max_ulp: float | None = None,
+    rtol: float = 1e-3,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """
+    Run a classifier on an evaluation set, in batches, in each runtime and in our backend.
+
+    The first batch is judged step by step as `softops.conformance.validate` does. Over all batches the labels are
+    compared: one that changes although our scores of the two classes are more than ``2·rtol`` of the largest
+    score apart is wrong. With true labels each runtime's accuracy, calibration error and Brier score are given.
+
+    Parameters
+    ----------
+    model
+        As for `softops.conformance.validate`.
+    dataset
+        The path of an ``.npz`` file, or arrays by name: one for each input of the model, a row each along the
+        first axis. An input of the very shape that the model fixes is fed whole with every batch. Further
+        arrays are let be.
+    runtimes
+        Names, or runtimes of different names.
+    labels
+        The true labels: the name of an array of the dataset, the path of a ``.npy`` file, or an array of shape
+        (rows,). By default the array ``labels``, ``label`` or ``y`` of the dataset, if there is one. Labels as
+        the model gives them, or the numbers of the classes.
+    batch
+        Rows in a batch, where the model does not fix it.
+    max_ulp, rtol
+        As for `softops.conformance.validate`.
+    progress
+        Called with how many rows are done, and of how many.
+
+    Raises
+    ------
+    UnknownRuntimeError, ModelError
+        As for `softops.conformance.validate`.
+    ModelNotRunError
+        Our own backend does not run the model, to which everything is compared.
+    TypeError, ValueError, OSError
+        The arrays do not fit the model, one another or the labels, or cannot be read; no output is an answer.
+    """
+    bounds = Bounds(max_ulp, rtol)
+    subject = Subject.of(open_source(model))
+    arrays = _arrays(dataset)
+    batches = Batches(subject.source.model, arrays, batch)
+    truth = true_labels(
+        labels, arrays, {value.name for value in model_inputs(subject.source.model)}, batches.rows
+    )
+    found = Evaluation(batches.rows)
+    chosen, found.not_run = chosen_runtimes(runtimes)
+    ours = SoftopsRuntime()
+    runs = {ours.name: load(ours, subject.content, subject.plan.folder)}
+    for name, runtime in chosen.items():
+        if name == ours.name or not batches.rows:
+            continue
+        try:
+            report, _ = examine(subject, runtime, batches.first, label=name, bounds=bounds)
+            runs[name] = load(runtime, subject.content, subject.plan.folder)
+        except ModelNotRunError as error:
+            found.not_run[name] = str(error)
+            continue
+        found.reports[name] = report
+        found.wrong += [f"{name}: {failure}" for failure in report.failures]
+    if batches.rows and not _unlike(found.reports):
+        Tally(subject.plan, runs, found, rtol).over(batches, truth, progress)
+    return found
+
+
+def _arrays(dataset: Any) -> Arrays:
+    if isinstance(dataset, Mapping):
+        return {str(name): np.asarray(array) for name, array in dataset.items()}
+    return read_npz(Path(dataset))
+
+
+def _unlike(reports: Mapping[str, Report]) -> bool:
+    """Whether outputs are of another number, dtype or shape, so that no answers can be read from them."""
+    return any(report.apart.unlike or not report.outputs for report in reports.values())

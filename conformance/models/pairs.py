@@ -1,0 +1,127 @@
+"""Two runs of one model compared from end to end: its outputs, its decisions, and its nodes one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..measure.decisions import Decisions, decisions
+from ..measure.metrics import OutputReport, compare, dtype_name
+from ..measure.ulp import is_float, ulp_distance
+from .cuts import Plan
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class NodeApart:
+    """
+    How far apart two runs are at one node of the softmax family.
+
+    Attributes
+    ----------
+    tensor, operator
+        The node's output, and the operator, such as ``Softmax-13``.
+    before_ulp, after_ulp
+        The largest distance of any of its inputs, and that of the output, in ULP; for integers and strings
+        the number of elements that differ.
+    """
+
+    tensor: str
+    operator: str
+    before_ulp: int
+    after_ulp: int
+
+    @property
+    def starts(self) -> bool:
+        """Whether the two part here: from the same bits to others."""
+        return self.before_ulp == 0 and self.after_ulp > 0
+
+
+@dataclass
+class Apart:
+    """
+    What two runs have not in common.
+
+    Attributes
+    ----------
+    outputs
+        The first run measured against the second, by output.
+    decisions
+        Whether the two decide the same, for each output that decides something.
+    nodes
+        The nodes of the softmax family in the order of the graph.
+    unlike
+        Outputs that cannot be compared, a sentence each: of another dtype or shape.
+    """
+
+    outputs: dict[str, OutputReport] = field(default_factory=dict)
+    decisions: dict[str, Decisions] = field(default_factory=dict)
+    nodes: list[NodeApart] = field(default_factory=list)
+    unlike: list[str] = field(default_factory=list)
+
+    @property
+    def first_node(self) -> NodeApart | None:
+        """The first node of the softmax family whose outputs are not the same bits."""
+        return next((node for node in self.nodes if node.after_ulp), None)
+
+    @property
+    def changed(self) -> int:
+        """How many decisions differ, over all outputs."""
+        return sum(entry.changed for entry in self.decisions.values())
+
+
+def compare_outputs(plan: Plan, actual: Arrays, expected: Arrays) -> Apart:
+    """Compare the outputs of two runs, by name; those of another dtype or shape are said to be `unlike`."""
+    found = Apart()
+    for name in plan.compared:
+        left, right = actual[name], expected[name]
+        if dtype_name(left) != dtype_name(right):
+            found.unlike.append(f"{name}: expected {dtype_name(right)} (got {dtype_name(left)})")
+        elif left.shape != right.shape:
+            found.unlike.append(f"{name}: expected shape {list(right.shape)} (got {list(left.shape)})")
+        else:
+            found.outputs[name] = compare(name, left, right)
+            if (decided := decisions(name, left, right, class_axis(plan, name, right))) is not None:
+                found.decisions[name] = decided[0]
+    return found
+
+
+def compare_nodes(plan: Plan, actual: Arrays, expected: Arrays) -> list[NodeApart]:
+    """Compare two runs node by node, as far as both have the values."""
+    found = []
+    for tensor in plan.producers:
+        family = plan.family(tensor)
+        if family is None or tensor not in actual or tensor not in expected:
+            continue
+        after = _distance(actual[tensor], expected[tensor])
+        before = [
+            _distance(actual[name], expected[name])
+            for name in family.node.input
+            if name in actual and name in expected
+        ]
+        found.append(NodeApart(tensor, family.operator.name, max(before, default=0), after))
+    return found
+
+
+def class_axis(plan: Plan, output: str, array: NDArray[Any]) -> int:
+    """Return along which axis an output holds the scores of classes: that of its softmax, or else the last."""
+    family = plan.family(output)
+    if family is None or family.operator.axis_rule != "single" or not array.ndim:
+        return -1
+    axis = family.operator.default_axis if family.axis is None else family.axis
+    return -1 if axis is None or not -array.ndim <= axis < array.ndim else axis
+
+
+def _distance(left: NDArray[Any], right: NDArray[Any]) -> int:
+    if dtype_name(left) != dtype_name(right) or left.shape != right.shape:
+        return int(np.iinfo(np.uint64).max)
+    if not left.size:
+        return 0
+    if not is_float(left.dtype):
+        return int(np.sum(left != right))
+    return int(ulp_distance(left, right).max())

@@ -1,0 +1,62 @@
+"""The verdict on one step of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..measure.bounds import Doubles
+from ..measure.metrics import Scalar
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """
+    The verdict on one step.
+
+    Attributes
+    ----------
+    tensor, operator
+        What was judged, and the operator that made it (``Softmax-13``, ``Gemm``).
+    rule
+        ``exact value``, ``matrix product``, ``equal``, ``rtol``, ``end to end`` or ``sum of 1``: what it was
+        judged by.
+    passed
+        Whether every element keeps the bound.
+    wrong, size
+        Number of elements beyond the bound, and of all.
+    max_error_ulp
+        Largest error in ULP of the exact value; None for integers and strings.
+    bound_used
+        The largest share of its bound that any element uses; above 1 is wrong.
+    worst_index, worst_actual, worst_exact, worst_error_ulp, worst_bound_ulp
+        The element that uses most of its bound; None where integers or strings are all equal.
+    errors_ulp
+        All errors in ULP, float64; empty for integers and strings.
+    """
+
+    tensor: str
+    operator: str
+    rule: str
+    passed: bool
+    wrong: int
+    size: int
+    max_error_ulp: float | None = None
+    bound_used: float | None = None
+    worst_index: tuple[int, ...] | None = None
+    worst_actual: Scalar | None = None
+    worst_exact: Scalar | None = None
+    worst_error_ulp: float | None = None
+    worst_bound_ulp: float | None = None
+    errors_ulp: Doubles = field(default_factory=lambda: np.empty(0), repr=False)
+
+    @property
+    def message(self) -> str:
+        """One sentence on what is wrong."""
+        where = f"{self.tensor}{list(self.worst_index or ())}"
+        text = f"{where}: {self.operator} gave {self.worst_actual!r}, expected {self.worst_exact!r}"
+        # Beside a NaN or an infinity there is no distance to speak of.
+        if self.worst_bound_ulp is not None and np.isfinite(self.worst_error_ulp or 0):
+            text += f" within {self.worst_bound_ulp:.3g} ULP and was {self.worst_error_ulp:.3g} away"
+        return f"{text} ({self.wrong} of {self.size} elements are wrong)"

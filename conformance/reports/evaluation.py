@@ -1,0 +1,88 @@
+"""The files of an evaluation: JSON, which is the source, Markdown and a web page."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from softops.opset.graph.files import write_atomic
+
+from ..evaluation.agreement import Agreement
+from ..evaluation.evaluation import Evaluation
+from ..measure.metrics import Scalar
+from .comparison import FILES, is_file
+from .page import environment, number, percent
+
+_LABELS_MAX = 12
+"""The confusion of more labels than this is shown as a list."""
+
+
+def write_evaluation(found: Evaluation, path: str | os.PathLike[str], *, title: str) -> None:
+    """
+    Write an evaluation to a ``.html``, ``.json`` or ``.md`` file, or to a folder of all three.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    target = Path(path)
+    if is_file(target):
+        write_atomic(target, _render(found, target.suffix.lower(), title).encode())
+        return
+    target.mkdir(exist_ok=True)
+    for ending in FILES:
+        write_atomic(target / f"report{ending}", _render(found, ending, title).encode())
+
+
+def render_markdown(found: Evaluation, *, title: str) -> str:
+    """Return an evaluation as Markdown."""
+    lines = [f"# {title}: {verdict(found)}", "", f"{found.rows:,} rows.", ""]
+    lines += [f"- wrong: {reason}" for reason in found.wrong]
+    lines += [f"- **{name}** was not run: {reason}" for name, reason in found.not_run.items()]
+    lines += ["", "| runtime | accuracy | ECE | Brier | seconds |", "|---|--:|--:|--:|--:|"]
+    for name, scores in found.scores.items():
+        cells = (percent(scores.accuracy), number(scores.ece), number(scores.brier))
+        lines.append(f"| {name} | {' | '.join(cells)} | {found.seconds[name]:.2f} |")
+    for agreement in found.agreements:
+        lines += ["", f"## {agreement.left} against {agreement.right}", ""]
+        rest = f"; {agreement.changed:,} do not" if agreement.changed else ""
+        lines.append(f"{percent(agreement.share)} of the labels agree{rest}.")
+        pairs = apart(agreement)
+        if pairs:
+            lines += ["", f"| {agreement.left} | {agreement.right} | rows |", "|---|---|--:|"]
+            lines += [f"| {left} | {right} | {count:,} |" for left, right, count in pairs]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def apart(agreement: Agreement) -> list[tuple[Scalar, Scalar, int]]:
+    """Return the pairs of labels that are not the same, the most frequent first."""
+    pairs = agreement.confusion.most_common()
+    return [(left, right, count) for (left, right), count in pairs if left != right]
+
+
+def table(agreement: Agreement) -> tuple[list[Scalar], list[list[int]]] | None:
+    """Return the labels and the matrix of counts, a row for each label of the left; None where they are many."""
+    labels = sorted(
+        {label for pair in agreement.confusion for label in pair}, key=lambda x: (str(type(x)), x)
+    )
+    if len(labels) > _LABELS_MAX:
+        return None
+    return labels, [[agreement.confusion[left, right] for right in labels] for left in labels]
+
+
+def verdict(found: Evaluation) -> str:
+    """Return what was found in a word."""
+    if not found.compared and not found.wrong:
+        return "nothing compared"
+    return "right" if found.passed else "wrong" if found.wrong else "not all could be run"
+
+
+def _render(found: Evaluation, ending: str, title: str) -> str:
+    if ending == ".json":
+        return found.to_json()
+    if ending == ".md":
+        return render_markdown(found, title=title)
+    pairs = [(agreement, table(agreement), apart(agreement)) for agreement in found.agreements]
+    page = environment().get_template("evaluation.html")
+    return page.render(title=title, found=found, verdict=verdict(found), pairs=pairs)

@@ -1,0 +1,221 @@
+"""What every form of a suite's report shows: statuses, the matrix, kinds of failures, histograms, digits."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..measure.metrics import Scalar
+from ..suite.report import SuiteReport
+from ..verdicts.case_record import CaseRecord
+from .page import DASH, number, percent
+
+KNOWN = "known"
+
+STATUSES: dict[str, tuple[str, str]] = {
+    "harness failed": ("?", "the suite itself could not judge"),
+    "crashed": ("!", "the runtime raised an error or died"),
+    "hung": ("\N{HORIZONTAL ELLIPSIS}", "the runtime was stopped at the time limit"),
+    "wrong": ("\N{MULTIPLICATION SIGN}", "an output breaks a bound or a law"),
+    KNOWN: ("\N{ALMOST EQUAL TO}", "a deviation that is listed as known"),
+    "right": ("\N{CHECK MARK}", "every verdict is kept"),
+    "unsupported": (DASH, "the runtime says that it does not take it"),
+}
+"""Sign and meaning of each status, the gravest first: the outcomes, and ``known`` for a known deviation."""
+
+_GRAVITY = {status: place for place, status in enumerate(STATUSES)}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The cases of one operator at one opset in one dtype."""
+
+    domain: str
+    op: str
+    opset: int
+    dtype: str
+    records: tuple[CaseRecord, ...]
+
+    @property
+    def status(self) -> str:
+        """The gravest of its cases."""
+        return gravest(self.records)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of cases by status, the gravest first, without zeros."""
+        return counted(self.records)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """
+    Failures that look alike: one operator, dtype, outcome, verdict, and status.
+
+    Attributes
+    ----------
+    slug
+        Its name as a folder's.
+    records
+        Its cases; the first is the smallest, and the simplest among these.
+    """
+
+    slug: str
+    records: tuple[CaseRecord, ...]
+
+    @property
+    def smallest(self) -> CaseRecord:
+        """The case to look at first."""
+        return self.records[0]
+
+    @property
+    def title(self) -> str:
+        """Such as ``Softmax in float32: wrong (ulp)``."""
+        first = self.smallest
+        verdict = f" ({first.verdict})" if first.verdict else ""
+        return f"{qualified(first.domain, first.op)} in {first.dtype}: {first.outcome}{verdict}"
+
+    def spread(self) -> dict[str, list[str]]:
+        """Return where it was seen: the opsets, axes, families and so on of its cases."""
+        names = ("opset", "axis", "family", "variant", "form", "setting")
+        found = {
+            name: sorted({_text(getattr(r, name)) for r in self.records}, key=_natural) for name in names
+        }
+        return {name: values for name, values in found.items() if values != [""]}
+
+
+def status_of(record: CaseRecord) -> str:
+    """Return a name of `STATUSES`."""
+    return record.outcome if record.known is None or record.outcome == "right" else KNOWN
+
+
+def gravest(records: Iterable[CaseRecord]) -> str:
+    """Return the gravest status of some cases, of which there is one."""
+    return min(map(status_of, records), key=_GRAVITY.__getitem__)
+
+
+def counted(records: Iterable[CaseRecord]) -> dict[str, int]:
+    """Count the statuses, the gravest first, without zeros."""
+    number = Counter(map(status_of, records))
+    return {status: number[status] for status in STATUSES if number[status]}
+
+
+def cells(report: SuiteReport) -> list[Cell]:
+    """Return the matrix, in the order in which the cases were run."""
+    found: dict[tuple[str, str, int, str], list[CaseRecord]] = {}
+    for record in report.cases:
+        found.setdefault((record.domain, record.op, record.opset, record.dtype), []).append(record)
+    return [Cell(*place, tuple(records)) for place, records in found.items()]
+
+
+def columns(matrix: Iterable[Cell]) -> list[str]:
+    """Return the dtypes of a matrix: floats first, then by name."""
+    # bfloat16 is a float too, and floats come before integers.
+    return sorted({cell.dtype for cell in matrix}, key=lambda name: ("float" not in name, _natural(name)))
+
+
+def kinds(report: SuiteReport) -> list[Kind]:
+    """Return every kind of failure, the gravest first; unsupported is none."""
+    found: dict[tuple[str, ...], list[CaseRecord]] = {}
+    for record in report.cases:
+        status = status_of(record)
+        if record.outcome in ("right", "unsupported"):
+            continue
+        parts = (qualified(record.domain, record.op), record.dtype, record.outcome, record.verdict)
+        found.setdefault((status, *parts, record.known or ""), []).append(record)
+    taken: Counter[str] = Counter()
+    result = []
+    for key in sorted(found, key=lambda key: _GRAVITY[key[0]]):
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(part for part in key[1:5] if part)).strip("-").lower()
+        taken[slug] += 1
+        name = slug if taken[slug] == 1 else f"{slug}-{taken[slug]}"
+        result.append(Kind(name, tuple(sorted(found[key], key=_simplicity))))
+    return result
+
+
+def histograms(report: SuiteReport) -> dict[tuple[str, str], dict[float, int]]:
+    """Add up the ULP histograms: for each (operator, dtype) the number of elements by upper edge."""
+    found: dict[tuple[str, str], Counter[float]] = {}
+    for record in report.cases:
+        if record.ulp_histogram:
+            place = (qualified(record.domain, record.op), record.dtype)
+            found.setdefault(place, Counter()).update(dict(record.ulp_histogram))
+    return {place: dict(sorted(counts.items())) for place, counts in found.items()}
+
+
+def qualified(domain: str, op: str) -> str:
+    """Return the name of an operator with its domain, where that is not ai.onnx."""
+    return f"{domain}.{op}" if domain else op
+
+
+def tolerances(record: CaseRecord) -> str:
+    """Say which usual tolerances would have hidden that an element is beyond its bound; empty where none is."""
+    if record.smallest_atol is None or record.bound_used is None or record.bound_used <= 1:
+        return ""
+    if not math.isfinite(record.smallest_atol):
+        return "No tolerance would have hidden it."
+    text = f"It would have passed with an absolute tolerance of {number(record.smallest_atol)}"
+    if record.smallest_rtol is not None and math.isfinite(record.smallest_rtol):
+        text += f", or a relative one of {number(record.smallest_rtol)}"
+    if record.decided_by_atol:
+        text += (
+            f"; {percent(record.decided_by_atol)} of its elements are below 1e-5, where an absolute tolerance "
+            "of that size decides alone"
+        )
+    return f"{text}."
+
+
+def shown(value: Scalar) -> str:
+    """Write a value in decimal, without loss."""
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def hexadecimal(value: Scalar) -> str:
+    """Write a value in hexadecimal, without loss; a dash for a string."""
+    if isinstance(value, int):
+        return hex(value)
+    if isinstance(value, float):
+        return re.sub(r"\.?0+p", "p", value.hex()) if math.isfinite(value) else str(value)
+    return DASH
+
+
+def exact_hexadecimal(digits: str) -> str:
+    """Write decimal digits in hexadecimal, 16 places after the point, as many as 20 digits settle."""
+    try:
+        value = Fraction(digits)
+    except ValueError:
+        return digits if digits in ("nan", "inf", "-inf") else DASH
+    if not value:
+        return "0x0p+0"
+    exponent = value.numerator.bit_length() - value.denominator.bit_length()
+    exponent -= abs(value) < Fraction(2) ** exponent
+    mantissa = round(abs(value) / Fraction(2) ** exponent * 2**64)
+    text = re.sub(r"\.?0+$", "", f"{mantissa >> 64:x}.{mantissa & (2**64 - 1):016x}")
+    return f"{'-' if value < 0 else ''}0x{text}p{exponent:+d}"
+
+
+def _simplicity(record: CaseRecord) -> tuple[object, ...]:
+    size = math.prod(record.shape)
+    # An empty array shows the least.
+    return (
+        record.form != "plain",
+        record.setting != "",
+        record.worst is None,
+        size == 0,
+        size,
+        -record.opset,
+    )
+
+
+def _text(value: object) -> str:
+    return "default" if value is None else str(value)
+
+
+def _natural(text: str) -> list[tuple[bool, int, str]]:
+    return [
+        (not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", text)
+    ]

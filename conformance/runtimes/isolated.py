@@ -1,0 +1,159 @@
+"""A runtime in a process of its own: it may crash or hang without taking the suite with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .protocol import (
+    Feeds,
+    ModelNotRunError,
+    ModelNotSupportedError,
+    Run,
+    Runtime,
+    RuntimeHungError,
+    get_runtime,
+    name_of,
+    settings_of,
+    version_of,
+)
+
+STARTING_SECONDS = 120.0
+"""How long a process may take to import its runtime."""
+
+_ERRORS = {kind.__name__: kind for kind in (ModelNotRunError, ModelNotSupportedError, RuntimeHungError)}
+
+
+class RuntimeDiedError(ModelNotRunError):
+    """The process of the runtime ended by itself."""
+
+
+class Isolated:
+    """
+    A runtime in a process of its own, which is stopped when it does not answer, and started again when needed.
+
+    Parameters
+    ----------
+    runtime
+        A name, or an object that can be pickled.
+    seconds
+        The time limit of each load and each run.
+
+    Raises
+    ------
+    UnknownRuntimeError, RuntimeNotInstalledError, ValueError, TypeError
+        As for `softops.conformance.runtimes.protocol.get_runtime`.
+    """
+
+    def __init__(self, runtime: str | Runtime, seconds: float, setting: str = "") -> None:
+        here = get_runtime(runtime)
+        self.name, self.version, self.settings = name_of(here), version_of(here), settings_of(here)
+        self._runtime, self._seconds, self._setting = runtime, seconds, setting
+        self._here = here
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self._model: bytes | None = None
+
+    def supports(self, op: str, opset: int, dtype: str) -> str | None:
+        """As the runtime itself says, without its process."""
+        supports = getattr(self._here, "supports", None)
+        reason: str | None = None if supports is None else supports(op, opset, dtype)
+        return reason
+
+    def configured(self, setting: str) -> Isolated:
+        """Return the same runtime in a setting, in another process."""
+        return Isolated(self._runtime, self._seconds, setting)
+
+    def load(self, model: bytes) -> Run:
+        """Load the model in the process and return what runs it there."""
+        self._ask("load", model, self._seconds)
+        self._model = model
+        return partial(self._run_loaded, model)
+
+    def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
+        """Run a serialized model in the process."""
+        return self.load(model)(feeds)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        self._model = None
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _run_loaded(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
+        if self._model != model:  # the process died since, or has loaded another model
+            self.load(model)
+        outputs: Sequence[NDArray[Any]] = self._ask("run", dict(feeds), self._seconds)
+        return outputs
+
+    def _ask(self, what: str, content: Any, seconds: float) -> Any:
+        pipe = self._started()
+        try:
+            pipe.send((what, content))
+            if not pipe.poll(seconds):
+                self.close()
+                message = f"{self.name} did not answer within {seconds:g} seconds"
+                raise RuntimeHungError(message)
+            answer, value = pipe.recv()
+        except (EOFError, OSError) as error:
+            assert self._process is not None
+            self._process.join()
+            code = self._process.exitcode
+            self.close()
+            message = f"the process of {self.name} ended with code {code}"
+            raise RuntimeDiedError(message) from error
+        if answer != "done":
+            raise _ERRORS.get(answer, ModelNotRunError)(value)
+        return value
+
+    def _started(self) -> Connection:
+        if self._pipe is None:
+            # Not a fork: threads and locks of a runtime in this process would come along, half alive.
+            context = multiprocessing.get_context("spawn")
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(
+                target=_serve, args=(theirs, self._runtime, self._setting), daemon=True
+            )
+            self._process.start()
+            theirs.close()
+            self._ask("start", None, STARTING_SECONDS)
+        return self._pipe
+
+
+def _serve(pipe: Connection, runtime: str | Runtime, setting: str) -> None:
+    """Answer requests until the other side is gone."""
+    chosen = get_runtime(runtime)
+    if setting:
+        configured: Any = getattr(chosen, "configured")  # noqa: B009
+        chosen = configured(setting)
+    from .protocol import load
+
+    ready: Run | None = None
+    while True:
+        try:
+            what, content = pipe.recv()
+        except EOFError:
+            return
+        try:
+            value = None
+            if what == "load":
+                ready = load(chosen, content)
+            elif what == "run":
+                assert ready is not None
+                value = ready(content)
+            pipe.send(("done", value))
+        except Exception as error:
+            pipe.send((type(error).__name__, str(error)))

@@ -1,0 +1,55 @@
+"""Our own backend as a runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from softops.opset import ModelSource
+
+from .protocol import Feeds, ModelNotSupportedError, Run, in_memory, options_of
+
+
+class SoftopsRuntime:
+    """Our own backend."""
+
+    name = "softops"
+
+    def __init__(self) -> None:
+        self.version = version("softops")
+
+    def supports(self, op: str, opset: int, dtype: str) -> str | None:
+        """Every operator of the table, at every version and dtype."""
+        return None
+
+    def load(self, model: bytes) -> Run:
+        """Prepare the model and return what runs it."""
+        return self._prepared(model)
+
+    def load_beside(self, model: bytes, folder: Path) -> Run:
+        """Prepare a model whose tensors lie in files."""
+        return self._prepared(in_memory(model, folder))
+
+    def _prepared(self, model: ModelSource) -> Run:
+        from softops.opset import UnsupportedModelError
+        from softops.opset.backend import prepare
+
+        try:
+            prepared = prepare(model)
+        except UnsupportedModelError as error:
+            raise ModelNotSupportedError(str(error)) from error
+        return lambda feeds: list(prepared.run(dict(feeds)))
+
+    def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
+        """Run a serialized model."""
+        return self.load(model)(feeds)
+
+
+def from_options(options: str) -> SoftopsRuntime:
+    """Make the runtime; it has no options."""
+    options_of("softops", options, {})
+    return SoftopsRuntime()

@@ -1,0 +1,171 @@
+"""Runs single cases in a runtime and judges them; keeps what the next case may use again."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cases.build import Truth, built, truth
+from ..cases.case import Case
+from ..runtimes.protocol import (
+    Feeds,
+    ModelNotRunError,
+    ModelNotSupportedError,
+    Run,
+    Runtime,
+    RuntimeHungError,
+    load,
+    name_of,
+    refusal,
+)
+from ..verdicts.allowances import Bound, check_bound
+from ..verdicts.case_record import CaseRecord, Check, Outcome
+from ..verdicts.verdicts import VERDICTS, assess, formed
+
+Array = NDArray[Any]
+
+THREADS = "threads="
+_BASELINE = THREADS + "1"
+
+_KEPT_MODELS = 4
+
+
+class Examiner:
+    """
+    Judges case after case.
+
+    Parameters
+    ----------
+    runtime
+        What is tested.
+    bound
+        Whose bounds are applied.
+
+    Raises
+    ------
+    ValueError
+        There is no such bound.
+    """
+
+    def __init__(self, runtime: Runtime, bound: Bound = "strict") -> None:
+        check_bound(bound)
+        self._runtime = runtime
+        self._bound = bound
+        self._configured: dict[str, Runtime] = {"": runtime}
+        # Neighbouring cases mostly have one model, or come back to it: it is loaded once. What failed fails again.
+        self._loaded: dict[tuple[str, bytes], Run | ModelNotRunError] = {}
+
+    def examine(self, case: Case) -> CaseRecord:
+        """Run a case and judge it; whatever goes wrong is told in the record."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self._examined(case)
+        except ModelNotRunError as error:
+            return CaseRecord(case=case, outcome=_outcome(error), message=str(error))
+        except Exception as error:
+            text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            return CaseRecord(
+                case=case, outcome="harness failed", message=f"the case could not be judged: {text}"
+            )
+
+    def _examined(self, case: Case) -> CaseRecord:
+        reason = refusal(self._runtime, case.op, case.domain, case.opset, case.dtype)
+        if reason is not None:
+            return CaseRecord(case=case, outcome="unsupported", message=reason)
+        model, feeds = built(case)
+        known = truth(case)
+        outputs, checks = self._run(case, model, feeds, known)
+        more, figures = assess(case, known, outputs, self._bound)
+        return _judged(case, [*more, *checks], figures)
+
+    def _run(
+        self, case: Case, model: bytes, feeds: dict[str, Array], known: Truth
+    ) -> tuple[list[Array], list[Check]]:
+        before = {name: x.tobytes() for name, x in feeds.items()}
+        run = self._ready(case.setting, model)
+        outputs = list(run(feeds))
+        if not all(check.passed for check in formed(known, outputs)):
+            return outputs, [_unchanged(feeds, before)]
+        kept = [_bits(output) for output in outputs]
+        again = [_bits(output) for output in run(feeds)]
+        if case.op == "Multinomial":  # where a stream goes on, the next samples are others
+            again = kept
+        checks = [
+            _same("determinism", kept, again, "another run gave other bits"),
+            _unchanged(feeds, before),
+        ]
+        if case.setting.startswith(THREADS) and case.setting != _BASELINE:
+            single = [_bits(output) for output in self._ready(_BASELINE, model)(feeds)]
+            count = case.setting.removeprefix(THREADS)
+            checks.append(_same("threads", kept, single, f"{count} threads gave other bits than one"))
+        return outputs, checks
+
+    def _ready(self, setting: str, model: bytes) -> Run:
+        place = setting, model
+        if place not in self._loaded:
+            for oldest in list(self._loaded)[: 1 - _KEPT_MODELS]:
+                del self._loaded[oldest]
+            try:
+                self._loaded[place] = load(self._of(setting), model)
+            except ModelNotRunError as error:
+                self._loaded[place] = error
+        found = self._loaded[place]
+        if isinstance(found, ModelNotRunError):
+            raise found
+        return found
+
+    def _of(self, setting: str) -> Runtime:
+        if setting not in self._configured:
+            configured = getattr(self._runtime, "configured", None)
+            if configured is None:
+                message = f"{name_of(self._runtime)} has no settings, so not {setting}"
+                raise ModelNotSupportedError(message)
+            self._configured[setting] = configured(setting)
+        return self._configured[setting]
+
+
+def _judged(case: Case, checks: list[Check], figures: dict[str, Any]) -> CaseRecord:
+    order = list(VERDICTS)
+    checks.sort(key=lambda check: order.index(check.name))
+    failed = [check for check in checks if not check.passed]
+    record = CaseRecord(case=case, outcome="wrong" if failed else "right", checks=tuple(checks), **figures)
+    if not failed:
+        return record
+    return replace(record, verdict=failed[0].name, message=f"{failed[0].name}: {failed[0].message}")
+
+
+def _outcome(error: ModelNotRunError) -> Outcome:
+    if isinstance(error, ModelNotSupportedError):
+        return "unsupported"
+    return "hung" if isinstance(error, RuntimeHungError) else "crashed"
+
+
+def _bits(array: Array) -> tuple[str, bytes]:
+    if array.dtype.kind == "O":
+        return str(array.shape), repr(array.tolist()).encode()
+    # Whatever NaN it is: which bits it has is nobody's promise.
+    if array.dtype.kind in "fV" and array.size:
+        missing = array != array
+        if missing.any():
+            array = np.where(missing, np.array(np.nan, array.dtype), array)
+    return f"{array.dtype} {array.shape}", array.tobytes()
+
+
+def _same(name: str, left: Sequence[Any], right: Sequence[Any], text: str) -> Check:
+    same = list(left) == list(right)
+    return Check(name=name, passed=same, message="" if same else text)
+
+
+def _unchanged(feeds: Feeds, before: dict[str, bytes]) -> Check:
+    changed = [name for name, x in feeds.items() if x.tobytes() != before[name]]
+    for name in changed:
+        # Other cases are fed from the same arrays.
+        feeds[name][...] = np.frombuffer(before[name], feeds[name].dtype).reshape(feeds[name].shape)
+    text = f"it wrote into {', '.join(changed)}" if changed else ""
+    return Check(name="inputs", passed=not changed, message=text)

@@ -1,0 +1,188 @@
+"""Every case in one runtime: what `softops conformance` does."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import onnx
+
+from ..cases.case import Case
+from ..cases.grid import cases
+from ..cases.sweep import Depth
+from ..runtimes.isolated import Isolated
+from ..runtimes.protocol import Runtime, get_runtime, name_of, settings_of, version_of
+from ..verdicts.allowances import Bound, check_bound
+from ..verdicts.case_record import CaseRecord
+from ..verdicts.known import known_deviations, marked
+from .examiner import Examiner
+from .processes import WORTH_CASES, examine_in_processes
+from .report import SuiteReport
+
+
+def run(
+    runtime: str | Runtime,
+    *,
+    ops: Iterable[str] | None = None,
+    opsets: Iterable[int] | None = None,
+    dtypes: Iterable[str] | None = None,
+    families: Iterable[str] | None = None,
+    quick: bool = False,
+    full: bool = False,
+    seed: int = 0,
+    bound: Bound = "strict",
+    time_limit: float | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int, CaseRecord], None] | None = None,
+) -> SuiteReport:
+    """
+    Tell whether a runtime computes the softmax family right.
+
+    Every operator at every version of `softops.opset.operators` is run as a model of a single node, in
+    every dtype, along every axis, on every family of inputs (`softops.conformance.cases.families`), in graphs of
+    several forms, and judged by every verdict of `softops.conformance.verdicts.verdicts` against the oracle.
+
+    Parameters
+    ----------
+    runtime
+        A name (see `runtimes`), with options behind a colon, or an object with ``supports(op, opset,
+        dtype)`` and ``run(model, feeds)``.
+    ops, opsets, dtypes, families
+        Names, and versions to import; everything by default.
+    quick, full
+        Fewer cases, in seconds; or many more, for the night.
+    seed
+        What the inputs are made from.
+    bound
+        ``strict``: the bounds derived in `softops.conformance.verdicts.allowances`; ``webnn`` or ``onnx``: those of
+        others.
+    time_limit
+        Seconds that a model may take to load or to run; the runtime then has a process of its own, which
+        may crash or hang without harm. None leaves it in this one.
+    jobs
+        Over how many processes the cases are spread, where they are many and ``runtime`` is a name; 0 for the
+        number of processors. A script that asks for several needs ``if __name__ == "__main__":``.
+    progress
+        Called after each case with how many are done, how many there are, and its record.
+
+    Returns
+    -------
+    SuiteReport
+        A runtime that is wrong, crashes or hangs is reported, not raised; nothing compared does not pass.
+
+    Raises
+    ------
+    UnknownRuntimeError, RuntimeNotInstalledError
+        There is no such runtime here.
+    TypeError, ValueError
+        ``runtime`` is none, a name is not known, or no case is left.
+    """
+    if quick and full:
+        message = "expected a quick or a full run (got both); choose one"
+        raise ValueError(message)
+    depth: Depth = "quick" if quick else "full" if full else "default"
+    chosen = get_runtime(runtime)
+    listed = cases(
+        ops=_listed(ops),
+        opsets=_listed(opsets),
+        dtypes=_listed(dtypes),
+        families=_listed(families),
+        depth=depth,
+        seed=seed,
+        settings=settings_of(chosen),
+    )
+    asked = {
+        "ops": _listed(ops),
+        "opsets": _listed(opsets),
+        "dtypes": _listed(dtypes),
+        "families": _listed(families),
+        "depth": depth,
+        "seed": seed,
+        "time_limit": time_limit,
+    }
+    return run_cases(
+        runtime, listed, bound=bound, time_limit=time_limit, jobs=jobs, progress=progress, command=asked
+    )
+
+
+def run_cases(
+    runtime: str | Runtime,
+    listed: Sequence[Case],
+    *,
+    bound: Bound = "strict",
+    time_limit: float | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int, CaseRecord], None] | None = None,
+    command: dict[str, Any] | None = None,
+) -> SuiteReport:
+    """Run the cases that are given; otherwise as `run`."""
+    if time_limit is not None and not time_limit > 0:
+        message = f"expected a time limit above 0 seconds (got {time_limit!r}); pass for instance 30"
+        raise ValueError(message)
+    if jobs < 0:
+        message = f"expected a number of processes of 1 or more, or 0 for all processors (got {jobs})"
+        raise ValueError(message)
+    start = time.perf_counter()
+    chosen = get_runtime(runtime)
+    records = []
+    for record in _examined(runtime, listed, bound, time_limit, jobs or _processors()):
+        records.append(record)
+        if progress is not None:
+            progress(len(records), len(listed), record)
+    name, own = name_of(chosen), version_of(chosen)
+    known = known_deviations(name, own)
+    found, gone = marked(records, known)
+    notes = []
+    if known.deviations and not known.is_of(own):
+        notes.append(
+            f"no deviations are listed for {name} {own}; those of {known.version} were taken: what is not "
+            "among them, and what has vanished, changed since"
+        )
+    return SuiteReport(
+        runtime=name,
+        runtime_version=own,
+        softops_version=version("softops"),
+        onnx_version=str(onnx.__version__),
+        platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        command=command or {},
+        bound=bound,
+        seconds=time.perf_counter() - start,
+        cases=found,
+        # What is right by other people's bounds need not have changed.
+        vanished=gone if bound == "strict" else (),
+        notes=tuple(notes),
+    )
+
+
+def _examined(
+    runtime: str | Runtime, listed: Sequence[Case], bound: Bound, time_limit: float | None, jobs: int
+) -> Iterator[CaseRecord]:
+    check_bound(bound)
+    if isinstance(runtime, str) and jobs > 1 and len(listed) >= WORTH_CASES:
+        yield from examine_in_processes(runtime, listed, bound, time_limit, jobs)
+        return
+    chosen = get_runtime(runtime) if time_limit is None else Isolated(runtime, time_limit)
+    try:
+        examiner = Examiner(chosen, bound)
+        for case in listed:
+            yield examiner.examine(case)
+    finally:
+        if isinstance(chosen, Isolated):
+            chosen.close()
+
+
+def _processors() -> int:
+    """Return how many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _listed(given: Iterable[Any] | None) -> list[Any] | None:
+    if given is None:
+        return None
+    return [given] if isinstance(given, str | int) else list(given)

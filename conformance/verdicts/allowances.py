@@ -1,0 +1,233 @@
+"""
+How far each element of a case's outputs may be from the exact value.
+
+``strict`` bounds are derived here and in `softops.conformance.measure.bounds`, whose letters are used: u is the unit
+roundoff, S(n) the roundings that a sum of n terms adds up to. They hold for the plain stable formula in the
+dtype of the result, functions good to 2 ULP (4u), first order in u. float16 and bfloat16 are held to the
+same in float32, and one rounding at the end, which is how runtimes compute them; a sum accumulated in half
+precision is beyond them. Subnormal float16 are asked for; the other dtypes may flush theirs.
+
+Softplus. y = max(x, 0) + log1p(exp(−|x|)): |y' − y| ≤ 12·u·y.
+
+ReduceLogSumExp. y = m + log Σ exp(x − m): |y' − y| ≤ (6·ln n + S(n) + 8 + |y|)·u: the sum is off by
+(ln n + S(n) + 4)·u, relatively, the logarithm by 4u of at most ln n, and the last sum is rounded. For integers
+u is that of float64, and every integer that a value so near is cut off to is right; a value outside the
+range of the dtype, of which ONNX leaves the conversion undefined, is not judged.
+
+SoftmaxCrossEntropyLoss, NegativeLogLikelihoodLoss. A loss is w·a, a known to within δ (of LogSoftmax; 0
+for the second): δ·w + 2u·|w·a|. Their sum over N adds S(N)·u·Σ|w·a|, their mean divides both by Σ w and adds
+two roundings and S(N), those of Σ w.
+
+Attention. See `softops.conformance.verdicts.attention_allowance`.
+
+LinearClassifier. Scores of k products: S(k + 1)·u·(Σ|x·c| + |b|), in float32 (see matrix products), and as the
+input of a Softmax or Sigmoid where one follows; the quantile of PROBIT passes an error g on as
+g·√(2π)·exp(y²/2), with 16·u·|y| of its own. A label is right if no score is ahead by more than both may be off.
+
+Normalizer. (S(n) + 8)·u·|y| in float32, to which inputs may have been rounded.
+
+QLinearSoftmax, QLinearSigmoid. Half a step, and what float32 may be off by before it is rounded: the bound of
+Softmax or Sigmoid in steps, and 4u of the value and of the zero point.
+
+TopK, Hardmax and ArgMax are exact; Multinomial is judged by its frequencies.
+
+``onnx`` is the tolerance of ONNX's own tests, rtol 1e-3 (2^-6 for bfloat16) and atol 1e-7; ``webnn`` that of
+the web platform tests for WebNN, in ULP: 3 n + 3 for Softmax, 2 n + 18 for ReduceLogSumExp, 18 for Softplus, 34
+(float16: 10) for Sigmoid, and ``strict`` where they have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softops.opset.operators.lookup import operator
+
+from ..cases.build import Truth
+from ..cases.calls import lines, row_of
+from ..cases.case import Case
+from ..measure.bounds import Doubles, family_allowance, summed
+from ..measure.ulp import is_float, spacing, unit_roundoff
+from .attention_allowance import attention_allowance
+from .question import HALF, Question
+
+Bound = Literal["strict", "webnn", "onnx"]
+BOUNDS: tuple[Bound, ...] = get_args(Bound)
+
+Array = NDArray[Any]
+
+
+def check_bound(bound: str) -> None:
+    """
+    Refuse what is no name of a bound.
+
+    Raises
+    ------
+    ValueError
+        There is no such bound.
+    """
+    if bound not in BOUNDS:
+        message = f"expected a bound among {', '.join(BOUNDS)} (got {bound!r}); choose one of these"
+        raise ValueError(message)
+
+
+def allowance(case: Case, truth: Truth, place: int, bound: Bound = "strict") -> Doubles | None:
+    """
+    Return how far each element of an output may be from its exact value; None where it must be equal.
+
+    Parameters
+    ----------
+    place
+        Which output, counted from 0.
+    bound
+        Whose bound.
+    """
+    asked = Question(case, row_of(case), truth, place)
+    if asked.exact.dtype != np.longdouble:
+        return None
+    size = np.nan_to_num(np.abs(asked.exact).astype(np.float64), nan=0, posinf=0)
+    if bound == "onnx" and is_float(asked.dtype):
+        # Relative to what the tests expect, which is rounded already.
+        relative = 2.0**-6 if asked.dtype.name == "bfloat16" else 1e-3
+        return np.asarray(relative * size + 1e-7 + _rounding(asked))
+    if bound == "webnn" and (ulps := _webnn(asked)) is not None:
+        return np.asarray(ulps * spacing(asked.exact, asked.dtype).astype(np.float64))
+    rule = _RULES.get(case.op, _family)
+    with np.errstate(all="ignore"):
+        allowed = np.nan_to_num(rule(asked, size), nan=0, posinf=np.inf)
+    return np.asarray(allowed + _rounding(asked))
+
+
+def _rounding(asked: Question) -> Doubles | float:
+    """The last rounding of a half, which the arithmetic in float32 does not include."""
+    if not is_float(asked.dtype) or asked.dtype.itemsize != HALF or asked.case.op == "Hardmax":
+        return 0.0
+    return np.asarray(spacing(asked.exact, asked.dtype).astype(np.float64) / 2)
+
+
+def _webnn(asked: Question) -> float | None:
+    _, length = lines(asked.row, asked.case.shape, asked.case.axis)
+    sigmoid = 10.0 if asked.dtype.name == "float16" else 34.0
+    return {
+        "Softmax": 3.0 * length + 3,
+        "ReduceLogSumExp": 2.0 * length + 18,
+        "Softplus": 18.0,
+        "Sigmoid": sigmoid,
+    }.get(asked.case.op)
+
+
+def _family(asked: Question, size: Doubles) -> Doubles:
+    return family_allowance(asked.row, asked.x, asked.exact.astype(np.longdouble), asked.case.axis)
+
+
+def _softplus(asked: Question, size: Doubles) -> Doubles:
+    tiny = float(np.finfo(np.float32 if asked.dtype.itemsize <= 4 else np.float64).tiny)
+    flushed = (size < tiny) & ~np.isneginf(asked.x)
+    return np.where(flushed, 2 * tiny, 12 * asked.u * size)
+
+
+def _reduce(asked: Question, size: Doubles) -> Doubles:
+    reduced = max(asked.x.size // max(asked.exact.size, 1), 1)
+    return np.asarray((6 * np.log(reduced) + summed(reduced) + 8 + size) * asked.u)
+
+
+def _loss(asked: Question, size: Doubles) -> Doubles:
+    scores, labels, *rest = asked.truth.call.inputs
+    assert scores is not None
+    assert labels is not None
+    cross_entropy = asked.case.op == "SoftmaxCrossEntropyLoss"
+    softmax = operator("LogSoftmax", 13)
+    given = np.zeros(scores.shape)
+    if cross_entropy:
+        logarithm = softmax.exact(scores, 1).astype(np.longdouble)
+        given = family_allowance(softmax, asked.x, logarithm, 1)
+        if asked.place == 1:
+            return given
+    terms = np.abs(asked.again(reduction="none")[0].astype(np.float64))
+    weights = np.ones(scores.shape[1]) if not rest or rest[0] is None else rest[0].astype(np.float64)
+    ignored = asked.truth.call.attributes.get("ignore_index")
+    kept = np.ones(labels.shape, bool) if ignored is None else labels != ignored
+    weight = np.where(kept, weights[np.where(kept, labels, 0)], 0)
+    chosen = np.take_along_axis(given, np.expand_dims(np.where(kept, labels, 0), 1), 1).squeeze(1)
+    each = weight * chosen + 2 * asked.u * terms
+    reduction = asked.truth.call.attributes["reduction"]
+    if reduction == "none":
+        return np.asarray(each)
+    total = each.sum() + summed(terms.size) * asked.u * terms.sum()
+    if reduction == "mean":
+        total = total / weight.sum() + (summed(terms.size) + 2) * asked.u * terms.sum() / weight.sum()
+    return np.asarray(total)
+
+
+def scores_of(case: Case, truth: Truth) -> tuple[Array, Doubles]:
+    """Return the exact scores of a LinearClassifier, and how far they may be off."""
+    call = truth.call
+    x = call.inputs[0]
+    assert x is not None
+    coefficients = np.array(call.attributes["coefficients"], np.float32).reshape(-1, x.shape[-1])
+    intercepts = np.array(call.attributes.get("intercepts", [0] * len(coefficients)), np.float32)
+    wide = x.astype(np.longdouble)
+    exact = wide @ coefficients.T.astype(np.longdouble) + intercepts
+    magnitude = np.abs(wide) @ np.abs(coefficients.T) + np.abs(intercepts)
+    # One more rounding for inputs that are cast to float32 first.
+    terms = summed(x.shape[-1] + 2)
+    return exact, np.asarray(terms * unit_roundoff(np.dtype(np.float32)) * magnitude, np.float64)
+
+
+def _linear(asked: Question, size: Doubles) -> Doubles:
+    scores, g = scores_of(asked.case, asked.truth)
+    u = unit_roundoff(np.dtype(np.float32))
+    transform = asked.truth.call.attributes["post_transform"]
+    if scores.shape[1] == 1:
+        scores, g = np.hstack([scores, scores]), np.hstack([g, g]) + u
+        if transform in ("SOFTMAX", "SOFTMAX_ZERO"):
+            transform = "NONE"
+    if transform in ("SOFTMAX", "SOFTMAX_ZERO"):
+        near = scores.astype(np.float32)
+        return family_allowance(operator("Softmax", 13), near, asked.exact.astype(np.longdouble), -1, g)
+    if transform == "LOGISTIC":
+        near = scores.astype(np.float32)
+        return family_allowance(operator("Sigmoid", 13), near, asked.exact.astype(np.longdouble), None, g)
+    if transform == "PROBIT":
+        return np.asarray(g * np.sqrt(2 * np.pi) * np.exp(size**2 / 2) + 16 * u * size)
+    return np.asarray(g + u * size)
+
+
+def _normalizer(asked: Question, size: Doubles) -> Doubles:
+    u = unit_roundoff(np.dtype(np.float32))
+    return np.asarray((summed(asked.x.shape[-1]) + 8) * u * size + float(np.finfo(np.float32).tiny))
+
+
+def _quantized(asked: Question, size: Doubles) -> Doubles:
+    x, x_scale, x_zero, y_scale, y_zero = (
+        None if value is None else value.astype(np.float64) for value in asked.truth.call.inputs
+    )
+    assert x is not None
+    assert x_scale is not None
+    assert y_scale is not None
+    near = ((x - (0 if x_zero is None else x_zero)) * x_scale).astype(np.float32)
+    flatten = asked.truth.call.attributes.get("opset", 13) < 13
+    name = "Softmax" if asked.case.op == "QLinearSoftmax" else "Sigmoid"
+    row = operator(name, 12 if flatten else 13)
+    axis = None if name == "Sigmoid" else asked.truth.call.attributes.get("axis", -1)
+    real = row.exact(near.astype(np.float32), axis).astype(np.longdouble)
+    g = 2 * unit_roundoff(np.dtype(np.float32)) * np.abs(near.astype(np.float64))
+    steps = family_allowance(row, near, real, axis, g) / y_scale
+    zero = 0 if y_zero is None else np.abs(y_zero)
+    return np.asarray(0.5 + steps + 4 * unit_roundoff(np.dtype(np.float32)) * (size + zero))
+
+
+_RULES: dict[str, Callable[[Question, Doubles], Doubles]] = {
+    "Softplus": _softplus,
+    "ReduceLogSumExp": _reduce,
+    "SoftmaxCrossEntropyLoss": _loss,
+    "NegativeLogLikelihoodLoss": _loss,
+    "Attention": attention_allowance,
+    "LinearClassifier": _linear,
+    "Normalizer": _normalizer,
+    "QLinearSoftmax": _quantized,
+    "QLinearSigmoid": _quantized,
+}

@@ -1,0 +1,161 @@
+"""
+The deviations that are known: for each version of a runtime a file of its own.
+
+``data/known-NAME-VERSION.json`` lists, under ``deviations``:
+
+- ``cases``: patterns of case names (`Case.id`), ``*`` for anything; the version in a name
+  is that of the operator, whichever opset is imported that it holds at, and a seed is not part of it;
+- ``outcome``: ``wrong``, ``crashed`` or ``hung``; ``verdicts``: which of `VERDICTS` fail, for ``wrong``;
+- ``why``: one sentence on the cause; ``issue``: the upstream address, or ``not reported yet``;
+- ``shown_by``: names of cases that show it, one at least for each pattern. The patterns also match cases that come out
+  right, so it is by these that a deviation is told to have vanished.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fnmatch import translate
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+from ..cases.calls import row_of
+from ..cases.case import Case
+from .case_record import CaseRecord
+
+NOT_REPORTED = "not reported yet"
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """
+    A known deviation.
+
+    Attributes
+    ----------
+    cases
+        Patterns of the names of its cases.
+    outcome, verdicts
+        What becomes of them; ``verdicts`` are those that may fail.
+    why, issue
+        The cause, and the upstream issue's address or ``not reported yet``.
+    shown_by
+        Names of cases that show it.
+    """
+
+    cases: tuple[str, ...]
+    outcome: str
+    why: str
+    issue: str = NOT_REPORTED
+    verdicts: tuple[str, ...] = ()
+    shown_by: tuple[str, ...] = ()
+
+    def speaks_of(self, record: CaseRecord) -> bool:
+        """Whether it is about that case."""
+        return _expression(self.cases).match(_name_of(record.case)) is not None
+
+    def explains(self, record: CaseRecord) -> bool:
+        """Whether it is about that case, and what became of it."""
+        if record.outcome != self.outcome or not self.speaks_of(record):
+            return False
+        failed = {check.name for check in record.checks if not check.passed}
+        return not self.verdicts or failed <= set(self.verdicts)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The deviations of one version of a runtime; ``version`` is the one they are listed for."""
+
+    version: str
+    deviations: tuple[Deviation, ...] = ()
+
+    def is_of(self, version: str) -> bool:
+        """Whether they are listed for that version, whatever build of it."""
+        return _numbers(self.version) == _numbers(version)
+
+
+@lru_cache(maxsize=1)  # it is asked for each deviation
+def _name_of(case: Case) -> str:
+    return replace(case, opset=row_of(case).since_version, seed=0).id
+
+
+@cache
+def _expression(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, patterns)))
+
+
+def known_deviations(runtime: str, version: str) -> Known:
+    """
+    Return what is known of a runtime: of this version, or else of the nearest older, or the oldest one.
+
+    Raises
+    ------
+    ValueError
+        The file is not of the form that this module describes.
+    """
+    found = _files(_file_name(runtime))
+    if not found:
+        return Known(version)
+    wanted = _numbers(version)
+    older = [number for number in found if number <= wanted]
+    number = max(older) if older else min(found)
+    listed, text = found[number]
+    return Known(listed, _parsed(text))
+
+
+def marked(records: Iterable[CaseRecord], known: Known) -> tuple[tuple[CaseRecord, ...], tuple[str, ...]]:
+    """
+    Mark the cases that are known to deviate, and say which deviations have vanished.
+
+    A deviation has vanished as far as the cases that showed it were run and are right now.
+    """
+    found = list(records)
+    result = []
+    for record in found:
+        mark = next((deviation for deviation in known.deviations if deviation.explains(record)), None)
+        result.append(record if mark is None else replace(record, known=mark.issue))
+    outcomes = {record.id: record.outcome for record in found if record.outcome != "unsupported"}
+    gone = []
+    for deviation in known.deviations:
+        run = [name for name in deviation.shown_by if name in outcomes]
+        right = [name for name in run if outcomes[name] == "right"]
+        if right:
+            rest = "" if right == run else f" (not in {', '.join(right)} any more)"
+            gone.append(deviation.why + rest)
+    return tuple(result), tuple(gone)
+
+
+def _files(runtime: str) -> dict[tuple[int, ...], tuple[str, str]]:
+    folder = files("softops.conformance") / "data"
+    found = {}
+    pattern = re.compile(rf"known-{re.escape(runtime)}-([0-9.]+)\.json")
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if match := pattern.fullmatch(entry.name):
+            found[_numbers(match[1])] = (match[1], entry.read_text("utf-8"))
+    return found
+
+
+def _file_name(runtime: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "_", runtime.partition(":")[0])
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0]))
+
+
+def _parsed(text: str) -> tuple[Deviation, ...]:
+    content: Any = json.loads(text)
+    return tuple(
+        Deviation(
+            cases=tuple(entry["cases"]),
+            outcome=entry["outcome"],
+            why=entry["why"],
+            issue=entry.get("issue", NOT_REPORTED),
+            verdicts=tuple(entry.get("verdicts", ())),
+            shown_by=tuple(entry.get("shown_by", ())),
+        )
+        for entry in content["deviations"]
+    )

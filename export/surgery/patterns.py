@@ -1,0 +1,140 @@
+"""Finding small expressions among the nodes of a scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import onnx
+
+from softops.opset.graph.domains import DOMAINS
+
+from .reductions import Reduction, reduction
+from .scopes import Scope
+
+Pattern = str | float | tuple["str | Pattern", ...]
+"""
+What an expression looks like.
+
+A string stands for any value, the same string for the same value; a number for a constant that holds it alone;
+``(operator, pattern, …)`` for a node. The operands of Add, Mul, Max and Min match in either order. `ANY` stands
+for a constant of one element.
+"""
+
+ANY = float("nan")
+
+_EITHER_ORDER = {"Add", "Mul", "Max", "Min"}
+_PLAIN = {
+    "Exp",
+    "Log",
+    "Neg",
+    "Abs",
+    "Relu",
+    "Reciprocal",
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Max",
+    "Min",
+    "Sigmoid",
+}
+_REDUCTIONS = {"ReduceMax", "ReduceSum", "ReduceLogSum", "ReduceLogSumExp"}
+
+
+@dataclass(frozen=True)
+class Match:
+    """
+    An expression that was found.
+
+    Attributes
+    ----------
+    root
+        The node that gives its value.
+    values
+        Names of values by the pattern's strings.
+    constants
+        Names of the constants, with their shapes.
+    nodes
+        All its nodes, by the first name that each writes.
+    reductions
+        What each reduction in it reduces.
+    """
+
+    root: onnx.NodeProto
+    values: dict[str, str] = field(default_factory=dict)
+    constants: tuple[tuple[int, ...], ...] = ()
+    nodes: dict[str, onnx.NodeProto] = field(default_factory=dict)
+    reductions: dict[str, Reduction] = field(default_factory=dict)
+
+    def node(self, op_type: str) -> onnx.NodeProto:
+        """Return its only node of that operator."""
+        return next(node for node in self.nodes.values() if node.op_type == op_type)
+
+
+def find(pattern: Pattern, root: onnx.NodeProto, scope: Scope) -> Match | None:
+    """
+    Return the expression that ``root`` gives the value of, when it looks like ``pattern`` and is closed.
+
+    It is not closed when a value inside it is read by anything else, or is an output.
+    """
+    for match in _nodes(pattern, root, Match(root), scope):
+        inside = {id(node) for node in match.nodes.values()}
+        inner = [name for node in match.nodes.values() if node is not root for name in node.output if name]
+        if all(
+            name not in scope.outputs and all(id(user) in inside for user in scope.users.get(name, ()))
+            for name in inner
+        ):
+            return match
+    return None
+
+
+def _values(pattern: Pattern, name: str, match: Match, scope: Scope) -> Iterator[Match]:
+    if isinstance(pattern, str):
+        if match.values.get(pattern, name) == name and name:
+            yield replace(match, values={**match.values, pattern: name})
+    elif isinstance(pattern, float):
+        shape = _constant(pattern, name, scope)
+        if shape is not None:
+            yield replace(match, constants=(*match.constants, shape))
+    elif (node := scope.producers.get(name)) is not None and node.output[0] == name:
+        yield from _nodes(pattern, node, match, scope)
+
+
+def _nodes(pattern: Pattern, node: onnx.NodeProto, match: Match, scope: Scope) -> Iterator[Match]:
+    assert isinstance(pattern, tuple)
+    op_type, *operands = pattern
+    if node.op_type != op_type or node.domain not in DOMAINS:
+        return
+    given = list(node.input)
+    if op_type in _REDUCTIONS:
+        reduced = reduction(node, scope)
+        if reduced is None:
+            return
+        match = replace(match, reductions={**match.reductions, node.output[0]: reduced})
+        given = given[:1]
+    elif (op_type in _PLAIN and node.attribute) or any(a.ref_attr_name for a in node.attribute):
+        return
+    if len(given) != len(operands):
+        return
+    match = replace(match, nodes={**match.nodes, node.output[0]: node})
+    orders = [given, given[::-1]] if op_type in _EITHER_ORDER else [given]
+    for order in orders:
+        yield from _all(operands, order, match, scope)
+
+
+def _all(patterns: list[Pattern], names: list[str], match: Match, scope: Scope) -> Iterator[Match]:
+    if not patterns:
+        yield match
+        return
+    for first in _values(patterns[0], names[0], match, scope):
+        yield from _all(patterns[1:], names[1:], first, scope)
+
+
+def _constant(wanted: float, name: str, scope: Scope) -> tuple[int, ...] | None:
+    value = scope.constant(name)
+    if value is None or value.size != 1 or value.dtype.kind in "OSU":
+        return None
+    number = float(value.reshape(()).astype(np.float64))
+    return value.shape if wanted != wanted or number == wanted else None

@@ -1,0 +1,90 @@
+"""What the losses on class labels share: labels, weights, and how losses become one."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..compile.jit import kernel
+from ..numerics.sums import two_sum
+from ..vector.memory import load_number
+from ..vector.types import KINDS
+from .inputs import Array, address, as_array
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+@kernel
+def _total(src: Any, n: Any) -> Any:
+    """The sum of float64 numbers, compensated."""
+    total, lost = 0.0, 0.0
+    for i in range(n):
+        total, error = two_sum(total, load_number(np.float64(0), src + i * 8))
+        lost += error
+    return total + lost
+
+
+def sum_exactly(x: Array) -> float:
+    """The sum of a contiguous float64 array, as if in twice the precision; plain where it is not finite."""
+    total: float = _total(address(x), x.size)
+    return total if np.isfinite(total) else float(np.sum(x))
+
+
+def checked_labels(
+    name: str, labels: npt.ArrayLike, shape: tuple[int, ...], classes: int, ignore: int | None
+) -> Array:
+    """Class indices as contiguous int64, −1 where ignored."""
+    given = as_array(labels)
+    if given.dtype.kind not in "iu":
+        message = f"{name} takes integer labels (got {given.dtype}); convert with labels.astype(np.int64)"
+        raise TypeError(message)
+    if given.shape != shape:
+        message = (
+            f"{name} takes one label for each row: shape {shape} (got {given.shape}); drop the class axis"
+        )
+        raise ValueError(message)
+    if ignore is None and (given.size == 0 or (given.min() >= 0 and given.max() < classes)):
+        return np.ascontiguousarray(given, np.int64)
+    ignored = np.zeros(shape, bool) if ignore is None else given == ignore
+    wrong = ((given < 0) | (given >= classes)) & ~ignored
+    if wrong.any():
+        index = tuple(int(i) for i in np.argwhere(wrong)[0])
+        message = (
+            f"{name} takes labels from 0 to {classes - 1} (got {given[index]} at index {index}); "
+            "pass ignore_index= for rows without a class"
+        )
+        raise ValueError(message)
+    return np.where(ignored, np.int64(-1), given.astype(np.int64))
+
+
+def checked_weights(name: str, weight: npt.ArrayLike | None, classes: int, labels: Array) -> Array:
+    """The weight of every row in float64: its class's, 1 without weights, 0 where ignored."""
+    if weight is None:
+        return (labels >= 0).astype(np.float64)
+    given = as_array(weight)
+    if given.shape != (classes,) or (given.dtype.kind != "f" and given.dtype not in KINDS):
+        message = (
+            f"{name} takes {classes} float weights, one a class (got {given.dtype} of shape {given.shape})"
+        )
+        raise ValueError(message)
+    return np.where(labels < 0, 0.0, np.append(given.astype(np.float64), 0.0)[labels])
+
+
+def check_reduction(name: str, reduction: str) -> None:
+    """Refuse an unknown reduction."""
+    if reduction not in REDUCTIONS:
+        message = f"{name} takes a reduction of {', '.join(REDUCTIONS)} (got {reduction!r})"
+        raise ValueError(message)
+
+
+def reduce_losses(losses: Array, weights: Array, reduction: str, dtype: np.dtype[Any]) -> Array:
+    """Float64 losses to the result: each, their sum, or their weighted mean, rounded once, without a warning."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if reduction == "none":
+            return losses.astype(dtype)
+        total = sum_exactly(losses)
+        if reduction == "mean":
+            weight = sum_exactly(weights)
+            total = total / weight if weight else float("nan")
+        result: Array = np.asarray(total).astype(dtype)[()]
+    return result

@@ -1,0 +1,262 @@
+"""How an array lies in memory, asked inside jitted code: what `layout` does in Python for calls from there.
+
+The lines along an axis must be found in the same way here and there: whether a line is done as a row or in a tile of
+columns can show in the last bit.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.cpython.unsafe import tuple as tuples
+
+from ..compile.jit import helper
+from ..vector.memory import load_number, store_number
+
+# (tuple, index, value) -> the tuple with another value there
+_replaced: Any = tuples.tuple_setitem
+
+
+@helper
+def at(x: Any) -> Any:
+    """The address of an array's first number."""
+    return np.int64(x.ctypes.data)
+
+
+@helper
+def hold(x: Any) -> Any:
+    """Keep an array's memory until here: Numba lets go of an array after its last use by name."""
+
+
+@helper
+def extent(x: Any) -> Any:
+    """The lowest address of an array's memory, and the one behind its last byte."""
+    low, high = at(x), at(x) + x.itemsize
+    for d in range(x.ndim):
+        reach = (x.shape[d] - 1) * x.strides[d]
+        low, high = low + min(reach, 0), high + max(reach, 0)
+    return low, high
+
+
+@helper
+def apart(x: Any, y: Any) -> Any:
+    """Whether two arrays, neither of them empty, share no memory; False where they interlace without sharing."""
+    x_low, x_high = extent(x)
+    y_low, y_high = extent(y)
+    return x_high <= y_low or y_high <= x_low
+
+
+@helper
+def block(shape: Any, axis: Any) -> Any:
+    """The (outer, n, inner) of an array in C order."""
+    outer, inner = 1, 1
+    for d in range(axis):
+        outer *= shape[d]
+    for d in range(axis + 1, len(shape)):
+        inner *= shape[d]
+    return outer, shape[axis], inner
+
+
+@helper
+def moved_last(shape: Any, axis: Any) -> Any:
+    """The axes in their order, but `axis` at the end."""
+    order = shape
+    for d in range(len(shape)):
+        order = _replaced(order, d, d + (d >= axis))
+    return _replaced(order, len(shape) - 1, axis)
+
+
+@helper
+def permuted(values: Any, order: Any) -> Any:
+    """A tuple in another order."""
+    result = values
+    for d in range(len(order)):
+        result = _replaced(result, d, values[order[d]])
+    return result
+
+
+@helper
+def spread(kind: Any, dst: Any, dst_strides: Any, src: Any, src_strides: Any, shape: Any) -> Any:
+    """Copy numbers from one order to another. (Numba's own assignment takes ten seconds to compile.)"""
+    for index in np.ndindex(shape):
+        to, origin = dst, src
+        for d in range(len(shape)):
+            to += index[d] * dst_strides[d]
+            origin += index[d] * src_strides[d]
+        store_number(kind, to, load_number(kind, origin))
+
+
+@helper
+def _before(shape: Any, strides: Any, a: Any, b: Any) -> Any:
+    """Whether axis `a` comes before axis `b` in the order of the memory: axes of length one first, then long steps."""
+    if shape[a] == 1 or shape[b] == 1:
+        return shape[a] == 1 and (shape[b] != 1 or a < b)
+    return abs(strides[a]) > abs(strides[b]) or (abs(strides[a]) == abs(strides[b]) and a < b)
+
+
+@helper
+def follow(shape: Any, strides: Any) -> Any:
+    """The axes in the order of the memory."""
+    order = shape
+    for d in range(len(shape)):
+        place = 0
+        for other in range(len(shape)):
+            place += other != d and _before(shape, strides, other, d)
+        order = _replaced(order, place, d)
+    return order
+
+
+@helper
+def lines_of(shape: Any, strides: Any, size: Any, axis: Any) -> Any:
+    """Whether the lines along an axis lie as kernels take them, and (outer, n, inner, step_outer, step_along)."""
+    inner = 1
+    for d in range(len(shape) - 1, axis, -1):
+        if shape[d] != 1 and strides[d] != inner * size:
+            return False, 0, 0, 0, 0, 0
+        inner *= shape[d]
+    n, step_along = shape[axis], strides[axis]
+    if inner == 1 and n > 1 and step_along != size:
+        return False, 0, 0, 0, 0, 0
+    outer, step_outer = 1, n * inner * size
+    for d in range(axis - 1, -1, -1):
+        if shape[d] == 1:
+            continue
+        if outer == 1:
+            step_outer = strides[d]
+        elif strides[d] != outer * step_outer:
+            return False, 0, 0, 0, 0, 0
+        outer *= shape[d]
+    return True, outer, n, inner, step_outer, step_along
+
+
+# The steps around a kernel: `new_*` makes a contiguous result in the order of x's memory, `source_*` gives (address,
+# outer, n, inner, step_outer, step_along) of what is to be read along an axis, `numbers_*` the address of what is to be
+# read in the order of the result, `turned_*` the array for the caller.
+
+
+@helper
+def new_c(x: Any) -> Any:
+    return np.empty(x.shape, x.dtype)
+
+
+@helper
+def source_c(kind: Any, x: Any, axis: Any, result: Any) -> Any:
+    outer, n, inner = block(x.shape, axis)
+    return at(x), outer, n, inner, n * inner * x.itemsize, inner * x.itemsize
+
+
+@helper
+def numbers_c(kind: Any, x: Any, result: Any) -> Any:
+    return at(x)
+
+
+@helper
+def turned_c(kind: Any, x: Any, result: Any) -> Any:
+    return result
+
+
+@helper
+def new_f(x: Any) -> Any:
+    return np.empty(x.T.shape, x.dtype)
+
+
+@helper
+def source_f(kind: Any, x: Any, axis: Any, result: Any) -> Any:
+    return source_c(kind, x.T, x.ndim - 1 - axis, result)
+
+
+@helper
+def turned_f(kind: Any, x: Any, result: Any) -> Any:
+    return result.T
+
+
+@helper
+def new_a(x: Any) -> Any:
+    return np.empty(permuted(x.shape, follow(x.shape, x.strides)), x.dtype)
+
+
+@helper
+def numbers_a(kind: Any, x: Any, result: Any) -> Any:
+    strides = permuted(x.strides, follow(x.shape, x.strides))
+    spread(kind, at(result), result.strides, at(x), strides, result.shape)
+    return at(result)
+
+
+@helper
+def source_a(kind: Any, x: Any, axis: Any, result: Any) -> Any:
+    order = follow(x.shape, x.strides)
+    place = 0
+    for d in range(x.ndim):
+        place = d if order[d] == axis else place
+    fits, outer, n, inner, step, along = lines_of(result.shape, permuted(x.strides, order), x.itemsize, place)
+    if fits:
+        return at(x), outer, n, inner, step, along
+    numbers_a(kind, x, result)
+    return source_c(kind, result, place, result)
+
+
+@helper
+def turned_a(kind: Any, x: Any, result: Any) -> Any:
+    order, turned = follow(x.shape, x.strides), False
+    for d in range(x.ndim):
+        turned = turned or order[d] != d
+    if not turned:
+        return result
+    back = np.empty(x.shape, x.dtype)
+    spread(kind, at(back), permuted(back.strides, order), at(result), result.strides, result.shape)
+    return back
+
+
+@helper
+def last_axis_a(kind: Any, x: Any, axis: Any) -> Any:
+    """A copy in C order with `axis` at the end."""
+    order = moved_last(x.shape, axis)
+    moved = np.empty(permuted(x.shape, order), x.dtype)
+    spread(kind, at(moved), moved.strides, at(x), permuted(x.strides, order), moved.shape)
+    return moved
+
+
+@helper
+def last_axis_c(kind: Any, x: Any, axis: Any) -> Any:
+    """An array in C order with `axis` at the end; `x` itself where it is there."""
+    return x if axis == x.ndim - 1 else last_axis_a(kind, x, axis)
+
+
+class Steps(NamedTuple):
+    """What the layout in an array's type decides."""
+
+    new: Any
+    source: Any
+    numbers: Any
+    turned: Any
+    last_axis: Any
+
+
+STEPS = {
+    "C": Steps(new_c, source_c, numbers_c, turned_c, last_axis_c),
+    "F": Steps(new_f, source_f, numbers_c, turned_f, last_axis_a),
+    "A": Steps(new_a, source_a, numbers_a, turned_a, last_axis_a),
+}
+
+
+# A number for each row
+
+
+@helper
+def kept(numbers: Any, shape: Any, axis: Any) -> Any:
+    """The numbers in the shape of the array, length one along `axis`."""
+    return numbers.reshape(_replaced(shape, axis, 1))
+
+
+@helper
+def reduced(numbers: Any, shape: Any, axis: Any) -> Any:
+    """The numbers in the shape of an array of rank 2 or more, without `axis`."""
+    rest = shape[1:]
+    for d in range(axis):
+        rest = _replaced(rest, d, shape[d])
+    return numbers.reshape(rest)
+
+
+@helper
+def only(numbers: Any, shape: Any, axis: Any) -> Any:
+    """The one number."""
+    return numbers[0]

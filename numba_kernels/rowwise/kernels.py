@@ -1,0 +1,231 @@
+"""From what an operator does to rows and to a tile of columns to its kernels.
+
+Memory is (outer, n, inner) with steps in bytes between outer blocks and along the axis; a *line* is the n numbers along
+the axis at one (outer, inner). Where inner is 1 and the row long enough, vectors lie along the row. Otherwise a tile of
+neighbouring lines is brought into a scratch of the computing type, n vectors deep, and vectors lie across lines; so are
+rows of less than a vector, which are transposed on the way.
+
+What does it is a function ``lines(kind, span)`` in traced code; a `Span` says which lines and where they lie.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays.entry import SmallCalls
+from ..compile.jit import Form, Kernels, OverParts, helper, kernel, words_at
+from ..vector.flow import repeat
+from ..vector.memory import load, store
+from ..vector.operations import computing, is_half, itemsize, lanes, least, most, stack_scratch
+from ..vector.trace import traced
+from .rows import rows_at_once
+from .tiles import TILE_VECTORS, load_columns, load_transposed, store_columns, store_transposed, tile_width
+
+
+@helper
+def new_scratch(numbers: Any, kind: Any) -> Any:
+    """Memory for so many numbers of the computing type and a vector more; its owner and an aligned address in it."""
+    owner = np.empty(numbers * itemsize(computing(kind)) + 128, np.uint8)
+    return owner, (owner.ctypes.data + 63) // 64 * 64
+
+
+@helper
+def keep(owner: Any) -> Any:
+    """Hold the memory of a scratch until here: Numba lets go of an array after its last use by name."""
+
+
+# What is spare: room for a few rows of halves in the computing type, for a tile, for nothing
+
+
+@helper
+def _rows_spare(kind: Any, n: Any) -> Any:
+    return new_scratch(rows_at_once(kind, n) * n, kind)
+
+
+@helper
+def _tile_spare(kind: Any, n: Any) -> Any:
+    return new_scratch(n * tile_width(kind, n), kind)
+
+
+@helper
+def _nothing_spare(kind: Any, n: Any) -> Any:
+    return None, 0
+
+
+def _spare_of_rows(kind: Any) -> Any:
+    # halves come as the integers of their bits
+    return _rows_spare if isinstance(kind, np.integer) else _nothing_spare
+
+
+class Span(NamedTuple):
+    """Lines `first` to `last` of n numbers, steps in bytes, and the address of spare memory where any is needed."""
+
+    dst: Any
+    src: Any
+    first: Any
+    last: Any
+    n: Any
+    inner: Any
+    src_outer: Any
+    src_along: Any
+    dst_outer: Any
+    dst_along: Any
+    spare: Any
+
+
+def each_row(row: Any) -> Any:
+    """`lines` for contiguous rows of at least one vector, from ``row(kind, dst, src, n)`` in the computing type."""
+
+    def rows(kind: Any, span: Span) -> None:
+        work = computing(kind)
+
+        def line(i: Any) -> None:
+            x, y = span.src + i * span.src_outer, span.dst + i * span.dst_outer
+            if is_half(kind):
+                convert_row(work, span.spare, kind, x, span.n)
+                row(work, span.spare, span.spare, span.n)
+                convert_row(kind, y, work, span.spare, span.n)
+            else:
+                row(work, y, x, span.n)
+
+        repeat(span.first, span.last, line)
+
+    return rows
+
+
+def convert_row(to_kind: Any, dst: Any, from_kind: Any, src: Any, n: Any) -> None:
+    """A row of at least one vector from one kind to another of the same computing type; the two do not overlap."""
+    step, to_size, from_size = lanes(from_kind), itemsize(to_kind), itemsize(from_kind)
+
+    def convert(i: Any) -> None:
+        store(to_kind, dst + i * to_size, load(from_kind, src + i * from_size))
+
+    repeat(0, n - step, convert, step=step)
+    convert(n - step)
+
+
+def along_short_rows(tile: Any) -> Any:
+    """`lines` for contiguous rows of less than one vector, from what is done to a tile of columns."""
+
+    def short_rows(kind: Any, span: Span) -> None:
+        # n times four vectors at the most, less than a stack scratch holds
+        width, scratch, step = lanes(kind) * TILE_VECTORS, stack_scratch(kind), lanes(kind)
+
+        def rows(line: Any) -> None:
+            count, n = least(width, span.last - line), span.n
+            used = (count + (step - 1)) // step * step
+            x, y = span.src + line * span.src_outer, span.dst + line * span.dst_outer
+            load_transposed(kind, scratch, x, n, count, used, span.src_outer)
+            tile(computing(kind), scratch, n, used)
+            store_transposed(kind, y, scratch, n, count, used, span.dst_outer)
+
+        repeat(span.first, span.last, rows, step=width)
+
+    return short_rows
+
+
+def along_columns(tile: Any) -> Any:
+    """`lines` for lines with others between their numbers, from what is done to a tile of columns."""
+
+    def columns(kind: Any, span: Span) -> None:
+        n, inner, spare = span.n, span.inner, span.spare
+        size, step, width = itemsize(kind), lanes(kind), tile_width(kind, n)
+
+        def block(outer: Any) -> None:
+            # the lines of this block that are asked for
+            begin, end = most(span.first - outer * inner, 0), least(span.last - outer * inner, inner)
+
+            def columns_of(column: Any) -> None:
+                count = least(width, end - column)
+                used = (count + (step - 1)) // step * step
+                x = span.src + outer * span.src_outer + column * size
+                y = span.dst + outer * span.dst_outer + column * size
+                load_columns(kind, spare, x, n, count, used, span.src_along)
+                tile(computing(kind), spare, n, used)
+                store_columns(kind, y, spare, n, count, used, span.dst_along)
+
+            repeat(begin, end, columns_of, step=width)
+
+        repeat(span.first // inner, (span.last + (inner - 1)) // inner, block)
+
+    return columns
+
+
+def _over_lines(lines: Any, spare_of: Any) -> Kernels:
+    """The kernels of `lines`; ``spare_of(kind)`` is what makes (owner, address) of the memory that it needs.
+
+    The parallel one takes a number of parts more, each done by one thread. A line is done whole and in one order, so
+    that the bits of the result do not depend on the number of threads.
+    """
+
+    @traced
+    def over(
+        kind: Any,
+        dst: Any,
+        src: Any,
+        first: Any,
+        last: Any,
+        n: Any,
+        inner: Any,
+        a: Any,
+        b: Any,
+        c: Any,
+        d: Any,
+        spare: Any,
+    ) -> None:
+        lines(kind, Span(dst, src, first, last, n, inner, a, b, c, d, spare))
+
+    def make(kind: Any) -> tuple[Any, Any]:
+        spare = spare_of(kind)
+
+        def serial(dst: Any, src: Any, count: Any, n: Any, inner: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+            owner, place = spare(kind, n)
+            over(kind, dst, src, 0, count, n, inner, a, b, c, d, place)
+            keep(owner)
+            return 1
+
+        def for_form(form: Form) -> Any:
+            words = words_at(form)
+
+            def part(given: Any, first: Any, last: Any) -> Any:
+                dst, src, n, inner, a, b, c, d = words(given)
+                owner, place = spare(kind, n)
+                over(kind, dst, src, first, last, n, inner, a, b, c, d, place)
+                keep(owner)
+                return 1
+
+            return kernel(part)
+
+        return kernel(serial), OverParts(for_form)
+
+    return Kernels(make)
+
+
+class LineKernels(NamedTuple):
+    """The kernels of an operator; apart, so that a first call compiles what it needs."""
+
+    rows: Kernels
+    """For contiguous rows of at least one vector."""
+    columns: Kernels
+    """For lines with others between their numbers."""
+    short_rows: Kernels
+    """For contiguous rows of less than one vector."""
+    small: SmallCalls
+    """For few contiguous rows of either kind, straight from Python's objects."""
+
+
+Tile = Callable[..., Any]
+
+
+def kernels_of(rows: Any, tile: Tile) -> LineKernels:
+    """The kernels of an operator from its `lines` for contiguous rows and from ``tile(kind, at, n, width)``.
+
+    A tile is `width` columns, whole vectors, of n numbers of the computing type, and is done in place.
+    """
+    whole, short = (
+        _over_lines(rows, _spare_of_rows),
+        _over_lines(along_short_rows(tile), lambda _: _nothing_spare),
+    )
+    columns = _over_lines(along_columns(tile), lambda _: _tile_spare)
+    return LineKernels(whole, columns, short, SmallCalls(whole, short))

@@ -1,0 +1,181 @@
+"""softmax and log_softmax of x / temperature, over the numbers that a mask leaves.
+
+x / T is nowhere rounded to the dtype of x: (x − max) / T is taken in float64, for float64 with what the difference and
+the quotient round off.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from ..arrays.inputs import Array, address, as_floats, check_axis, check_out
+from ..compile.jit import Kernels
+from ..numerics.exp_below import exp_of_pair, exp_of_pair_raised
+from ..numerics.log import log1p_vector
+from ..numerics.sums import reciprocal, two_sum
+from ..vector.flow import choose, outlined, repeat
+from ..vector.memory import load_first, load_number, store_number
+from ..vector.operations import computing, fma, fma_exact, itemsize, narrow, splat, where, widen
+from ..vector.trace import traced
+from .gather import line_at, over_scratch, places_of, run_writing, through_scratch, writing
+from .log_sums_robust import add_other, only_finite, others
+from .rows import fold_row, map_row, maximum
+
+
+@traced
+def _quotient(x: Any, m: Any, options: Any) -> Any:
+    """(x − m) / T in float64 as a pair; `options` is the address of T and of a factor for x and m, 1 or 1/2."""
+    real = x.constant(0.0, types.float64)
+    temperature = load_number(real, options)
+    if x.scalar == types.float32:
+        d = widen(x) - widen(m)
+        return d / temperature, splat(d, 0.0)
+    factor = load_number(real, options + 8)
+    d, lost = two_sum(x * factor, 0.0 - m * factor)
+    quotient = d / temperature
+    return quotient, (fma_exact(0.0 - quotient, temperature, d) + lost) / temperature
+
+
+def _sum_of_others(kind: Any, at: Any, n: Any, m: Any, options: Any) -> Any:
+    """Σ exp((x − m) / T) without the maximum's own term, as `log_sums_apart.sum_of_others`."""
+    top, zero = only_finite(m), widen(splat(m, 0.0))
+
+    def step(x: Any, *sums: Any) -> Any:
+        return add_other(*sums, x, top, exp_of_pair_raised(*_quotient(x, m, options)))
+
+    return others(*fold_row(kind, (at,), n, step, zero, zero, zero, fill=-math.inf))
+
+
+def _highest(kind: Any, at: Any, n: Any) -> Any:
+    """A vector with the maximum of a row in every lane."""
+    return splat(load_first(kind, at, 0, 0.0), maximum(kind, at, n))
+
+
+@outlined
+def _softmax_row(kind: Any, to: Any, at: Any, n: Any, options: Any) -> None:
+    m = _highest(kind, at, n)
+    high, low = _sum_of_others(kind, at, n, m, options)
+    total, error = two_sum(splat(high, 1.0), high)
+    first, second = reciprocal(total, total, error + low)
+
+    def probability(x: Any) -> Any:
+        e = exp_of_pair(*_quotient(x, m, options))
+        return narrow(x, fma(e, first, e * second))
+
+    map_row(kind, to, (at,), n, probability)
+
+
+@outlined
+def _log_softmax_row(kind: Any, to: Any, at: Any, n: Any, options: Any) -> None:
+    m = _highest(kind, at, n)
+    log_of_sum = log1p_vector(*_sum_of_others(kind, at, n, m, options))
+
+    def logarithm(x: Any) -> Any:
+        quotient, rest = _quotient(x, m, options)
+        # of −inf the rest is NaN
+        return narrow(x, (quotient - log_of_sum) + where(quotient == -math.inf, 0.0, rest))
+
+    map_row(kind, to, (at,), n, logarithm)
+
+
+def _unmasked(row: Any) -> Kernels:
+    """The kernels of a row function for lines without a mask."""
+
+    def line(kind: Any, to: Any, at: Any, src: Any, index: Any, n: Any) -> None:
+        row(kind, to, at, n, src[4])
+
+    return writing(line)
+
+
+def _masked(row: Any, left_out: float) -> Kernels:
+    """The kernels of a row function for lines with a mask; what it leaves out is `left_out`."""
+
+    @traced
+    def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any) -> None:
+        work, mask, byte = computing(kind), src[5:9], n.constant(0, types.uint8)
+
+        def line(at: Any, index: Any) -> None:
+            bytes_at = line_at(mask, index)
+
+            def fill(value: float) -> Any:
+                def number(k: Any, left: Any) -> Any:
+                    out = load_number(byte, bytes_at + k * mask[3]) == 0
+                    choose(out, lambda: store_number(work, at + k * itemsize(work), value))
+                    return left + where(out, n.constant(0), 1)
+
+                return repeat(0, n, number, n.constant(0))
+
+            left = fill(-math.inf)
+            choose(left > 0, lambda: row(work, at, at, n, src[4]))
+            fill(left_out)
+
+        through_scratch(kind, dst, src, first, last, n, spare, line)
+
+    return over_scratch(lines)
+
+
+_KERNELS = {
+    "softmax": (_unmasked(_softmax_row), _masked(_softmax_row, 0.0)),
+    "log_softmax": (_unmasked(_log_softmax_row), _masked(_log_softmax_row, -math.inf)),
+}
+
+
+def _checked_temperature(name: str, temperature: Any) -> float:
+    """The temperature as a positive finite float."""
+    known = isinstance(temperature, (int, float, np.integer, np.floating))
+    if not known or not 0 < temperature < math.inf:
+        message = f"{name} takes a temperature above 0 and finite, as a float (got {temperature!r})"
+        raise ValueError(message)
+    return float(temperature)
+
+
+def _checked_mask(name: str, mask: npt.ArrayLike, shape: tuple[int, ...]) -> Array:
+    """The mask in the shape of x, not copied."""
+    given = np.asarray(mask)
+    if given.dtype != np.bool_:
+        message = (
+            f"{name} takes a where of bool (got {given.dtype}); compare, or convert with where.astype(bool)"
+        )
+        raise TypeError(message)
+    try:
+        return np.broadcast_to(given, shape)
+    except ValueError:
+        message = (
+            f"{name} takes a where that broadcasts to the shape of x, {shape} (got {given.shape}); "
+            "add axes of length 1"
+        )
+        raise ValueError(message) from None
+
+
+def tempered(
+    name: str,
+    given: npt.ArrayLike,
+    axis: int,
+    temperature: float,
+    mask: npt.ArrayLike | None,
+    out: Array | None,
+) -> Array:
+    """softmax or log_softmax, by `name`, of given / temperature where the mask is set."""
+    x = as_floats(name, given)
+    axis = check_axis(name, x, axis)
+    if out is not None:
+        check_out(name, out, x.shape, x.dtype)
+    degrees = _checked_temperature(name, temperature)
+    wanted = None if mask is None else _checked_mask(name, mask, x.shape)
+    if x.size == 0:
+        return np.empty(x.shape, x.dtype) if out is None else out
+    # above 1 halves are taken, so that the difference of two float64 numbers does not overflow
+    options = np.array([degrees / 2, 0.5] if degrees > 1 else [degrees, 1.0])
+    if x.dtype.itemsize < 8:
+        # nor does the quotient: numbers that differ at all differ by 2⁻¹⁴⁹ or more
+        options[0] = max(degrees, 1e-200)
+    plain, masked = _KERNELS[name]
+    if wanted is None:
+        return run_writing(plain, x, axis, out, address(options))
+    places, offsets = places_of(wanted, axis)
+    result = run_writing(masked, x, axis, out, address(options), *places)
+    del offsets  # the kernels read them until here
+    return result

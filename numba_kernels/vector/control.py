@@ -1,0 +1,192 @@
+"""Loops and branches in traced code, written as `with` blocks.
+
+    total = Variable(zero)
+    with loop(0, n) as i:
+        x = load(kind, src + i * size)
+        with when(x > 0.0) as otherwise:
+            total.value += x
+        with otherwise:
+            ...
+    return total.value
+
+The Python code of a block runs once and writes the code of its body. What a block changes for later rounds, or for what
+comes after it, is a `Variable`; every other value made in a block is gone at its end, and using it then is refused.
+"""
+
+from typing import Any
+
+from numba import types
+from numba.core import cgutils
+
+from .trace import Value
+from .types import llvm
+
+
+def integer(like: Value, number: Any) -> Value:
+    """An integer of 64 bits, in the code of another value."""
+    return number if isinstance(number, Value) else like.constant(number, types.int64)
+
+
+class Variable:
+    """Numbers or vectors that blocks can change: ``.value`` is one, or a tuple of them, as it is at this place.
+
+    They lie on the stack until LLVM keeps them in registers. A variable keeps the types of what it is set to first.
+    """
+
+    __slots__ = ("_places",)
+
+    def __init__(self, *first: Value) -> None:
+        self._places: list[Value] = []
+        if first:
+            self.value = first
+
+    @property
+    def value(self) -> Any:
+        read = [place.new(place.type, place.builder.load(place.ir)) for place in self._places]
+        return read[0] if len(read) == 1 else tuple(read)
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        values = value if isinstance(value, tuple | list) else (value,)
+        if not self._places:
+            self._places = [v.new(v.type, cgutils.alloca_once(v.builder, llvm(v.type))) for v in values]
+        for place, new in zip(self._places, values, strict=True):
+            given = new if isinstance(new, Value) else place.constant(new)
+            if given.type != place.type:
+                message = f"a variable keeps its type ({place.type}, set to {given.type}); convert the value"
+                raise TypeError(message)
+            place.builder.store(given.ir, place.ir)
+
+
+class _Block:
+    """What blocks have in common: their code is closed at their end, and one goes on after it."""
+
+    __slots__ = ("_after", "_builder", "_first")
+
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+
+    def _open(self, after: Any, name: str) -> Any:
+        """A new piece of code for the body, which is gone on from at `after`."""
+        inside = self._builder.append_basic_block(name)
+        self._after, self._first = after, len(self._builder.function.blocks) - 1
+        return inside
+
+    def _close(self, back: Any) -> None:
+        """End the body with a branch, and go on after it."""
+        self._builder.branch(back)
+        for block in self._builder.function.blocks[self._first :]:
+            block.closed = True
+        self._builder.position_at_end(self._after)
+
+    def _leave_if(self, condition: Value) -> None:
+        going_on = self._builder.append_basic_block("on")
+        self._builder.cbranch(condition.ir, self._after, going_on)
+        self._builder.position_at_end(going_on)
+
+
+class _Round(Value):
+    """The number of a loop's round; after the loop the one it ended with."""
+
+    __slots__ = ("_loop",)
+
+    def leave_if(self, condition: Value) -> None:
+        """End the loop, in the middle of a round, where the condition holds."""
+        self._loop._leave_if(condition)
+
+
+class loop(_Block):  # noqa: N801  # read as a statement
+    """``with loop(first, last, step) as i``: for i in range(first, last, step), of which one is a value."""
+
+    __slots__ = ("_head", "_index", "_last", "_start", "_step")
+
+    def __init__(self, first: Any, last: Any, step: Any = 1) -> None:
+        like = last if isinstance(last, Value) else first
+        super().__init__(like.builder)
+        self._start, self._last, self._step = (integer(like, each) for each in (first, last, step))
+
+    def __enter__(self) -> Any:
+        builder, before = self._builder, self._builder.block
+        self._head = builder.append_basic_block("loop")
+        after = builder.append_basic_block("done")
+        inside = self._open(after, "round")
+        builder.branch(self._head)
+        builder.position_at_end(self._head)
+        self._index = builder.phi(llvm(types.int64))
+        self._index.add_incoming(self._start.ir, before)
+        builder.cbranch(builder.icmp_signed("<", self._index, self._last.ir), inside, after)
+        builder.position_at_end(inside)
+        index = _Round(builder, types.int64, self._index)
+        index._loop = self
+        return index
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            following = self._builder.add(self._index, self._step.ir)
+            self._index.add_incoming(following, self._builder.block)
+            self._close(self._head)
+
+
+class once(_Block):  # noqa: N801
+    """``with once(like) as here``: a block that ``here.leave_if(condition)`` ends early."""
+
+    __slots__ = ()
+
+    def __init__(self, like: Value) -> None:
+        super().__init__(like.builder)
+
+    def __enter__(self) -> "once":
+        inside = self._open(self._builder.append_basic_block("left"), "once")
+        self._builder.branch(inside)
+        self._builder.position_at_end(inside)
+        return self
+
+    def leave_if(self, condition: Value) -> None:
+        """Go on behind the block where the condition holds."""
+        self._leave_if(condition)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            self._close(self._after)
+
+
+class when(_Block):  # noqa: N801
+    """``with when(condition) as otherwise``, and if need be right behind it ``with otherwise``."""
+
+    __slots__ = ("_condition",)
+
+    def __init__(self, condition: Value) -> None:
+        super().__init__(condition.builder)
+        self._condition = condition
+
+    def __enter__(self) -> "_Otherwise":
+        after = self._builder.append_basic_block("both")
+        inside = self._open(after, "then")
+        branch = self._builder.cbranch(self._condition.ir, inside, after)
+        self._builder.position_at_end(inside)
+        return _Otherwise(self._builder, branch, after)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            self._close(self._after)
+
+
+class _Otherwise(_Block):
+    __slots__ = ("_branch", "_target")
+
+    def __init__(self, builder: Any, branch: Any, target: Any) -> None:
+        super().__init__(builder)
+        self._branch, self._target = branch, target
+
+    def __enter__(self) -> None:
+        if self._builder.block is not self._target or self._target.instructions:
+            message = "`with otherwise` stands right behind its `with when`"
+            raise SyntaxError(message)
+        inside = self._open(self._target, "else")
+        operands = self._branch.operands
+        operands[operands.index(self._target)] = inside
+        self._builder.position_at_end(inside)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            self._close(self._after)

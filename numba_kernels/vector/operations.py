@@ -1,0 +1,259 @@
+"""The few operations on vectors and numbers that kernels need beside the operators of `trace`.
+
+- `kind` is a scalar whose *type* says what lies in memory (float32, float64, a half as in `vector`), not its value.
+- Addresses are integers, in bytes. Loads and stores need no alignment.
+- `fma` is fused where the machine can (and rounds twice where it can't); `fma_exact` is fused everywhere, at the price
+  of a library call where the machine can't; `sums.fma_near` is nearly as good everywhere, at the price of a few steps.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.registry import cpu_target
+
+from .trace import Value, alike, traced
+from .types import INTEGER, computed_as, llvm, typed, vector_of, with_scalar
+
+# Kinds ---------------------------------------------------------------------------------------------------------------
+
+
+@traced
+def lanes(kind: Any) -> Any:
+    """How many numbers of `kind` one vector holds."""
+    return vector_of(kind.type).lanes
+
+
+@traced
+def computing(kind: Any) -> Any:
+    """The kind that numbers of `kind` are computed in: float32 for halves, else the same."""
+    return kind.constant(0, computed_as(kind.type))
+
+
+@traced
+def is_half(kind: Any) -> Any:
+    """Whether `kind` is float16 or bfloat16, as a constant."""
+    return bool(computed_as(kind.type) != kind.type)
+
+
+@traced
+def itemsize(kind: Any) -> Any:
+    """How many bytes one number of `kind` takes."""
+    return kind.type.bitwidth // 8
+
+
+# Arithmetic, for vectors and numbers alike ---------------------------------------------------------------------------
+
+
+def _fused(name: str, a: Any, b: Any, c: Any) -> Any:
+    x, y, z = alike(a, b, c)
+    return x.new(x.type, x.call(name, llvm(x.type), x, y, z))
+
+
+@traced
+def fma(a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c``, rounded once where the machine has a fused multiply-add."""
+    return _fused("llvm.fmuladd", a, b, c)
+
+
+@traced
+def fma_exact(a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c``, rounded once."""
+    return _fused("llvm.fma", a, b, c)
+
+
+def machine() -> tuple[str, list[str]]:
+    """(triple, features) of the machine that is compiled for."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return triple, features.split(",")
+
+
+def fuses() -> bool:
+    """Whether `fma` is known to round once on the machine that is compiled for."""
+    triple, features = machine()
+    return not triple.startswith(("x86", "i")) or "+fma" in features
+
+
+def _cast(value: Value, scalar: Any) -> Value:
+    """A number as one of another type."""
+    builder, source, target = value.builder, value.type, llvm(scalar)
+    if source == scalar:
+        return value
+    if source in INTEGER:
+        wider = scalar.bitwidth > source.bitwidth
+        return value.new(scalar, (builder.fpext if wider else builder.fptrunc)(value.ir, target))
+    if scalar in INTEGER:
+        return value.new(scalar, builder.sitofp(value.ir, target))
+    wider = scalar.bitwidth > source.bitwidth
+    return value.new(scalar, (builder.sext if wider else builder.trunc)(value.ir, target))
+
+
+@traced
+def splat(like: Any, value: Any) -> Any:
+    """A vector like `like` with `value`, converted to its scalar type, in every lane; a number for a number."""
+    if not isinstance(value, Value):
+        return like.constant(value)
+    number = _cast(value, like.scalar)
+    return number.spread(like.lanes) if like.lanes > 1 else number
+
+
+@traced
+def where(mask: Any, a: Any, b: Any) -> Any:
+    """Lane by lane `a` where the mask is set, else `b`."""
+    x, y = alike(a, b)
+    return x.new(x.type, x.builder.select(mask.ir, x.ir, y.ir))
+
+
+@traced
+def unordered(a: Any, b: Any) -> Any:
+    """Where one of two vectors is NaN."""
+    return a.new(with_scalar(a.type, types.boolean), a.builder.fcmp_unordered("uno", a.ir, b.ir))
+
+
+@traced
+def least(a: Any, b: Any) -> Any:
+    """The smaller of two integers. (Numba compiles its `min` as a function of its own.)"""
+    x, y = alike(a, b)
+    return where(x < y, x, y)
+
+
+@traced
+def most(a: Any, b: Any) -> Any:
+    """The larger of two integers."""
+    x, y = alike(a, b)
+    return where(x > y, x, y)
+
+
+@traced
+def bits(value: Any) -> Any:
+    """The bits of floats as integers."""
+    result = with_scalar(value.type, INTEGER[value.scalar])
+    return value.new(result, value.builder.bitcast(value.ir, llvm(result)))
+
+
+_REAL = {integer: real for real, integer in INTEGER.items()}
+
+
+@traced
+def from_bits(value: Any) -> Any:
+    """The floats that have these bits."""
+    result = with_scalar(value.type, _REAL[value.scalar])
+    return value.new(result, value.builder.bitcast(value.ir, llvm(result)))
+
+
+@traced
+def magnitude(x: Any) -> Any:
+    """|x|."""
+    return x.new(x.type, x.call("llvm.fabs", llvm(x.type), x))
+
+
+@traced
+def widen(value: Any) -> Any:
+    """Floats as float64, lane by lane."""
+    result = with_scalar(value.type, types.float64)
+    return value if result == value.type else value.new(result, value.builder.fpext(value.ir, llvm(result)))
+
+
+@traced
+def narrow(like: Any, value: Any) -> Any:
+    """float64 as the float type that `like` (a vector, a number or a kind) is computed in, rounded to nearest."""
+    result = with_scalar(value.type, computed_as(like.scalar))
+    return value if result == value.type else value.new(result, value.builder.fptrunc(value.ir, llvm(result)))
+
+
+# Across lanes --------------------------------------------------------------------------------------------------------
+
+
+def shuffled(a: Any, b: Any, order: list[int]) -> Any:
+    """The lanes of two vectors, numbered through, in another order."""
+    positions = ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order)
+    return a.new(typed(a.scalar, len(order)), a.builder.shuffle_vector(a.ir, b.ir, positions))
+
+
+@traced
+def halves(value: Any) -> Any:
+    """The lower and the upper half of a vector; of two lanes, two numbers."""
+    count = value.lanes // 2
+    if count == 1:
+        return lane(value, 0), lane(value, 1)
+    return shuffled(value, value, list(range(count))), shuffled(value, value, list(range(count, 2 * count)))
+
+
+# So many vectors of a row are taken through one step of a kernel before the next step: 4 KB.
+PIECE = 64
+# A scratch on the stack holds this many vectors: four vectors of lines, each shorter than a vector of 16.
+STACK_VECTORS = 64
+
+
+@traced
+def stack_scratch(kind: Any) -> Any:
+    """The address of memory for STACK_VECTORS vectors of the computing type, gone when the caller returns."""
+    vector, count = llvm(vector_of(kind.type)), ir.Constant(ir.IntType(32), STACK_VECTORS)
+    place = cgutils.alloca_once(kind.builder, vector, size=count)
+    return kind.new(types.int64, kind.builder.ptrtoint(place, ir.IntType(64)))
+
+
+@traced
+def piece_scratch(kind: Any, beside: Any) -> Any:
+    """The address of memory for PIECE vectors of the computing type, to be written while `beside` is read.
+
+    Half a page apart in the low twelve bits, by which processors tell at first whether a load waits for a store.
+    """
+    size = llvm(typed(types.uint8, 1)), ir.Constant(ir.IntType(32), 8192 + 64)
+    place = kind.builder.ptrtoint(cgutils.alloca_once(kind.builder, size[0], size=size[1]), ir.IntType(64))
+    start = (kind.new(types.int64, place) + 63) & ~63
+    return start + (((beside - start) + 2048) & 4032)
+
+
+def _index(value: Any, index: Any) -> Any:
+    return index.ir if isinstance(index, Value) else ir.Constant(ir.IntType(64), index)
+
+
+@traced
+def insert(value: Any, index: Any, number: Any) -> Any:
+    """A vector with another number in lane `index`."""
+    return value.new(value.type, value.builder.insert_element(value.ir, number.ir, _index(value, index)))
+
+
+@traced
+def lane(value: Any, index: Any) -> Any:
+    """The number in lane `index`."""
+    return value.new(value.scalar, value.builder.extract_element(value.ir, _index(value, index)))
+
+
+@traced
+def join(low: Any, high: Any) -> Any:
+    """Two vectors, or two numbers, as one vector."""
+    if low.lanes > 1:
+        return shuffled(low, high, list(range(2 * low.lanes)))
+    pair = low.new(typed(low.scalar, 2), ir.Constant(llvm(typed(low.scalar, 2)), ir.Undefined))
+    return insert(insert(pair, 0, low), 1, high)
+
+
+@traced
+def first_lane(mask: Any) -> Any:
+    """The index of the first set lane of a mask; the number of lanes where none is set."""
+    builder, wide = mask.builder, ir.IntType(64)
+    flags = builder.zext(builder.bitcast(mask.ir, ir.IntType(mask.lanes)), wide)
+    bounded = mask.new(types.int64, builder.or_(flags, ir.Constant(wide, 1 << mask.lanes)))
+    return mask.new(types.int64, bounded.call("llvm.cttz", wide, bounded, ir.Constant(ir.IntType(1), 0)))
+
+
+@traced
+def all_set(mask: Any) -> Any:
+    """Whether every lane of a mask is set."""
+    return mask.new(types.boolean, mask.call("llvm.vector.reduce.and", ir.IntType(1), mask))
+
+
+@traced
+def any_set(mask: Any) -> Any:
+    """Whether a lane of a mask is set."""
+    return mask.new(types.boolean, mask.call("llvm.vector.reduce.or", ir.IntType(1), mask))
+
+
+@traced
+def lane_index(like: Any) -> Any:
+    """0, 1, 2 … as integers of the width of `like`."""
+    result = with_scalar(like.type, INTEGER.get(like.scalar, like.scalar))
+    return like.new(result, ir.Constant(llvm(result), list(range(like.lanes))))

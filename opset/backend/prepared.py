@@ -1,0 +1,132 @@
+"""A graph made ready to run, as `softops.opset.backend` hands it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx.backend.base import BackendRep
+
+from ..errors import ModelError, UnknownOpsetError, one_line
+from ..graph.functions import FunctionKey
+from ..graph.tensors import dimension_of
+from .feeds import Feeds, type_name
+from .planner import Planner
+
+
+@dataclass(frozen=True)
+class ValueInfo:
+    """
+    What a model says about an input or an output, under the names that onnxruntime gives it.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    type
+        Such as ``"tensor(float)"`` or ``"seq(tensor(int64))"``.
+    shape
+        For a tensor its dimensions: a length, a label, or None where nothing is said; None for an unknown rank
+        and for what is no tensor.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int | str | None, ...] | None
+
+
+class SoftopsBackendRep(BackendRep):
+    """A graph ready to be run any number of times; made by `prepare`."""
+
+    def __init__(
+        self,
+        graph: onnx.GraphProto,
+        opsets: Mapping[str, int],
+        library: Mapping[FunctionKey, onnx.FunctionProto],
+    ) -> None:
+        initialized = {tensor.name for tensor in graph.initializer}
+        initialized |= {tensor.values.name for tensor in graph.sparse_initializer}
+        try:
+            self._plan = Planner(dict(opsets), library).graph(graph)
+        except (ModelError, UnknownOpsetError, MemoryError):
+            raise
+        except Exception as error:  # attributes of the wrong kind and the like, in a model nobody checked
+            message = f"expected a model that can be run (got {one_line(error)}); check it with onnx.checker"
+            raise ModelError(message) from error
+        # NumPy keeps in a context whether it warns; infinities and NaNs are values of a model like any other.
+        self._quiet = copy_context()
+        self._quiet.run(np.seterr, all="ignore")
+        defaults = {
+            value.name: self._plan.template[slot]
+            for value, slot in zip(graph.input, self._plan.inputs, strict=True)
+            if value.name in initialized
+        }
+        self._feeds = Feeds(graph.input, defaults)
+        self._inputs = [_value_info(value) for value in graph.input if value.name not in initialized]
+        self._outputs = [_value_info(value) for value in graph.output]
+
+    @property
+    def input_names(self) -> list[str]:
+        """The inputs to be given, in order; those with an initializer may be given by name too."""
+        return [value.name for value in self._inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The outputs in order."""
+        return [value.name for value in self._outputs]
+
+    @property
+    def inputs(self) -> list[ValueInfo]:
+        """Name, type and shape of each input to be given, in order."""
+        return list(self._inputs)
+
+    @property
+    def outputs(self) -> list[ValueInfo]:
+        """Name, type and shape of each output, in order, as the model declares them."""
+        return list(self._outputs)
+
+    # A list like onnxruntime's, where the base class promises a tuple: callers may change it.
+    def run(self, inputs: Mapping[str, Any] | Sequence[Any], **kwargs: Any) -> list[Any]:  # type: ignore[override]
+        """
+        Run the model once.
+
+        Parameters
+        ----------
+        inputs
+            Arrays by input name, or in the order of `input_names`.
+
+        Returns
+        -------
+        list
+            The outputs in order: arrays of the caller's own, lists of arrays for sequences, None for an
+            optional that is empty.
+
+        Raises
+        ------
+        FeedError
+            An input is missing, unknown, or of another dtype, rank or fixed dimension than the model's.
+        NodeError
+            What reached a node has shapes or dtypes that it cannot work on.
+        TypeError
+            An operator of the softmax family got a dtype it does not take.
+        numpy.exceptions.AxisError
+            An axis of such an operator lies outside the array's rank.
+        """
+        if kwargs:
+            message = f"expected no options (got {', '.join(kwargs)}); leave them out"
+            raise TypeError(message)
+        values = self._feeds.values(inputs)
+        # A copy, as two threads cannot be in one context; a quarter of what entering np.errstate takes.
+        return self._quiet.copy().run(self._plan.run_for_caller, values)
+
+
+def _value_info(value: onnx.ValueInfoProto) -> ValueInfo:
+    tensor = value.type.tensor_type
+    shape = None
+    if tensor.HasField("shape"):
+        shape = tuple(map(dimension_of, tensor.shape.dim))
+    return ValueInfo(value.name, type_name(value.type), shape)

@@ -1,0 +1,1 @@
+"""opset/convert."""

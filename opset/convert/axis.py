@@ -1,0 +1,210 @@
+"""
+Softmax, LogSoftmax and Hardmax across opset 13, where the meaning of `axis` changed.
+
+Up, flatten → single, the node works along the product of the dimensions from `axis` on:
+
+- one plain node where at most one of these dimensions is not 1;
+- otherwise Flatten(axis), the node along the last axis, Reshape back: to a constant shape where no more than
+  one dimension is unknown, to the Shape of the input elsewhere.
+
+Down, single → flatten, the node works along dimension `axis` alone:
+
+- one plain node where all later dimensions are 1;
+- otherwise the dimension is swapped with the last one by a Transpose before and after;
+- where the rank is unknown and `axis` is neither first nor last, the dimensions behind it are merged first,
+  by a Reshape that copies those up to it.
+
+Transpose without a permutation reverses any rank: so the first axis becomes the last and a negative axis a
+positive one. None of these nodes computes: each line the operator sees has the same numbers in the same order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from ..errors import ModelError, UnsupportedModelError
+from ..graph.convert_scope import Scope
+
+AXIS_OPERATORS = ("Softmax", "LogSoftmax", "Hardmax")
+SINGLE_SINCE = 13
+_FLATTEN_DEFAULT, _SINGLE_DEFAULT = 1, -1
+_ALLOWZERO_SINCE = 14
+_NEGATIVE_SINCE = 11
+
+
+def convert_axis(node: onnx.NodeProto, scope: Scope, source: int, target: int) -> list[onnx.NodeProto]:
+    """
+    Return the nodes that do at opset ``target`` what ``node`` does at ``source``.
+
+    Raises
+    ------
+    ModelError
+        The axis lies outside the input's rank.
+    UnsupportedModelError
+        The axis is an attribute of the function around the node, and going down needs its value.
+    """
+    return _Rewriter(node, scope, target).convert(source)
+
+
+class _Rewriter:
+    """One node on its way to another opset; `_before` and `_after` collect what is put around it."""
+
+    def __init__(self, node: onnx.NodeProto, scope: Scope, target: int) -> None:
+        self._node = onnx.NodeProto()
+        self._node.CopyFrom(node)
+        self._scope, self._target, self._output = scope, target, node.output[0]
+        self._before: list[onnx.NodeProto] = []
+        self._after: list[onnx.NodeProto] = []
+
+    def convert(self, source: int) -> list[onnx.NodeProto]:
+        up, down = source < SINGLE_SINCE <= self._target, self._target < SINGLE_SINCE <= source
+        given = next((a for a in self._node.attribute if a.name == "axis"), None)
+        if given is not None and given.ref_attr_name:
+            if down:
+                message = (
+                    f"expected an axis that is a number, to convert {_named(self._node)} below opset "
+                    f"{SINGLE_SINCE} (got the attribute {given.ref_attr_name!r} of the function around it); "
+                    "inline the function first, with onnx.inliner.inline_local_functions"
+                )
+                raise UnsupportedModelError(message)
+            if up:
+                self._flattened(given)
+            return self._nodes()
+        default = _FLATTEN_DEFAULT if source < SINGLE_SINCE else _SINGLE_DEFAULT
+        axis = default if given is None else given.i
+        dims = self._scope.dims(self._node.input[0])
+        if dims is not None:
+            axis = self._within(axis, len(dims), source)
+        if up:
+            self._up(axis, dims)
+        elif down:
+            self._down(axis, dims)
+        elif given is not None and given.i < 0 and self._target < _NEGATIVE_SINCE:
+            self._set_axis(axis)
+        return self._nodes()
+
+    def _within(self, axis: int, rank: int, source: int) -> int:
+        if not -rank <= axis < rank:
+            expected = (
+                f"expected an axis in [{-rank}, {rank - 1}]"
+                if rank
+                else "expected an input of rank 1 or more"
+            )
+            message = (
+                f"{_named(self._node)} of opset {source}: {expected} (got axis {axis} for rank {rank}); "
+                "correct the model"
+            )
+            raise ModelError(message)
+        return axis % rank
+
+    def _up(self, axis: int, dims: list[int | None] | None) -> None:
+        if dims is None and axis == -1:
+            self._set_axis(axis)
+            return
+        if dims is not None:
+            long = [index for index in range(axis, len(dims)) if dims[index] != 1]
+            if len(long) <= 1:
+                self._set_axis(long[0] if len(long) == 1 else axis)
+                return
+        self._flattened(helper.make_attribute("axis", axis), dims)
+
+    def _flattened(self, axis: onnx.AttributeProto, dims: list[int | None] | None = None) -> None:
+        """Put Flatten before the node and Reshape behind it; the axis may be a reference."""
+        shape = self._shape(dims)
+        self._first("Flatten").attribute.append(axis)
+        self._set_axis(-1)
+        self._last("Reshape", shape)
+
+    def _down(self, axis: int, dims: list[int | None] | None) -> None:
+        if dims is None:
+            self._down_unknown_rank(axis)
+            return
+        last = len(dims) - 1
+        if all(dim == 1 for dim in dims[axis + 1 :]):
+            self._set_axis(axis)
+            return
+        self._swapped(axis, last)
+
+    def _down_unknown_rank(self, axis: int) -> None:
+        if axis == -1:
+            self._set_axis(axis)
+        elif axis == 0:
+            self._reversed()
+            self._set_axis(-1)
+        else:
+            if axis < 0:
+                self._reversed()
+                axis = -axis - 1
+            shape = self._shape(None)
+            merged = self._scope.store(
+                np.array([0] * (axis + 1) + [-1], np.int64), self._hint("merged"), self._before
+            )
+            self._first("Reshape", merged)
+            after, self._after = self._after, []
+            self._swapped(axis, axis + 1)
+            self._last("Reshape", shape)
+            self._after += after
+
+    def _swapped(self, axis: int, last: int) -> None:
+        perm = [*range(axis), last, *range(axis + 1, last), axis]
+        self._first("Transpose").attribute.append(helper.make_attribute("perm", perm))
+        self._set_axis(last)
+        self._last("Transpose").attribute.append(helper.make_attribute("perm", perm))
+
+    def _reversed(self) -> None:
+        self._first("Transpose")
+        self._last("Transpose")
+
+    def _shape(self, dims: list[int | None] | None) -> str:
+        """Name the shape to go back to: that of what the node is fed with at this moment."""
+        if dims is not None and dims.count(None) <= 1:
+            fixed = np.array([-1 if dim is None else dim for dim in dims], np.int64)
+            return self._scope.store(fixed, self._hint("shape"), self._before)
+        name = self._scope.names.fresh(self._hint("shape"))
+        self._before.append(self._make("Shape", [self._node.input[0]], [name]))
+        return name
+
+    def _first(self, op_type: str, *inputs: str) -> onnx.NodeProto:
+        """Put a node right before ours."""
+        name = self._scope.names.fresh(self._hint(op_type.lower()))
+        new = self._make(op_type, [self._node.input[0], *inputs], [name])
+        self._node.input[0] = name
+        self._before.append(new)
+        return new
+
+    def _last(self, op_type: str, *inputs: str) -> onnx.NodeProto:
+        """Put a node behind ours and all that follows it."""
+        end = self._after[-1] if self._after else self._node
+        output, name = end.output[0], self._scope.names.fresh(self._hint("lines"))
+        end.output[0] = name
+        new = self._make(op_type, [name, *inputs], [output])
+        if op_type == "Reshape" and self._target >= _ALLOWZERO_SINCE and self._is_computed(inputs[0]):
+            new.attribute.append(helper.make_attribute("allowzero", 1))
+        self._after.append(new)
+        return new
+
+    def _is_computed(self, shape: str) -> bool:
+        return any(node.op_type == "Shape" and node.output[0] == shape for node in self._before)
+
+    def _make(self, op_type: str, inputs: list[str], outputs: list[str]) -> onnx.NodeProto:
+        name = self._scope.names.fresh(f"{self._node.name}_{op_type}") if self._node.name else None
+        return helper.make_node(op_type, inputs, outputs, name, domain=self._node.domain or None)
+
+    def _hint(self, what: str) -> str:
+        return f"{self._output}_{what}"
+
+    def _set_axis(self, axis: int) -> None:
+        kept = [attribute for attribute in self._node.attribute if attribute.name != "axis"]
+        del self._node.attribute[:]
+        self._node.attribute.extend([*kept, helper.make_attribute("axis", axis)])
+
+    def _nodes(self) -> list[onnx.NodeProto]:
+        return [*self._before, self._node, *self._after]
+
+
+def _named(node: onnx.NodeProto) -> str:
+    return (
+        f"{node.op_type} {node.name!r}" if node.name else f"the {node.op_type} that gives {node.output[0]!r}"
+    )

@@ -1,0 +1,75 @@
+"""The IR version that a converted model says it is written in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import onnx
+from onnx import TensorProto, helper
+
+from ..graph.walk import bodies, tensors
+
+_INITIALIZERS_ALONE = 4  # before, an initializer had to be listed as an input as well
+# Element types that came with a later IR version than the opsets that take them might say.
+_TYPE_SINCE: dict[int, int] = {
+    TensorProto.BFLOAT16: 4,
+    TensorProto.FLOAT8E4M3FN: 9,
+    TensorProto.FLOAT8E4M3FNUZ: 9,
+    TensorProto.FLOAT8E5M2: 9,
+    TensorProto.FLOAT8E5M2FNUZ: 9,
+    TensorProto.UINT4: 10,
+    TensorProto.INT4: 10,
+}
+_NEWER_TYPES_SINCE = 14
+
+
+def fit_ir_version(model: onnx.ModelProto, *, lower: bool) -> None:
+    """
+    Set the IR version that fits the model's opsets.
+
+    Parameters
+    ----------
+    model
+        The model, its opset imports already those that it shall have.
+    lower
+        Whether the version may become lower than it is: to the lowest that the opsets and the content allow,
+        so that a runtime as old as the opset reads the file. Metadata does not count, a reader skips
+        fields it does not know.
+    """
+    needed = helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True)
+    kept = min(model.ir_version, _needed_by_content(model)) if lower else model.ir_version
+    needed = max(needed, kept)
+    if needed < _INITIALIZERS_ALONE:
+        _list_initializers(model.graph)
+    model.ir_version = needed
+
+
+def _needed_by_content(model: onnx.ModelProto) -> int:
+    since: list[int] = [3, *(_TYPE_SINCE.get(element, _NEWER_TYPES_SINCE) for element in _late_types(model))]
+    for body in bodies(model):
+        if isinstance(body, onnx.FunctionProto):
+            since.append(10 if body.overload or body.value_info else 9 if body.attribute_proto else 8)
+            continue
+        since += [5] * bool(body.quantization_annotation) + [6] * bool(body.sparse_initializer)
+        if body is not model.graph and body.initializer:
+            since.append(_INITIALIZERS_ALONE)
+    return max([*since, *([7] if model.training_info else [])])
+
+
+def _late_types(model: onnx.ModelProto) -> Iterator[int]:
+    early = set(range(TensorProto.BFLOAT16))
+    yield from (tensor.data_type for tensor in tensors(model) if tensor.data_type not in early)
+    for body in bodies(model):
+        if isinstance(body, onnx.GraphProto):
+            for value in (*body.input, *body.output, *body.value_info):
+                if value.type.tensor_type.elem_type not in early:
+                    yield value.type.tensor_type.elem_type
+
+
+def _list_initializers(graph: onnx.GraphProto) -> None:
+    listed = {value.name for value in graph.input}
+    graph.input.extend(
+        helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        for tensor in graph.initializer
+        if tensor.name not in listed
+    )

@@ -1,0 +1,248 @@
+"""
+A model at another opset of ai.onnx, with the meaning it had.
+
+onnx's own version converter takes a whole model, and loses of it what its intermediate form does not hold:
+model-local functions, metadata, names. Here the model stays as it is and only nodes are replaced:
+
+- Softmax, LogSoftmax and Hardmax by `convert_axis`;
+- a node whose two texts say the same keeps its form (`convert_schemas`): so a model can cross from 13 to 12,
+  for which onnx's converter has next to no rules;
+- any other goes through onnx's converter alone (`convert_onnx`).
+"""
+
+from __future__ import annotations
+
+import operator as python_operator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import onnx
+from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
+from onnx import shape_inference
+
+from ..errors import ModelError, UnknownOpsetError, UnsupportedModelError, one_line
+from ..graph.checker import checkable, plainly_named
+from ..graph.convert_scope import Names, Scope
+from ..graph.domains import DOMAINS, imported_opset
+from ..graph.functions import FunctionKey, check_number_of_calls, function_key, functions_by_key
+from ..graph.model import FIRST_IR_WITH_OPSETS, ModelSource, load_model
+from ..graph.outside import kept_outside
+from ..graph.tensors import constant_tensor
+from ..graph.walk import Body, bodies, subgraphs, training_graphs
+from .axis import SINGLE_SINCE
+from .functions import inline_axes
+from .ir_version import fit_ir_version
+from .nodes import convert_node
+
+
+def convert_version(model: ModelSource, target_opset: int) -> onnx.ModelProto:
+    """
+    Convert a model to another opset of ai.onnx.
+
+    The result computes what the model computes. Softmax, LogSoftmax and Hardmax, whose axis means something
+    else since opset 13, are rewritten with the fewest nodes that keep the meaning, in both directions, for
+    known and unknown shapes, in subgraphs and in model-local functions. All other operators are left to
+    `onnx.version_converter`, one node at a time, or stay as they are where both texts say the same. Names,
+    initializers, functions, metadata, doc strings, inputs, outputs and other domains' opsets stay.
+
+    Parameters
+    ----------
+    model
+        Path of an ``.onnx`` file (its external data is read as well), its bytes, or a ``ModelProto``, which
+        is not changed.
+    target_opset
+        Version of ai.onnx, 1 to the newest that the installed onnx knows.
+
+    Returns
+    -------
+    onnx.ModelProto
+        A new model; the model itself where it is at the target already. Going up, its IR version is the
+        lowest that the opset allows, or the model's own if that is higher; going down, the lowest that the
+        opset and the content allow.
+
+    Raises
+    ------
+    ModelError
+        Not a model, not a valid one, or one whose external data is not at hand.
+    UnsupportedModelError
+        A node has no equivalent at the target, or none that is known here.
+    UnknownOpsetError
+        The target, or the opset of the model, is none that the installed onnx knows.
+    TypeError
+        The target is not an integer.
+
+    Notes
+    -----
+    Below opset 11 no text says what a negative axis of Softmax is; it is taken as counted from the end, as
+    onnxruntime takes it, and written only where the rank is unknown. Below opset 14 a Reshape to a computed
+    shape cannot tell a length of 0 from "copy": an empty tensor of unknown rank, or with two unknown
+    dimensions, may then be refused by the runtime.
+
+    Sources: ``ai.onnx@1::Softmax``, ``@11``, ``@13`` and its siblings; ``onnx.defs`` for all others.
+    """
+    return converted(load_model(model), target_opset, own=not isinstance(model, onnx.ModelProto))
+
+
+def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.ModelProto:
+    """
+    Return a loaded model at another opset; tensors in files stay there.
+
+    Parameters
+    ----------
+    model
+        The model.
+    target_opset
+        As for `convert_version`.
+    own
+        Whether the model may be changed in place.
+    """
+    target = _checked_opset(target_opset, "the target")
+    source = _checked_opset(opset_of(model), "the model")
+    versions = {source, *filter(None, (imported_opset(function) for function in model.functions))}
+    if versions == {target}:
+        return model
+    if not own:
+        given, model = model, onnx.ModelProto()
+        model.CopyFrom(given)
+    check_number_of_calls(model)
+    with kept_outside(model):
+        _check(model, "expected a valid model (onnx.checker: {}); export it again", ModelError)
+        if target < SINGLE_SINCE <= source:
+            inline_axes(model)
+        with _typed(model):
+            _convert(model, source, target)
+        fit_ir_version(model, lower=target < source)
+        _check(
+            model,
+            f"expected a model that opset {target} can say (onnx.checker of the result: {{}}); "
+            "choose another target",
+            UnsupportedModelError,
+        )
+    return model
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """The version of ai.onnx that a model imports; 1 for a model from before there were imports."""
+    version = 1 if model.ir_version < FIRST_IR_WITH_OPSETS else imported_opset(model)
+    if version is None:
+        message = "expected a model that imports ai.onnx (got none); there is nothing to convert in it"
+        raise ModelError(message)
+    return version
+
+
+def _convert(model: onnx.ModelProto, source: int, target: int) -> None:
+    names = Names(model)
+    library = functions_by_key(model.functions)
+    overridable = model.ir_version >= 4  # before, every initializer had to be listed as an input
+    graph = Scope(model.graph, names, stores=True, overridable=overridable)
+    roots: list[tuple[Scope, int]] = [(graph, source)]
+    roots += [(Scope(body, names, graph), source) for body in training_graphs(model)]
+    for function in model.functions:
+        version = imported_opset(function)
+        if version is not None:
+            roots.append((Scope(function, names), _checked_opset(version, f"the function {function.name}")))
+    for scope, version in roots:
+        if version != target:
+            _convert_body(scope, library, version, target)
+            _drop_released(scope)
+    for holder in (model, *model.functions):
+        _set_opset(holder, target)
+
+
+def _convert_body(scope: Scope, library: Iterable[FunctionKey], source: int, target: int) -> None:
+    nodes: list[onnx.NodeProto] = []
+    for node in scope.body.node:
+        for graph in subgraphs(node):
+            _convert_body(Scope(graph, scope.names, scope), library, source, target)
+        ours = node.domain in DOMAINS
+        if ours and function_key(node) in library and not onnx.defs.has(node.op_type, source, ""):
+            ours = False
+        nodes += convert_node(node, scope, source, target) if ours else [node]
+    del scope.body.node[:]
+    scope.body.node.extend(nodes)
+
+
+def _drop_released(scope: Scope) -> None:
+    """Take out the constants that became attributes, where nothing else reads them."""
+    if not scope.released:
+        return
+    family = list(_tree(scope.body))
+    read = {name for body in family for node in body.node for name in node.input}
+    read |= {v if isinstance(v, str) else v.name for body in family for v in body.output}
+    unread = scope.released - read
+    for body in family:
+        for node in list(body.node):
+            if constant_tensor(node) is not None and node.output[0] in unread:
+                body.node.remove(node)
+        if isinstance(body, onnx.GraphProto):
+            for tensor in list(body.initializer):
+                if tensor.name in unread:
+                    body.initializer.remove(tensor)
+                    for value in [value for value in body.input if value.name == tensor.name]:
+                        body.input.remove(value)
+
+
+def _tree(body: Body) -> Iterable[Body]:
+    yield body
+    for node in body.node:
+        for graph in subgraphs(node):
+            yield from _tree(graph)
+
+
+@contextmanager
+def _typed(model: onnx.ModelProto) -> Iterator[None]:
+    """Note down the types of the values in between, as far as they can be inferred, while the context lasts."""
+    try:
+        inferred = shape_inference.infer_shapes(plainly_named(model), data_prop=True)
+    except Exception:  # what is wrong with the model is for the checker to say; types are then those it names
+        yield
+        return
+    given = [_taken(body, other) for body, other in zip(bodies(model), bodies(inferred), strict=True)]
+    try:
+        yield
+    finally:
+        # Conversion keeps all graphs and their order: what was noted goes, and what stood there comes back.
+        for body, values in zip(bodies(model), given, strict=True):
+            for field, before in values.items():
+                del getattr(body, field)[:]
+                getattr(body, field).extend(before)
+
+
+def _taken(body: Body, inferred: Body) -> dict[str, list[onnx.ValueInfoProto]]:
+    """Give the body the types that were inferred, and return those it had."""
+    if isinstance(body, onnx.FunctionProto):
+        return {}
+    before = {}
+    for field in ("value_info", "output"):
+        values = getattr(body, field)
+        before[field] = list(values)
+        del values[:]
+        values.extend(getattr(inferred, field))
+    return before
+
+
+def _check(model: onnx.ModelProto, message: str, error_type: type[ModelError]) -> None:
+    try:
+        onnx.checker.check_model(checkable(model, mixed_opsets=True))
+    except (onnx.checker.ValidationError, EncodeError, ValueError) as error:
+        raise error_type(message.format(one_line(error))) from error
+
+
+def _set_opset(holder: onnx.ModelProto | onnx.FunctionProto, version: int) -> None:
+    for entry in holder.opset_import:
+        if entry.domain in DOMAINS:
+            entry.version = version
+
+
+def _checked_opset(opset: int, whose: str) -> int:
+    if isinstance(opset, bool) or not hasattr(opset, "__index__"):
+        message = f"expected the target opset as an integer (got {opset!r}); pass for instance 13"
+        raise TypeError(message)
+    version, newest = python_operator.index(opset), onnx.defs.onnx_opset_version()
+    if not 1 <= version <= newest:
+        message = (
+            f"expected an opset of ai.onnx from 1 to {newest}, the newest that onnx {onnx.__version__} knows "
+            f"(got {version} for {whose}); choose one of these, or upgrade onnx"
+        )
+        raise UnknownOpsetError(message)
+    return version

@@ -1,0 +1,152 @@
+"""Read an ONNX model from wherever it lies: a file, bytes, or a ModelProto already in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import external_data_helper
+
+from ..errors import ModelError, one_line
+from .walk import bodies, tensors
+
+FIRST_IR_WITH_OPSETS = 3
+
+ModelSource = onnx.ModelProto | bytes | bytearray | memoryview | str | os.PathLike[str]
+"""What is taken wherever a model is asked for."""
+
+
+def load_model(source: ModelSource, *, external_data: bool = True) -> onnx.ModelProto:
+    """
+    Return the model that ``source`` holds.
+
+    Only the container is looked at: that it is a serialized ``ModelProto`` with an IR version and a
+    graph. Whether the graph is right is for ``onnx.checker`` to say.
+
+    Parameters
+    ----------
+    source
+        Path of an ``.onnx`` file (``str`` or ``os.PathLike``), its content as bytes, or a ``ModelProto``,
+        which is returned as it is.
+    external_data
+        Read tensors that lie in files beside the model as well. Only a path tells where they are.
+
+    Raises
+    ------
+    ModelError
+        The file or the bytes are not an ONNX model, a name in it is not UTF-8, or a tensor's file is missing,
+        too short, or outside the model's folder.
+    OSError
+        The file cannot be read (``FileNotFoundError``, ``PermissionError``).
+    TypeError
+        ``source`` is something else.
+    """
+    if isinstance(source, onnx.ModelProto):
+        _check_is_model(source, "the ModelProto")
+        _check_names(source, "the ModelProto")
+        return source
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _parse(bytes(source), f"{len(source)} bytes")
+    if not isinstance(source, str | os.PathLike):
+        message = (
+            f"expected a model as a path, bytes or onnx.ModelProto (got {type(source).__name__}); "
+            "pass the path of an .onnx file"
+        )
+        raise TypeError(message)
+
+    path = Path(source)
+    if path.is_dir():
+        message = f"expected an ONNX model file (got the folder {path}); name the .onnx file inside it"
+        raise ModelError(message)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        message = f"expected an ONNX model file (no file at {path}); check the path"
+        raise FileNotFoundError(message) from None
+    model = _parse(content, str(path))
+    if external_data:
+        _read_external_data(model, path)
+    return model
+
+
+def external_tensors(model: onnx.ModelProto) -> list[str]:
+    """Names of the tensors whose values lie outside the model, in files that were not read."""
+    return [tensor.name for tensor in tensors(model) if external_data_helper.uses_external_data(tensor)]
+
+
+def _parse(content: bytes, name: str) -> onnx.ModelProto:
+    if not content:
+        message = f"expected an ONNX model (got nothing: {name} is empty); export the model again"
+        raise ModelError(message)
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except DecodeError:
+        message = (
+            f"expected an ONNX model ({name} is not one, or it is cut short); "
+            "pass a file written by an ONNX exporter, and for a text form parse it first with onnx.load"
+        )
+        raise ModelError(message) from None
+    _check_is_model(model, name)
+    _check_names(model, name)
+    return model
+
+
+def _check_is_model(model: onnx.ModelProto, name: str) -> None:
+    # Protobuf takes many byte strings for a message, all of it unknown fields: ask for what every model has.
+    missing = [field for field in ("ir_version", "graph") if not model.HasField(field)]
+    if model.ir_version >= FIRST_IR_WITH_OPSETS and not model.opset_import:
+        missing.append("opset_import")
+    if missing:
+        message = (
+            f"expected an ONNX model ({name} has no {' and no '.join(missing)}); "
+            "pass a file written by an ONNX exporter"
+        )
+        raise ModelError(message)
+
+
+def _check_names(model: onnx.ModelProto, name: str) -> None:
+    try:
+        for text in _names(model):
+            if isinstance(text, bytes):  # how protobuf hands out what is not UTF-8, where it does not raise
+                text.decode()
+    except UnicodeDecodeError as error:
+        message = (
+            f"expected an ONNX model with names in UTF-8 (got byte {error.object[error.start]:#04x} in one of {name}); "
+            "export the model again"
+        )
+        raise ModelError(message) from None
+
+
+def _names(model: onnx.ModelProto) -> Iterator[str | bytes]:
+    """Every name in a model."""
+    for holder in (model, *model.functions):
+        yield from (entry.domain for entry in holder.opset_import)
+    for body in bodies(model):
+        yield body.name
+        if isinstance(body, onnx.FunctionProto):
+            yield from (body.domain, body.overload, *body.input, *body.output, *body.attribute)
+        else:
+            yield from (tensor.name for tensor in body.initializer)
+            for value in (*body.input, *body.output, *body.value_info):
+                yield value.name
+                yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
+        for node in body.node:
+            yield from (node.name, node.op_type, node.domain, node.overload, *node.input, *node.output)
+            for attribute in node.attribute:
+                yield attribute.name
+                yield attribute.ref_attr_name
+
+
+def _read_external_data(model: onnx.ModelProto, path: Path) -> None:
+    try:
+        external_data_helper.load_external_data_for_model(model, str(path.parent))
+    except (onnx.checker.ValidationError, OSError, ValueError) as error:
+        message = (
+            f"expected the external data of {path} beside it ({one_line(error)}); "
+            "keep the files that were exported together in one folder"
+        )
+        raise ModelError(message) from error

@@ -1,0 +1,225 @@
+"""Outputs that are named like probabilities: does anything that normalises make them?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from onnx import GraphProto, NodeProto
+
+from ..graph.domains import canonical_domain
+from ..graph.protos import attribute_of, label_of
+from ..graph.scopes import Made, Scope, Value
+from .family import MICROSOFT, ML, text
+from .rules import LintWarning
+from .sources import passes_on, sources
+
+_PROBABILITY = {"prob", "probs", "proba", "probas", "probability", "probabilities", "softmax"}
+_OTHERWISE = {"log", "logprob", "logprobs", "logit", "logits", "label", "labels"}
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+_NORMALISERS = {
+    "": {"Softmax", "Hardmax", "Sigmoid", "HardSigmoid", "LpNormalization", "OneHot"},
+    ML: {"Normalizer"},
+    MICROSOFT: {"QLinearSoftmax", "QLinearSigmoid", "BiasSoftmax"},
+}
+# Choose among their first input's elements, or pass them on as another type.
+_FIRST = {
+    "": {
+        *(
+            "Slice",
+            "Gather",
+            "GatherElements",
+            "GatherND",
+            "Split",
+            "TopK",
+            "Expand",
+            "Tile",
+            "Pad",
+            "Compress",
+        ),
+        *("ReduceMax", "ReduceMin", "ReduceMean", "ReduceSum", "GlobalAveragePool", "AveragePool", "MaxPool"),
+        *("Clip", "Resize", "QuantizeLinear", "DequantizeLinear", "CastLike", "Squeeze", "ReverseSequence"),
+    },
+    ML: {"ZipMap"},
+    MICROSOFT: {"QuantizeLinear", "DequantizeLinear"},
+}
+# Probabilities if all that goes in is: averages, mixtures, complements.
+_ALL = {
+    "Concat",
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Pow",
+    "Sum",
+    "Mean",
+    "Max",
+    "Min",
+    "Where",
+    "MatMul",
+    "SequenceConstruct",
+}
+# Numbers that are neither scores nor probabilities, and operators whose insides are not followed.
+_OPAQUE = {
+    *("If", "Loop", "Scan", "SequenceAt", "Optional", "OptionalGetElement", "Attention"),
+    *("Constant", "ConstantOfShape", "Shape", "Size", "Range", "NonZero", "EyeLike"),
+    *(
+        "Equal",
+        "Greater",
+        "GreaterOrEqual",
+        "Less",
+        "LessOrEqual",
+        "Not",
+        "And",
+        "Or",
+        "Xor",
+        "IsNaN",
+        "IsInf",
+    ),
+}
+_CURE = "put a Softmax (or a Sigmoid) before the output, or name it for what it is, such as logits"
+_CURES = {
+    "LogSoftmax": "name it for what it is, such as log_probabilities, or make it a Softmax by `softops export replace "
+    "--activation softmax`"
+}
+# Calls of this depth stay far within what Python allows.
+_DEEPEST = 100
+
+
+class _Verdict(Enum):
+    YES = "normalised"
+    NO = "not normalised"
+    OPEN = "cannot be told"
+
+
+def output_warnings(main: Scope, graph: GraphProto) -> Iterator[LintWarning]:
+    """Yield a warning for each output that is named like probabilities and made by something else."""
+    judge = _Judge()
+    for output in graph.output:
+        if not is_named_like_probabilities(output.name) or not _holds_floats(main, output.name):
+            continue
+        verdict, by = judge.judge(Value(main, output.name))
+        if verdict is _Verdict.NO and by is not None:
+            yield LintWarning(
+                code="not-a-probability",
+                node=label_of(by.node),
+                where=by.scope.where,
+                message=f"output '{output.name}' is named like probabilities, but {by.node.op_type} "
+                f"'{label_of(by.node)}' makes it, which does not normalise",
+                cure=_CURES.get(by.node.op_type, _CURE),
+            )
+
+
+def is_named_like_probabilities(name: str) -> bool:
+    """Whether a name speaks of probabilities, and not of their logarithms or labels."""
+    words = {word.lower() for word in _WORD.findall(name)}
+    return bool(words & _PROBABILITY) and not words & _OTHERWISE
+
+
+def _holds_floats(scope: Scope, name: str) -> bool:
+    dtype = scope.type_of(name).dtype
+    return dtype is None or dtype.startswith(("float", "bfloat"))
+
+
+class _Judgement(NamedTuple):
+    verdict: _Verdict
+    by: Made | None = None
+
+
+class _Judge:
+    """Follows values back to what normalises them, each node once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int, int], _Judgement] = {}
+
+    def judge(self, value: Value, depth: int = 0) -> _Judgement:
+        """Say whether a value is normalised, and by which node it is not."""
+        made = value.scope.maker(value.name)
+        # An input or a constant: whoever gives it knows.
+        if made is None or depth > _DEEPEST:
+            return _Judgement(_Verdict.OPEN)
+        key = id(made.scope), id(made.node), made.output
+        if key not in self._known:
+            self._known[key] = _Judgement(_Verdict.OPEN)  # what goes in a circle stays so
+            self._known[key] = self._of_node(made, depth + 1)
+        return self._known[key]
+
+    def _of_node(self, made: Made, depth: int) -> _Judgement:
+        node, scope, domain = made.node, made.scope, canonical_domain(made.node.domain)
+        parts = made.within()
+        if node.input and (node.op_type in _FIRST.get(domain, ()) or passes_on(scope, node)):
+            parts = [Value(scope, node.input[0])]
+        if parts:
+            return self._worst(parts, depth)
+        if domain == "" and node.op_type in _ALL and not _is_quotient_by_sum(made):
+            given = node.input[1:] if node.op_type == "Where" else node.input
+            computed = [Value(scope, name) for name in given if scope.maker(name) is not None]
+            # Of inputs and constants alone: scores, such as those of a linear model.
+            return _Judgement(self._worst(computed, depth).verdict if computed else _Verdict.NO, made)
+        return _Judgement(_verdict_of(made), made)
+
+    def _worst(self, parts: list[Value], depth: int) -> _Judgement:
+        judgements = {part.verdict: part for part in (self.judge(part, depth) for part in reversed(parts))}
+        order = (_Verdict.NO, _Verdict.OPEN, _Verdict.YES)
+        return next(
+            (judgements[verdict] for verdict in order if verdict in judgements), _Judgement(_Verdict.OPEN)
+        )
+
+
+def _verdict_of(made: Made) -> _Verdict:
+    domain, op_type = canonical_domain(made.node.domain), made.node.op_type
+    if op_type in _NORMALISERS.get(domain, ()) or _is_log_undone(made) or _is_quotient_by_sum(made):
+        return _Verdict.YES
+    if domain == ML:
+        return _of_classical(made)
+    return _Verdict.OPEN if domain or op_type in _OPAQUE else _Verdict.NO
+
+
+def _of_classical(made: Made) -> _Verdict:
+    """The operators of ai.onnx.ml: classifiers give scores unless told otherwise."""
+    node = made.node
+    if text(node, "post_transform", "NONE") != "NONE" or node.op_type.startswith("TreeEnsemble"):
+        return _Verdict.YES  # the leaves of a forest hold probabilities already
+    if node.op_type == "SVMClassifier" and attribute_of(node, "prob_a") is not None:
+        return _Verdict.YES
+    known = {"LinearClassifier", "LinearRegressor", "SVMClassifier", "SVMRegressor", "Scaler"}
+    return _Verdict.NO if node.op_type in known else _Verdict.OPEN
+
+
+def _is_log_undone(exp: Made) -> bool:
+    """exp(LogSoftmax(x)) and exp(x - logsumexp(x))."""
+    if exp.node.op_type != "Exp":
+        return False
+    inner = _maker_behind(exp.scope, exp.node, 0)
+    if inner is not None and inner.node.op_type == "Sub":
+        subtracted = _maker_behind(inner.scope, inner.node, 1)
+        return subtracted is not None and subtracted.node.op_type in {
+            "ReduceLogSumExp",
+            "ReduceLogSum",
+            "Log",
+        }
+    return inner is not None and inner.node.op_type == "LogSoftmax"
+
+
+def _is_quotient_by_sum(div: Made) -> bool:
+    """x / sum(x), 1 / (1 + exp(-x)) and the like: the normaliser written out."""
+    if div.node.op_type != "Div":
+        return False
+    divisor = _maker_behind(div.scope, div.node, 1)
+    return divisor is not None and divisor.node.op_type in {
+        "ReduceSum",
+        "ReduceL1",
+        "Add",
+        "Sum",
+        "Clip",
+        "Max",
+    }
+
+
+def _maker_behind(scope: Scope, node: NodeProto, position: int) -> Made | None:
+    if len(node.input) <= position:
+        return None
+    return next(sources(scope, node.input[position]), None)

@@ -1,0 +1,145 @@
+"""Inputs aimed at the logits: they arrive, or the model is cut and it is said."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from softops.conformance import compare_runtimes
+from softops.conformance.cases.families import FAMILIES
+from softops.conformance.models.aim import aimed, targets
+from softops.conformance.models.cuts import Plan
+from softops.conformance.models.inputs import prepare_inputs
+from softops.conformance.models.source import Source
+from softops.export import classifier_head
+from softops.opset.backend import prepare
+
+WIDE = np.random.default_rng(0).standard_normal((5, 9)).astype(np.float32)
+
+
+def parsed(text, **arrays):
+    model = onnx.parser.parse_model(text)
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
+    return model
+
+
+def aim(model, family, place=0, **options):
+    source = Source(model)
+    plan = Plan(source)
+    return aimed(source, plan, targets(plan)[place], family, prepare_inputs(model, None, batch=40), **options)
+
+
+def logits_of(made, name):
+    model = onnx.ModelProto()
+    model.CopyFrom(made.source.model)
+    model.graph.output.append(onnx.ValueInfoProto(name=name))
+    prepared = prepare(model, check=False)
+    return prepared.run(made.feeds)[-1]
+
+
+def test_features_are_found_that_give_the_logits_wanted():
+    made = aim(classifier_head(WIDE, np.arange(5)), "gaussian-30")
+    assert (
+        made.way
+        == "logits, the input of Softmax-13, is reached from the input features through Gemm by least squares"
+    )
+    logits = logits_of(made, "logits").astype(float)
+    assert logits.std() == pytest.approx(30, rel=0.2)
+    assert abs(logits.mean()) < 6
+
+
+CHAIN = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    net (float[N,2,3] x) => (float[N,6] p) <float two = {2}, float[6] shift = {1, 2, 3, 4, 5, 6}>
+    {
+        turned = Transpose<perm = [0, 2, 1]>(x)
+        flat = Flatten(turned)
+        twice = Mul(flat, two)
+        down = Sub(shift, twice)
+        half = Div(down, two)
+        p = Softmax(half)
+    }
+"""
+
+
+def test_what_can_be_undone_is_undone():
+    made = aim(parsed(CHAIN), "gaussian-3")
+    assert "through Transpose, Flatten, Mul, Sub, Div" in made.way
+    assert made.feeds["x"].shape == (40, 2, 3)
+    assert logits_of(made, "half").std() == pytest.approx(3, rel=0.2)
+
+
+def test_a_model_that_takes_logits_gets_them():
+    model = parsed("""
+        <ir_version: 8, opset_import: ["" : 17]> net (float[N,6] x) => (float[N,6] p) { p = Softmax(x) }
+    """)
+    made = aim(model, "minus-inf-all")
+    assert made.way.endswith("is an input of the model")
+    assert np.isneginf(made.feeds["x"]).all()
+    assert made.source.model is model
+
+
+@pytest.mark.parametrize("family", ["ties", "minus-inf-one", "nan-last", "gaps"])
+def test_what_a_product_would_blur_is_cut_in(family):
+    model = classifier_head(WIDE, outputs=["label", "probabilities", "logits"])
+    made = aim(model, family)
+    assert "cut at logits" in made.way
+    assert [value.name for value in made.source.model.graph.input] == ["logits"]
+    assert [value.name for value in made.source.model.graph.output] == ["label", "probabilities"]
+    assert made.source.model.graph.initializer == []
+    onnx.checker.check_model(made.source.model)
+    assert aim(model, family, cut=False) is None
+
+
+@pytest.mark.parametrize("before", ["hidden = Relu(x)", "hidden = Tanh(x)"])
+def test_what_cannot_be_undone_is_cut(before):
+    model = parsed(f"""
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (float[N,6] x) => (float[N,6] p) {{ {before} p = Softmax(hidden) }}
+    """)
+    assert "cut at hidden" in aim(model, "gaussian-3").way
+
+
+def test_fewer_features_than_classes_do_not_reach_all_logits():
+    assert "cut at" in aim(classifier_head(WIDE.T), "gaussian-3").way
+
+
+def test_each_head_is_a_target_and_attention_before_it_is_none():
+    model = parsed("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (float[N,6] x) => (float[N,6] p, float[N,6] q, int64[N,1] best) {
+            inner = Softmax(x)
+            y = Relu(inner)
+            p = Softmax(y)
+            q = LogSoftmax(y)
+            z = Sigmoid(inner)
+            best = ArgMax<axis = 1>(z)
+        }
+    """)
+    plan = Plan(Source(model))
+    assert [target.source for target in targets(plan)] == ["y", "inner"]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_rows_lie_along_the_axis_of_the_node(axis):
+    model = parsed(f"""
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (float[4,5,6] x) => (float[4,5,6] p) {{ p = Softmax<axis = {axis}>(x) }}
+    """)
+    x = aim(model, "sorted").feeds["x"]
+    assert (np.diff(x, axis=axis) >= 0).all()
+
+
+def test_onnxruntime_is_right_on_every_family():
+    found = compare_runtimes(classifier_head(WIDE), families=list(FAMILIES), batch=20)
+    assert found.passed, [(report.family, report.failures[:1]) for report in found.wrong]
+    assert [report.family for report in found.reports] == list(FAMILIES)
+
+
+def test_a_model_without_a_node_to_aim_at_is_refused():
+    model = parsed("""
+        <ir_version: 8, opset_import: ["" : 17]> net (float[N,6] x) => (float[N,6] y) { y = Relu(x) }
+    """)
+    with pytest.raises(ValueError, match="node of the softmax family"):
+        compare_runtimes(model, families=["ties"])
+    assert compare_runtimes(model).passed

@@ -1,0 +1,107 @@
+"""The report as a page, a picture and rows."""
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from softops.conformance import validate
+from softops.conformance.reports.validation import render_html, report_table, ulp_histogram_png, write_html
+from softops.export import classifier_head
+
+
+class Wrong:
+    """A runtime whose probabilities are NaN in one place; its name is not safe in HTML."""
+
+    name, version = "<wrong>", "1 & 2"
+
+    def run(self, model, feeds):
+        from softops.opset.backend import prepare
+
+        outputs = prepare(model).run(dict(feeds))
+        outputs[1][2, 1] = np.nan
+        return outputs
+
+
+@pytest.fixture(scope="module")
+def head():
+    return classifier_head(np.random.default_rng(0).standard_normal((4, 6)), dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def right(head):
+    return validate(head, batch=9)
+
+
+@pytest.fixture(scope="module")
+def wrong(head):
+    return validate(head, Wrong(), batch=9)
+
+
+def picture(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
+
+
+def test_rows_hold_the_measures(right, wrong):
+    label, probabilities = report_table(right)
+    assert (label["output"], label["right"], label["max_ulp"], label["equal"]) == ("label", True, None, 1)
+    assert probabilities["max_ulp"] == right.outputs["probabilities"].max_ulp
+    assert 0 < probabilities["bound_used"] <= 1
+    assert [row["right"] for row in report_table(wrong)] == [True, False]
+
+
+def test_the_plot_is_a_transparent_picture_in_light_and_dark(right, wrong):
+    import matplotlib as mpl
+
+    before = mpl.get_backend(auto_select=False)
+    for report in (right, wrong, validate(classifier_head(np.eye(2)), inputs=np.empty((0, 2)))):
+        light, dark = (picture(ulp_histogram_png(report, dark=dark)) for dark in (False, True))
+        assert light.shape == dark.shape
+        assert light[0, -1, 3] == 0  # a corner without ink
+        inked = light[..., 3] == 255
+        assert 0.001 < inked.mean() < 0.9
+        assert light[inked].mean() < dark[dark[..., 3] == 255].mean()  # dark ink by day, light ink by night
+    assert mpl.get_backend(auto_select=False) == before
+
+
+def test_the_same_report_gives_the_same_bytes(right):
+    assert ulp_histogram_png(right) == ulp_histogram_png(right)
+
+
+def test_the_page_stands_alone_and_says_it_all(right):
+    page = render_html(right, title="Digits", sections=[("Loss & gain", "<p id='own'>it fell</p>")])
+    HTMLParser().feed(page)
+    assert "computes this model right" in page
+    assert "<p id='own'>it fell</p>" in page
+    assert "Loss &amp; gain" in page
+    for output in right.outputs:
+        assert output in page
+    assert f">{right.outputs['probabilities'].max_ulp}<" in page
+    sources = re.findall(r'(?:src|href|srcset)="([^"]*)"', page)
+    assert len(sources) == 2
+    for source in sources:
+        assert picture(base64.b64decode(source.removeprefix("data:image/png;base64,"))).size
+    assert not re.search(r"https?://|@import|<script", page)
+    assert "prefers-color-scheme: dark" in page
+    assert "width=device-width" in page
+
+
+def test_a_failure_is_written_out_and_escaped(wrong):
+    page = render_html(wrong, title="<title>")
+    assert "does not compute this model right" in page
+    assert "What is wrong" in page
+    assert "NaN against a number" in page
+    assert "<wrong>" not in page
+    assert "&lt;wrong&gt; 1 &amp; 2" in page
+    assert "<title>&lt;title&gt;</title>" in page
+
+
+def test_the_page_is_written_whole(right, tmp_path):
+    write_html(right, tmp_path / "report.html", title="Digits")
+    assert (tmp_path / "report.html").read_text("utf-8") == render_html(right, title="Digits")
+    with pytest.raises(FileNotFoundError):
+        write_html(right, tmp_path / "missing" / "report.html", title="Digits")

@@ -1,0 +1,61 @@
+"""The report as Markdown and as JUnit XML."""
+
+import re
+from xml.etree import ElementTree
+
+from findings import findings, record
+
+from softops.conformance.reports.suite_text import render_junit, render_markdown
+from softops.conformance.reports.summary import STATUSES
+
+
+def test_markdown_has_the_verdict_the_matrix_and_every_kind():
+    text = render_markdown(findings(notes=("changed since",), vanished=("it was flushed",)))
+    assert "**Not passed**: 9 cases" in text
+    signs = [STATUSES[status][0] for status in ("unsupported", "right", "wrong", "known")]
+    assert "| Softmax | 13 | {} 1 | {} 1 | {} 2 | {} 1 |".format(*signs) in text
+    assert "- it was flushed" in text
+    assert "Note: changed since." in text
+    assert text.count("\n### ") == 5
+    for number in ("3.33333333333333333333e-1", "0x1.555556p-2", "0x1p-2"):
+        assert f"`{number}`" in text
+    assert "Known: https://example.org/7" in text
+    assert "<b>" not in text.replace("\\<b\\>", "")
+
+
+def test_tables_of_markdown_are_whole():
+    lines = [line for line in render_markdown(findings()).splitlines() if line.startswith("|")]
+    widths = [len(re.findall(r"(?<!\\)\|", line)) for line in lines]
+    for above, below, line in zip(widths, widths[1:], lines[1:], strict=False):
+        assert above == below or not line.startswith("| ---"), line
+
+
+def test_a_report_that_passes_says_so():
+    assert "**Passed**" in render_markdown(findings(cases=(record("right"),)))
+
+
+def test_junit_tells_failures_errors_and_skips_apart():
+    root = ElementTree.fromstring(render_junit(findings()))
+    assert (root.tag, root.get("name")) == ("testsuites", "a<b 1&2")
+    assert {key: root.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "9",
+        "failures": "2",
+        "errors": "3",
+        "skipped": "2",
+    }
+    cases = root.findall("testsuite/testcase")
+    assert len(cases) == 9
+    failure = root.find(".//failure")
+    assert failure.get("type") == "wrong: ulp"
+    assert "</script>" in failure.get("message")
+    assert "0x1.555556p-2" in failure.text
+    assert next(root.iter("skipped")).get("message").startswith("known deviation, https://example.org/7")
+    for suite in root.findall("testsuite"):
+        assert int(suite.get("tests")) == len(suite.findall("testcase"))
+
+
+def test_an_empty_comparison_is_an_error():
+    for cases in ((), (record("unsupported"),)):
+        root = ElementTree.fromstring(render_junit(findings(cases=cases)))
+        assert root.get("errors") == "1"
+        assert root.find(".//error").get("message") == "nothing was compared, so nothing has passed"

@@ -1,0 +1,186 @@
+"""The shipped runtimes: each runs the suite's models, says what it does not take, and is named by its entry."""
+
+import sys
+import tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from softops import conformance
+from softops.conformance.cases.build import built, material
+from softops.conformance.cases.case import Case
+from softops.conformance.runtimes.protocol import (
+    ModelNotRunError,
+    ModelNotSupportedError,
+    RuntimeHungError,
+    RuntimeNotInstalledError,
+    UnknownRuntimeError,
+    get_runtime,
+    load,
+    settings_of,
+    version_of,
+)
+
+names = sys.modules["softops.conformance.runtimes"]
+
+CASE = Case(op="Softmax", opset=13, dtype="float32", axis=1, shape=(3, 5), family="gaussian-3")
+TOOL = """
+import sys
+import numpy as np
+from softops.opset.backend import prepare
+prepared = prepare(sys.argv[1])
+with np.load(sys.argv[2]) as feeds:
+    outputs = prepared.run(dict(feeds))
+np.savez(sys.argv[3], **dict(zip(prepared.output_names, outputs)))
+"""
+
+
+def test_the_entry_points_are_those_of_the_package():
+    declared = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    group = declared["project"]["entry-points"]["softops.runtimes"]
+    assert group == {entry.name: entry.value for entry in names._SHIPPED}
+
+
+def test_a_runtime_of_anyones_is_found(monkeypatch):
+    monkeypatch.setattr(
+        names, "entry_points", lambda group: [EntryPoint("planted", "planted:from_options", group)]
+    )
+    assert "planted" in conformance.runtimes()
+    assert type(get_runtime("planted:anything")).__name__ == "Planted"
+
+
+def test_a_name_misspelt_is_told():
+    with pytest.raises(UnknownRuntimeError, match="did you mean onnxruntime"):
+        get_runtime("onxruntime")
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "softops", "onnx.reference", "openvino", "torch"])
+def test_it_runs_a_model_and_names_its_version(name):
+    if name in ("openvino", "torch"):
+        pytest.importorskip(name)
+    runtime = get_runtime(name)
+    assert runtime.supports("Softmax", 13, "float32") is None
+    model, feeds = built(CASE)
+    (y,) = load(runtime, model)(feeds)
+    np.testing.assert_allclose(y, material(CASE).expected["output"], rtol=1e-6)
+    assert version_of(runtime)[0].isdecimal()
+    for setting in settings_of(runtime):
+        (again,) = load(runtime.configured(setting), model)(feeds)
+        np.testing.assert_allclose(again, y, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+def test_bfloat16_goes_in_and_comes_out(name):
+    pytest.importorskip(name)
+    report = conformance.run(
+        name, ops="Softmax", opsets=[13], dtypes=["bfloat16"], families=["gaussian-3"], quick=True
+    )
+    # OpenVINO cuts the float32 off where it should round it: off by up to 1 ULP, and no more.
+    assert report.compared > 10
+    assert max(record.max_ulp for record in report.cases if record.elements) < 1.5
+
+
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+def test_what_is_not_installed_names_its_extra(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(RuntimeNotInstalledError, match=rf"softops\[{name}\]"):
+        get_runtime(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "said"),
+    [
+        ("onnxruntime:level=fast", ValueError, "disabled, basic, extended, all"),
+        ("onnxruntime:threads=0", ValueError, "1 or more"),
+        ("onnxruntime:provider=Abacus", RuntimeNotInstalledError, "CPUExecutionProvider"),
+        ("onnxruntime:speed=high", ValueError, "provider=CPU,level=all"),
+        ("softops:fast", ValueError, "options of softops among none"),
+        ("backend:", ValueError, "backend:package.module"),
+        ("backend:no.such.module", RuntimeNotInstalledError, "import path"),
+        ("backend:json", ValueError, "prepare"),
+        ("cmd: ./tool {model}", ValueError, r"\{inputs\} and \{outputs\}"),
+        ("cmd: ./tool '{model} {inputs} {outputs}", ValueError, "quotes"),
+        ("saved:", ValueError, "saved:FOLDER"),
+        ("saved:nowhere", FileNotFoundError, "dump"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(name, error, said):
+    with pytest.raises(error, match=said):
+        get_runtime(name)
+
+
+def test_an_onnx_backend_by_its_import_path():
+    report = conformance.run(
+        "backend:softops.opset.backend:SoftopsBackend",
+        ops="Softmax",
+        dtypes="float32",
+        families="ties",
+        quick=True,
+    )
+    assert report.passed
+    assert report.runtime == "backend:softops.opset.backend:SoftopsBackend"
+
+
+def test_torch_says_what_it_has_no_function_for():
+    pytest.importorskip("torch")
+    runtime = get_runtime("torch")
+    assert "Hardmax" in runtime.supports("Hardmax", 13, "float32")
+    with pytest.raises(ModelNotSupportedError, match="single nodes"):
+        load(runtime, built(Case(**{**vars(CASE), "form": "chained"}))[0])
+
+
+@pytest.fixture
+def command(tmp_path):
+    """command(source) -> the runtime of a Python program."""
+
+    def make(source):
+        path = tmp_path / "tool.py"
+        path.write_text(source)
+        return get_runtime(f"cmd: {sys.executable} {path} {{model}} {{inputs}} {{outputs}}")
+
+    return make
+
+
+def test_a_command_line(command):
+    model, feeds = built(CASE)
+    (y,) = command(TOOL).run(model, feeds)
+    np.testing.assert_allclose(y, material(CASE).expected["output"], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "said"),
+    [
+        ("import sys; sys.exit('out of memory')", ModelNotRunError, "exit code 1: out of memory"),
+        ("import sys; sys.exit(77)", ModelNotSupportedError, "exit code 77"),
+        ("pass", ModelNotRunError, "write {outputs}"),
+        ("import sys; open(sys.argv[3], 'w').write('x')", ModelNotRunError, "npz"),
+        ("import sys, numpy; numpy.savez(sys.argv[3], y=1)", ModelNotRunError, "named 'output'"),
+        (
+            "import sys, numpy; numpy.savez(sys.argv[3], output=numpy.array([{}], object))",
+            ModelNotRunError,
+            "Python objects",
+        ),
+    ],
+)
+def test_a_command_that_fails_says_how(command, source, error, said):
+    model, feeds = built(CASE)
+    with pytest.raises(error, match=said) as caught:
+        load(command(source), model)(feeds)
+    assert type(caught.value) is error
+
+
+def test_a_command_that_hangs_is_stopped(command):
+    from softops.conformance.runtimes.command import CommandRuntime
+
+    model, feeds = built(CASE)
+    slow = CommandRuntime(command("import time; time.sleep(60)").name.removeprefix("cmd: "), seconds=0.5)
+    with pytest.raises(RuntimeHungError, match=r"0\.5 seconds"):
+        load(slow, model)(feeds)
+
+
+def test_a_program_that_is_not_there():
+    model, feeds = built(CASE)
+    with pytest.raises(ModelNotRunError, match="can be started"):
+        load(get_runtime("cmd: ./no-such-tool {model} {inputs} {outputs}"), model)(feeds)

@@ -1,0 +1,100 @@
+"""The bounds of the suite: kept by the plain formulas in their dtype, broken by what they are to tell."""
+
+import numpy as np
+import pytest
+
+from softops.conformance.cases.build import truth
+from softops.conformance.cases.calls import call_of
+from softops.conformance.cases.case import Case
+from softops.conformance.verdicts.allowances import allowance
+from softops.conformance.verdicts.measures import measured
+
+FAMILIES = ("gaussian-1", "gaussian-30", "offsets", "sorted")
+
+
+def case(op, family, *, dtype="float32", shape=(13, 257), opset=13, **more):
+    return Case(op=op, opset=opset, dtype=dtype, shape=shape, family=family, **more)
+
+
+def used(case, y, place=0, bound="strict"):
+    """Largest share of the bound that a result uses."""
+    known = truth(case)
+    found = measured("y", np.asarray(y), known.exact[place], allowance(case, known, place, bound))
+    return float(found.used.max())
+
+
+def stable_logsumexp(x):
+    m = x.max(-1, keepdims=True)
+    return m + np.log(np.exp(x - m).sum(-1, keepdims=True, dtype=x.dtype))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_plain_formulas_keep_their_bounds(family, dtype):
+    lse = case("ReduceLogSumExp", family, dtype=dtype, axis=1)
+    (x,) = call_of(lse).inputs[:1]
+    assert used(lse, stable_logsumexp(x)) <= 1
+    plus = case("Softplus", family, dtype=dtype, opset=22)
+    (x,) = call_of(plus).inputs
+    assert used(plus, np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))) <= 1
+    loss = case("SoftmaxCrossEntropyLoss", family, dtype=dtype, variant="mean+weights")
+    x, labels, weights = call_of(loss).inputs
+    below = x - x.max(1, keepdims=True)
+    chosen = (np.log(np.exp(below).sum(1, keepdims=True)) - below)[np.arange(len(x)), labels] * weights[
+        labels
+    ]
+    assert used(loss, (chosen.sum() / weights[labels].sum()).astype(dtype)) <= 1
+
+
+def test_a_bound_is_not_a_thousand_times_what_it_need_be():
+    lse = case("ReduceLogSumExp", "gaussian-1", axis=1)
+    (x,) = call_of(lse).inputs[:1]
+    assert used(lse, stable_logsumexp(x) * np.float32(1 + 3e-5)) > 1
+    plus = case("Softplus", "gaussian-1", opset=22)
+    assert used(plus, truth(plus).exact[0].astype(np.float32) * np.float32(1 + 2e-6)) > 1
+
+
+def test_halves_are_held_to_float32_and_one_rounding():
+    half = case("Softmax", "gaussian-1", dtype="float16", axis=1)
+    (x,) = call_of(half).inputs
+    e = np.exp(x.astype(np.float32) - x.max(1, keepdims=True))
+    assert used(half, (e / e.sum(1, keepdims=True)).astype(np.float16)) <= 1
+    e = e.astype(np.float16)
+    assert used(half, e / np.add.accumulate(e, 1, dtype=np.float16)[:, -1:]) > 1
+
+
+def test_attention_by_its_formula_keeps_its_bound_and_without_scale_does_not():
+    attention = case("Attention", "gaussian-3", shape=(2, 2, 5, 8), opset=24)
+    q, k, v = call_of(attention).inputs
+
+    def formula(scale):
+        scores = np.float32(scale) * (q @ np.swapaxes(k, -1, -2))
+        e = np.exp(scores - scores.max(-1, keepdims=True))
+        return (e / e.sum(-1, keepdims=True)) @ v
+
+    assert used(attention, formula(8**-0.5)) <= 1
+    assert used(attention, formula(8**-0.5 * (1 + 1e-3))) > 1
+
+
+def test_nearest_integers_are_judged_by_their_exact_value():
+    quantized = case(
+        "QLinearSigmoid", "gaussian-3", dtype="uint8", shape=(13, 37), opset=1, domain="com.microsoft"
+    )
+    known = truth(quantized)
+    allowed = allowance(quantized, known, 0)
+    assert (allowed >= 0.5).all()
+    assert (allowed < 0.51).all()
+
+
+@pytest.mark.parametrize(
+    ("bound", "dtype", "error"),
+    [("onnx", "float32", 5e-4), ("onnx", "bfloat16", 8e-3), ("webnn", "float32", 1e-5)],
+)
+def test_other_peoples_bounds(bound, dtype, error):
+    softmax = case("Softmax", "gaussian-1", dtype=dtype, axis=1)
+    exact = truth(softmax).exact[0]
+    y = (exact * (1 + error)).astype(np.float32).astype(truth(softmax).dtypes[0])
+    assert used(softmax, y) > 1
+    assert used(softmax, y, bound=bound) <= 1
+    worse = (exact * (1 + 30 * error)).astype(np.float32).astype(truth(softmax).dtypes[0])
+    assert used(softmax, worse, bound=bound) > 1

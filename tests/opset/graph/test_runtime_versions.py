@@ -1,0 +1,86 @@
+"""What releases of a runtime can read."""
+
+import itertools
+
+import onnx
+import onnxruntime
+import pytest
+
+from softops.opset.graph.runtime_versions import newest_opset
+
+
+def session(opset, ir_version, ml_opset=None):
+    domain, version = ("", opset) if ml_opset is None else ("ai.onnx.ml", ml_opset)
+    node = onnx.helper.make_node("Normalizer" if domain else "Relu", ["x"], ["y"], domain=domain)
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 2]) for name in "xy"]
+    imports = [onnx.helper.make_opsetid("", opset)] + [onnx.helper.make_opsetid(domain, version)] * bool(
+        domain
+    )
+    graph = onnx.helper.make_graph([node], "g", values[:1], values[1:])
+    model = onnx.helper.make_model(graph, opset_imports=imports, ir_version=ir_version)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(model.SerializeToString(), options)
+
+
+@pytest.fixture
+def installed():
+    return newest_opset("onnxruntime", onnxruntime.__version__)
+
+
+def test_the_installed_onnxruntime_reads_what_the_table_says(installed):
+    session(installed.opset, installed.ir_version, installed.ml_opset)
+
+
+@pytest.mark.skipif(
+    tuple(map(int, onnxruntime.__version__.split(".")[:2])) > (1, 32), reason="newer than the table"
+)
+@pytest.mark.parametrize("field", ["opset", "ir_version", "ml_opset"])
+def test_and_nothing_newer(installed, field):
+    newer = installed._replace(**{field: getattr(installed, field) + 1})
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail):
+        session(*newer)
+
+
+# From https://onnxruntime.ai/docs/reference/compatibility.html, columns opset, IR version.
+@pytest.mark.parametrize(
+    ("version", "opset", "ir_version"),
+    [
+        ("1.4", 12, 7),
+        ("1.8.1", 14, 7),
+        ("1.11", 16, 8),
+        ("1.14.1", 18, 8),
+        ("1.17.3", 20, 9),
+        ("1.20.0", 21, 10),
+    ],
+)
+def test_known_releases(version, opset, ir_version):
+    assert newest_opset("onnxruntime", version)[:2] == (opset, ir_version)
+
+
+def test_releases_only_gain():
+    versions = [f"0.{n}" for n in range(1, 6)] + [f"1.{n}" for n in range(33)]
+    rows = [newest_opset("onnxruntime", version) for version in versions]
+    for older, newer in itertools.pairwise(rows):
+        assert all(old <= new for old, new in zip(older, newer, strict=True))
+
+
+@pytest.mark.parametrize(
+    "version", ["1.17", "v1.17", " 1.17.0 ", "1.17.1rc2", "1.17.0+cpu", "1.17.0.dev20240101"]
+)
+def test_ways_to_write_a_version(version):
+    assert newest_opset("onnxruntime", version).opset == 20
+
+
+def test_a_release_to_come_reads_what_the_newest_does(installed):
+    assert all(new >= old for new, old in zip(newest_opset("onnxruntime", "99.0"), installed, strict=True))
+
+
+def test_what_is_no_release():
+    with pytest.raises(LookupError, match=r"onnxruntime .*got 'tensorrt'"):
+        newest_opset("tensorrt", "10.0")
+    with pytest.raises(LookupError, match=r"from 0\.1 on \(got '0\.9', which was never made\)"):
+        newest_opset("onnxruntime", "0.9")
+    for rubbish in ("", "1", "new", "1.x", "1.17 1.18", ">=1.17", "-1.2"):
+        with pytest.raises(ValueError, match=r"version of onnxruntime such as 1\.17"):
+            newest_opset("onnxruntime", rubbish)
