@@ -1,5 +1,6 @@
 """The disk cache of compiled kernels: used when warm, safe when shared, stale or missing."""
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -102,20 +103,29 @@ def test_a_read_only_install_uses_the_user_folder(copy, ask, tmp_path):
 
 
 def test_changed_code_has_another_folder(copy, ask):
+    """A module changed, added or renamed in any room: what it helps with is compiled into kernels of others."""
     same = ask(copy, "key")
     assert ask(copy, "key") == same
-    original = (copy / "exp.py").read_bytes()
-    (copy / "exp.py").write_bytes(original + b"\n_CHANGED = 1\n")
-    changed = ask(copy, "key")
-    (copy / "exp.py").write_bytes(original)
+    module = copy / "numerics" / "exp.py"
+    original = module.read_bytes()
+    keys = [same]
+    module.write_bytes(original + b"\n_CHANGED = 1\n")
+    keys.append(ask(copy, "key"))
+    module.write_bytes(original)
     assert ask(copy, "key") == same
-    (copy / "more.py").write_text('"""One module more."""\n')
-    assert len({same, changed, ask(copy, "key")}) == 3
+    names = ("more.py", "vector/more.py", "vector/other.py", "numerics/other.py")
+    (copy / names[0]).write_text('"""One module more."""\n')
+    keys.append(ask(copy, "key"))
+    for name, renamed in itertools.pairwise(names):
+        (copy / name).rename(copy / renamed)
+        keys.append(ask(copy, "key"))
+    assert len(set(keys)) == len(keys)
 
 
 def test_a_home_that_cannot_be_found(copy, ask):
     """A container may run as a user that has no entry in the list of users, without HOME."""
     code_before = "import os.path\nos.path.expanduser = lambda path: path\n"
-    (copy / "cache.py").write_text(code_before + (copy / "cache.py").read_text())
+    module = copy / "compile" / "cache.py"
+    module.write_text(code_before + module.read_text())
     (copy / "__pycache__").touch()
     assert ask(copy, "folder", XDG_CACHE_HOME=None, HOME=None) == "None"
