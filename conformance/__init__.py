@@ -8,12 +8,12 @@ from .models.comparison import Comparison, Pair, compare_runtimes
 from .models.record import Report
 from .models.step import Step
 from .models.validate import validate
+from .runtimes.names import runtimes
 from .runtimes.protocol import (
     ModelNotRunError,
     Runtime,
     RuntimeNotInstalledError,
     UnknownRuntimeError,
-    runtimes,
 )
 from .suite.report import SuiteReport
 from .suite.suite import run

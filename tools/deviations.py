@@ -22,9 +22,9 @@ from benchmarks.results import write_atomically
 from softops.conformance.cases.case import Case
 from softops.conformance.cases.grid import cases
 from softops.conformance.reports.suite_text import worst_table
+from softops.conformance.runtimes.names import get_runtime
 from softops.conformance.runtimes.protocol import (
     RuntimeNotInstalledError,
-    get_runtime,
     settings_of,
     version_of,
 )

@@ -94,7 +94,7 @@ def _export_and_validate(fit: Fit, held_out: Digits, model_path: Path, page_path
     """Write the model, then the page about it."""
     from softops.conformance import validate
     from softops.conformance.reports.validation import write_html
-    from softops.conformance.runtimes.protocol import get_runtime
+    from softops.conformance.runtimes.names import get_runtime
     from softops.export import classifier_head
 
     from .page import digits_section, training_section

@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ..models.inputs import model_inputs, prepare_inputs
+from ..models.inputs import prepare_inputs
+from ..runtimes.loading import model_inputs
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike
 from softops.export.sources.arrays import read_npz
 from softops.opset import ModelSource
 
-from ..models.inputs import model_inputs
 from ..models.record import Report, plain_json
 from ..models.source import open_source
 from ..models.validate import Arrays, Bounds, Subject, examine
-from ..runtimes.protocol import ModelNotRunError, Runtime, chosen_runtimes, load
+from ..runtimes.loading import load, model_inputs
+from ..runtimes.names import chosen_runtimes
+from ..runtimes.protocol import ModelNotRunError, Runtime
 from ..runtimes.softops import SoftopsRuntime
 from .agreement import Agreement
 from .batches import Batches

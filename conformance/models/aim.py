@@ -25,10 +25,9 @@ from ..cases.calls import arranged
 from ..cases.case import Case
 from ..cases.families import FAMILIES, NON_CONTIGUOUS, as_view, rows_of
 from ..measure.ulp import is_float
-from ..runtimes.protocol import load
+from ..runtimes.loading import load, model_inputs
 from ..runtimes.softops import SoftopsRuntime
 from .cuts import DECISIONS, FamilyNode, Plan, attributes
-from .inputs import model_inputs
 from .source import Source
 
 Arrays = dict[str, NDArray[Any]]

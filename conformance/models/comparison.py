@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from softops.opset import ModelSource
 
-from ..runtimes.protocol import ModelNotRunError, Runtime, chosen_runtimes
+from ..runtimes.names import chosen_runtimes
+from ..runtimes.protocol import ModelNotRunError, Runtime
 from .aim import aimed, targets
 from .inputs import Inputs, prepare_inputs
 from .pairs import Apart, compare_nodes, compare_outputs

@@ -17,6 +17,7 @@ from onnx import helper
 from softops.export.sources.arrays import read_npz
 
 from ..measure.ulp import is_float
+from ..runtimes.loading import model_inputs
 
 Inputs = ArrayLike | Mapping[str, ArrayLike] | str | os.PathLike[str] | None
 
@@ -25,13 +26,6 @@ ELEMENTS_MAX = 2**28
 
 _OTHER_AXES = 16
 """Length of a dynamic axis that is not the first, in generated inputs."""
-
-
-def model_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
-    """Return the inputs that have to be fed: those without a default in the model."""
-    defaults = {tensor.name for tensor in model.graph.initializer}
-    defaults |= {sparse.values.name for sparse in model.graph.sparse_initializer}
-    return [value for value in model.graph.input if value.name not in defaults]
 
 
 def prepare_inputs(

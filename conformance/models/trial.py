@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from softops.opset.graph.files import serialize
 
 from ..measure.metrics import dtype_name
-from ..runtimes.protocol import Runtime, load, name_of
+from ..runtimes.loading import load
+from ..runtimes.protocol import Runtime, name_of
 from ..runtimes.softops import SoftopsRuntime
 from .cuts import Plan
 from .judge import Judge

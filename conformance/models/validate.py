@@ -13,7 +13,9 @@ from softops.opset import ModelSource
 from softops.opset.graph.files import serialize
 
 from ..measure.metrics import dtype_name
-from ..runtimes.protocol import Run, Runtime, get_runtime, load, name_of, version_of
+from ..runtimes.loading import load
+from ..runtimes.names import get_runtime
+from ..runtimes.protocol import Run, Runtime, name_of, version_of
 from ..runtimes.softops import SoftopsRuntime
 from .cuts import Plan
 from .inputs import Inputs, prepare_inputs

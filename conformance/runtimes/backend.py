@@ -10,11 +10,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ..models.inputs import model_inputs
-from .protocol import Feeds, ModelNotSupportedError, Run, RuntimeNotInstalledError
+from .loading import model_inputs
+from .protocol import Feeds, LoadingRuntime, ModelNotSupportedError, Run, RuntimeNotInstalledError
 
 
-class BackendRuntime:
+class BackendRuntime(LoadingRuntime):
     """
     A module or class with ``prepare(model, device)``, whose result has ``run(inputs)``.
 
@@ -44,10 +44,6 @@ class BackendRuntime:
         top = importlib.import_module(module.partition(".")[0])
         self.version = str(getattr(top, "__version__", ""))
 
-    def supports(self, op: str, opset: int, dtype: str) -> str | None:
-        """A backend says what it does not take when it prepares the model."""
-        return None
-
     def load(self, model: bytes) -> Run:
         """Prepare the model and return what runs it."""
         from onnx.backend.test.runner import BackendIsNotSupposedToImplementIt
@@ -63,10 +59,6 @@ class BackendRuntime:
             return [np.asarray(output) for output in prepared.run([feeds[name] for name in names])]
 
         return run
-
-    def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
-        """Run a serialized model."""
-        return self.load(model)(feeds)
 
 
 def from_options(options: str) -> BackendRuntime:

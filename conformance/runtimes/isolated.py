@@ -10,14 +10,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .loading import load
+from .names import get_runtime
 from .protocol import (
     Feeds,
+    LoadingRuntime,
     ModelNotRunError,
     ModelNotSupportedError,
     Run,
     Runtime,
     RuntimeHungError,
-    get_runtime,
     name_of,
     settings_of,
     version_of,
@@ -33,7 +35,7 @@ class RuntimeDiedError(ModelNotRunError):
     """The process of the runtime ended by itself."""
 
 
-class Isolated:
+class Isolated(LoadingRuntime):
     """
     A runtime in a process of its own, which is stopped when it does not answer, and started again when needed.
 
@@ -47,7 +49,7 @@ class Isolated:
     Raises
     ------
     UnknownRuntimeError, RuntimeNotInstalledError, ValueError, TypeError
-        As for `softops.conformance.runtimes.protocol.get_runtime`.
+        As for `softops.conformance.runtimes.names.get_runtime`.
     """
 
     def __init__(self, runtime: str | Runtime, seconds: float, setting: str = "") -> None:
@@ -74,10 +76,6 @@ class Isolated:
         self._ask("load", model, self._seconds)
         self._model = model
         return partial(self._run_loaded, model)
-
-    def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
-        """Run a serialized model in the process."""
-        return self.load(model)(feeds)
 
     def close(self) -> None:
         """End the process."""
@@ -139,8 +137,6 @@ def _serve(pipe: Connection, runtime: str | Runtime, setting: str) -> None:
     if setting:
         configured: Any = getattr(chosen, "configured")  # noqa: B009
         chosen = configured(setting)
-    from .protocol import load
-
     ready: Run | None = None
     while True:
         try:

@@ -14,7 +14,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from .protocol import Feeds, ModelNotSupportedError, Run, RuntimeNotInstalledError, options_of
+from .options import options_of, threads_of
+from .protocol import Feeds, LoadingRuntime, ModelNotSupportedError, Run, RuntimeNotInstalledError
 
 LEVELS = {
     "disabled": "ORT_DISABLE_ALL",
@@ -37,7 +38,7 @@ _NOT_SUPPORTED = (
 )
 
 
-class OnnxRuntime:
+class OnnxRuntime(LoadingRuntime):
     """
     onnxruntime on a provider, by default the CPU with all graph optimisations.
 
@@ -60,9 +61,7 @@ class OnnxRuntime:
         if level not in LEVELS:
             message = f"expected a level among {', '.join(LEVELS)} (got {level!r}); choose one of these"
             raise ValueError(message)
-        if threads and not (threads.isdecimal() and int(threads)):
-            message = f"expected a number of threads of 1 or more (got {threads!r}); leave it out for all"
-            raise ValueError(message)
+        threads_of(threads)
         full = provider if provider.endswith("ExecutionProvider") else f"{provider}ExecutionProvider"
         if full not in onnxruntime.get_available_providers():
             there = ", ".join(onnxruntime.get_available_providers())
@@ -73,10 +72,6 @@ class OnnxRuntime:
         self._provider = full
         self.version = str(onnxruntime.__version__)
         self.settings = (*(f"level={name}" for name in LEVELS), "threads=1", "threads=2", "threads=3")
-
-    def supports(self, op: str, opset: int, dtype: str) -> str | None:
-        """What it does not take it says when it loads the model."""
-        return None
 
     def configured(self, setting: str) -> OnnxRuntime:
         """Return the same runtime at another level or with another number of threads."""
@@ -113,10 +108,6 @@ class OnnxRuntime:
                 raise ModelNotSupportedError(" ".join(str(error).split())) from error
             raise
         return partial(_run_session, ort, session)
-
-    def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
-        """Run a serialized model."""
-        return self.load(model)(feeds)
 
 
 def from_options(options: str) -> OnnxRuntime:

@@ -9,14 +9,15 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from .protocol import Feeds, ModelNotSupportedError, Run, RuntimeNotInstalledError, options_of
+from .options import options_of, threads_of
+from .protocol import Feeds, LoadingRuntime, ModelNotSupportedError, Run, RuntimeNotInstalledError
 
 _DEFAULTS = {"device": "CPU", "precision": "", "threads": ""}
 
 _NOT_SUPPORTED = ("wasn't fully converted", "Not supported", "not supported")
 
 
-class OpenVino:
+class OpenVino(LoadingRuntime):
     """
     OpenVINO on a device, by default the CPU in the precision that OpenVINO chooses for it.
 
@@ -36,9 +37,7 @@ class OpenVino:
         except ImportError as error:
             message = 'expected openvino to be installed (it is not); pip install "softops[openvino]"'
             raise RuntimeNotInstalledError(message) from error
-        if threads and not (threads.isdecimal() and int(threads)):
-            message = f"expected a number of threads of 1 or more (got {threads!r}); leave it out for all"
-            raise ValueError(message)
+        threads_of(threads)
         self._openvino = openvino
         self._core = openvino.Core()
         if device not in self._core.available_devices:
@@ -50,10 +49,6 @@ class OpenVino:
         self._options = {"device": device, "precision": precision, "threads": threads}
         self.version = str(openvino.__version__).split("-", maxsplit=1)[0]
         self.settings = ("threads=1", "threads=2", "threads=3")
-
-    def supports(self, op: str, opset: int, dtype: str) -> str | None:
-        """What it does not take it says when it loads the model."""
-        return None
 
     def configured(self, setting: str) -> OpenVino:
         """Return the same runtime with another number of threads."""
@@ -85,10 +80,6 @@ class OpenVino:
             return [self._array(request.get_output_tensor(i)) for i in range(len(compiled.outputs))]
 
         return run
-
-    def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
-        """Run a serialized model."""
-        return self.load(model)(feeds)
 
     def _tensor(self, x: NDArray[Any]) -> Any:
         # A copy, which the plugin may write to; C order is all that it knows.

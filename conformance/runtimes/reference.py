@@ -10,20 +10,18 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from .protocol import Feeds, ModelNotSupportedError, Run, in_memory, options_of
+from .loading import in_memory
+from .options import options_of
+from .protocol import Feeds, LoadingRuntime, ModelNotSupportedError, Run
 
 
-class ReferenceRuntime:
+class ReferenceRuntime(LoadingRuntime):
     """`onnx.reference.ReferenceEvaluator`, as it comes with onnx."""
 
     name = "onnx.reference"
 
     def __init__(self) -> None:
         self.version = str(onnx.__version__)
-
-    def supports(self, op: str, opset: int, dtype: str) -> str | None:
-        """What it does not take it says when it loads the model."""
-        return None
 
     def load(self, model: bytes) -> Run:
         """Make an evaluator and return what runs it."""
@@ -46,10 +44,6 @@ class ReferenceRuntime:
                 return list(evaluator.run(None, dict(feeds)))
 
         return run
-
-    def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
-        """Run a serialized model."""
-        return self.load(model)(feeds)
 
 
 def from_options(options: str) -> ReferenceRuntime:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from softops.opset import ModelSource
 
-from .protocol import Feeds, ModelNotSupportedError, Run, in_memory, options_of
+from .loading import in_memory
+from .options import options_of
+from .protocol import LoadingRuntime, ModelNotSupportedError, Run
 
 
-class SoftopsRuntime:
+class SoftopsRuntime(LoadingRuntime):
     """Our own backend."""
 
     name = "softops"
 
     def __init__(self) -> None:
         self.version = version("softops")
-
-    def supports(self, op: str, opset: int, dtype: str) -> str | None:
-        """Every operator of the table, at every version and dtype."""
-        return None
 
     def load(self, model: bytes) -> Run:
         """Prepare the model and return what runs it."""
@@ -43,10 +37,6 @@ class SoftopsRuntime:
         except UnsupportedModelError as error:
             raise ModelNotSupportedError(str(error)) from error
         return lambda feeds: list(prepared.run(dict(feeds)))
-
-    def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
-        """Run a serialized model."""
-        return self.load(model)(feeds)
 
 
 def from_options(options: str) -> SoftopsRuntime:

@@ -12,12 +12,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from .protocol import Feeds, ModelNotSupportedError, Run, RuntimeNotInstalledError, options_of
+from .options import options_of, threads_of
+from .protocol import Feeds, LoadingRuntime, ModelNotSupportedError, Run, RuntimeNotInstalledError
 
 Arguments = list[Any]
 
 
-class TorchRuntime:
+class TorchRuntime(LoadingRuntime):
     """
     torch on the CPU: ``torch.softmax`` and its relatives, called as the node says.
 
@@ -35,11 +36,8 @@ class TorchRuntime:
         except ImportError as error:
             message = 'expected torch to be installed (it is not); pip install "softops[torch]"'
             raise RuntimeNotInstalledError(message) from error
-        if threads and not (threads.isdecimal() and int(threads)):
-            message = f"expected a number of threads of 1 or more (got {threads!r}); leave it out for all"
-            raise ValueError(message)
         self._torch = torch
-        self._threads = int(threads or 0)
+        self._threads = threads_of(threads)
         self.version = str(torch.__version__)
         self.settings = ("threads=1", "threads=2", "threads=3")
 
@@ -83,10 +81,6 @@ class TorchRuntime:
             return [self._array(output) for output in outputs[: len(node.output)]]
 
         return run
-
-    def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
-        """Run a serialized model."""
-        return self.load(model)(feeds)
 
     def _tensor(self, x: NDArray[Any]) -> Any:
         x = np.array(x, order="C")  # torch takes neither read-only arrays nor negative strides

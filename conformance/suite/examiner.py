@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..cases.build import Truth, built, truth
 from ..cases.case import Case
+from ..runtimes.loading import load, refusal
 from ..runtimes.protocol import (
     Feeds,
     ModelNotRunError,
@@ -19,9 +20,7 @@ from ..runtimes.protocol import (
     Run,
     Runtime,
     RuntimeHungError,
-    load,
     name_of,
-    refusal,
 )
 from ..verdicts.allowances import Bound, check_bound
 from ..verdicts.case_record import CaseRecord, Check, Outcome

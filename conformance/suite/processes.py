@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from ..cases.case import Case
 from ..runtimes.isolated import Isolated
-from ..runtimes.protocol import get_runtime
+from ..runtimes.names import get_runtime
 from ..verdicts.allowances import Bound
 from ..verdicts.case_record import CaseRecord
 from .examiner import Examiner

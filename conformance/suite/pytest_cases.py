@@ -6,7 +6,8 @@ import pytest
 
 from ..cases.case import Case
 from ..cases.grid import cases
-from ..runtimes.protocol import get_runtime, name_of, settings_of, version_of
+from ..runtimes.names import get_runtime
+from ..runtimes.protocol import name_of, settings_of, version_of
 from ..verdicts.allowances import BOUNDS
 from ..verdicts.case_record import CaseRecord
 from ..verdicts.known import Known, known_deviations, marked

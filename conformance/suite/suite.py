@@ -15,7 +15,8 @@ from ..cases.case import Case
 from ..cases.grid import cases
 from ..cases.sweep import Depth
 from ..runtimes.isolated import Isolated
-from ..runtimes.protocol import Runtime, get_runtime, name_of, settings_of, version_of
+from ..runtimes.names import get_runtime
+from ..runtimes.protocol import Runtime, name_of, settings_of, version_of
 from ..verdicts.allowances import Bound, check_bound
 from ..verdicts.case_record import CaseRecord
 from ..verdicts.known import known_deviations, marked

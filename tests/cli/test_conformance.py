@@ -42,7 +42,7 @@ class Refuses(SoftopsRuntime):
 
 @pytest.fixture(autouse=True)
 def planted(monkeypatch):
-    module = sys.modules["softops.conformance.runtimes"]
+    module = sys.modules["softops.conformance.runtimes.names"]
     entries = dict(module._entries())
     for kind in (Sloppy, Refuses):
         entries[kind.name] = SimpleNamespace(load=lambda kind=kind: lambda options: kind())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from softops.conformance.cases.grid import cases
-from softops.conformance.runtimes.protocol import get_runtime
+from softops.conformance.runtimes.names import get_runtime
 from softops.conformance.suite.examiner import Examiner
 from softops.conformance.verdicts.known import Deviation
 

@@ -190,7 +190,7 @@ def test_check_writes_nothing_that_is_wrong_and_exits_with_1(folder, capsys, mon
 
     entry = SimpleNamespace(load=lambda: lambda options: Sloppy())
     monkeypatch.setattr(
-        sys.modules["softops.conformance.runtimes"], "_entries", lambda: {"onnxruntime": entry}
+        sys.modules["softops.conformance.runtimes.names"], "_entries", lambda: {"onnxruntime": entry}
     )
     (folder / "head.onnx").write_text("precious")
     assert head("--check", "--force") == 1

@@ -215,7 +215,7 @@ def test_an_appended_head_that_onnxruntime_computes_wrong_fails_the_check(folder
 
     entry = SimpleNamespace(load=lambda: lambda options: Sloppy())
     monkeypatch.setattr(
-        sys.modules["softops.conformance.runtimes"], "_entries", lambda: {"onnxruntime": entry}
+        sys.modules["softops.conformance.runtimes.names"], "_entries", lambda: {"onnxruntime": entry}
     )
     assert run(command_line("append", "--check")) == 1
     said = capsys.readouterr().out

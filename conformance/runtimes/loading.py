@@ -1,0 +1,120 @@
+"""A model in a runtime: what is asked of it, what it raises and what it gives, all in one form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from softops.opset.graph.files import serialize
+
+from .protocol import ModelNotRunError, ModelNotSupportedError, Run, Runtime, RuntimeHungError, name_of
+
+
+def refusal(runtime: Runtime, op: str, domain: str, opset: int, dtype: str) -> str | None:
+    """
+    Return the reason why a runtime does not take an operator, or None.
+
+    Raises
+    ------
+    ModelNotRunError
+        It fails to say so.
+    """
+    supports = getattr(runtime, "supports", None)
+    if supports is None:
+        return None
+    try:
+        reason = supports(f"{domain}.{op}" if domain else op, opset, dtype)
+    except Exception as error:
+        message = f"expected {name_of(runtime)} to say whether it supports {op} (got {_said(error)})"
+        raise ModelNotRunError(message) from error
+    if reason is not None and not isinstance(reason, str):
+        message = (
+            f"expected supports of {name_of(runtime)} to give a reason, or None where it takes {op} "
+            f"(got {reason!r}); give None for supported"
+        )
+        raise ModelNotRunError(message)
+    return None if reason is None else (reason or "not supported")
+
+
+def load(runtime: Runtime, model: bytes, folder: Path | None = None) -> Run:
+    """
+    Return a function that runs ``model`` in ``runtime``; whatever it raises becomes ModelNotRunError.
+
+    ``folder`` is where the files of its tensors lie; None for a model that is whole. A runtime that takes whole
+    models only is given one, as long as it is under 2 GiB.
+    """
+    if folder is not None:
+        beside = getattr(runtime, "load_beside", None)
+        if beside is not None:
+            loaded: Run = _named(runtime, lambda: beside(model, folder))
+            return lambda feeds: _named(runtime, lambda: _arrays(loaded(feeds)))
+        model = _whole(runtime, model, folder)
+    loader = getattr(runtime, "load", None)
+    with_model: Run = _named(runtime, lambda: loader(model)) if loader else partial(runtime.run, model)
+    return lambda feeds: _named(runtime, lambda: _arrays(with_model(feeds)))
+
+
+def _arrays(outputs: Any) -> list[NDArray[Any]]:
+    """Return what a runtime gave as arrays, in the byte order of this machine."""
+    if isinstance(outputs, str | bytes | Mapping | np.ndarray) or not isinstance(outputs, Iterable):
+        message = (
+            f"outputs of type {type(outputs).__name__}, where a list of arrays in the model's order belongs"
+        )
+        raise TypeError(message)
+    found = []
+    for place, output in enumerate(outputs):
+        try:
+            array = np.asarray(output)
+        except (TypeError, ValueError) as error:
+            message = f"an output {place} that is no array: {error}"
+            raise TypeError(message) from error
+        found.append(array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))
+    return found
+
+
+def _whole(runtime: Runtime, model: bytes, folder: Path) -> bytes:
+    try:
+        return serialize(in_memory(model, folder))
+    except (EncodeError, ValueError) as error:
+        message = (
+            f"expected a model under 2 GiB for {name_of(runtime)}, which takes bytes alone (got a larger one); "
+            "give it a method load_beside(model, folder)"
+        )
+        raise ModelNotSupportedError(message) from error
+
+
+def model_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """Return the inputs that have to be fed: those without a default in the model."""
+    defaults = {tensor.name for tensor in model.graph.initializer}
+    defaults |= {sparse.values.name for sparse in model.graph.sparse_initializer}
+    return [value for value in model.graph.input if value.name not in defaults]
+
+
+def in_memory(model: bytes, folder: Path) -> onnx.ModelProto:
+    """Return a model with the tensors that lie in files of ``folder`` read into it."""
+    proto = onnx.load_from_string(model)
+    onnx.external_data_helper.load_external_data_for_model(proto, str(folder))
+    return proto
+
+
+def _named(runtime: Runtime, call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except RuntimeHungError:
+        raise
+    except (Exception, SystemExit) as error:  # it is the runtime that wants to exit, not who runs us
+        message = f"expected {name_of(runtime)} to run the model (got {_said(error)}); look at its operators and opset"
+        kind = type(error) if isinstance(error, ModelNotRunError) else ModelNotRunError
+        raise kind(message) from error
+
+
+def _said(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if text and not isinstance(error, SystemExit) else f"{type(error).__name__} {text}".strip()
