@@ -17,7 +17,8 @@ from .graph.model import ModelSource, load_model
 from .lint.family import NodeRecord
 from .lint.model import LintReport, lint
 from .lint.rules import LintWarning
-from .operators.lookup import Operator, operator, operators
+from .operators.row import Operator
+from .operators.table import operator, operators
 
 __all__ = [
     "ConversionReport",

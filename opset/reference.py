@@ -29,8 +29,8 @@ from typing import Any
 import onnx
 from numpy.typing import ArrayLike, NDArray
 
-from .operators.lookup import operator
 from .operators.row import Attributes
+from .operators.table import operator
 from .oracle.elementwise import log_sigmoid, sigmoid, softplus
 from .oracle.gradients import log_softmax_grad, sigmoid_grad, softmax_grad
 from .oracle.losses import cross_entropy, nll_loss

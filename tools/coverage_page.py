@@ -8,7 +8,7 @@ from typing import NamedTuple
 from benchmarks.results import OURS
 from benchmarks.table import DASH
 from softops.opset import Operator, operators
-from softops.opset.operators.lookup import notes_of
+from softops.opset.operators.table import notes_of
 
 from .coverage_differences import Difference
 from .coverage_probes import REFUSED, RIGHT, WRONG

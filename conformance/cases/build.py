@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import helper
 
+from softops.opset import Operator
 from softops.opset.graph.files import serialize
-from softops.opset.operators.lookup import Operator
 
 from .calls import Call, call_of, row_of
 from .case import Case, Material

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.opset.operators.lookup import Operator, operator
+from softops.opset import Operator, operator
 
 from ..measure.ulp import largest
 from .case import Case

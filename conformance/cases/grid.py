@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import onnx
 
-from softops.opset.operators.lookup import Operator, operator, operators
+from softops.opset import Operator, operator, operators
 
 from .case import Case
 from .families import FAMILIES

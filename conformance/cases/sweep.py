@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from softops.opset.operators.lookup import Operator, operators
+from softops.opset import Operator, operators
 
 from .case import Case
 from .families import FAMILIES, Family

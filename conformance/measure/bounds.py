@@ -32,8 +32,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from softops.opset import Operator
 from softops.opset.operators.axis import along
-from softops.opset.operators.lookup import Operator
 
 from .ulp import smallest_normal, unit_roundoff
 

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from softops.opset import operator
 from softops.opset.graph.files import write_atomic
-from softops.opset.operators.lookup import operator
 
 from ..cases.case import Case, Material
 from ..runtimes.saved_arrays import write_arrays

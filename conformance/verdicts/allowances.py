@@ -44,7 +44,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.opset.operators.lookup import operator
+from softops.opset import operator
 
 from ..cases.build import Truth
 from ..cases.calls import lines, row_of

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.opset.operators.lookup import Operator
+from softops.opset import Operator
 
 from ..cases.calls import row_of
 from ..cases.case import Case

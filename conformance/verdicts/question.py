@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.opset.operators.lookup import Operator
+from softops.opset import Operator
 
 from ..cases.build import Truth
 from ..cases.case import Case

@@ -234,7 +234,7 @@ def _undecided_labels(case: Case, truth: Truth, place: int) -> NDArray[np.bool_]
 
 def _distribution(truth: Truth, actual: Array) -> Check:
     """Compare the frequencies of each row with its probabilities."""
-    from softops.opset.operators.lookup import operator
+    from softops.opset import operator
 
     x = truth.call.inputs[0]
     assert x is not None

@@ -28,7 +28,7 @@ from ..nodes.node import Maker, Spot, attributes_of, described, with_short_domai
 from ..nodes.plan import LEFT_OUT, Entry, Plan, Work
 from ..nodes.schema_functions import TypedFunction, static_body
 from ..nodes.shape import SHAPES
-from ..operators.lookup import is_known, operator
+from ..operators.table import is_known, operator
 
 _NATIVE: dict[str, dict[str, Maker]] = {"": {**IMAGES, **MATH, **SHAPES}, "ai.onnx.ml": CLASSICAL}
 

@@ -14,7 +14,7 @@ from ..graph.protos import Dimension, attribute_of, label_of
 from ..graph.scopes import Scope
 from ..graph.tensors import type_word
 from ..operators.axis import AxisRule
-from ..operators.lookup import operator
+from ..operators.table import operator
 
 ML = "ai.onnx.ml"
 MICROSOFT = "com.microsoft"

@@ -10,10 +10,10 @@ from ..errors import one_line
 from ..graph.domains import canonical_domain, opset_versions
 from ..graph.protos import ValueType, value_info
 from ..graph.runtime_versions import Readable, readable_by
-from ..operators.lookup import operators
-from ..operators.runtime_kernels import onnxruntime_dtypes
+from ..operators.table import operators
 from .family import NodeRecord
 from .rules import LintWarning, Seen
+from .runtime_kernels import onnxruntime_dtypes
 
 # Of ai.onnx, where a model of other domains alone names none; every onnxruntime since 1.6 reads it.
 _ANY_OPSET = 13

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..operators.lookup import Operator
+from ..operators.row import Operator
 from .node import Spot
 from .plan import Work
 

@@ -8,7 +8,7 @@ import onnx
 from onnx import helper
 
 from softops.conformance.runtimes.protocol import ModelNotSupportedError
-from softops.opset.operators.lookup import is_known, operator
+from softops.opset.operators.table import is_known, operator
 
 
 class Planted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from .row import Operator
+from ..operators.row import Operator
 
 _DTYPES = {"float": "float32", "double": "float64"}
 
