@@ -9,7 +9,7 @@ from .arrays.entry import SmallCalls
 from .arrays.layout import elementwise
 from .numerics.exp import exp_split, traits_of
 from .rowwise.elements import over_elements_in_two
-from .vector.flow import choose
+from .vector.control import Variable, when
 from .vector.operations import any_set, bits, fma, splat, where
 
 # From where the result is 1, and the power of two by which exp(−x), 1 and their sum are lowered, so that nothing
@@ -32,10 +32,10 @@ def _denominator(x: Any) -> Any:
     unit = splat(x, 2.0**-lowered)
     # here the sum of the two lies half way between two numbers, and the even one is the larger
     half_way = bits(s) == bits(splat(x, 2.0 ** (mantissa + 1 - lowered)))
-    p = choose(
-        any_set(half_way), lambda: p + where(half_way, splat(x, 2.0 ** -(mantissa + 1)), 0.0), lambda: p
-    )
-    return fma(p, s, unit + s)
+    fraction = Variable(p)
+    with when(any_set(half_way)):
+        fraction.value += where(half_way, splat(x, 2.0 ** -(mantissa + 1)), 0.0)
+    return fma(fraction.value, s, unit + s)
 
 
 def _quotient(denominator: Any) -> Any:

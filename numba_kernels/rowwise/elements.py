@@ -3,11 +3,11 @@
 from typing import Any
 
 from ..compile.jit import Kernels, over_rows
-from ..vector.flow import choose, repeat
+from ..vector.control import Variable, loop, when
 from ..vector.memory import load, load_first, load_nth, store_first, store_nth, vector_bytes
 from ..vector.operations import itemsize, lanes
 from ..vector.trace import traced
-from .rows import map_row
+from .slices import slices
 
 
 def over_elements(vector: Any) -> Kernels:
@@ -17,12 +17,13 @@ def over_elements(vector: Any) -> Kernels:
     """
 
     @traced
-    def span(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> None:
-        at = first * itemsize(kind)
-        sources = tuple(source + at for source in (src if isinstance(src, tuple) else (src,)))
-        map_row(kind, dst + at, sources, last - first, vector)
+    def elements(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> None:
+        begin = first * itemsize(kind)
+        to, sources = dst + begin, [source + begin for source in (src if isinstance(src, tuple) else (src,))]
+        for part in slices(kind, last - first):
+            part.store(to, vector(*(part.load(source) for source in sources)))
 
-    return over_rows(span)
+    return over_rows(elements)
 
 
 def over_elements_in_two(begin: Any, end: Any) -> Kernels:
@@ -32,24 +33,18 @@ def over_elements_in_two(begin: Any, end: Any) -> Kernels:
     """
 
     @traced
-    def span(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> None:
-        at, n = first * itemsize(kind), last - first
-        x, y, vectors, rest = src + at, dst + at, n // lanes(kind), n % lanes(kind)
-
-        def next_one(i: Any, begun: Any) -> Any:
-            following = begin(load_nth(kind, x, i))
-            store_nth(kind, y, i - 1, end(begun))
-            return following
-
-        def whole() -> None:
-            begun = repeat(1, vectors, next_one, begin(load(kind, x)))
-            store_nth(kind, y, vectors - 1, end(begun))
-
-        def remainder() -> None:
+    def elements(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> None:
+        offset, n = first * itemsize(kind), last - first
+        x, y, vectors, rest = src + offset, dst + offset, n // lanes(kind), n % lanes(kind)
+        with when(vectors > 0):
+            begun = Variable(begin(load(kind, x)))
+            with loop(1, vectors) as i:
+                following = begin(load_nth(kind, x, i))
+                store_nth(kind, y, i - 1, end(begun.value))
+                begun.value = following
+            store_nth(kind, y, vectors - 1, end(begun.value))
+        with when(rest > 0):
             tail = vectors * vector_bytes(kind)
             store_first(kind, y + tail, end(begin(load_first(kind, x + tail, rest, 0.0))), rest)
 
-        choose(vectors > 0, whole)
-        choose(rest > 0, remainder)
-
-    return over_rows(span)
+    return over_rows(elements)

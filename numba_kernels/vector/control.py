@@ -66,17 +66,21 @@ class _Block:
     def __init__(self, builder: Any) -> None:
         self._builder = builder
 
-    def _open(self, after: Any, name: str) -> Any:
-        """A new piece of code for the body, which is gone on from at `after`."""
+    def _open(self, name: str, after: Any = None) -> Any:
+        """A new piece of code for the body, which is gone on from at `after`, or behind it.
+
+        In this order: the registers that LLVM gives to a loop depend on where its blocks stand.
+        """
         inside = self._builder.append_basic_block(name)
-        self._after, self._first = after, len(self._builder.function.blocks) - 1
+        self._first = len(self._builder.function.blocks) - 1
+        self._after = after or self._builder.append_basic_block("after")
         return inside
 
     def _close(self, back: Any) -> None:
         """End the body with a branch, and go on after it."""
         self._builder.branch(back)
         for block in self._builder.function.blocks[self._first :]:
-            block.closed = True
+            block.closed = block is not self._after
         self._builder.position_at_end(self._after)
 
     def _leave_if(self, condition: Value) -> None:
@@ -108,13 +112,12 @@ class loop(_Block):  # noqa: N801  # read as a statement
     def __enter__(self) -> Any:
         builder, before = self._builder, self._builder.block
         self._head = builder.append_basic_block("loop")
-        after = builder.append_basic_block("done")
-        inside = self._open(after, "round")
+        inside = self._open("round")
         builder.branch(self._head)
         builder.position_at_end(self._head)
         self._index = builder.phi(llvm(types.int64))
         self._index.add_incoming(self._start.ir, before)
-        builder.cbranch(builder.icmp_signed("<", self._index, self._last.ir), inside, after)
+        builder.cbranch(builder.icmp_signed("<", self._index, self._last.ir), inside, self._after)
         builder.position_at_end(inside)
         index = _Round(builder, types.int64, self._index)
         index._loop = self
@@ -136,7 +139,7 @@ class once(_Block):  # noqa: N801
         super().__init__(like.builder)
 
     def __enter__(self) -> "once":
-        inside = self._open(self._builder.append_basic_block("left"), "once")
+        inside = self._open("once")
         self._builder.branch(inside)
         self._builder.position_at_end(inside)
         return self
@@ -160,11 +163,10 @@ class when(_Block):  # noqa: N801
         self._condition = condition
 
     def __enter__(self) -> "_Otherwise":
-        after = self._builder.append_basic_block("both")
-        inside = self._open(after, "then")
-        branch = self._builder.cbranch(self._condition.ir, inside, after)
+        inside = self._open("then")
+        branch = self._builder.cbranch(self._condition.ir, inside, self._after)
         self._builder.position_at_end(inside)
-        return _Otherwise(self._builder, branch, after)
+        return _Otherwise(self._builder, branch, self._after)
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if kind is None:
@@ -182,7 +184,7 @@ class _Otherwise(_Block):
         if self._builder.block is not self._target or self._target.instructions:
             message = "`with otherwise` stands right behind its `with when`"
             raise SyntaxError(message)
-        inside = self._open(self._target, "else")
+        inside = self._open("else", self._target)
         operands = self._branch.operands
         operands[operands.index(self._target)] = inside
         self._builder.position_at_end(inside)
