@@ -13,10 +13,8 @@ from .log_softmax import log_softmax
 from .rowwise.gather import places_of, reading
 from .rowwise.lanes import number, real_number
 from .rowwise.log_sums import HIGHEST, LOGS, log_sums_of_rows
+from .vector import itemsize, load_scalar, stack_scratch, store_scalar, traced, widen
 from .vector.flow import choose, repeat
-from .vector.memory import load_number, store_number
-from .vector.operations import itemsize, stack_scratch, widen
-from .vector.trace import traced
 
 
 @traced
@@ -28,14 +26,14 @@ def _cross_entropy_lines(
     log_sums_of_rows(work, scratch, at, step, count, n)
 
     def line(i: Any) -> None:
-        label = load_number(whole, src[4] + (index + i) * 8)
+        label = load_scalar(whole, src[4] + (index + i) * 8)
 
         def loss() -> Any:
             m, log_of_sum = widen(number(work, scratch, HIGHEST, i)), real_number(scratch, LOGS, i)
-            picked = widen(load_number(work, at + i * step + label * itemsize(work)))
-            return (log_of_sum - (picked - m)) * load_number(real, src[5] + (index + i) * 8)
+            picked = widen(load_scalar(work, at + i * step + label * itemsize(work)))
+            return (log_of_sum - (picked - m)) * load_scalar(real, src[5] + (index + i) * 8)
 
-        store_number(real, dst + (index + i) * 8, choose(label >= 0, loss, lambda: real))
+        store_scalar(real, dst + (index + i) * 8, choose(label >= 0, loss, lambda: real))
 
     repeat(0, count, line)
 

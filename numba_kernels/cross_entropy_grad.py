@@ -11,17 +11,15 @@ from .arrays.labels import check_reduction, checked_labels, checked_weights, sum
 from .numerics.exp_below import exp_below
 from .rowwise.gather import run_writing, writing
 from .rowwise.log_sums_robust import sum_of_others
-from .rowwise.rows import map_row, maximum
+from .rowwise.rows import map_row, row_maximum
+from .vector import extract, itemsize, load_partial, load_scalar, narrow, splat, store_scalar, traced, where
 from .vector.flow import choose
-from .vector.memory import load_first, load_number, store_number
-from .vector.operations import itemsize, lane, narrow, splat, where
-from .vector.trace import traced
 
 
 @traced
 def _gradient_line(kind: Any, to: Any, at: Any, src: Any, index: Any, n: Any) -> None:
     """scale · (softmax − one at the label); `src` ends with the addresses of labels (−1: ignored) and scales."""
-    label = load_number(n.constant(0), src[4] + index * 8)
+    label = load_scalar(n.constant(0), src[4] + index * 8)
     choose(
         label < 0,
         lambda: _fill_zero(kind, to, n),
@@ -34,18 +32,18 @@ def _fill_zero(kind: Any, to: Any, n: Any) -> None:
 
 
 def _gradient(kind: Any, to: Any, at: Any, scale_at: Any, label: Any, n: Any) -> None:
-    scale = load_number(n.constant(0.0, types.float64), scale_at)
-    m = maximum(kind, at, n)
+    scale = load_scalar(n.constant(0.0, types.float64), scale_at)
+    m = row_maximum(kind, at, n)
     high, low = sum_of_others(kind, at, n, m)
     inverse = 1.0 / (1.0 + (high + low))
-    right = load_first(kind, at + label * itemsize(kind), 1, 0.0)
+    right = load_partial(kind, at + label * itemsize(kind), 1, 0.0)
     m_v = splat(right, m)
-    e_right = lane(exp_below(right, m_v), 0)
+    e_right = extract(exp_below(right, m_v), 0)
     # 1 − p of the right class: where that is the largest, from the others' sum, which keeps its relative precision
     missing = where(e_right == 1.0, (high + low) * inverse, 1.0 - e_right * inverse)
     factor = scale * inverse
     map_row(kind, to, (at,), n, lambda x: narrow(x, exp_below(x, m_v) * factor))
-    store_number(kind, to + label * itemsize(kind), narrow(kind, -scale * missing))
+    store_scalar(kind, to + label * itemsize(kind), narrow(kind, -scale * missing))
 
 
 _KERNELS = writing(_gradient_line)

@@ -15,11 +15,22 @@ import numpy.typing as npt
 from .arrays.layout import along_axis
 from .numerics.sums import added, fold, two_sum
 from .rowwise.kernels import each_row, kernels_of
-from .rowwise.rows import fold_row, map_row, maximum, nan_at
-from .vector.flow import choose, outlined, repeat
-from .vector.memory import load, load_first, store
-from .vector.operations import first_lane, itemsize, lanes, magnitude, narrow, splat, where, widen
-from .vector.trace import traced
+from .rowwise.rows import fold_row, map_row, nan_at, row_maximum
+from .vector import (
+    first_lane,
+    itemsize,
+    lanes,
+    load,
+    load_partial,
+    narrow,
+    outlined,
+    splat,
+    store,
+    traced,
+    where,
+    widen,
+)
+from .vector.flow import choose, repeat
 
 # The rounding of the terms leaves the sum uncertain by less: no threshold is better than one this close.
 _CLOSE = 2.0**-51
@@ -58,7 +69,7 @@ class _Terms:
 
     def rough_sum(self, kind: Any, src: Any, n: Any, m: Any, threshold: Any) -> Any:
         """(sum, slope) over a row, its terms in the computing type alone: three roundings each."""
-        zero = splat(load_first(kind, src, 0, 0.0), 0.0)
+        zero = splat(load_partial(kind, src, 0, 0.0), 0.0)
         top, base = splat(zero, m), splat(zero, threshold)
 
         def step(x: Any, total: Any, slope: Any) -> Any:
@@ -75,8 +86,8 @@ def _row_of(terms: _Terms) -> Any:
 
     @outlined
     def row(kind: Any, dst: Any, src: Any, n: Any) -> None:
-        zero = widen(splat(load_first(kind, src, 0, 0.0), 0.0))
-        m = widen(maximum(kind, src, n))
+        zero = widen(splat(load_partial(kind, src, 0, 0.0), 0.0))
+        m = widen(row_maximum(kind, src, n))
         # NaN, for the whole row, or 0
         spoil = where(nan_at(kind, src, n) == n, m - m, np.nan)
         m_v = splat(zero, m)
@@ -102,7 +113,7 @@ def _row_of(terms: _Terms) -> Any:
                 higher, error = two_sum(high, over / added(slope))
                 return higher, low + error, over
 
-            return choose(magnitude(excess) > _CLOSE, step, lambda: (high, low, excess))
+            return choose(abs(excess) > _CLOSE, step, lambda: (high, low, excess))
 
         start = m.constant(-1.0)
         high, _ = repeat(0, n.constant(_STEPS), rough, start, n > 0)
@@ -138,7 +149,7 @@ def _tile_of(terms: _Terms) -> Any:
             zero, spoil = splat(m, 0.0), (m - m) + widen(seen)
 
             def newton(_: Any, high: Any, low: Any, excess: Any) -> Any:
-                going = magnitude(excess) > _CLOSE
+                going = abs(excess) > _CLOSE
 
                 def round_of() -> Any:
                     def one(k: Any, total: Any, lost: Any, slope: Any) -> Any:

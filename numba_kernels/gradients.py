@@ -10,10 +10,8 @@ from .compile.jit import Kernels, over_rows
 from .numerics.exp_below import exp_below
 from .numerics.sums import fold, two_sum
 from .rowwise.rows import fold_row, map_row
+from .vector import fma, fma_exact, itemsize, load_partial, narrow, splat, traced, where, widen
 from .vector.flow import repeat
-from .vector.memory import load_first
-from .vector.operations import fma, fma_exact, itemsize, narrow, splat, where, widen
-from .vector.trace import traced
 
 
 @traced
@@ -29,7 +27,7 @@ def _add_product(high: Any, low: Any, a: Any, b: Any) -> Any:
 
 def _dot(kind: Any, a: Any, b: Any, n: Any) -> Any:
     """Σ a · b of two rows, as a float64 pair."""
-    zero = widen(splat(load_first(kind, a, 0, 0.0), 0.0))
+    zero = widen(splat(load_partial(kind, a, 0, 0.0), 0.0))
     return fold(*fold_row(kind, (a, b), n, lambda x, y, high, low: _add_product(high, low, x, y), zero, zero))
 
 
@@ -50,7 +48,7 @@ def _sum(kind: Any, src: Any, _: Any, n: Any) -> Any:
         high, error = two_sum(high, widen(x))
         return high, low + error
 
-    zero = widen(splat(load_first(kind, src, 0, 0.0), 0.0))
+    zero = widen(splat(load_partial(kind, src, 0, 0.0), 0.0))
     total, rest = fold(*fold_row(kind, (src,), n, add, zero, zero))
     return total, where(rest == rest, rest, 0.0)
 

@@ -9,17 +9,28 @@ from .arrays.layout import along_axis
 from .numerics.sums import largest
 from .rowwise.kernels import each_row, kernels_of
 from .rowwise.rows import is_nan, map_row, nan_at, rest_of
-from .vector.flow import choose, outlined, repeat, seek
-from .vector.memory import load, load_nth, store, store_number
-from .vector.operations import bits, first_lane, itemsize, lanes, splat, unordered, where
-from .vector.trace import traced
+from .vector import (
+    bits,
+    first_lane,
+    itemsize,
+    lanes,
+    load,
+    outlined,
+    splat,
+    store,
+    store_scalar,
+    traced,
+    unordered,
+    where,
+)
+from .vector.flow import choose, repeat, seek
 
 
 @traced
 def _hardmax_row(kind: Any, dst: Any, src: Any, n: Any) -> None:
     best = argmax(kind, src, n)
     map_row(kind, dst, (src,), n, lambda x: splat(x, 0.0))
-    store_number(kind, dst + best * itemsize(kind), 1.0)
+    store_scalar(kind, dst + best * itemsize(kind), 1.0)
 
 
 @outlined
@@ -29,20 +40,20 @@ def argmax(kind: Any, src: Any, n: Any) -> Any:
     vectors, nan = n // step, splat(tail, np.nan)
 
     def pair(i: Any, m: Any, m2: Any, seen: Any) -> Any:
-        a, b = load_nth(kind, src, 2 * i), load_nth(kind, src, 2 * i + 1)
+        a, b = load(kind, src, 2 * i), load(kind, src, 2 * i + 1)
         return where(a > m, a, m), where(b > m2, b, m2), where(unordered(a, b), nan, seen)
 
     def odd() -> Any:
-        x = load_nth(kind, src, vectors - 1)
+        x = load(kind, src, vectors - 1)
         return where(x > m, x, m), where(unordered(x, x), nan, seen)
 
     def place() -> Any:
         m_v = splat(tail, largest(m))
-        found = seek(0, vectors, lambda i: first_lane(load_nth(kind, src, i) == m_v) < step)
+        found = seek(0, vectors, lambda i: first_lane(load(kind, src, i) == m_v) < step)
         # behind the whole vectors, the rest lies in the last lanes of one that overlaps them
         lane = choose(
             found < vectors,
-            lambda: first_lane(load_nth(kind, src, found) == m_v),
+            lambda: first_lane(load(kind, src, found) == m_v),
             lambda: first_lane(tail == m_v),
         )
         overlap = where((found < vectors) | (n < step), 0, step - n % step)

@@ -14,23 +14,24 @@ from .rowwise.log_sums_blocks import add_block, add_block_again, log_sum_of_bloc
 from .rowwise.log_sums_columns import log_sum_of_columns
 from .rowwise.rows import last_of, rows_at_once
 from .rowwise.tempered import tempered
-from .vector.flow import choose, outlined, repeat
-from .vector.memory import load, load_nth, store, store_nth
-from .vector.operations import (
+from .vector import (
     all_set,
-    computing,
+    compute_kind,
+    computed_as,
     itemsize,
     lanes,
-    least,
-    magnitude,
+    load,
+    minimum,
     narrow,
+    outlined,
     splat,
     stack_scratch,
+    store,
+    traced,
     where,
     widen,
 )
-from .vector.trace import traced
-from .vector.types import computed_as
+from .vector.flow import choose, repeat
 
 # Slots of `across` for what is subtracted, in two parts, and whether one rounding is to be had so.
 _COARSE, _FINE, _QUICK = 13, 14, 15
@@ -41,7 +42,7 @@ def _subtracted(kind: Any, dst: Any, src: Any, n: Any, less: Any) -> None:
     step = lanes(kind)
     # it overlaps the vector before it, so it is read before anything is written
     tail = last_of(kind, src, n)
-    repeat(0, n // step, lambda i: store_nth(kind, dst, i, less(load_nth(kind, src, i))))
+    repeat(0, n // step, lambda i: store(kind, dst, less(load(kind, src, i)), i))
     choose(n % step != 0, lambda: store(kind, dst + (n - step) * itemsize(kind), less(tail)))
 
 
@@ -80,7 +81,7 @@ def _parts(m: Any, log_of_sum: Any) -> Any:
     whole, magic = widen(m) + log_of_sum, 1.5 * 2.0**44
     coarse = (whole + magic) - magic
     # nearer to zero the fine part has too few bits for the log-probability of the maximum
-    return narrow(m, coarse), narrow(m, whole - coarse), (log_of_sum > 2.0**-5) & (magnitude(whole) < 400.0)
+    return narrow(m, coarse), narrow(m, whole - coarse), (log_of_sum > 2.0**-5) & (abs(whole) < 400.0)
 
 
 def _log_softmax_rows(kind: Any, span: Span) -> None:
@@ -90,11 +91,11 @@ def _log_softmax_rows(kind: Any, span: Span) -> None:
     single = computed_as(kind.type) == types.float32
 
     def rows(start: Any) -> None:
-        count = least(few, span.last - start)
+        count = minimum(few, span.last - start)
         x, y = span.src + start * src_outer, span.dst + start * dst_outer
         log_sums_of_rows(kind, scratch, x, src_outer, count, n)
         if single:
-            m, log_of_sum = load_nth(computing(kind), scratch, HIGHEST), real_numbers(kind, scratch, LOGS)
+            m, log_of_sum = load(compute_kind(kind), scratch, HIGHEST), real_numbers(kind, scratch, LOGS)
             coarse, fine, quick = _parts(m, log_of_sum)
             for slot, value in ((_COARSE, coarse), (_FINE, fine), (_QUICK, where(quick, splat(m, 1.0), 0.0))):
                 put(scratch, slot, value)

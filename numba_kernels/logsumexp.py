@@ -18,11 +18,8 @@ from .rowwise.log_sums import HIGHEST, LOGS, log_sums_of_rows
 from .rowwise.log_sums_blocks import add_block, add_block_again, log_sum_of_blocks
 from .rowwise.log_sums_robust import sum_of_others
 from .rowwise.rows import nan_at
-from .vector.flow import choose, outlined, repeat
-from .vector.memory import store_number
-from .vector.operations import itemsize, magnitude, narrow, stack_scratch, where, widen
-from .vector.trace import traced
-from .vector.types import computed_as
+from .vector import computed_as, itemsize, narrow, outlined, stack_scratch, store_scalar, traced, where, widen
+from .vector.flow import choose, repeat
 
 
 @outlined
@@ -39,15 +36,15 @@ def _sum_of_terms(kind: Any, src: Any, n: Any, m: Any, log_of_sum: Any) -> Any:
 
     def finite() -> Any:
         if computed_as(kind.type) != types.float32:
-            return choose((m < 0.0) & (magnitude(result) < 2.0 * log_of_sum), doubled, lambda: result)
-        return choose((m < 0.0) & (magnitude(result) < log_of_sum), again, lambda: result)
+            return choose((m < 0.0) & (abs(result) < 2.0 * log_of_sum), doubled, lambda: result)
+        return choose((m < 0.0) & (abs(result) < log_of_sum), again, lambda: result)
 
     def again() -> Any:
         # exponentials in float32 leave 2⁻²⁶ of the logarithm, those of `sum_of_others` 2⁻³⁹
         better = m + log1p_vector(*sum_of_others(kind, src, n, narrow(kind, m)))
-        return choose(magnitude(better) < log_of_sum * 2.0**-12, doubled, lambda: better)
+        return choose(abs(better) < log_of_sum * 2.0**-12, doubled, lambda: better)
 
-    return choose(magnitude(m) == np.inf, infinite, finite)
+    return choose(abs(m) == np.inf, infinite, finite)
 
 
 @traced
@@ -60,7 +57,7 @@ def _logsumexp_lines(
     def line(i: Any) -> None:
         m, log_of_sum = widen(number(work, scratch, HIGHEST, i)), real_number(scratch, LOGS, i)
         result = _sum_of_terms(work, at + i * step, n, m, log_of_sum)
-        store_number(kind, dst + (index + i) * itemsize(kind), narrow(kind, result))
+        store_scalar(kind, dst + (index + i) * itemsize(kind), narrow(kind, result))
 
     repeat(0, count, line)
 
@@ -75,7 +72,7 @@ def _store(kind: Any, dst: Any, src: Any, row: Row) -> Any:
         def first() -> None:
             m, log_of_sum = log_sum_of_blocks(kind, row)
             result = _sum_of_terms(kind, src, row.n, widen(m), log_of_sum)
-            store_number(kind, dst + row.index * itemsize(kind), narrow(kind, result))
+            store_scalar(kind, dst + row.index * itemsize(kind), narrow(kind, result))
 
         choose(block == 0, first)
 

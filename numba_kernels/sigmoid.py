@@ -9,8 +9,7 @@ from .arrays.entry import SmallCalls
 from .arrays.layout import elementwise
 from .numerics.exp import exp_split, traits_of
 from .rowwise.elements import over_elements_in_two
-from .vector.control import Variable, when
-from .vector.operations import any_set, bits, fma, splat, where
+from .vector import Variable, any_set, bits, fma, splat, when, where
 
 # From where the result is 1, and the power of two by which exp(−x), 1 and their sum are lowered, so that nothing
 # overflows.

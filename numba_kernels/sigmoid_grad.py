@@ -6,8 +6,7 @@ import numpy.typing as npt
 
 from .arrays.layout import two_elementwise
 from .rowwise.elements import over_elements
-from .vector.operations import narrow, widen
-from .vector.trace import traced
+from .vector import narrow, traced, widen
 
 
 @traced

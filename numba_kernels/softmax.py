@@ -14,21 +14,23 @@ from .rowwise.kernels import Span, kernels_of
 from .rowwise.lanes import integer, keep_number, keep_sum, maxima, minima, number, put, sums
 from .rowwise.rows import anchor, extremes, extremes_of, frame, largest_term, last_of, rows_at_once, scaled
 from .rowwise.tempered import tempered
-from .vector.flow import choose, outlined, repeat
-from .vector.memory import load, load_nth, store, store_nth
-from .vector.operations import (
-    computing,
+from .vector import (
+    compute_kind,
     fma,
     fuses,
     is_half,
     itemsize,
     lanes,
-    least,
+    load,
+    minimum,
+    outlined,
     splat,
     stack_scratch,
+    store,
+    traced,
     where,
 )
-from .vector.trace import traced
+from .vector.flow import choose, repeat
 
 # Slots of `across` for what a row needs.
 _BASE, _LOWEST, _SHIFT, _LOW, _FIRST, _SECOND = range(6)
@@ -38,7 +40,7 @@ _BASE, _LOWEST, _SHIFT, _LOW, _FIRST, _SECOND = range(6)
 def _block_exponentials(kind: Any, scratch: Any, row: Any, to: Any, src: Any, n: Any, block: Any) -> Any:
     """Scaled exponentials of a block of a row, by the row's slots, and their sum as a float64 pair."""
     base, lowest, shift = _frame_of(kind, scratch, row)
-    (to, length), (src, _) = part_of(computing(kind), to, n, block), part_of(kind, src, n, block)
+    (to, length), (src, _) = part_of(compute_kind(kind), to, n, block), part_of(kind, src, n, block)
 
     def by(each: Any) -> Any:
         total, lost = exponentials(kind, to, src, length, each)
@@ -72,10 +74,10 @@ def _is_plain(kind: Any, scratch: Any, row: Any) -> Any:
 
 def _probabilities(kind: Any, dst: Any, src: Any, n: Any, first: Any, second: Any) -> None:
     """Scaled exponentials, of the computing type, times 1 / sum = first + second; `dst` may be `src`."""
-    work, step = computing(kind), lanes(kind)
+    work, step = compute_kind(kind), lanes(kind)
     tail = last_of(work, src, n)
     first, second = splat(tail, first), splat(tail, second)
-    repeat(0, n // step, lambda i: store_nth(kind, dst, i, finish(load_nth(work, src, i), first, second)))
+    repeat(0, n // step, lambda i: store(kind, dst, finish(load(work, src, i), first, second), i))
     choose(n % step != 0, lambda: store(kind, dst + (n - step) * itemsize(kind), finish(tail, first, second)))
 
 
@@ -93,10 +95,10 @@ def finish(e: Any, first: Any, second: Any) -> Any:
 def _softmax_rows(kind: Any, span: Span) -> None:
     """Contiguous rows of at least one vector, a few at a time: extremes, exponentials and their sums, scaling."""
     n, src_outer, dst_outer = span.n, span.src_outer, span.dst_outer
-    work, scratch, few = computing(kind), stack_scratch(kind), rows_at_once(kind, n)
+    work, scratch, few = compute_kind(kind), stack_scratch(kind), rows_at_once(kind, n)
 
     def rows(start: Any) -> None:
-        count = least(few, span.last - start)
+        count = minimum(few, span.last - start)
         x, p = span.src + start * src_outer, span.dst + start * dst_outer
         e, step = (span.spare, n * itemsize(work)) if is_half(kind) else (p, dst_outer)
 
@@ -152,7 +154,7 @@ def _add(kind: Any, dst: Any, src: Any, row: Row) -> Any:
 
 def _scale(kind: Any, dst: Any, src: Any, row: Row) -> Any:
     inverse, to = (
-        reciprocal(computing(kind), *row.merged(2, 2, add_pair)),
+        reciprocal(compute_kind(kind), *row.merged(2, 2, add_pair)),
         dst + row.index * row.n * itemsize(kind),
     )
 

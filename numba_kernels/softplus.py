@@ -9,8 +9,7 @@ from .arrays.layout import elementwise
 from .numerics.exp_below import exp_below
 from .numerics.log import log1p_unit
 from .rowwise.elements import over_elements
-from .vector.operations import narrow, splat, where, widen
-from .vector.trace import traced
+from .vector import narrow, splat, traced, where, widen
 
 
 @traced

@@ -11,18 +11,16 @@ from .arrays.layout import launch
 from .numerics.exp_below import exp_of_pair
 from .numerics.sums import across, add, two_sum
 from .rowwise.gather import places_of, reading
-from .rowwise.rows import fold_row, is_nan, maximum, nan_at
+from .rowwise.rows import fold_row, is_nan, nan_at, row_maximum
+from .vector import itemsize, load_partial, splat, store_scalar, traced, where, widen
 from .vector.flow import choose, repeat
-from .vector.memory import load_first, store_number
-from .vector.operations import itemsize, splat, where, widen
-from .vector.trace import traced
 
 Stats = tuple[Array, Array]
 
 
 def _sum(kind: Any, at: Any, n: Any, m: Any) -> Any:
     """Σ exp(x − m) over a row with maximum m, right to the last place of float64 for every kind."""
-    minus_m = splat(widen(load_first(kind, at, 0, 0.0)), -widen(m))
+    minus_m = splat(widen(load_partial(kind, at, 0, 0.0)), -widen(m))
     start = splat(minus_m, 2.0)
 
     def step(x: Any, *sums: Any) -> Any:
@@ -39,7 +37,7 @@ def _stats_lines(
 ) -> None:
     def line(i: Any) -> None:
         row = at + i * step
-        m = maximum(work, row, n)
+        m = row_maximum(work, row, n)
         total = _sum(work, row, n, m)
 
         def unusual() -> Any:
@@ -47,8 +45,8 @@ def _stats_lines(
             return where(has_nan, np.nan, m), where((m < 0.0) & (has_nan == 0), 0.0, total)
 
         m, total = choose(is_nan(total), unusual, lambda: (m, total))
-        store_number(kind, dst[0] + (index + i) * itemsize(kind), m)
-        store_number(n.constant(0.0, types.float64), dst[1] + (index + i) * 8, total)
+        store_scalar(kind, dst[0] + (index + i) * itemsize(kind), m)
+        store_scalar(n.constant(0.0, types.float64), dst[1] + (index + i) * 8, total)
 
     repeat(0, count, line)
 

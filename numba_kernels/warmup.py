@@ -21,7 +21,7 @@ from .sigmoid_grad import sigmoid_grad
 from .softmax import softmax
 from .softplus import log_sigmoid, softplus
 from .stats import softmax_stats
-from .vector.types import KINDS
+from .vector import KINDS
 
 # Below the size from which threads are used and above it; of several rows, of one; and rows of less than a vector.
 _SHAPES = ((2, 40), (16, 2048), (1, 32768), (2, 5), (4096, 5))

@@ -20,10 +20,9 @@ from numba import types
 
 from ..compile.jit import Kernels, c_function, kernel
 from ..compile.threads import PARALLEL_FROM
+from ..vector import KINDS, VECTOR_BYTES, traced, where
 from ..vector.flow import choose, repeat, seek
-from ..vector.operations import where
-from ..vector.trace import traced
-from ..vector.types import KINDS, VECTOR_BYTES, llvm
+from ..vector.types import llvm
 from .inputs import Array, address
 from .objects import (
     BYTE_ORDER,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..vector.types import KINDS
+from ..vector import KINDS
 
 Array = npt.NDArray[Any]
 

@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from ..compile.jit import kernel
 from ..numerics.sums import two_sum
-from ..vector.memory import load_number
-from ..vector.types import KINDS
+from ..vector import KINDS, load_scalar
 from .inputs import Array, address, as_array
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -19,7 +18,7 @@ def _total(src: Any, n: Any) -> Any:
     """The sum of float64 numbers, compensated."""
     total, lost = 0.0, 0.0
     for i in range(n):
-        total, error = two_sum(total, load_number(np.float64(0), src + i * 8))
+        total, error = two_sum(total, load_scalar(np.float64(0), src + i * 8))
         lost += error
     return total + lost
 

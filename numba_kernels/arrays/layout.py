@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..compile.jit import Kernels
 from ..compile.threads import PARALLEL_FROM, run
 from ..rowwise.kernels import LineKernels
-from ..vector.types import VECTOR_BYTES
+from ..vector import VECTOR_BYTES
 from .entry import SmallCalls
 from .inputs import Array, address, as_floats, check_axis, check_out
 

@@ -10,7 +10,7 @@ import numpy as np
 from numba.cpython.unsafe import tuple as tuples
 
 from ..compile.jit import helper
-from ..vector.memory import load_number, store_number
+from ..vector import load_scalar, store_scalar
 
 # (tuple, index, value) -> the tuple with another value there
 _replaced: Any = tuples.tuple_setitem
@@ -82,7 +82,7 @@ def spread(kind: Any, dst: Any, dst_strides: Any, src: Any, src_strides: Any, sh
         for d in range(len(shape)):
             to += index[d] * dst_strides[d]
             origin += index[d] * src_strides[d]
-        store_number(kind, to, load_number(kind, origin))
+        store_scalar(kind, to, load_scalar(kind, origin))
 
 
 @helper

@@ -30,9 +30,7 @@ from numba import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
-from ..vector.memory import load_number
-from ..vector.trace import traced
-from ..vector.types import KINDS
+from ..vector import KINDS, load_scalar, traced
 from .cache import enable_cache, identity
 from .linked import LinkedCompiler
 
@@ -136,7 +134,7 @@ def words_at(form: Form) -> Any:
     @traced
     def words(given: Any) -> Any:
         numbers = [
-            load_number(given, given + 8 * i) for i in range(max(form[0], 1) + max(form[1], 1) + form[2])
+            load_scalar(given, given + 8 * i) for i in range(max(form[0], 1) + max(form[1], 1) + form[2])
         ]
         parts = []
         for count in form[:2]:

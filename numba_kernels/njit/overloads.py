@@ -26,8 +26,7 @@ from ..sigmoid import sigmoid
 from ..softmax import _KERNELS as _SOFTMAX
 from ..softmax import softmax
 from ..softplus import _LOG_SIGMOID, _SOFTPLUS, log_sigmoid, softplus
-from ..vector.memory import load_number, store_number
-from ..vector.operations import lanes, stack_scratch
+from ..vector import lanes, load_scalar, stack_scratch, store_scalar
 from .refusals import DTYPES, KINDS, axis_out_of_bounds, literal_bool, refuse_dtype, refuse_out, wrong_shape
 
 Stub = Callable[..., Any]
@@ -156,9 +155,9 @@ def _elementwise(stub: Stub, kernels: Any) -> None:
 
             def of_number(x: Any, out: Any = None) -> Any:
                 place = stack_scratch(kind)
-                store_number(kind, place, x)
+                store_scalar(kind, place, x)
                 spans(place, place, np.int64(1), np.int64(1))
-                return load_number(kind, place)
+                return load_scalar(kind, place)
 
             return of_number
         refuse_dtype(name, x)

@@ -19,8 +19,7 @@ from ..logsumexp import _KERNELS as _LOGSUMEXP
 from ..rowwise.kernels import LineKernels
 from ..sigmoid import _KERNELS as _SIGMOID
 from ..softmax import _KERNELS as _SOFTMAX
-from ..vector.memory import load_number, store_number
-from ..vector.operations import lanes, stack_scratch
+from ..vector import lanes, load_scalar, stack_scratch, store_scalar
 from .refusals import DTYPES, KINDS, refuse_dtype, refuse_out, wrong_shape
 from .row_forms import hardmax_row, log_softmax_row, logsumexp_row, sigmoid_row, softmax_row
 
@@ -127,7 +126,7 @@ def _to_number(stub: Callable[..., Any], kernels: Any, empty: float) -> None:
         def number(x: Any) -> Any:
             place = stack_scratch(kind)
             if x.size == 0:
-                store_number(kind, place, empty)
+                store_scalar(kind, place, empty)
             elif x.strides[0] == x.itemsize:
                 kernel(place, _one_line(at(x), x), np.int64(1), x.size)
             else:
@@ -135,7 +134,7 @@ def _to_number(stub: Callable[..., Any], kernels: Any, empty: float) -> None:
                 spread(kind, at(row), row.strides, at(x), x.strides, x.shape)
                 kernel(place, _one_line(at(row), x), np.int64(1), x.size)
                 hold(row)
-            return load_number(kind, place)
+            return load_scalar(kind, place)
 
         return number
 

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from ..vector.operations import bits, fma, from_bits, magnitude, splat, where
-from ..vector.trace import traced
+from ..vector import bits, fma, from_bits, splat, traced, where
 from .sums import fma_near
 
 LOG2E = 1.4426950408889634
@@ -191,7 +190,7 @@ def exact_shift(m: Any) -> Any:
     least, chosen = splat(m, np.inf), raised - raised
     for fraction in (float(real(f)) for f in _FRACTIONS):
         e = fma_near(p, splat(m, fraction), splat(m, fraction))
-        error = magnitude((fma_near(large, splat(m, -fraction), e) - fraction * small) * (1.0 / fraction))
+        error = abs((fma_near(large, splat(m, -fraction), e) - fraction * small) * (1.0 / fraction))
         chosen = where(error < least, bits(splat(m, fraction)) - bits(splat(m, 1.0)), chosen)
         least = where(error < least, error, least)
     return exponent_shift(m) + chosen

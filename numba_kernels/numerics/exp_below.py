@@ -4,8 +4,7 @@ from typing import Any
 
 from numba import types
 
-from ..vector.operations import bits, fma, from_bits, where, widen
-from ..vector.trace import traced
+from ..vector import bits, fma, from_bits, traced, where, widen
 from .exp import LN2_HIGH64, LN2_LOW64, q64, rounded_power
 
 RAISED = 200

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from ..vector.operations import bits, fma, from_bits, splat, where
-from ..vector.trace import traced
+from ..vector import bits, fma, from_bits, splat, traced, where
 from .sums import two_sum
 
 # ln 2 with 21 zero bits at the end of the high part: k times it is exact

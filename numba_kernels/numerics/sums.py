@@ -11,9 +11,8 @@ from typing import Any
 
 from numba import types
 
+from ..vector import fma, fma_exact, fuses, narrow, splat, split, traced, where, widen
 from ..vector.flow import repeat
-from ..vector.operations import fma, fma_exact, fuses, halves, narrow, splat, where, widen
-from ..vector.trace import traced
 
 
 @traced
@@ -96,7 +95,7 @@ def across(total: Any, lost: Any, anchor: Any) -> Any:
 def added(value: Any) -> Any:
     """The plain sum over the lanes, added pairwise."""
     while value.lanes > 1:
-        a, b = halves(value)
+        a, b = split(value)
         value = a + b
     return value
 
@@ -105,8 +104,8 @@ def added(value: Any) -> Any:
 def fold(high: Any, low: Any) -> Any:
     """The sum over the lanes of a float64 pair of vectors as a pair of numbers, added pairwise."""
     while high.lanes > 1:
-        a, b = halves(high)
-        c, d = halves(low)
+        a, b = split(high)
+        c, d = split(low)
         high, error = two_sum(a, b)
         low = c + d + error
     return high, low
@@ -116,7 +115,7 @@ def fold(high: Any, low: Any) -> Any:
 def largest(value: Any) -> Any:
     """The largest lane; NaN lanes may or may not be passed over."""
     while value.lanes > 1:
-        a, b = halves(value)
+        a, b = split(value)
         value = where(a > b, a, b)
     return value
 

@@ -14,10 +14,8 @@ from ..arrays.layout import LONG, launch
 from ..compile.jit import Kernels, over_rows
 from ..compile.threads import parts_for
 from ..numerics.sums import add_pair
+from ..vector import itemsize, load_scalar, maximum, minimum, store_scalar, traced, where
 from ..vector.flow import choose, repeat
-from ..vector.memory import load_number, store_number
-from ..vector.operations import itemsize, least, most, where
-from ..vector.trace import traced
 
 # A block has 2^13 numbers, the last one of a row up to twice as many.
 _BITS = 13
@@ -27,7 +25,7 @@ LENGTH = 1 << _BITS
 @traced
 def blocks_of(n: Any) -> Any:
     """In how many blocks a row of n numbers is summed."""
-    return most(n >> _BITS, 1)
+    return maximum(n >> _BITS, 1)
 
 
 @traced
@@ -63,13 +61,13 @@ class Row(NamedTuple):
     def keep(self, block: Any, slot: int, *values: Any) -> None:
         """Keep float64 numbers of a block."""
         for i, value in enumerate(values):
-            store_number(self._real, self._place(block, slot + i), value)
+            store_scalar(self._real, self._place(block, slot + i), value)
 
     def merged(self, slot: int, count: int, merge: Callable[..., Any]) -> Any:
         """``merge(*carried, *others)`` over the numbers kept of all blocks, in their order."""
 
         def numbers(block: Any) -> list[Any]:
-            return [load_number(self._real, self._place(block, slot + i)) for i in range(count)]
+            return [load_scalar(self._real, self._place(block, slot + i)) for i in range(count)]
 
         return repeat(
             1,
@@ -112,7 +110,7 @@ class OverBlocks:
             def blocks_of_row(i: Any) -> None:
                 row = Row(i, n, kept + i * blocks * (8 * _KEPT))
                 # the blocks of this row that are asked for
-                begin, end = most(first - i * blocks, 0), least(last - i * blocks, blocks)
+                begin, end = maximum(first - i * blocks, 0), minimum(last - i * blocks, blocks)
 
                 def from_stage(k: int) -> None:
                     def this() -> None:

@@ -3,10 +3,19 @@
 from typing import Any
 
 from ..compile.jit import Kernels, over_rows
-from ..vector.control import Variable, loop, when
-from ..vector.memory import load, load_first, load_nth, store_first, store_nth, vector_bytes
-from ..vector.operations import itemsize, lanes
-from ..vector.trace import traced
+from ..vector import (
+    Variable,
+    itemsize,
+    lanes,
+    load,
+    load_partial,
+    loop,
+    store,
+    store_partial,
+    traced,
+    vector_bytes,
+    when,
+)
 from .slices import slices
 
 
@@ -39,12 +48,12 @@ def over_elements_in_two(begin: Any, end: Any) -> Kernels:
         with when(vectors > 0):
             begun = Variable(begin(load(kind, x)))
             with loop(1, vectors) as i:
-                following = begin(load_nth(kind, x, i))
-                store_nth(kind, y, i - 1, end(begun.value))
+                following = begin(load(kind, x, i))
+                store(kind, y, end(begun.value), i - 1)
                 begun.value = following
-            store_nth(kind, y, vectors - 1, end(begun.value))
+            store(kind, y, end(begun.value), vectors - 1)
         with when(rest > 0):
             tail = vectors * vector_bytes(kind)
-            store_first(kind, y + tail, end(begin(load_first(kind, x + tail, rest, 0.0))), rest)
+            store_partial(kind, y + tail, end(begin(load_partial(kind, x + tail, rest, 0.0))), rest)
 
     return over_rows(elements)

@@ -4,9 +4,21 @@ from typing import Any
 
 from ..numerics.exp import exp_scaled
 from ..numerics.sums import add, add_piece
+from ..vector import (
+    CHUNK,
+    all_set,
+    bits,
+    compute_kind,
+    itemsize,
+    lanes,
+    load,
+    minimum,
+    prefetch,
+    splat,
+    store,
+    vector_bytes,
+)
 from ..vector.flow import choose, repeat
-from ..vector.memory import load, load_nth, prefetch, store, store_nth, vector_bytes
-from ..vector.operations import PIECE, all_set, bits, computing, itemsize, lanes, least, splat
 from .rows import anchor, behind, last_of, scaled
 
 
@@ -17,26 +29,26 @@ def exponentials(kind: Any, to: Any, src: Any, n: Any, each: Any) -> Any:
     `src`. In two loops over a piece of the row that stays in the nearest cache: one loop holds too many values at once
     for the registers, and its chain of sums waits for the exponentials.
     """
-    work, step = computing(kind), lanes(kind)
+    work, step = compute_kind(kind), lanes(kind)
     # it overlaps the vector before it, so it is read before anything is written
     tail = last_of(kind, src, n)
     vectors = n // step
 
     def exponentiate(i: Any) -> None:
         at = src + i * vector_bytes(kind)
-        store_nth(work, to, i, each(load(kind, at), at))
+        store(work, to, each(load(kind, at), at), i)
 
     def piece(first: Any, *total: Any) -> Any:
-        last = least(first + PIECE, vectors)
+        last = minimum(first + CHUNK, vectors)
         repeat(first, last, exponentiate)
-        return add_piece(first, last, lambda i: load_nth(work, to, i), *total)
+        return add_piece(first, last, lambda i: load(work, to, i), *total)
 
     def rest() -> Any:
         e = each(tail, src + n * itemsize(kind))
         store(work, to + (n - step) * itemsize(work), e)
         return add(*total, behind(e, n % step))
 
-    total = repeat(0, vectors, piece, anchor(tail), splat(tail, 0.0), step=PIECE)
+    total = repeat(0, vectors, piece, anchor(tail), splat(tail, 0.0), step=CHUNK)
     return choose(n % step != 0, rest, lambda: total)
 
 

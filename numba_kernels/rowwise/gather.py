@@ -14,10 +14,8 @@ import numpy as np
 from ..arrays.inputs import Array, address
 from ..arrays.layout import launch
 from ..compile.jit import Kernels, helper, over_rows
+from ..vector import compute_kind, itemsize, load_scalar, maximum, minimum, store_scalar, traced
 from ..vector.flow import choose, repeat
-from ..vector.memory import load_number, store_number
-from ..vector.operations import computing, itemsize, least, most
-from ..vector.trace import traced
 from .kernels import keep, new_scratch
 from .rows import rows_at_once
 
@@ -49,33 +47,33 @@ def line_at(places: Any, line: Any) -> Any:
     """The address of a line."""
     first, offsets, step = places[:3]
     integer = first.constant(0)
-    return first + choose(offsets == 0, lambda: line * step, lambda: load_number(integer, offsets + line * 8))
+    return first + choose(offsets == 0, lambda: line * step, lambda: load_scalar(integer, offsets + line * 8))
 
 
 @traced
 def block_of(kind: Any, n: Any) -> Any:
     """How many lines of n numbers a scratch takes at a time."""
-    return most(least(_BLOCK_BYTES // (n * itemsize(computing(kind))), _BLOCK), 1)
+    return maximum(minimum(_BLOCK_BYTES // (n * itemsize(compute_kind(kind))), _BLOCK), 1)
 
 
 def gather(kind: Any, to: Any, places: Any, first: Any, count: Any, n: Any) -> None:
     """Lines `first` to `first + count` to rows of the computing type, one after another."""
-    work, wide = computing(kind), itemsize(computing(kind))
+    work, wide = compute_kind(kind), itemsize(compute_kind(kind))
 
     def number(k: Any, j: Any) -> None:
-        x = load_number(kind, line_at(places, first + j) + k * places[3])
-        store_number(work, to + (j * n + k) * wide, x)
+        x = load_scalar(kind, line_at(places, first + j) + k * places[3])
+        store_scalar(work, to + (j * n + k) * wide, x)
 
     repeat(0, n, lambda k: repeat(0, count, lambda j: number(k, j)))
 
 
 def scatter(kind: Any, places: Any, source: Any, first: Any, count: Any, n: Any) -> None:
     """Rows of the computing type to lines `first` to `first + count`."""
-    work, wide = computing(kind), itemsize(computing(kind))
+    work, wide = compute_kind(kind), itemsize(compute_kind(kind))
 
     def number(k: Any, j: Any) -> None:
-        x = load_number(work, source + (j * n + k) * wide)
-        store_number(kind, line_at(places, first + j) + k * places[3], x)
+        x = load_scalar(work, source + (j * n + k) * wide)
+        store_scalar(kind, line_at(places, first + j) + k * places[3], x)
 
     repeat(0, n, lambda k: repeat(0, count, lambda j: number(k, j)))
 
@@ -93,21 +91,21 @@ def reading(lines: Any) -> Kernels:
         few = choose(src[1] == 0, lambda: rows_at_once(kind, n), lambda: n.constant(1))
 
         def some(index: Any) -> None:
-            lines(kind, kind, dst, src, index, line_at(src, index), src[2], least(few, last - index), n)
+            lines(kind, kind, dst, src, index, line_at(src, index), src[2], minimum(few, last - index), n)
 
         repeat(first, last, some, step=few)
 
     @traced
     def gathered(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any) -> None:
-        work, block = computing(kind), block_of(kind, n)
-        few, step = least(rows_at_once(work, n), block), n * itemsize(work)
+        work, block = compute_kind(kind), block_of(kind, n)
+        few, step = minimum(rows_at_once(work, n), block), n * itemsize(work)
 
         def some(start: Any) -> None:
-            count = least(block, last - start)
+            count = minimum(block, last - start)
             gather(kind, spare, src, start, count, n)
 
             def part(j: Any) -> None:
-                lines(kind, work, dst, src, start + j, spare + j * step, step, least(few, count - j), n)
+                lines(kind, work, dst, src, start + j, spare + j * step, step, minimum(few, count - j), n)
 
             repeat(0, count, part, step=few)
 
@@ -130,7 +128,7 @@ def writing(line: Any) -> Kernels:
     @traced
     def gathered(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any) -> None:
         def one(at: Any, index: Any) -> None:
-            line(computing(kind), at, at, src, index, n)
+            line(compute_kind(kind), at, at, src, index, n)
 
         through_scratch(kind, dst, src, first, last, n, spare, one)
 
@@ -141,10 +139,10 @@ def through_scratch(
     kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any, one: Any
 ) -> None:
     """Bring lines into a scratch, call ``one(at, index)`` for each, which works in place, and bring them back."""
-    block, step = block_of(kind, n), n * itemsize(computing(kind))
+    block, step = block_of(kind, n), n * itemsize(compute_kind(kind))
 
     def some(start: Any) -> None:
-        count = least(block, last - start)
+        count = minimum(block, last - start)
         gather(kind, spare, src, start, count, n)
         repeat(0, count, lambda j: one(spare + j * step, start + j))
         scatter(kind, dst, spare, start, count, n)

@@ -15,10 +15,19 @@ import numpy as np
 
 from ..arrays.entry import SmallCalls
 from ..compile.jit import Form, Kernels, OverParts, helper, kernel, words_at
+from ..vector import (
+    compute_kind,
+    is_half,
+    itemsize,
+    lanes,
+    load,
+    maximum,
+    minimum,
+    stack_scratch,
+    store,
+    traced,
+)
 from ..vector.flow import repeat
-from ..vector.memory import load, store
-from ..vector.operations import computing, is_half, itemsize, lanes, least, most, stack_scratch
-from ..vector.trace import traced
 from .rows import rows_at_once
 from .tiles import TILE_VECTORS, load_columns, load_transposed, store_columns, store_transposed, tile_width
 
@@ -26,7 +35,7 @@ from .tiles import TILE_VECTORS, load_columns, load_transposed, store_columns, s
 @helper
 def new_scratch(numbers: Any, kind: Any) -> Any:
     """Memory for so many numbers of the computing type and a vector more; its owner and an aligned address in it."""
-    owner = np.empty(numbers * itemsize(computing(kind)) + 128, np.uint8)
+    owner = np.empty(numbers * itemsize(compute_kind(kind)) + 128, np.uint8)
     return owner, (owner.ctypes.data + 63) // 64 * 64
 
 
@@ -78,7 +87,7 @@ def each_row(row: Any) -> Any:
     """`lines` for contiguous rows of at least one vector, from ``row(kind, dst, src, n)`` in the computing type."""
 
     def rows(kind: Any, span: Span) -> None:
-        work = computing(kind)
+        work = compute_kind(kind)
 
         def line(i: Any) -> None:
             x, y = span.src + i * span.src_outer, span.dst + i * span.dst_outer
@@ -113,11 +122,11 @@ def along_short_rows(tile: Any) -> Any:
         width, scratch, step = lanes(kind) * TILE_VECTORS, stack_scratch(kind), lanes(kind)
 
         def rows(line: Any) -> None:
-            count, n = least(width, span.last - line), span.n
+            count, n = minimum(width, span.last - line), span.n
             used = (count + (step - 1)) // step * step
             x, y = span.src + line * span.src_outer, span.dst + line * span.dst_outer
             load_transposed(kind, scratch, x, n, count, used, span.src_outer)
-            tile(computing(kind), scratch, n, used)
+            tile(compute_kind(kind), scratch, n, used)
             store_transposed(kind, y, scratch, n, count, used, span.dst_outer)
 
         repeat(span.first, span.last, rows, step=width)
@@ -134,15 +143,15 @@ def along_columns(tile: Any) -> Any:
 
         def block(outer: Any) -> None:
             # the lines of this block that are asked for
-            begin, end = most(span.first - outer * inner, 0), least(span.last - outer * inner, inner)
+            begin, end = maximum(span.first - outer * inner, 0), minimum(span.last - outer * inner, inner)
 
             def columns_of(column: Any) -> None:
-                count = least(width, end - column)
+                count = minimum(width, end - column)
                 used = (count + (step - 1)) // step * step
                 x = span.src + outer * span.src_outer + column * size
                 y = span.dst + outer * span.dst_outer + column * size
                 load_columns(kind, spare, x, n, count, used, span.src_along)
-                tile(computing(kind), spare, n, used)
+                tile(compute_kind(kind), spare, n, used)
                 store_columns(kind, y, spare, n, count, used, span.dst_along)
 
             repeat(begin, end, columns_of, step=width)

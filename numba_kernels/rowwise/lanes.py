@@ -13,10 +13,25 @@ from typing import Any
 from numba import types
 
 from ..numerics.sums import settle, two_sum
-from ..vector.memory import load, pointer, store, store_number
-from ..vector.operations import computing, halves, insert, itemsize, join, lanes, shuffled, splat, where
-from ..vector.trace import traced
-from ..vector.types import INTEGER, VECTOR_BYTES, computed_as, typed
+from ..vector import (
+    VECTOR_BYTES,
+    compute_kind,
+    computed_as,
+    insert,
+    itemsize,
+    join,
+    lanes,
+    load,
+    shuffle,
+    splat,
+    split,
+    store,
+    store_scalar,
+    traced,
+    where,
+)
+from ..vector.memory import pointer
+from ..vector.types import INTEGER, typed
 
 # Where the tables begin: vectors that lead to the maximum, the minimum, the sum in float64 and to what that lost.
 # Once a table has been used, numbers for each row may take its place.
@@ -34,7 +49,7 @@ def _across(rows: list[Vectors], combine: Combine) -> Vectors:
         lower = [i for i in range(2 * count) if i // each % 2 == 0]
 
         def picked(a: Any, b: Any, shift: int, order: list[int] = lower) -> Any:
-            return shuffled(a, b, [i + shift for i in order])
+            return shuffle(a, b, [i + shift for i in order])
 
         rows = [
             combine(
@@ -52,7 +67,7 @@ def _table(kind: Any, start: Any, count: int) -> list[Any]:
 
 
 def _extreme(kind: Any, start: Any, combine: Callable[[Any, Any], Any]) -> Any:
-    rows: list[Vectors] = [(v,) for v in _table(computing(kind), start, lanes(kind))]
+    rows: list[Vectors] = [(v,) for v in _table(compute_kind(kind), start, lanes(kind))]
     return _across(rows, lambda a, b: (combine(a[0], b[0]),))[0]
 
 
@@ -74,7 +89,7 @@ def keep_sum(scratch: Any, row: Any, total: Any, lost: Any, anchor: Any) -> None
     high, low = settle(total, lost, anchor) if total.scalar == lost.scalar else (total - anchor, None)
     if low is None and high.lanes * 8 > VECTOR_BYTES:
         # float32: twice as many lanes as a vector of float64 has
-        a, b = halves(high)
+        a, b = split(high)
         high = a + b
     real = scratch.constant(0.0, types.float64)
     store(real, scratch + SUMS + row * VECTOR_BYTES, high)
@@ -109,7 +124,9 @@ def number(kind: Any, scratch: Any, slot: Any, row: Any) -> Any:
 @traced
 def put_number(kind: Any, scratch: Any, slot: Any, row: Any, value: Any) -> None:
     """Replace the number of a row in a slot."""
-    store_number(computing(kind), scratch + slot * VECTOR_BYTES + row * itemsize(computing(kind)), value)
+    store_scalar(
+        compute_kind(kind), scratch + slot * VECTOR_BYTES + row * itemsize(compute_kind(kind)), value
+    )
 
 
 @traced
@@ -127,7 +144,7 @@ def real_number(scratch: Any, slot: Any, row: Any) -> Any:
 @traced
 def put_real_number(scratch: Any, slot: Any, row: Any, value: Any) -> None:
     """Replace the float64 number of a row."""
-    store_number(scratch.constant(0.0, types.float64), scratch + slot * VECTOR_BYTES + row * 8, value)
+    store_scalar(scratch.constant(0.0, types.float64), scratch + slot * VECTOR_BYTES + row * 8, value)
 
 
 @traced

@@ -13,10 +13,7 @@ import numpy as np
 from ..numerics.exp import rounded_power
 from ..numerics.log import log1p_vector
 from ..numerics.sums import fold, two_sum
-from ..vector.flow import outlined
-from ..vector.memory import load_first
-from ..vector.operations import bits, fma, fma_exact, from_bits, splat, where, widen
-from ..vector.trace import traced
+from ..vector import bits, fma, fma_exact, from_bits, load_partial, outlined, splat, traced, where, widen
 from .rows import fold_row
 
 # ln 2 in parts of 32, 32 and 53 bits: the first two times a number below 2¹⁰ are exact
@@ -86,7 +83,7 @@ def _exp_below(x: Any, m: Any) -> Any:
 @outlined
 def logsumexp_doubled(kind: Any, src: Any, n: Any, m: Any) -> Any:
     """log Σ exp(x) of a row with finite maximum `m` and without NaN, rounded to float64 once."""
-    m_v = splat(widen(load_first(kind, src, 0, 0.0)), m)
+    m_v = splat(widen(load_partial(kind, src, 0, 0.0)), m)
     zero = splat(m_v, 0.0)
 
     def step(x: Any, *sums: Any) -> Any:

@@ -13,9 +13,8 @@ from numba import types
 
 from ..numerics.exp import exponent_shift
 from ..numerics.log import log1p_vector
-from ..vector.flow import choose, outlined, repeat
-from ..vector.memory import load_nth
-from ..vector.operations import computing, splat, where
+from ..vector import compute_kind, load, outlined, splat, where
+from ..vector.flow import choose, repeat
 from .blocks import LENGTH, blocks_of
 from .lanes import (
     integer,
@@ -64,7 +63,7 @@ def log_sums_of_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n
         lambda: _sum_rows(kind, scratch, src, step, count, n),
         lambda: repeat(0, count, lambda row: _sum_long_row(kind, scratch, row, src + row * step, n)),
     )
-    like = load_nth(computing(kind), scratch, HIGHEST)
+    like = load(compute_kind(kind), scratch, HIGHEST)
     _put_others(kind, scratch)
 
     def is_enough(row: Any) -> Any:
@@ -100,7 +99,7 @@ def log_sums_of_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n
 
 def _put_others(kind: Any, scratch: Any) -> None:
     """The sums of rows without their maxima, from the tables of sums into their slots."""
-    m, way = (load_nth(computing(kind), scratch, slot) for slot in (HIGHEST, _WAY))
+    m, way = (load(compute_kind(kind), scratch, slot) for slot in (HIGHEST, _WAY))
     high, low = sums(kind, scratch)
     others, rest = without_top(high, low, m, way)
     put(scratch, _OTHERS, others)
@@ -156,10 +155,10 @@ def _sum_long_row(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> None:
     """Maximum and scaled sum of a row of several blocks, each read from far away once."""
 
     def more(block: Any, *sums: Any) -> Any:
-        return merge_sums(computing(kind), *sums, *sum_of_block(kind, src, n, block))
+        return merge_sums(compute_kind(kind), *sums, *sum_of_block(kind, src, n, block))
 
     highest, lowest, *pair = repeat(1, blocks_of(n), more, *sum_of_block(kind, src, n, n.constant(0)))
-    like = load_nth(computing(kind), scratch, 0)
+    like = load(compute_kind(kind), scratch, 0)
     _plan(scratch, splat(like, highest), splat(like, lowest))
     put(scratch, _WAY, splat(like, PAIR))
     keep_number(scratch, row, *pair)

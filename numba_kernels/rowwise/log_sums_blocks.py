@@ -8,9 +8,8 @@ from numba import types
 from ..numerics.exp import exponent, exponent_shift
 from ..numerics.log import log1p_vector
 from ..numerics.sums import across, add_pair
-from ..vector.flow import choose, outlined, repeat
-from ..vector.operations import computing, from_bits, itemsize, most, narrow, splat, widen
-from ..vector.trace import traced
+from ..vector import compute_kind, from_bits, itemsize, maximum, narrow, outlined, splat, traced, widen
+from ..vector.flow import choose, repeat
 from .blocks import LENGTH, Row, blocks_of, extremes_merged, part_of, sum_of_blocks
 from .log_sums_fast import EXACT, PAIR, calm_sum, enough, exactly_is_enough, is_calm, without_top
 from .log_sums_robust import add_apart, others_of, sum_apart
@@ -45,7 +44,7 @@ def merge_sums(
 
     def scale(own: Any) -> Any:
         steps = splat(m.constant(0, types.int64), exponent(narrow(like, own)) - exponent(narrow(like, top)))
-        return from_bits(most(steps + 1023, 0) << 52)
+        return from_bits(maximum(steps + 1023, 0) << 52)
 
     one, two = scale(m), scale(m2)
     return top, bottom, *add_pair(high * one, low * one, high2 * two, low2 * two)
@@ -125,7 +124,7 @@ def log_sum_of_blocks(kind: Any, row: Row) -> Any:
 
 def _plainly(kind: Any, row: Row) -> Any:
     """(m, whether the row is calm, the sum of the others as a pair) from the first stage; NaN is not enough."""
-    work = computing(kind)
+    work = compute_kind(kind)
     m, lowest, high, low = row.merged(0, 4, lambda *sums: merge_sums(work, *sums))
     m = narrow(work, m)
     return m, is_calm(m, narrow(work, lowest)), *without_top(high, low, m, splat(m, PAIR))

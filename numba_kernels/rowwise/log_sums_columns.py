@@ -5,8 +5,8 @@ from typing import Any
 from ..numerics.exp import exponent_shift
 from ..numerics.log import log1p_vector
 from ..numerics.sums import settle
+from ..vector import all_set, splat, where
 from ..vector.flow import choose, repeat
-from ..vector.operations import all_set, splat, where
 from .log_sums_fast import EXACT, enough, exponential, is_calm, summed, without_top
 from .log_sums_robust import others_of_columns
 from .rows import anchor

@@ -7,10 +7,24 @@ from numba import types
 
 from ..numerics.exp import exp_scaled, exp_scaled_exactly, exp_scaled_pair, exponent_shift
 from ..numerics.sums import add, add_piece, fma_near, two_sum
+from ..vector import (
+    CHUNK,
+    bits,
+    chunk_scratch,
+    computed_as,
+    extract,
+    itemsize,
+    lanes,
+    load,
+    minimum,
+    prefetch,
+    splat,
+    store,
+    vector_bytes,
+    where,
+    widen,
+)
 from ..vector.flow import choose, repeat
-from ..vector.memory import load, load_nth, prefetch, store_nth, vector_bytes
-from ..vector.operations import PIECE, bits, itemsize, lane, lanes, least, piece_scratch, splat, where, widen
-from ..vector.types import computed_as
 from .log_sums_robust import far
 from .rows import anchor, frame, rest_of
 
@@ -23,7 +37,7 @@ def way_of(highest: Any, lowest: Any, n: Any) -> Any:
 
     The wider a row and the fewer its numbers, the less of the sum is left without its maximum.
     """
-    one = lane(highest, 0)
+    one = extract(highest, 0)
     doublings = (bits(splat(one, n)) >> 23) - 127
     narrow_enough = highest - lowest < splat(highest, doublings) * 2.77 - 12.5
     return where(narrow_enough, splat(highest, PLAIN), where(n < 512, splat(one, EXACT), PAIR))
@@ -92,21 +106,21 @@ def summed(vector: Any, count: Any, shift: Any, like: Any, src: Any, pair: Any) 
     In two loops over a piece, as in `softmax`; the exponentials lie in a scratch meanwhile. `src` is where the vectors
     come from.
     """
-    work, zero = lane(like, 0), splat(like, 0.0)
-    scratch = piece_scratch(work, src)
+    work, zero = extract(like, 0), splat(like, 0.0)
+    scratch = chunk_scratch(work, src)
 
     def piece(first: Any, *total: Any) -> Any:
         def exponentiate(i: Any, rests: Any) -> Any:
             e, rest = pair(vector(i), shift)
-            store_nth(work, scratch, i - first, e)
+            store(work, scratch, e, i - first)
             return rests + rest
 
-        last = least(first + PIECE, count)
+        last = minimum(first + CHUNK, count)
         rests = repeat(first, last, exponentiate, zero)
-        sums, lost = add_piece(first, last, lambda i: load_nth(work, scratch, i - first), *total)
+        sums, lost = add_piece(first, last, lambda i: load(work, scratch, i - first), *total)
         return _with(sums, lost, rests)
 
-    return repeat(0, count, piece, anchor(like), zero, step=PIECE)
+    return repeat(0, count, piece, anchor(like), zero, step=CHUNK)
 
 
 def _with(total: Any, lost: Any, rests: Any) -> Any:

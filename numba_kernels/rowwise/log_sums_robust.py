@@ -8,11 +8,24 @@ from numba import types
 from ..numerics.exp import exp_scaled_exactly, exponent_shift, traits_of
 from ..numerics.exp_below import RAISED, exp_below_raised
 from ..numerics.sums import add_pair, add_piece, added, fold, two_sum
-from ..vector.flow import choose, outlined, repeat
-from ..vector.memory import load_nth, store_nth
-from ..vector.operations import PIECE, all_set, fma, lane, lanes, least, piece_scratch, splat, where, widen
-from ..vector.trace import traced
-from ..vector.types import computed_as
+from ..vector import (
+    CHUNK,
+    all_set,
+    chunk_scratch,
+    computed_as,
+    extract,
+    fma,
+    lanes,
+    load,
+    minimum,
+    outlined,
+    splat,
+    store,
+    traced,
+    where,
+    widen,
+)
+from ..vector.flow import choose, repeat
 from .rows import frame, rest_of
 
 
@@ -33,9 +46,9 @@ def sum_apart(kind: Any, src: Any, n: Any, m: Any) -> Any:
     if computed_as(kind.type) != types.float32:
         return _folded(*_raised(kind, src, n, m))
     tail = rest_of(kind, src, n, -np.inf)
-    total, tops = _summed(lambda i: load_nth(kind, src, i), n // lanes(kind), splat(tail, m), tail, src)
+    total, tops = _summed(lambda i: load(kind, src, i), n // lanes(kind), splat(tail, m), tail, src)
     _, unit = _unit(splat(tail, m))
-    high = added(total) * lane(unit, 0)
+    high = added(total) * extract(unit, 0)
     return high, splat(high, 0.0), added(widen(tops))
 
 
@@ -69,8 +82,8 @@ def _summed(vector: Any, count: Any, m: Any, last: Any, src: Any) -> Any:
     """
     base, _, low = frame(m)
     top, shift, lowest, zero = only_finite(m), exponent_shift(low), low - far(low), splat(m, 0.0)
-    work = lane(m, 0)
-    scratch = piece_scratch(work, src)
+    work = extract(m, 0)
+    scratch = chunk_scratch(work, src)
 
     def one(x: Any, rests: Any, tops: Any) -> Any:
         below = x - base
@@ -86,15 +99,15 @@ def _summed(vector: Any, count: Any, m: Any, last: Any, src: Any) -> Any:
     def piece(first: Any, total: Any, tops: Any) -> Any:
         def exponentiate(i: Any, *sums: Any) -> Any:
             e, *sums = one(vector(i), *sums)
-            store_nth(work, scratch, i - first, e)
+            store(work, scratch, e, i - first)
             return sums
 
-        bound = least(first + PIECE, count)
+        bound = minimum(first + CHUNK, count)
         rests, tops = repeat(first, bound, exponentiate, zero, tops)
-        total, rests = add_piece(first, bound, lambda i: load_nth(work, scratch, i - first), total, rests)
+        total, rests = add_piece(first, bound, lambda i: load(work, scratch, i - first), total, rests)
         return total + widen(rests), tops
 
-    total, tops = repeat(0, count, piece, widen(zero), zero, step=PIECE)
+    total, tops = repeat(0, count, piece, widen(zero), zero, step=CHUNK)
     e, rests, tops = one(last, zero, tops)
     return total + widen(e) + widen(rests), tops
 
@@ -118,7 +131,7 @@ def _raised(kind: Any, src: Any, n: Any, m: Any) -> Any:
             all_set(x < lowest), lambda: sums, lambda: add_other(*sums, x, top, exp_below_raised(x, m_v))
         )
 
-    sums = repeat(0, n // lanes(kind), lambda i, *sums: one(load_nth(kind, src, i), *sums), zero, zero, zero)
+    sums = repeat(0, n // lanes(kind), lambda i, *sums: one(load(kind, src, i), *sums), zero, zero, zero)
     return add_other(*sums, tail, top, exp_below_raised(tail, m_v))
 
 

@@ -7,21 +7,28 @@ from numba import types
 
 from ..numerics.exp import exp_scaled, exp_scaled_exactly, exponent_shift, traits_of
 from ..numerics.sums import largest
-from ..vector.flow import as_tuple, choose, outlined, repeat
-from ..vector.memory import load, load_first, load_nth, prefetch, store_first, store_nth, vector_bytes
-from ..vector.operations import (
-    computing,
+from ..vector import (
+    compute_kind,
     first_lane,
     itemsize,
     lane_index,
     lanes,
-    least,
-    most,
+    load,
+    load_partial,
+    maximum,
+    minimum,
+    outlined,
+    prefetch,
     splat,
+    store,
+    store_partial,
+    traced,
+    vector_bytes,
     where,
     widen,
 )
-from ..vector.trace import traced
+from ..vector.flow import choose, repeat
+from ..vector.functions import as_tuple
 from .lanes import HIGHS, LOWS
 
 # So many bytes of a few rows stay in the nearest cache from one stage to the next.
@@ -31,7 +38,7 @@ _NEAR = 16384
 @traced
 def rows_at_once(kind: Any, n: Any) -> Any:
     """How many rows of n numbers are taken through the stages of a kernel together."""
-    return most(least(_NEAR // (n * itemsize(kind)), lanes(kind)), 1)
+    return maximum(minimum(_NEAR // (n * itemsize(kind)), lanes(kind)), 1)
 
 
 @traced
@@ -89,7 +96,7 @@ def rest_of(kind: Any, src: Any, n: Any, fill: float) -> Any:
     step = lanes(kind)
     return choose(
         n < step,
-        lambda: load_first(kind, src, n, fill),
+        lambda: load_partial(kind, src, n, fill),
         lambda: behind(last_of(kind, src, n), n % step, fill),
     )
 
@@ -98,8 +105,8 @@ def rest_of(kind: Any, src: Any, n: Any, fill: float) -> Any:
 def extremes_of(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> None:
     """Put what leads to the maximum and the minimum of a row into the tables of `across`."""
     high, low = _extremes(kind, src, n)
-    store_nth(computing(kind), scratch + HIGHS, row, high)
-    store_nth(computing(kind), scratch + LOWS, row, low)
+    store(compute_kind(kind), scratch + HIGHS, high, row)
+    store(compute_kind(kind), scratch + LOWS, low, row)
 
 
 @outlined
@@ -113,7 +120,7 @@ def _extremes(kind: Any, src: Any, n: Any) -> Any:
     """Vectors that lead to the maximum and the minimum of a row."""
 
     def pair(i: Any, high: Any, low: Any, high2: Any, low2: Any) -> Any:
-        a, b = load_nth(kind, src, 2 * i), load_nth(kind, src, 2 * i + 1)
+        a, b = load(kind, src, 2 * i), load(kind, src, 2 * i + 1)
         return (
             where(a > high, a, high),
             where(a < low, a, low),
@@ -122,7 +129,7 @@ def _extremes(kind: Any, src: Any, n: Any) -> Any:
         )
 
     def lone() -> Any:
-        return load_nth(kind, src, vectors - 1)
+        return load(kind, src, vectors - 1)
 
     vectors = n // lanes(kind)
     high, low = rest_of(kind, src, n, -np.inf), rest_of(kind, src, n, np.inf)
@@ -142,13 +149,13 @@ def map_row(kind: Any, dst: Any, sources: tuple[Any, ...], n: Any, vector: Any, 
     vectors, end = n // step, (n - n % step) * itemsize(kind)
 
     def rest() -> None:
-        last = [load_first(kind, source + end, n % step, 0.0) for source in sources]
-        store_first(kind, dst + end, vector(*last), n % step)
+        last = [load_partial(kind, source + end, n % step, 0.0) for source in sources]
+        store_partial(kind, dst + end, vector(*last), n % step)
 
     def one(i: Any) -> None:
         for source in sources if ahead is not None else ():
             prefetch(source + i * vector_bytes(kind) + ahead)
-        store_nth(kind, dst, i, vector(*(load_nth(kind, source, i) for source in sources)))
+        store(kind, dst, vector(*(load(kind, source, i) for source in sources)), i)
 
     repeat(0, vectors, one)
     choose(n % step != 0, rest)
@@ -160,18 +167,16 @@ def fold_row(kind: Any, sources: tuple[Any, ...], n: Any, add: Any, *carried: An
     end = (n - n % step) * itemsize(kind)
 
     def rest() -> Any:
-        return add(*(load_first(kind, source + end, n % step, fill) for source in sources), *carried)
+        return add(*(load_partial(kind, source + end, n % step, fill) for source in sources), *carried)
 
     carried = as_tuple(
-        repeat(
-            0, n // step, lambda i, *c: add(*(load_nth(kind, source, i) for source in sources), *c), *carried
-        )
+        repeat(0, n // step, lambda i, *c: add(*(load(kind, source, i) for source in sources), *c), *carried)
     )
     return choose(n % step != 0, rest, lambda: carried)
 
 
 @traced
-def maximum(kind: Any, src: Any, n: Any) -> Any:
+def row_maximum(kind: Any, src: Any, n: Any) -> Any:
     """The largest number of a row; a NaN may be passed over."""
     return extremes(kind, src, n)[0]
 
@@ -183,7 +188,9 @@ def nan_at(kind: Any, src: Any, n: Any) -> Any:
 
     def vector(i: Any, found: Any) -> Any:
         def look() -> Any:
-            first = first_lane(is_nan(load_first(kind, src + i * itemsize(kind), least(n - i, step), 0.0)))
+            first = first_lane(
+                is_nan(load_partial(kind, src + i * itemsize(kind), minimum(n - i, step), 0.0))
+            )
             return where(first < step, i + first, found)
 
         return choose(found == n, look, lambda: found)

@@ -10,9 +10,7 @@ The body is written twice, once for all whole vectors, in a loop, and once for t
 from collections.abc import Iterator
 from typing import Any
 
-from ..vector.control import loop, when
-from ..vector.memory import load, load_first, prefetch, store, store_first, vector_bytes
-from ..vector.operations import lanes
+from ..vector import lanes, load, load_partial, loop, prefetch, store, store_partial, vector_bytes, when
 
 
 class Slice:
@@ -25,14 +23,14 @@ class Slice:
         """The slice of the row that begins at an address, with `fill` in the lanes behind its end."""
         if self._count is None:
             return load(self._kind, src + self._offset)
-        return load_first(self._kind, src + self._offset, self._count, fill)
+        return load_partial(self._kind, src + self._offset, self._count, fill)
 
     def store(self, dst: Any, vector: Any) -> None:
         """Write to the slice of the row that begins at an address."""
         if self._count is None:
             store(self._kind, dst + self._offset, vector)
         else:
-            store_first(self._kind, dst + self._offset, vector, self._count)
+            store_partial(self._kind, dst + self._offset, vector, self._count)
 
     def prefetch(self, src: Any) -> None:
         """Say that the slice of the row that begins at an address is wanted soon."""

@@ -16,24 +16,36 @@ from ..compile.jit import Kernels
 from ..numerics.exp_below import exp_of_pair, exp_of_pair_raised
 from ..numerics.log import log1p_vector
 from ..numerics.sums import reciprocal, two_sum
-from ..vector.flow import choose, outlined, repeat
-from ..vector.memory import load_first, load_number, store_number
-from ..vector.operations import computing, fma, fma_exact, itemsize, narrow, splat, where, widen
-from ..vector.trace import traced
+from ..vector import (
+    compute_kind,
+    fma,
+    fma_exact,
+    itemsize,
+    load_partial,
+    load_scalar,
+    narrow,
+    outlined,
+    splat,
+    store_scalar,
+    traced,
+    where,
+    widen,
+)
+from ..vector.flow import choose, repeat
 from .gather import line_at, over_scratch, places_of, run_writing, through_scratch, writing
 from .log_sums_robust import add_other, only_finite, others
-from .rows import fold_row, map_row, maximum
+from .rows import fold_row, map_row, row_maximum
 
 
 @traced
 def _quotient(x: Any, m: Any, options: Any) -> Any:
     """(x − m) / T in float64 as a pair; `options` is the address of T and of a factor for x and m, 1 or 1/2."""
     real = x.constant(0.0, types.float64)
-    temperature = load_number(real, options)
+    temperature = load_scalar(real, options)
     if x.scalar == types.float32:
         d = widen(x) - widen(m)
         return d / temperature, splat(d, 0.0)
-    factor = load_number(real, options + 8)
+    factor = load_scalar(real, options + 8)
     d, lost = two_sum(x * factor, 0.0 - m * factor)
     quotient = d / temperature
     return quotient, (fma_exact(0.0 - quotient, temperature, d) + lost) / temperature
@@ -51,7 +63,7 @@ def _sum_of_others(kind: Any, at: Any, n: Any, m: Any, options: Any) -> Any:
 
 def _highest(kind: Any, at: Any, n: Any) -> Any:
     """A vector with the maximum of a row in every lane."""
-    return splat(load_first(kind, at, 0, 0.0), maximum(kind, at, n))
+    return splat(load_partial(kind, at, 0, 0.0), row_maximum(kind, at, n))
 
 
 @outlined
@@ -95,15 +107,15 @@ def _masked(row: Any, left_out: float) -> Kernels:
 
     @traced
     def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any) -> None:
-        work, mask, byte = computing(kind), src[5:9], n.constant(0, types.uint8)
+        work, mask, byte = compute_kind(kind), src[5:9], n.constant(0, types.uint8)
 
         def line(at: Any, index: Any) -> None:
             bytes_at = line_at(mask, index)
 
             def fill(value: float) -> Any:
                 def number(k: Any, left: Any) -> Any:
-                    out = load_number(byte, bytes_at + k * mask[3]) == 0
-                    choose(out, lambda: store_number(work, at + k * itemsize(work), value))
+                    out = load_scalar(byte, bytes_at + k * mask[3]) == 0
+                    choose(out, lambda: store_scalar(work, at + k * itemsize(work), value))
                     return left + where(out, n.constant(0), 1)
 
                 return repeat(0, n, number, n.constant(0))

@@ -16,10 +16,10 @@ comes after it, is a `Variable`; every other value made in a block is gone at it
 from typing import Any
 
 from numba import types
-from numba.core import cgutils
 
-from .trace import Value
+from .numba_internals import close, redirect, stack_place
 from .types import llvm
+from .values import Value
 
 
 def integer(like: Value, number: Any) -> Value:
@@ -49,7 +49,7 @@ class Variable:
     def value(self, value: Any) -> None:
         values = value if isinstance(value, tuple | list) else (value,)
         if not self._places:
-            self._places = [v.new(v.type, cgutils.alloca_once(v.builder, llvm(v.type))) for v in values]
+            self._places = [v.new(v.type, stack_place(v.builder, llvm(v.type))) for v in values]
         for place, new in zip(self._places, values, strict=True):
             given = new if isinstance(new, Value) else place.constant(new)
             if given.type != place.type:
@@ -79,8 +79,7 @@ class _Block:
     def _close(self, back: Any) -> None:
         """End the body with a branch, and go on after it."""
         self._builder.branch(back)
-        for block in self._builder.function.blocks[self._first :]:
-            block.closed = block is not self._after
+        close(block for block in self._builder.function.blocks[self._first :] if block is not self._after)
         self._builder.position_at_end(self._after)
 
     def _leave_if(self, condition: Value) -> None:
@@ -95,7 +94,7 @@ class _Round(Value):
     __slots__ = ("_loop",)
 
     def leave_if(self, condition: Value) -> None:
-        """End the loop, in the middle of a round, where the condition holds."""
+        """End the loop, in the middle of a round, where the condition holds (``break``)."""
         self._loop._leave_if(condition)
 
 
@@ -185,8 +184,7 @@ class _Otherwise(_Block):
             message = "`with otherwise` stands right behind its `with when`"
             raise SyntaxError(message)
         inside = self._open("else", self._target)
-        operands = self._branch.operands
-        operands[operands.index(self._target)] = inside
+        redirect(self._branch, self._target, inside)
         self._builder.position_at_end(inside)
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:

@@ -1,34 +1,24 @@
 """Loops and branches in traced code.
 
 Written with functions, as in JAX: what a loop carries from one round to the next, and what a branch comes to, is given
-to a function and returned by it. `outlined` code is written once and called, where it is long and seldom needed.
+to a function and returned by it.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 
-from .trace import Value, traced
+from .control import integer
+from .functions import as_tuple
 from .types import llvm
+from .values import Value
 
 Body = Callable[..., Any]
 
 
-def as_tuple(result: Any) -> tuple[Any, ...]:
-    """What a function returned, as a tuple."""
-    return () if result is None else tuple(result) if isinstance(result, tuple | list) else (result,)
-
-
 def _single(values: tuple[Any, ...]) -> Any:
     return None if not values else values[0] if len(values) == 1 else values
-
-
-def integer(like: Value, number: Any) -> Value:
-    """An integer of 64 bits, in the code of another value."""
-    return number if isinstance(number, Value) else like.constant(number, types.int64)
 
 
 def repeat(first: Any, last: Any, body: Body, *carried: Value, step: Any = 1) -> Any:
@@ -99,40 +89,3 @@ def choose(condition: Value, then: Body, otherwise: Body | None = None) -> Any:
             phi.add_incoming((value if isinstance(value, Value) else model.constant(value)).ir, block)
         merged.append(model.new(model.type, phi))
     return _single(tuple(merged))
-
-
-def outlined(function: Callable[..., Any]) -> Any:
-    """A traced function that is written once for each module and combination of types, and called.
-
-    It takes and returns values, in tuples or by themselves.
-    """
-
-    @functools.wraps(function)
-    def called(*arguments: Value) -> Any:
-        builder, kinds = arguments[0].builder, [a.type for a in arguments]
-        name = f"softops.{function.__module__}.{function.__qualname__}({', '.join(map(str, kinds))})"
-        code = builder.module.globals.get(name) or _written(function, builder.module, name, kinds)
-        result = builder.call(code, [a.ir for a in arguments])
-        parts = [Value(builder, t, builder.extract_value(result, i)) for i, t in enumerate(code.result_types)]
-        return _single(tuple(parts))
-
-    return traced(called)
-
-
-def _written(function: Body, module: Any, name: str, kinds: list[Any]) -> Any:
-    """The LLVM function of an outlined one, new in a module."""
-    code = ir.Function(module, ir.FunctionType(ir.VoidType(), [llvm(t) for t in kinds]), name)
-    code.linkage = "internal"
-    code.attributes.add("noinline")
-    builder = ir.IRBuilder(code.append_basic_block("entry"))
-    results = as_tuple(function(*(Value(builder, t, a) for t, a in zip(kinds, code.args, strict=True))))
-    # what it returns is known when it is written, and nobody has called it before
-    structure = ir.LiteralStructType([llvm(value.type) for value in results])
-    code.ftype = ir.FunctionType(structure, code.ftype.args)
-    code.type, code.return_value = code.ftype.as_pointer(), ir.ReturnValue(code, structure)
-    code.result_types = [value.type for value in results]
-    aggregate = ir.Constant(structure, ir.Undefined)
-    for i, value in enumerate(results):
-        aggregate = builder.insert_value(aggregate, value.ir, i)
-    builder.ret(aggregate)
-    return code

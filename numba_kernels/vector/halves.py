@@ -9,9 +9,11 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from .operations import bits, from_bits, machine, magnitude, where
-from .trace import Value, traced
+from .functions import traced
+from .numba_internals import machine
+from .operations import bits, from_bits, where
 from .types import FLOAT16, llvm, with_scalar
+from .values import Value
 
 
 def _hardware() -> bool:
@@ -56,7 +58,7 @@ def _float16_to_float32(h: Any) -> Any:
 def _float32_to_float16(x: Any) -> Any:
     b = bits(x)
     sign = (b >> 16) & 0x8000
-    size = magnitude(x)
+    size = abs(x)
     # below the smallest normal: adding a number whose last place is the smallest subnormal rounds to it
     tiny = bits(size + 0.5) - 0x3F000000
     normal = ((bits(size) + 0xFFF + ((bits(size) >> 13) & 1)) >> 13) - (112 << 10)

@@ -8,12 +8,14 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
+from .control import integer, loop
+from .functions import traced
 from .halves import from_half, to_half
-from .operations import is_half, splat
-from .trace import Value, traced
+from .numba_internals import llvm_function, stack_place
+from .operations import is_half, itemsize, splat
 from .types import computed_as, llvm, typed, vector_of, with_scalar
+from .values import Value
 
 
 def pointer(address: Value, numba_type: Any) -> Any:
@@ -37,44 +39,36 @@ def _write(kind: Any, address: Any, value: Any) -> None:
     value.builder.store(written, pointer(address, stored), align=1)
 
 
-@traced
-def load(kind: Any, address: Any) -> Any:
-    """The vector at `address`."""
-    return _read(kind, address, vector_of(kind.type).lanes)
+def _nth(kind: Any, address: Any, i: Any) -> Any:
+    return address if isinstance(i, int) and i == 0 else address + i * vector_bytes(kind)
 
 
 @traced
-def store(kind: Any, address: Any, value: Any) -> Any:
-    """Write a vector to `address`."""
-    _write(kind, address, value)
+def load(kind: Any, address: Any, i: Any = 0) -> Any:
+    """The vector at `address`, or vector `i` of those that begin there."""
+    return _read(kind, _nth(kind, address, i), vector_of(kind.type).lanes)
 
 
 @traced
-def load_nth(kind: Any, address: Any, i: Any) -> Any:
-    """Vector `i` of those that begin at `address`."""
-    return load(kind, address + i * vector_bytes(kind))
-
-
-@traced
-def store_nth(kind: Any, address: Any, i: Any, value: Any) -> Any:
-    """Write vector `i` of those that begin at `address`."""
-    store(kind, address + i * vector_bytes(kind), value)
+def store(kind: Any, address: Any, value: Any, i: Any = 0) -> Any:
+    """Write a vector to `address`, or to the place of vector `i` of those that begin there."""
+    _write(kind, _nth(kind, address, i), value)
 
 
 @traced
 def vector_bytes(kind: Any) -> Any:
     """How many bytes of memory the numbers of one vector take."""
-    return vector_of(kind.type).lanes * (kind.type.bitwidth // 8)
+    return vector_of(kind.type).lanes * itemsize(kind)
 
 
 @traced
-def load_number(kind: Any, address: Any) -> Any:
+def load_scalar(kind: Any, address: Any) -> Any:
     """The one number at `address`."""
     return _read(kind, address, 1)
 
 
 @traced
-def store_number(kind: Any, address: Any, value: Any) -> Any:
+def store_scalar(kind: Any, address: Any, value: Any) -> Any:
     """Write one number to `address`."""
     number = value if isinstance(value, Value) else address.constant(value, computed_as(kind.type))
     _write(kind, address, splat(address.constant(0, computed_as(kind.type)), number))
@@ -83,10 +77,10 @@ def store_number(kind: Any, address: Any, value: Any) -> Any:
 @traced
 def prefetch(address: Any) -> None:
     """Tell the processor that the cache line at `address` will be read; nothing happens where there is no memory."""
-    integer, place = ir.IntType(32), address.builder.inttoptr(address.ir, ir.IntType(8).as_pointer())
-    read, often, data = (ir.Constant(integer, number) for number in (0, 3, 1))
-    function_type = ir.FunctionType(ir.VoidType(), [place.type, integer, integer, integer])
-    function = cgutils.get_or_insert_function(address.builder.module, function_type, "llvm.prefetch.p0")
+    word, place = ir.IntType(32), address.builder.inttoptr(address.ir, ir.IntType(8).as_pointer())
+    read, often, data = (ir.Constant(word, number) for number in (0, 3, 1))
+    function_type = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
+    function = llvm_function(address.builder, function_type, "llvm.prefetch.p0")
     address.builder.call(function, [place, read, often, data])
 
 
@@ -100,7 +94,7 @@ _ONE = ir.Constant(ir.IntType(32), 1)
 
 
 @traced
-def load_first(kind: Any, address: Any, count: Any, fill: Any) -> Any:
+def load_partial(kind: Any, address: Any, count: Any, fill: Any) -> Any:
     """The first `count` numbers at `address`, and `fill` in the other lanes, whose memory is not touched."""
     vector = vector_of(kind.type)
     fills = splat(address.constant(0, vector), fill)
@@ -108,38 +102,61 @@ def load_first(kind: Any, address: Any, count: Any, fill: Any) -> Any:
         place = _on_stack(kind, fills)
         _copy(kind, address, place, count)
         return load(kind, place)
-    mask = _first_lanes(_integer(address, count), vector.lanes)
+    mask = _first_lanes(integer(address, count), vector.lanes)
     return fills.new(
         vector, fills.call("llvm.masked.load", llvm(vector), pointer(address, vector), _ONE, mask, fills)
     )
 
 
 @traced
-def store_first(kind: Any, address: Any, value: Any, count: Any) -> Any:
+def store_partial(kind: Any, address: Any, value: Any, count: Any) -> Any:
     """Write the first `count` lanes of a vector to `address`."""
     if is_half(kind):
         _copy(kind, _on_stack(kind, value), address, count)
         return
-    mask = _first_lanes(_integer(address, count), value.lanes)
+    mask = _first_lanes(integer(address, count), value.lanes)
     value.call("llvm.masked.store", ir.VoidType(), value, pointer(address, value.type), _ONE, mask)
-
-
-def _integer(like: Any, number: Any) -> Any:
-    return number if isinstance(number, Value) else like.constant(number)
 
 
 def _on_stack(kind: Any, value: Any) -> Any:
     """The address of a vector of halves on the stack: few processors mask single halves in memory."""
-    place = cgutils.alloca_once(value.builder, llvm(typed(kind.type, value.lanes)))
-    address = value.new(types.int64, value.builder.ptrtoint(place, ir.IntType(64)))
+    address = _address(value, stack_place(value.builder, llvm(typed(kind.type, value.lanes))))
     store(kind, address, value)
     return address
 
 
 def _copy(kind: Any, source: Any, target: Any, count: Any) -> None:
     """Copy `count` halves from an address to another."""
-    builder = source.builder
-    with cgutils.for_range(builder, _integer(source, count).ir) as loop:
-        offset = source.new(types.int64, loop.index) * (kind.type.bitwidth // 8)
-        half = builder.load(pointer(source + offset, kind.type), align=1)
-        builder.store(half, pointer(target + offset, kind.type), align=1)
+    with loop(source.constant(0), count) as i:
+        offset = i * itemsize(kind)
+        half = source.builder.load(pointer(source + offset, kind.type), align=1)
+        source.builder.store(half, pointer(target + offset, kind.type), align=1)
+
+
+def _address(like: Any, place: Any) -> Any:
+    return like.new(types.int64, like.builder.ptrtoint(place, ir.IntType(64)))
+
+
+# A scratch on the stack holds this many vectors: four vectors of lines, each shorter than a vector of 16.
+STACK_VECTORS = 64
+# So many vectors of a row are taken through one loop before the next: 4 KB, which stay in the nearest cache.
+CHUNK = 64
+
+
+def _vectors_on_stack(kind: Any, count: int) -> Any:
+    return _address(kind, stack_place(kind.builder, llvm(vector_of(kind.type)), count))
+
+
+@traced
+def stack_scratch(kind: Any) -> Any:
+    """The address of memory for STACK_VECTORS vectors of the computing type, gone when the caller returns."""
+    return _vectors_on_stack(kind, STACK_VECTORS)
+
+
+def chunk_scratch(kind: Any, beside: Any) -> Any:
+    """The address of memory for CHUNK vectors of the computing type, to be written while `beside` is read.
+
+    Half a page apart in the low twelve bits, by which processors tell at first whether a load waits for a store.
+    """
+    start = _vectors_on_stack(kind, 2 * CHUNK)
+    return start + (((beside - start) + 2048) & 4032)

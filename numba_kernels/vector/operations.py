@@ -1,7 +1,6 @@
-"""The few operations on vectors and numbers that kernels need beside the operators of `trace`.
+"""The few operations on vectors and numbers that kernels need beside Python's operators.
 
-- `kind` is a scalar whose *type* says what lies in memory (float32, float64, a half as in `vector`), not its value.
-- Addresses are integers, in bytes. Loads and stores need no alignment.
+- `kind` is a scalar whose *type* says what lies in memory (float32, float64, a half as in `types`), not its value.
 - `fma` is fused where the machine can (and rounds twice where it can't); `fma_exact` is fused everywhere, at the price
   of a library call where the machine can't; `sums.fma_near` is nearly as good everywhere, at the price of a few steps.
 """
@@ -10,11 +9,11 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.registry import cpu_target
 
-from .trace import Value, alike, traced
+from .functions import traced
+from .numba_internals import machine
 from .types import INTEGER, computed_as, llvm, typed, vector_of, with_scalar
+from .values import Value, alike
 
 # Kinds ---------------------------------------------------------------------------------------------------------------
 
@@ -26,7 +25,7 @@ def lanes(kind: Any) -> Any:
 
 
 @traced
-def computing(kind: Any) -> Any:
+def compute_kind(kind: Any) -> Any:
     """The kind that numbers of `kind` are computed in: float32 for halves, else the same."""
     return kind.constant(0, computed_as(kind.type))
 
@@ -61,12 +60,6 @@ def fma(a: Any, b: Any, c: Any) -> Any:
 def fma_exact(a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
     return _fused("llvm.fma", a, b, c)
-
-
-def machine() -> tuple[str, list[str]]:
-    """(triple, features) of the machine that is compiled for."""
-    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
-    return triple, features.split(",")
 
 
 def fuses() -> bool:
@@ -112,14 +105,14 @@ def unordered(a: Any, b: Any) -> Any:
 
 
 @traced
-def least(a: Any, b: Any) -> Any:
+def minimum(a: Any, b: Any) -> Any:
     """The smaller of two integers. (Numba compiles its `min` as a function of its own.)"""
     x, y = alike(a, b)
     return where(x < y, x, y)
 
 
 @traced
-def most(a: Any, b: Any) -> Any:
+def maximum(a: Any, b: Any) -> Any:
     """The larger of two integers."""
     x, y = alike(a, b)
     return where(x > y, x, y)
@@ -143,12 +136,6 @@ def from_bits(value: Any) -> Any:
 
 
 @traced
-def magnitude(x: Any) -> Any:
-    """|x|."""
-    return x.new(x.type, x.call("llvm.fabs", llvm(x.type), x))
-
-
-@traced
 def widen(value: Any) -> Any:
     """Floats as float64, lane by lane."""
     result = with_scalar(value.type, types.float64)
@@ -165,45 +152,19 @@ def narrow(like: Any, value: Any) -> Any:
 # Across lanes --------------------------------------------------------------------------------------------------------
 
 
-def shuffled(a: Any, b: Any, order: list[int]) -> Any:
+def shuffle(a: Any, b: Any, order: list[int]) -> Any:
     """The lanes of two vectors, numbered through, in another order."""
     positions = ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order)
     return a.new(typed(a.scalar, len(order)), a.builder.shuffle_vector(a.ir, b.ir, positions))
 
 
 @traced
-def halves(value: Any) -> Any:
+def split(value: Any) -> Any:
     """The lower and the upper half of a vector; of two lanes, two numbers."""
     count = value.lanes // 2
     if count == 1:
-        return lane(value, 0), lane(value, 1)
-    return shuffled(value, value, list(range(count))), shuffled(value, value, list(range(count, 2 * count)))
-
-
-# So many vectors of a row are taken through one step of a kernel before the next step: 4 KB.
-PIECE = 64
-# A scratch on the stack holds this many vectors: four vectors of lines, each shorter than a vector of 16.
-STACK_VECTORS = 64
-
-
-@traced
-def stack_scratch(kind: Any) -> Any:
-    """The address of memory for STACK_VECTORS vectors of the computing type, gone when the caller returns."""
-    vector, count = llvm(vector_of(kind.type)), ir.Constant(ir.IntType(32), STACK_VECTORS)
-    place = cgutils.alloca_once(kind.builder, vector, size=count)
-    return kind.new(types.int64, kind.builder.ptrtoint(place, ir.IntType(64)))
-
-
-@traced
-def piece_scratch(kind: Any, beside: Any) -> Any:
-    """The address of memory for PIECE vectors of the computing type, to be written while `beside` is read.
-
-    Half a page apart in the low twelve bits, by which processors tell at first whether a load waits for a store.
-    """
-    size = llvm(typed(types.uint8, 1)), ir.Constant(ir.IntType(32), 8192 + 64)
-    place = kind.builder.ptrtoint(cgutils.alloca_once(kind.builder, size[0], size=size[1]), ir.IntType(64))
-    start = (kind.new(types.int64, place) + 63) & ~63
-    return start + (((beside - start) + 2048) & 4032)
+        return extract(value, 0), extract(value, 1)
+    return shuffle(value, value, list(range(count))), shuffle(value, value, list(range(count, 2 * count)))
 
 
 def _index(value: Any, index: Any) -> Any:
@@ -217,7 +178,7 @@ def insert(value: Any, index: Any, number: Any) -> Any:
 
 
 @traced
-def lane(value: Any, index: Any) -> Any:
+def extract(value: Any, index: Any) -> Any:
     """The number in lane `index`."""
     return value.new(value.scalar, value.builder.extract_element(value.ir, _index(value, index)))
 
@@ -226,7 +187,7 @@ def lane(value: Any, index: Any) -> Any:
 def join(low: Any, high: Any) -> Any:
     """Two vectors, or two numbers, as one vector."""
     if low.lanes > 1:
-        return shuffled(low, high, list(range(2 * low.lanes)))
+        return shuffle(low, high, list(range(2 * low.lanes)))
     pair = low.new(typed(low.scalar, 2), ir.Constant(llvm(typed(low.scalar, 2)), ir.Undefined))
     return insert(insert(pair, 0, low), 1, high)
 

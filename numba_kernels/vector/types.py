@@ -11,7 +11,6 @@ import ml_dtypes
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import models, register_model
 
 VECTOR_BYTES = 64
 
@@ -88,9 +87,3 @@ def vector_of(kind: Any) -> Vector:
     """The type that `load` gives for a `kind` of this Numba type."""
     scalar = computed_as(kind)
     return Vector(scalar, VECTOR_BYTES * 8 // scalar.bitwidth)
-
-
-@register_model(Vector)
-class _VectorModel(models.PrimitiveModel):
-    def __init__(self, dmm: Any, fe_type: Vector) -> None:
-        super().__init__(dmm, fe_type, llvm(fe_type))  # type: ignore[no-untyped-call]
