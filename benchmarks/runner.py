@@ -2,13 +2,11 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numba
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .peers.jax import Jax
 from .peers.onnxruntime import OnnxRuntime
@@ -36,13 +34,6 @@ def cores() -> int:
 def select(patterns: Sequence[str]) -> list[Workload]:
     """The workloads whose name holds one of the patterns."""
     return [workload for workload in WORKLOADS if matches(workload.name, patterns)]
-
-
-def blas_limit(threads: int) -> Any:
-    """A context in which BLAS uses so many threads, where threadpoolctl is installed."""
-    if find_spec("threadpoolctl") is None:
-        return nullcontext()
-    return import_module("threadpoolctl").threadpool_limits(threads, user_api="blas")
 
 
 def differs(actual: Any, expected: Any, dtype: str) -> str | None:
@@ -94,7 +85,7 @@ def run_row(workload: Workload, threads: int, peers: Sequence[Peer], method: Met
     seconds: dict[str, float | None] = {}
     notes: dict[str, str] = {}
     kept: list[Prepared] = []  # sessions and arrays live as long as they are timed
-    with blas_limit(threads):
+    with threadpool_limits(threads, user_api="blas"):
         for peer in (Softops(), *peers):
             prepared = _prepare(peer, workload, given, threads, expected)
             seconds[peer.name] = None
