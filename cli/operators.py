@@ -12,7 +12,7 @@ from rich.table import Table
 
 from softops.opset import Operator, operators
 from softops.opset.lint.runtime_kernels import onnxruntime_dtypes
-from softops.opset.operators.dtypes import INTEGERS
+from softops.opset.operators.signature import INTEGERS
 from softops.opset.operators.table import notes_of
 
 SHORT = {"float": "f", "bfloat": "bf", "uint": "u", "int": "i", "string": "str"}

@@ -6,7 +6,7 @@ with the kernels, and nothing is clever beyond what exactness needs. `evaluate` 
 the functions beside it take arrays.
 
 Precision. What `evaluate` rounds is the exact value rounded once: for float64 and integers it is computed in arbitrary
-precision (`reference_mpmath`, some 50 us an element), for all other dtypes the extended precision below is
+precision (some 50 us an element), for all other dtypes the extended precision below is
 enough. Of Attention, LinearClassifier and Normalizer all results come from extended precision.
 
 Extended precision. Where `numpy.longdouble` has a significand of 64 bits (x86) or 113 (most 64-bit Arm on Linux) the
@@ -34,7 +34,7 @@ from .operators.table import operator
 from .oracle.elementwise import log_sigmoid, sigmoid, softplus
 from .oracle.gradients import log_softmax_grad, sigmoid_grad, softmax_grad
 from .oracle.losses import cross_entropy, nll_loss
-from .oracle.normalizers import MANTISSA_BITS, hardmax, log_softmax, logsumexp, softmax
+from .oracle.softmax import MANTISSA_BITS, hardmax, log_softmax, logsumexp, softmax
 
 __all__ = [
     "MANTISSA_BITS",

@@ -1,94 +1,38 @@
 """
-Attention (ai.onnx 23, 24 and 25), fast: two matrix products around the softmax kernel.
+Attention (ai.onnx 23, 24 and 25): softmax(softcap(scale Q K^T) + bias) V for each head.
 
-The matrix products are NumPy's, so BLAS's; a head of keys that serves several heads of queries is never
-copied. What ONNX leaves open, and what is done there, is in `NOTES`.
+bias is the mask, and -inf where the causal rule, the window or the padding rules a key out. A row in which nothing is
+left is 0, in Y and in the probabilities.
+
+The kernel is two matrix products, NumPy's and so BLAS's, around the softmax kernel; a head of keys that serves several
+heads of queries is never copied. Halves are computed in float32; only what is returned is rounded, and the scores to
+``softmax_precision`` where that is narrower than the computation. No output shares memory with an input.
+
+Error of the kernel, in units of the dtype of the computation: that of a sum of D products in the scores, which the
+softmax turns into a relative one, and that of a sum of T products in Y (``tests/opset/operators/test_attention.py``).
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from ml_dtypes import bfloat16
 from numpy.typing import NDArray
 
-from .attention_arguments import Arguments, checked
+from ..oracle.attention import Arguments, attention
+from .attention_arguments import checked
+from .row import Attributes, Inputs, Operator, Outputs, numba_kernel
+from .signature import INTEGERS, Attribute, Parameter, dtype_named, floats
 
 Array = NDArray[Any]
 
-NOTES = (
-    "A position is ruled out by adding -inf to its score, as the text and the function body have it: a score of "
-    "+inf or NaN there makes the row NaN, and a value of inf or NaN is multiplied by 0, which is NaN.",
-    "A row is fully masked when the sum of mask, causal, window and padding bias is -inf for every key; scores "
-    "that are all -inf by themselves give NaN. With no keys at all (T = 0) the output is 0.",
-    "scale multiplies Q K^T: 1/sqrt(D) in full precision where none is given (the function body rounds it to "
-    "float32 for float64 tensors, and its square root to T1), 0 is a factor like any other, and a negative one "
-    "is refused: its square root, by which the text scales Q and K, does not exist.",
-    "softcap is even, as the function body has it: -c caps as c does (onnxruntime takes a negative one for none).",
-    "qk_matmul_output in mode 0 is the scaled product before softcap (onnx.reference returns it capped); in mode "
-    "2 what is ruled out is -inf (onnxruntime writes the lowest finite number).",
-    "A mask is converted to T1 first; integer masks are added as numbers, as the function body has it.",
-    "From version 24 on, a mask whose last dimension is 1 is a short one and is padded with -inf, as in the "
-    "function body, unless T is 1; at version 23 it is broadcast. A mask of rank 0 is broadcast at every version.",
-    "With 4-D tensors q_num_heads and kv_num_heads are refused from version 25 on, as by its shape inference; "
-    "before, they are taken where they agree with the shapes.",
-    "nonpad_kv_seqlen together with past_key is refused, with present_key from version 25 on, as by its shape "
-    "inference. Present outputs without a past are K and V as 4-D tensors.",
-    "V may have another dtype than Q; the second product is computed in the wider of the two and rounded to T1 "
-    "(the function body is not valid there).",
-)
-"""Where the text, the function body and the runtimes differ, or say nothing: what is done here."""
+_softmax = numba_kernel("softmax")
 
 
-def run(
-    inputs: Sequence[Any], attributes: Mapping[str, Any], *, version: int, outputs: int = 1
-) -> tuple[Array, ...]:
-    """
-    softmax(softcap(scale Q K^T) + bias) V for each head.
-
-    Parameters
-    ----------
-    inputs
-        Q (N, H, S, D), K (N, G, L, D), V (N, G, L, E), or all three with the heads folded into the last
-        dimension, (N, S, H D); then, or None for: attn_mask (broadcasts to (N, H, S, T)), past_key
-        (N, G, P, D), past_value (N, G, P, E), and from version 24 on nonpad_kv_seqlen (N,).
-    attributes
-        By name, as in the node; what is missing has its default.
-    version
-        23, 24 or 25.
-    outputs
-        How many of the outputs to return.
-
-    Returns
-    -------
-    tuple of ndarray
-        Y (N, H, S, E) or (N, S, H E), present_key (N, G, T, D), present_value (N, G, T, E),
-        qk_matmul_output (N, H, S, T); T1 is the dtype of Y and of the last. None shares memory with an input.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `softops.opset.operators.attention_arguments.checked`.
-
-    Notes
-    -----
-    bias is the mask, and -inf where the causal rule, the window or the padding rules a key out. A row in
-    which nothing is left is 0, in Y and in the probabilities.
-
-    Halves are computed in float32; only what is returned is rounded, and the scores to ``softmax_precision``
-    where that is narrower than the computation. Source: ``ai.onnx@25::Attention``.
-
-    Error, in units of the dtype of the computation: that of a sum of D products in the scores, which the
-    softmax turns into a relative one, and that of a sum of T products in Y
-    (``tests/opset/operators/test_attention.py``).
-    """
-    from softops import numba_kernels
-
-    a = checked(inputs, attributes, version=version, outputs=outputs)
+def _kernel(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
+    a = checked(inputs, attributes, version=row.since_version, outputs=outputs)
     narrow = a.q.dtype
     wide = np.float64 if narrow == np.float64 else np.float32
     key = _joined(a.past_key, _by_head(a.k, a.kv_heads))
@@ -108,9 +52,9 @@ def run(
             scores += bias
         if outputs == 4 and a.mode == 2:
             shown = scores.astype(narrow)
-        precision = np.dtype(wide) if a.precision is None else _dtype(a.precision)
+        precision = np.dtype(wide) if a.precision is None else dtype_named(a.precision)
         scores = scores.astype(precision, copy=False)
-        chances: Array = numba_kernels.softmax(scores, -1, out=scores) if scores.size else scores
+        chances: Array = _softmax(scores, -1, out=scores) if scores.size else scores
         if bias is not None and bias.size:
             empty = bias.max(-1, keepdims=True, initial=-np.inf) == -np.inf
             np.copyto(chances, np.zeros((), chances.dtype), where=empty)
@@ -124,10 +68,6 @@ def run(
         return (result,)
     present = [_own(part, (a.k, a.v)[i]) for i, part in enumerate((key, value))]
     return tuple(x for x in (result, *present, shown) if x is not None)[:outputs]
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    return np.dtype(bfloat16 if name == "bfloat16" else name)
 
 
 def _by_head(x: Array, heads: int) -> Array:
@@ -203,3 +143,79 @@ def _allowed(a: Arguments, keys: int) -> Array | None:
     if not rules:
         return None
     return functools.reduce(np.logical_and, rules)
+
+
+def _reference(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
+    return attention(checked(inputs, attributes, version=row.since_version, outputs=outputs))
+
+
+_NOTES = (
+    "A position is ruled out by adding -inf to its score, as the text and the function body have it: a score of "
+    "+inf or NaN there makes the row NaN, and a value of inf or NaN is multiplied by 0, which is NaN.",
+    "A row is fully masked when the sum of mask, causal, window and padding bias is -inf for every key; scores "
+    "that are all -inf by themselves give NaN. With no keys at all (T = 0) the output is 0.",
+    "scale multiplies Q K^T: 1/sqrt(D) in full precision where none is given (the function body rounds it to "
+    "float32 for float64 tensors, and its square root to T1), 0 is a factor like any other, and a negative one "
+    "is refused: its square root, by which the text scales Q and K, does not exist.",
+    "softcap is even, as the function body has it: -c caps as c does (onnxruntime takes a negative one for none).",
+    "qk_matmul_output in mode 0 is the scaled product before softcap (onnx.reference returns it capped); in mode "
+    "2 what is ruled out is -inf (onnxruntime writes the lowest finite number).",
+    "A mask is converted to T1 first; integer masks are added as numbers, as the function body has it.",
+    "From version 24 on, a mask whose last dimension is 1 is a short one and is padded with -inf, as in the "
+    "function body, unless T is 1; at version 23 it is broadcast. A mask of rank 0 is broadcast at every version.",
+    "With 4-D tensors q_num_heads and kv_num_heads are refused from version 25 on, as by its shape inference; "
+    "before, they are taken where they agree with the shapes.",
+    "nonpad_kv_seqlen together with past_key is refused, with present_key from version 25 on, as by its shape "
+    "inference. Present outputs without a past are K and V as 4-D tensors.",
+    "V may have another dtype than Q; the second product is computed in the wider of the two and rounded to T1 "
+    "(the function body is not valid there).",
+)
+"""Where the text, the function body and the runtimes differ, or say nothing: what is done here."""
+
+
+_FLOATS = floats(bfloat16=True)
+
+
+def _row(since_version: int) -> Operator:
+    inputs = [
+        Parameter("Q", "T1"),
+        Parameter("K", "T1"),
+        Parameter("V", "T2"),
+        Parameter("attn_mask", "U", optional=True),
+        Parameter("past_key", "T1", optional=True),
+        Parameter("past_value", "T2", optional=True),
+    ]
+    attributes = {
+        "is_causal": Attribute("int", 0),
+        "scale": Attribute("float"),
+        "q_num_heads": Attribute("int"),
+        "kv_num_heads": Attribute("int"),
+        "softmax_precision": Attribute("int"),
+        "softcap": Attribute("float", 0.0),
+        "qk_matmul_output_mode": Attribute("int", 0),
+    }
+    if since_version >= 24:
+        inputs.append(Parameter("nonpad_kv_seqlen", "int64", optional=True))
+    if since_version >= 25:
+        attributes |= {"left_window_size": Attribute("int", -1), "right_window_size": Attribute("int", -1)}
+    return Operator(
+        op_type="Attention",
+        since_version=since_version,
+        axis_rule="single",
+        default_axis=-1,
+        types={"T1": _FLOATS, "T2": _FLOATS, "U": (*INTEGERS, *_FLOATS, "bool")},
+        inputs=tuple(inputs),
+        outputs=(
+            Parameter("Y", "T1"),
+            Parameter("present_key", "T1", optional=True),
+            Parameter("present_value", "T2", optional=True),
+            Parameter("qk_matmul_output", "T1", optional=True),
+        ),
+        attributes=attributes,
+        kernel=_kernel,
+        reference=_reference,
+        notes=_NOTES,
+    )
+
+
+ROWS: tuple[Operator, ...] = tuple(map(_row, (23, 24, 25)))

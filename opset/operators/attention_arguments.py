@@ -1,5 +1,5 @@
 """
-What Attention may be given: the checks that its kernel and its oracle share.
+What Attention may be given, beyond the dtypes and the attributes' types that its row holds.
 
 Shapes. N batch, H heads of the queries, G heads of keys and values (H a multiple of G), S queries, L keys
 given, P keys of the past, T = P + L keys in all, D size of a head, E size of a value's head.
@@ -8,91 +8,36 @@ given, P keys of the past, T = P + L keys in all, D size of a head, E size of a 
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from ml_dtypes import bfloat16
 from numpy.typing import NDArray
+
+from ..oracle.attention import Arguments
+from .row import Attributes, Inputs
 
 Array = NDArray[Any]
 
-INPUTS = ("Q", "K", "V", "attn_mask", "past_key", "past_value", "nonpad_kv_seqlen")
-FLOATS = frozenset(np.dtype(kind) for kind in (bfloat16, np.float16, np.float32, np.float64))
 PRECISIONS = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
 """The values of softmax_precision: onnx.TensorProto's numbers."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Arguments:
+def checked(inputs: Inputs, attributes: Attributes, *, version: int, outputs: int) -> Arguments:
     """
-    The inputs and attributes of one Attention node, checked, with the defaults filled in.
+    Return what a node works on.
 
-    Attributes
-    ----------
-    q, k, v
-        As given, 3-D or 4-D.
-    mask, past_key, past_value, valid
-        As given or None; ``valid`` is nonpad_kv_seqlen.
-    heads, kv_heads
-        H and G.
-    size
-        D.
-    scale
-        The factor of Q K^T; None for 1/sqrt(D), or 1 where D is 0.
-    softcap
-        0 for none.
-    causal
-        Whether the causal rule holds.
-    left, right
-        The window's bounds; -1 for none.
-    mode
-        What qk_matmul_output is, 0 to 3.
-    precision
-        Name of the dtype of the softmax, or None for that of Q.
-    pads
-        Whether a mask may be shorter than the keys.
-    """
-
-    q: Array
-    k: Array
-    v: Array
-    mask: Array | None
-    past_key: Array | None
-    past_value: Array | None
-    valid: Array | None
-    heads: int
-    kv_heads: int
-    size: int
-    scale: float | None
-    softcap: float
-    causal: bool
-    left: int
-    right: int
-    mode: int
-    precision: str | None
-    pads: bool
-
-
-def checked(inputs: Sequence[Any], attributes: Mapping[str, Any], *, version: int, outputs: int) -> Arguments:
-    """
-    Check the inputs and attributes of an Attention node.
+    Inputs are Q (N, H, S, D), K (N, G, L, D), V (N, G, L, E), or all three with the heads folded into the last
+    dimension, (N, S, H D); then, or None for: attn_mask (broadcasts to (N, H, S, T)), past_key (N, G, P, D),
+    past_value (N, G, P, E), and from version 24 on nonpad_kv_seqlen (N,). Outputs are Y (N, H, S, E) or (N, S, H E),
+    present_key (N, G, T, D), present_value (N, G, T, E) and qk_matmul_output (N, H, S, T).
 
     Raises
     ------
-    TypeError
-        A dtype that the operator does not take, or an attribute that is no number.
     ValueError
-        Inputs too few or too many, shapes that do not fit, an attribute out of range or unknown at that
-        version, inputs that exclude each other.
+        Shapes that do not fit, an attribute out of range, inputs that exclude each other.
     """
-    _expect(version in (23, 24, 25), "version 23, 24 or 25", version, "pass its since_version")
-    names = "Y, present_key, present_value, qk_matmul_output"
-    _expect(1 <= outputs <= 4, "1 to 4 outputs", outputs, f"they are {names}")
-    q, k, v, mask, past_key, past_value, valid = _arrays(inputs, version)
-    numbers = _attributes(attributes, version)
+    q, k, v, mask, past_key, past_value, valid = (*inputs, None)[:7]
+    numbers = _in_range(attributes)
     heads, kv_heads = _heads(q, k, v, numbers["q_num_heads"], numbers["kv_num_heads"], version)
     size = _check_shapes(q, k, v, heads, kv_heads)
     past = _check_past(k, v, past_key, past_value, kv_heads)
@@ -119,8 +64,8 @@ def checked(inputs: Sequence[Any], attributes: Mapping[str, Any], *, version: in
         scale=numbers["scale"],
         softcap=numbers["softcap"],
         causal=bool(numbers["is_causal"]),
-        left=numbers["left_window_size"],
-        right=numbers["right_window_size"],
+        left=numbers.get("left_window_size", -1),
+        right=numbers.get("right_window_size", -1),
         mode=numbers["qk_matmul_output_mode"],
         precision=None if code is None else PRECISIONS[code],
         pads=version >= 24,
@@ -133,76 +78,27 @@ def _expect(holds: bool, expected: str, got: object, cure: str) -> None:
         raise ValueError(message)
 
 
-def _arrays(inputs: Sequence[Any], version: int) -> list[Any]:
-    """All seven inputs, their dtypes checked."""
-    most = 7 if version >= 24 else 6
-    order = f"in version {version} they are {', '.join(INPUTS[:most])}"
-    arrays: list[Any] = [None if x is None else np.asarray(x) for x in inputs]
-    while arrays and arrays[-1] is None:
-        del arrays[-1]
-    _expect(3 <= len(arrays) <= most, f"3 to {most} inputs", len(arrays), order)
-    arrays += [None] * (len(INPUTS) - len(arrays))
-    for name, x in zip(INPUTS, arrays, strict=True):
-        if x is None:
-            _expect(
-                name not in INPUTS[:3], f"an array for {name}", None, "only the inputs after V are optional"
-            )
-            continue
-        known, wanted = x.dtype in FLOATS, "bfloat16, float16, float32 or float64"
-        if name == "attn_mask":
-            known, wanted = known or x.dtype.kind in "biu", "bool, integers or floats"
-        elif name == "nonpad_kv_seqlen":
-            known, wanted = x.dtype == np.int64, "int64"
-        if not known:
-            message = f"Attention expected {name} of {wanted} (got {x.dtype}); convert it with .astype()"
-            raise TypeError(message)
-    for one, other in (("Q", "K"), ("K", "past_key"), ("V", "past_value")):
-        x, y = arrays[INPUTS.index(one)], arrays[INPUTS.index(other)]
-        if y is not None and x.dtype != y.dtype:
-            message = (
-                f"Attention expected {other} of the dtype of {one}, {x.dtype} (got {y.dtype}); convert it"
-            )
-            raise TypeError(message)
-    return arrays
-
-
-# name: (default, what is allowed, the same in words)
-_INTEGERS: dict[str, tuple[int | None, Callable[[int], bool], str]] = {
-    "is_causal": (0, lambda i: i in (0, 1), "0 or 1"),
-    "kv_num_heads": (None, lambda i: i > 0, "1 or more"),
-    "left_window_size": (-1, lambda i: i >= -1, "-1 or more"),
-    "q_num_heads": (None, lambda i: i > 0, "1 or more"),
-    "qk_matmul_output_mode": (0, lambda i: 0 <= i <= 3, "0, 1, 2 or 3"),
-    "right_window_size": (-1, lambda i: i >= -1, "-1 or more"),
-    "softmax_precision": (
-        None,
-        lambda i: i in PRECISIONS,
-        "1 (float), 10 (float16), 11 (double), 16 (bfloat16)",
-    ),
-}
-_NUMBERS: dict[str, tuple[float | None, Callable[[float], bool], str]] = {
-    "scale": (None, lambda f: 0 <= f < math.inf, "finite and not below 0"),
-    "softcap": (0.0, math.isfinite, "finite"),
+# name: (what is allowed, the same in words)
+_RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "is_causal": (lambda i: i in (0, 1), "0 or 1"),
+    "kv_num_heads": (lambda i: i > 0, "1 or more"),
+    "left_window_size": (lambda i: i >= -1, "-1 or more"),
+    "q_num_heads": (lambda i: i > 0, "1 or more"),
+    "qk_matmul_output_mode": (lambda i: 0 <= i <= 3, "0, 1, 2 or 3"),
+    "right_window_size": (lambda i: i >= -1, "-1 or more"),
+    "softmax_precision": (lambda i: i in PRECISIONS, "1 (float), 10 (float16), 11 (double), 16 (bfloat16)"),
+    "scale": (lambda f: 0 <= f < math.inf, "finite and not below 0"),
+    "softcap": (math.isfinite, "finite"),
 }
 
 
-def _attributes(attributes: Mapping[str, Any], version: int) -> dict[str, Any]:
-    """Every attribute, checked, or its default."""
-    known = [name for name in (*_INTEGERS, *_NUMBERS) if version >= 25 or "window" not in name]
-    for name in attributes:
-        choices = f"version {version} has {', '.join(known)}"
-        _expect(name in known, "an attribute that it has", name, choices)
-    values: dict[str, Any] = {}
-    for name, (default, allowed, wanted) in {**_INTEGERS, **_NUMBERS}.items():
-        value: Any = attributes.get(name)
-        if value is not None:
-            try:
-                value = operator.index(value) if name in _INTEGERS else float(value)
-            except (TypeError, ValueError):
-                message = f"Attention expected {name} to be {wanted} (got {value!r}); pass a number"
-                raise TypeError(message) from None
-            _expect(allowed(value), f"{name} to be {wanted}", value, "choose such a value")
-        values[name] = default if value is None else value
+def _in_range(attributes: Attributes) -> dict[str, Any]:
+    """Every attribute as a number of Python; None where one is undefined."""
+    values: dict[str, Any] = dict(attributes)
+    for name, (allowed, wanted) in _RANGES.items():
+        if values.get(name) is not None:
+            values[name] = float(values[name]) if name in ("scale", "softcap") else int(values[name])
+            _expect(allowed(values[name]), f"{name} to be {wanted}", values[name], "choose such a value")
     return values
 
 

@@ -30,6 +30,11 @@ from numpy.typing import NDArray
 AxisRule = Literal["flatten", "single"]
 
 
+def rule_at(opset: int) -> AxisRule:
+    """Return the rule of an opset of ai.onnx."""
+    return "flatten" if opset < 13 else "single"
+
+
 def within(axis: int, rank: int, name: str) -> int:
     """
     Return ``axis`` counted from the start.

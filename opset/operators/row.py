@@ -6,19 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..oracle.rounding import rounded as round_once
-from .attribute import Attribute, as_text, check_attribute
 from .axis import AxisRule
+from .signature import Attribute, Parameter, as_text, check_attribute, dtype_named
 
-Inputs = Sequence[NDArray[Any] | None]
+Inputs = Sequence[Any]
+"""Arrays, None for one left out."""
 Attributes = Mapping[str, Any]
-Implementation = Callable[["Operator", Inputs, Attributes, int], tuple[NDArray[Any], ...]]
+Outputs = tuple[NDArray[Any], ...]
+Implementation = Callable[["Operator", Inputs, Attributes, int], Outputs]
 """A function of (row, inputs, attributes with defaults filled in, number of outputs)."""
 Rounding = Callable[[NDArray[Any], DTypeLike, Inputs], NDArray[Any]]
 
@@ -29,24 +30,19 @@ _SCHEMAS = {
 }
 
 
-class Parameter(NamedTuple):
-    """An input or an output: its name, its type (a name in `Operator.types`, or a dtype), whether it may lack."""
+def numba_kernel(name: str) -> Callable[..., Any]:
+    """Return a function of `softops.numba_kernels`, imported by the first call: the table needs no compiler."""
 
-    name: str
-    type: str
-    optional: bool = False
+    def call(*arrays: Any, **options: Any) -> Any:
+        from softops import numba_kernels
+
+        return getattr(numba_kernels, name)(*arrays, **options)
+
+    return call
 
 
 def _rounded(value: NDArray[Any], dtype: DTypeLike, inputs: Inputs) -> NDArray[Any]:
     return round_once(value, dtype)
-
-
-class Computed(NamedTuple):
-    """What computes an operator: see the attributes of `Operator` of these names."""
-
-    kernel: Implementation
-    reference: Implementation
-    reference_float64: Implementation | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,6 +72,8 @@ class Operator:
         `reference` is exact enough for that.
     rounding
         From the exact result to the dtype of an output, given the inputs as well.
+    quantizes
+        Of an operator on quantized tensors, the one of ai.onnx that it computes in between; otherwise None.
     notes
         Where ONNX leaves a meaning open: what we do, and why.
     """
@@ -93,6 +91,7 @@ class Operator:
     reference: Implementation
     reference_float64: Implementation | None = None
     rounding: Rounding = _rounded
+    quantizes: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -118,7 +117,7 @@ class Operator:
         attributes: Attributes | None = None,
         *,
         outputs: int = 1,
-    ) -> tuple[NDArray[Any], ...]:
+    ) -> Outputs:
         """
         Compute the operator by its kernel.
 
@@ -148,9 +147,7 @@ class Operator:
         """
         return self.bound(attributes, outputs=outputs)(*inputs)
 
-    def bound(
-        self, attributes: Attributes | None = None, *, outputs: int = 1
-    ) -> Callable[..., tuple[NDArray[Any], ...]]:
+    def bound(self, attributes: Attributes | None = None, *, outputs: int = 1) -> Callable[..., Outputs]:
         """`run` as a function of the inputs, with attributes that are checked once."""
         completed = self._completed(attributes)
         return lambda *inputs: self.kernel(self, self._checked(inputs, outputs), completed, outputs)[:outputs]
@@ -162,7 +159,7 @@ class Operator:
         *,
         outputs: int = 1,
         rounded: bool = True,
-    ) -> tuple[NDArray[Any], ...]:
+    ) -> Outputs:
         """
         Evaluate the oracle: as `run`, with the exact values rounded once to the dtypes of the outputs.
 
@@ -195,10 +192,7 @@ class Operator:
 
     @cached_property
     def _allowed(self) -> tuple[frozenset[np.dtype[Any]], ...]:
-        return tuple(
-            frozenset(_dtype(name) for name in self.types.get(parameter.type, (parameter.type,)))
-            for parameter in self.inputs
-        )
+        return tuple(frozenset(map(dtype_named, self._names_of(parameter))) for parameter in self.inputs)
 
     @cached_property
     def _defaults(self) -> Attributes:
@@ -208,10 +202,14 @@ class Operator:
     def _required(self) -> frozenset[str]:
         return frozenset(name for name, attribute in self.attributes.items() if attribute.required)
 
+    def _names_of(self, parameter: Parameter) -> tuple[str, ...]:
+        return self.types.get(parameter.type, (parameter.type,))
+
     def _checked(self, inputs: Sequence[ArrayLike | None], outputs: int) -> list[NDArray[Any] | None]:
         if len(inputs) > len(self.inputs):
+            names = ", ".join(parameter.name for parameter in self.inputs)
             message = (
-                f"{self.name} takes at most {len(self.inputs)} inputs, {_listed(self.inputs)} "
+                f"{self.name} takes at most {len(self.inputs)} inputs, {names} "
                 f"(got {len(inputs)}); remove the others"
             )
             raise ValueError(message)
@@ -256,30 +254,20 @@ class Operator:
         return attributes
 
     def _wrong_dtype(self, parameter: Parameter, dtype: np.dtype[Any]) -> str:
-        *others, last = self.types.get(parameter.type, (parameter.type,))
+        *others, last = self._names_of(parameter)
         expected = f"{', '.join(others)} or {last}" if others else last
         what = "" if parameter is self.inputs[0] else f" as {parameter.name}"
         target = "float32" if "float32" in (*others, last) else last
         return f"{self.name} takes {expected}{what} (got {dtype}); convert with x.astype(np.{target})"
 
-    def _dtype_of(self, output: Parameter, given: Inputs) -> np.dtype[Any]:
+    def _dtype_of(self, output: Parameter, given: Sequence[NDArray[Any] | None]) -> np.dtype[Any]:
         """Return the dtype of an output: that of the inputs of its type, or the only one it can have."""
         for array, parameter in zip(given, self.inputs, strict=True):
             if parameter.type == output.type and array is not None:
                 return array.dtype
-        return _dtype(self.types.get(output.type, (output.type,))[0])
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    others: dict[str, Any] = {"bfloat16": ml_dtypes.bfloat16, "string": object}
-    dtype: np.dtype[Any] = np.dtype(others.get(name, name))
-    return dtype
+        return dtype_named(self._names_of(output)[0])
 
 
 def _is_wide(x: NDArray[Any] | None) -> bool:
     """Whether extended precision is not enough to round a result to the dtype of x, or to cut it off."""
     return x is not None and (x.dtype == np.float64 or x.dtype.kind in "iu")
-
-
-def _listed(parameters: Sequence[Parameter]) -> str:
-    return ", ".join(parameter.name for parameter in parameters)

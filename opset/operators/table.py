@@ -15,16 +15,29 @@ import onnx
 
 from ..errors import UnknownOperatorError, UnknownOpsetError
 from ..graph.domains import canonical_domain, newest_version
-from . import rows_attention, rows_decisions, rows_losses, rows_ml, rows_quantized, rows_softmax
+from . import (
+    attention,
+    decisions,
+    linear_classifier,
+    losses,
+    multinomial,
+    normalizer,
+    quantized,
+    reduce_log_sum_exp,
+    softmax,
+)
 from .row import Operator
 
 TABLE: tuple[Operator, ...] = (
-    *rows_softmax.ROWS,
-    *rows_losses.ROWS,
-    *rows_attention.ROWS,
-    *rows_decisions.ROWS,
-    *rows_ml.ROWS,
-    *rows_quantized.ROWS,
+    *softmax.ROWS,
+    *reduce_log_sum_exp.ROWS,
+    *losses.ROWS,
+    *attention.ROWS,
+    *decisions.ROWS,
+    *multinomial.ROWS,
+    *linear_classifier.ROWS,
+    *normalizer.ROWS,
+    *quantized.ROWS,
 )
 
 _VERSIONS: dict[tuple[str, str], list[Operator]] = {}

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .losses import reduced_losses
-from .normalizers import MANTISSA_BITS
+from .softmax import MANTISSA_BITS
 
 Exact = NDArray[np.object_]
 PRECISION = 300
@@ -31,14 +31,13 @@ _FARTHEST = 16400
 
 def softmax(x: NDArray[np.float64], axis: int) -> Exact:
     """exp(x) / sum exp(x)."""
-    import mpmath
 
-    def line(values: list[Any]) -> list[Any]:
+    def line(mp: Any, values: list[Any]) -> list[Any]:
         largest = max(values)
-        if not mpmath.isfinite(largest) or any(map(mpmath.isnan, values)):
-            return [mpmath.nan] * len(values)
-        terms = [mpmath.exp(value - largest) for value in values]
-        total = mpmath.fsum(terms)
+        if not mp.isfinite(largest) or any(map(mp.isnan, values)):
+            return [mp.nan] * len(values)
+        terms = [mp.exp(value - largest) for value in values]
+        total = mp.fsum(terms)
         return [term / total for term in terms]
 
     return _over_lines(line, x, axis)
@@ -46,74 +45,50 @@ def softmax(x: NDArray[np.float64], axis: int) -> Exact:
 
 def log_softmax(x: NDArray[np.float64], axis: int) -> Exact:
     """x - log sum exp(x)."""
-    import mpmath
 
-    def line(values: list[Any]) -> list[Any]:
-        largest, rest = _largest_and_rest(values)
-        if not mpmath.isfinite(largest):
-            return [mpmath.nan] * len(values)
-        return [value - largest - mpmath.log1p(rest) for value in values]
+    def line(mp: Any, values: list[Any]) -> list[Any]:
+        largest, rest = _largest_and_rest(mp, values)
+        if not mp.isfinite(largest):
+            return [mp.nan] * len(values)
+        return [value - largest - mp.log1p(rest) for value in values]
 
     return _over_lines(line, x, axis)
 
 
 def logsumexp(x: NDArray[np.float64], axes: tuple[int, ...], *, keepdims: bool = False) -> Exact:
     """log sum exp(x)."""
-    import mpmath
-
-    def line(values: list[Any]) -> list[Any]:
-        if not values:
-            return [-mpmath.inf]
-        largest, rest = _largest_and_rest(values)
-        return [largest + mpmath.log1p(rest) if mpmath.isfinite(largest) else largest]
+    import mpmath as mp
 
     kept = tuple(d for d in range(x.ndim) if d not in axes)
     count = int(np.prod([x.shape[d] for d in axes]))
     lines = x.transpose(kept + axes).reshape(*(x.shape[d] for d in kept), count)
     result = np.empty(lines.shape[:-1], object)
-    with mpmath.workprec(PRECISION):
+    with mp.workprec(PRECISION):
         for place in np.ndindex(result.shape):
-            (result[place],) = line(list(map(mpmath.mpf, lines[place].tolist())))
+            values = list(map(mp.mpf, lines[place].tolist()))
+            largest, rest = _largest_and_rest(mp, values) if values else (-mp.inf, mp.nan)
+            result[place] = largest + mp.log1p(rest) if mp.isfinite(largest) else largest
     return np.asarray(np.expand_dims(result, axes) if keepdims else result)
 
 
 def sigmoid(x: NDArray[np.float64]) -> Exact:
     """1 / (1 + exp(-x))."""
-    import mpmath
-
-    return _elementwise(lambda value: 1 / (1 + mpmath.exp(-value)), x)
+    return _elementwise(lambda mp, value: 1 / (1 + mp.exp(-value)), x)
 
 
 def softplus(x: NDArray[np.float64]) -> Exact:
     """log(1 + exp(x))."""
-    import mpmath
-
-    return _elementwise(lambda value: max(value, mpmath.mpf(0)) + mpmath.log1p(mpmath.exp(-abs(value))), x)
+    return _elementwise(lambda mp, value: max(value, mp.mpf(0)) + mp.log1p(mp.exp(-abs(value))), x)
 
 
-def cross_entropy(
-    logits: NDArray[np.float64],
-    labels: NDArray[Any],
-    *,
-    weight: NDArray[np.float64] | None,
-    ignore_index: int | None,
-    reduction: str,
-) -> Exact:
-    """-weight[label] log_softmax(logits)[label] along axis 1, each, or their sum or mean."""
-    log_prob = log_softmax(logits, 1)
-    return _losses(log_prob, labels, weight, ignore_index, reduction)
+def cross_entropy(logits: NDArray[np.float64], labels: NDArray[Any], **options: Any) -> Exact:
+    """-weight[label] log_softmax(logits)[label] along axis 1; options and reductions are those of `nll_loss`."""
+    return _losses(log_softmax(logits, 1), labels, **options)
 
 
-def nll_loss(
-    log_prob: NDArray[np.float64],
-    labels: NDArray[Any],
-    *,
-    weight: NDArray[np.float64] | None,
-    ignore_index: int | None,
-    reduction: str,
-) -> Exact:
+def nll_loss(log_prob: NDArray[np.float64], labels: NDArray[Any], **options: Any) -> Exact:
     """-weight[label] log_prob[label] along axis 1, each, or their sum or mean."""
-    return _losses(_exactly(log_prob), labels, weight, ignore_index, reduction)
+    return _losses(_exactly(log_prob), labels, **options)
 
 
 def to_odd(function: Callable[..., Exact]) -> Callable[..., NDArray[np.longdouble]]:
@@ -136,12 +111,12 @@ def cut_off(function: Callable[..., Exact]) -> Callable[..., NDArray[Any]]:
 
     @wraps(function)
     def cut(x: NDArray[Any], *arrays: Any, **options: Any) -> NDArray[Any]:
-        import mpmath
+        import mpmath as mp
 
         limits = np.iinfo(x.dtype)
         exact = function(x, *arrays, **options)
         whole = [
-            min(max(int(value), limits.min), limits.max) if mpmath.isfinite(value) else limits.min
+            min(max(int(value), limits.min), limits.max) if mp.isfinite(value) else limits.min
             for value in exact.ravel()
         ]
         return np.array(whole, x.dtype).reshape(exact.shape)
@@ -150,9 +125,9 @@ def cut_off(function: Callable[..., Exact]) -> Callable[..., NDArray[Any]]:
 
 
 def _to_odd(value: Any) -> np.longdouble:
-    import mpmath
+    import mpmath as mp
 
-    if not mpmath.isfinite(value):
+    if not mp.isfinite(value):
         return np.longdouble(float(value))
     magnitude, exponent = (int(part) for part in value.man_exp)
     sign = -1 if value < 0 else 1
@@ -171,60 +146,59 @@ def _to_odd(value: Any) -> np.longdouble:
     return np.longdouble(np.ldexp(np.longdouble(sign * magnitude), exponent))
 
 
-def _largest_and_rest(values: list[Any]) -> tuple[Any, Any]:
+def _largest_and_rest(mp: Any, values: list[Any]) -> tuple[Any, Any]:
     """The largest value, NaN if there is one, and the sum of the others' exp(value - largest)."""
-    import mpmath
-
-    if any(map(mpmath.isnan, values)):
-        return mpmath.nan, mpmath.nan
+    if any(map(mp.isnan, values)):
+        return mp.nan, mp.nan
     first = values.index(max(values))
     largest = values[first]
-    if not mpmath.isfinite(largest):
-        return largest, mpmath.nan
+    if not mp.isfinite(largest):
+        return largest, mp.nan
     others = values[:first] + values[first + 1 :]
-    return largest, mpmath.fsum(mpmath.exp(value - largest) for value in others)
+    return largest, mp.fsum(mp.exp(value - largest) for value in others)
 
 
-def _over_lines(line: Callable[[list[Any]], list[Any]], x: NDArray[np.float64], axis: int) -> Exact:
-    import mpmath
+def _over_lines(line: Callable[[Any, list[Any]], list[Any]], x: NDArray[np.float64], axis: int) -> Exact:
+    import mpmath as mp
 
     result = np.empty(x.shape, object)
     if not x.size:
         return result
     source, target = np.moveaxis(x, axis, -1), np.moveaxis(result, axis, -1)
-    with mpmath.workprec(PRECISION):
+    with mp.workprec(PRECISION):
         for place in np.ndindex(source.shape[:-1]):
-            target[place] = line(list(map(mpmath.mpf, source[place].tolist())))
+            target[place] = line(mp, list(map(mp.mpf, source[place].tolist())))
     return result
 
 
-def _elementwise(function: Callable[[Any], Any], x: NDArray[np.float64]) -> Exact:
-    import mpmath
+def _elementwise(function: Callable[[Any, Any], Any], x: NDArray[np.float64]) -> Exact:
+    import mpmath as mp
 
     result = np.empty(x.shape, object)
-    with mpmath.workprec(PRECISION):
+    with mp.workprec(PRECISION):
         for place in np.ndindex(x.shape):
-            value = mpmath.mpf(float(x[place]))
-            result[place] = value if mpmath.isnan(value) else function(value)
+            value = mp.mpf(float(x[place]))
+            result[place] = value if mp.isnan(value) else function(mp, value)
     return result
 
 
 def _exactly(x: NDArray[np.float64]) -> Exact:
-    return _elementwise(lambda value: value, x)
+    return _elementwise(lambda mp, value: value, x)
 
 
 def _losses(
     log_prob: Exact,
     labels: NDArray[Any],
+    *,
     weight: NDArray[np.float64] | None,
     ignore_index: int | None,
     reduction: str,
 ) -> Exact:
-    import mpmath
+    import mpmath as mp
 
     weights = _exactly(np.ones(log_prob.shape[1]) if weight is None else weight)
-    with mpmath.workprec(PRECISION):
+    with mp.workprec(PRECISION):
         losses = np.asarray(reduced_losses(log_prob, labels, 1, weights, ignore_index, reduction), object)
         for place in np.ndindex(losses.shape):  # ignored ones are a plain 0
-            losses[place] = mpmath.mpf(losses[place])
+            losses[place] = mp.mpf(losses[place])
         return losses

@@ -1,32 +1,79 @@
 """
 The oracle of Attention (ai.onnx 23, 24 and 25): one query at a time, in extended precision.
 
-Only the checks are shared with `softops.opset.operators.attention`. Precision and special values are those of
-`softops.opset.reference`; what ONNX leaves open: `softops.opset.operators.attention.NOTES`.
+Precision and special values are those of `softops.opset.reference`; what ONNX leaves open: the notes of the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..operators.attention_arguments import Arguments, checked
-from .normalizers import Extended, softmax
+from .softmax import Extended, softmax
+
+Array = NDArray[Any]
 
 
-def evaluate(
-    inputs: Sequence[Any], attributes: Mapping[str, Any], *, version: int, outputs: int = 1
-) -> tuple[Extended, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
     """
-    Y, present_key, present_value and qk_matmul_output, or the first ``outputs`` of them, unrounded.
+    The inputs and attributes of one Attention node, checked, with the defaults filled in.
 
-    As `softops.opset.operators.attention.run`, with the exact value of every step: ``softmax_precision``, which says
-    how accurate a runtime is at least, changes nothing here.
+    Attributes
+    ----------
+    q, k, v
+        As given, 3-D or 4-D.
+    mask, past_key, past_value, valid
+        As given or None; ``valid`` is nonpad_kv_seqlen.
+    heads, kv_heads
+        Of the queries, and of keys and values.
+    size
+        Of a head.
+    scale
+        The factor of Q K^T; None for 1/sqrt(size), or 1 where that is 0.
+    softcap
+        0 for none.
+    causal
+        Whether the causal rule holds.
+    left, right
+        The window's bounds; -1 for none.
+    mode
+        What qk_matmul_output is, 0 to 3.
+    precision
+        Name of the dtype of the softmax, or None for that of Q.
+    pads
+        Whether a mask may be shorter than the keys.
     """
-    a = checked(inputs, attributes, version=version, outputs=outputs)
+
+    q: Array
+    k: Array
+    v: Array
+    mask: Array | None
+    past_key: Array | None
+    past_value: Array | None
+    valid: Array | None
+    heads: int
+    kv_heads: int
+    size: int
+    scale: float | None
+    softcap: float
+    causal: bool
+    left: int
+    right: int
+    mode: int
+    precision: str | None
+    pads: bool
+
+
+def attention(a: Arguments) -> tuple[Extended, ...]:
+    """
+    Y, present_key, present_value and qk_matmul_output, of every step the exact value.
+
+    ``precision``, which says how accurate a runtime is at least, changes nothing here.
+    """
     query = _heads_of(a.q, a.heads)
     key, value = _heads_of(a.k, a.kv_heads), _heads_of(a.v, a.kv_heads)
     if a.past_key is not None and a.past_value is not None:
@@ -49,10 +96,10 @@ def evaluate(
             y[b, h, i] = probability @ value[b, g]
     if a.q.ndim == 3:
         y = np.concatenate([y[:, h] for h in range(heads)], axis=2)
-    return (y, key, value, shown)[:outputs]
+    return y, key, value, shown
 
 
-def _heads_of(x: NDArray[Any], count: int) -> Extended:
+def _heads_of(x: Array, count: int) -> Extended:
     x = x.astype(np.longdouble)
     if x.ndim == 4:
         return x

@@ -7,60 +7,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..operators.axis import within
-from ..operators.draws import check_multinomial, uniform
-from ..operators.row import Attributes, Inputs, Operator
-from ..operators.topk import wanted
-from .normalizers import softmax
+from .softmax import softmax
 
-Outputs = tuple[NDArray[Any], ...]
+Indices = NDArray[np.int64]
 
 
-def arg_max(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
-    """The least (or greatest) index of an element that no other exceeds; a NaN exceeds all numbers."""
-    x = inputs[0]
-    assert x is not None
-    axis = within(attributes["axis"], x.ndim, row.name)
-    n = x.shape[axis]
-    if not n:
-        message = f"{row.name} expected elements along axis {axis} (got shape {x.shape}); pass at least one"
-        raise ValueError(message)
+def arg_max(x: NDArray[Any], axis: int, *, last: bool) -> Indices:
+    """The least (or ``last`` the greatest) index of an element that no other exceeds; a NaN exceeds all numbers."""
     lines = np.moveaxis(x if x.dtype.kind in "iu" else x.astype(np.longdouble), axis, -1)
     winners = (lines != lines) | (lines == lines.max(-1, keepdims=True))
+    n = lines.shape[-1]
     index = np.arange(n)
-    if attributes.get("select_last_index"):
-        found = np.where(winners, index, -1).max(-1)
-    else:
-        found = np.where(winners, index, n).min(-1)
-    return (np.expand_dims(found, axis) if attributes["keepdims"] else np.asarray(found),)
+    return np.asarray(np.where(winners, index, -1).max(-1) if last else np.where(winners, index, n).min(-1))
 
 
-def top_k(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
-    """Each line sorted by value, a NaN above all numbers, and then by index."""
-    x = inputs[0]
-    assert x is not None
-    axis, k = wanted(row, inputs, attributes)
-    lines = np.moveaxis(x, axis, -1)
-    largest = attributes.get("largest", 1)
+def top_k(lines: NDArray[Any], k: int, *, largest: bool) -> Indices:
+    """Indices of each last-axis line sorted by value, a NaN above all numbers, and then by index: the first ``k``."""
     index = np.empty((*lines.shape[:-1], k), np.int64)
     for place in np.ndindex(lines.shape[:-1]):
         # As numbers of Python, which hold every integer and every float exactly.
-        line = lines[place].tolist() if x.dtype.kind in "iu" else lines[place].astype(np.float64).tolist()
-        number = [0 if value != value else -value if largest else value for value in line]
-        nan = [(value != value) != bool(largest) for value in line]
-        order = sorted(range(len(line)), key=lambda i: (nan[i], number[i], i))  # called at once
-        index[place] = order[:k]
-    values = np.take_along_axis(lines, index, -1)
-    return np.moveaxis(values, -1, axis), np.moveaxis(index, -1, axis)
+        line = lines[place] if lines.dtype.kind in "iu" else lines[place].astype(np.float64)
+        keys = [_key(value, largest=largest) for value in line.tolist()]
+        index[place] = sorted(range(len(keys)), key=keys.__getitem__)[:k]
+    return index
 
 
-def multinomial(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
+def multinomial(x: NDArray[Any], numbers: NDArray[np.float64]) -> Indices:
     """The first class up to which the probabilities add up to more than the random number."""
-    x = inputs[0]
-    assert x is not None
-    dtype, count = attributes["dtype"], attributes["sample_size"]
-    check_multinomial(row.name, x, dtype, count)
-    numbers = uniform(attributes["seed"], (x.shape[0], count))
     cumulated = softmax(x, 1).cumsum(1)
     reached = cumulated[:, None, :] > numbers[:, :, None] * cumulated[:, None, -1:]
-    return (reached.argmax(-1).astype(np.int32 if dtype == 6 else np.int64),)
+    return np.asarray(reached.argmax(-1))
+
+
+def _key(value: float, *, largest: bool) -> tuple[bool, float]:
+    """What sorts first comes first: Python's sort is stable, so that the index decides among equals."""
+    if value != value:
+        return not largest, 0
+    return largest, -value if largest else value

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .normalizers import extended
 from .rounding import rounded
+from .softmax import extended
 
 
 def sigmoid(x: ArrayLike, *, dtype: DTypeLike | None = None) -> NDArray[Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .normalizers import extended
 from .rounding import rounded
+from .softmax import Extended, extended
 
 
 def log_softmax_grad(
@@ -19,10 +19,7 @@ def log_softmax_grad(
 
     ``dy`` and ``y`` have one shape. The error is relative to the larger term of the difference.
     """
-    dy, y = extended(dy), extended(y)
-    if dy.shape != y.shape:
-        message = f"expected dy of the shape of y, {y.shape} (got {dy.shape}); pass the gradient of y itself"
-        raise ValueError(message)
+    dy, y = _of_one_shape(dy, y)
     with np.errstate(invalid="ignore", under="ignore"):
         return rounded(dy - np.exp(y) * dy.sum(axis, keepdims=True), dtype)
 
@@ -42,9 +39,14 @@ def softmax_grad(
 
     ``dy`` and ``y`` have one shape. The error is relative to the largest term of the difference.
     """
+    dy, y = _of_one_shape(dy, y)
+    with np.errstate(invalid="ignore"):
+        return rounded(y * (dy - (dy * y).sum(axis, keepdims=True)), dtype)
+
+
+def _of_one_shape(dy: ArrayLike, y: ArrayLike) -> tuple[Extended, Extended]:
     dy, y = extended(dy), extended(y)
     if dy.shape != y.shape:
         message = f"expected dy of the shape of y, {y.shape} (got {dy.shape}); pass the gradient of y itself"
         raise ValueError(message)
-    with np.errstate(invalid="ignore"):
-        return rounded(y * (dy - (dy * y).sum(axis, keepdims=True)), dtype)
+    return dy, y

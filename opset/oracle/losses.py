@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .normalizers import extended, log_softmax
 from .rounding import rounded
+from .softmax import extended, log_softmax
 
 Reduction = Literal["none", "mean", "sum"]
 

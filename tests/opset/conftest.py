@@ -133,7 +133,8 @@ def _attention_calls(draw):
     if draw(st.booleans()):
         q, k, v = (x.transpose(0, 2, 1, 3).reshape(n, x.shape[2], x.shape[1] * x.shape[3]) for x in (q, k, v))
         attributes |= {"q_num_heads": g * group, "kv_num_heads": g}
-    return [q.astype(t1), k.astype(t1), v.astype(t2), mask, past_key, past_value, valid], attributes, version
+    inputs = [q.astype(t1), k.astype(t1), v.astype(t2), mask, past_key, past_value]
+    return inputs if version < 24 else [*inputs, valid], attributes, version
 
 
 @pytest.fixture(scope="session")

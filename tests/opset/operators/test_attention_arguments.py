@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from softops.opset.operators import attention
-from softops.opset.oracle import attention as reference_attention
+from softops.opset import operator
 
 Q, K, V = (np.zeros((2, heads, length, 4), np.float32) for heads, length in ((4, 3), (2, 5), (2, 5)))
 FOLDED = [np.zeros((2, 3, 16), np.float32), np.zeros((2, 5, 8), np.float32), np.zeros((2, 5, 8), np.float32)]
@@ -15,13 +14,17 @@ VALID = np.array([5, 3])
 @pytest.mark.parametrize(
     ("inputs", "attributes", "options", "expected"),
     [
-        ([Q, K], {}, {}, r"expected 3 to 7 inputs \(got 2\)"),
-        ([Q, K, None, Q], {}, {}, r"expected an array for V \(got None\)"),
-        ([Q, K, V, *[None] * 3, VALID], {}, {"version": 23}, r"expected 3 to 6 inputs \(got 7\)"),
-        ([Q, K, V], {}, {"version": 22}, r"expected version 23, 24 or 25 \(got 22\)"),
-        ([Q, K, V], {}, {"outputs": 5}, r"expected 1 to 4 outputs \(got 5\)"),
-        ([Q, K, V], {"window": 1}, {}, r"an attribute that it has \(got window\); version 25 has is_causal"),
-        ([Q, K, V], {"left_window_size": 1}, {"version": 24}, r"\(got left_window_size\); version 24 has"),
+        ([Q, K], {}, {}, r"needs its input V \(got none\)"),
+        ([Q, K, None, Q], {}, {}, r"needs its input V \(got none\)"),
+        ([Q, K, V, *[None] * 3, VALID], {}, {"version": 23}, r"takes at most 6 inputs, Q, K, .* \(got 7\)"),
+        ([Q, K, V], {}, {"outputs": 5}, r"has 4 outputs \(got outputs=5\)"),
+        ([Q, K, V], {"window": 1}, {}, r"Attention-25 has the attributes is_causal, .* \(got window\)"),
+        (
+            [Q, K, V],
+            {"left_window_size": 1},
+            {"version": 24},
+            r"Attention-24 has .* \(got left_window_size\)",
+        ),
         ([Q, K, V], {"left_window_size": -2}, {}, r"left_window_size to be -1 or more \(got -2\)"),
         ([Q, K, V], {"is_causal": 2}, {}, r"is_causal to be 0 or 1 \(got 2\)"),
         ([Q, K, V], {"qk_matmul_output_mode": 4}, {}, r"mode to be 0, 1, 2 or 3 \(got 4\)"),
@@ -62,33 +65,34 @@ VALID = np.array([5, 3])
         ([Q, K, V, np.zeros((1, 1, 1, 3, 5), bool)], {}, {}, r"attn_mask to broadcast"),
     ],
 )
-@pytest.mark.parametrize("function", [attention.run, reference_attention.evaluate])
-def test_wrong_values_are_refused(function, inputs, attributes, options, expected):
+@pytest.mark.parametrize("method", ["run", "evaluate"])
+def test_wrong_values_are_refused(method, inputs, attributes, options, expected):
+    row = operator("Attention", options.get("version", 25))
     with pytest.raises(ValueError, match=expected):
-        function(inputs, attributes, **{"version": 25} | options)
+        getattr(row, method)(inputs, attributes, outputs=options.get("outputs", 1))
 
 
 @pytest.mark.parametrize(
     ("inputs", "attributes", "expected"),
     [
-        ([Q.astype(int), K, V], {}, r"expected Q of bfloat16, .* \(got int64\); convert it"),
-        ([Q, K.astype(np.float64), V], {}, r"expected K of the dtype of Q, float32 \(got float64\)"),
-        ([Q, K, V, None, PAST.astype(np.float16), PAST], {}, r"past_key of the dtype of K"),
+        ([Q.astype(int), K, V], {}, r"takes bfloat16, .* or float64 \(got int64\); convert"),
+        ([Q, K.astype(np.float64), V], {}, r"takes K of the dtype of its other T1 inputs, float32 \(got f"),
+        ([Q, K, V, None, PAST.astype(np.float16), PAST], {}, r"past_key of the dtype of its other T1"),
         (
             [Q, K, V, np.zeros((3, 5), complex)],
             {},
-            r"attn_mask of bool, integers or floats \(got complex128\)",
+            r"takes uint8, .* or bool as attn_mask \(got complex128\)",
         ),
-        ([Q, K, V, None, None, None, VALID.astype(np.int32)], {}, r"nonpad_kv_seqlen of int64 \(got int32\)"),
-        ([Q, K, V], {"scale": "half"}, r"scale to be finite .* \(got 'half'\); pass a number"),
-        ([Q, K, V], {"is_causal": 0.5}, r"is_causal to be 0 or 1 \(got 0.5\); pass a number"),
+        ([Q, K, V, None, None, None, VALID.astype(np.int32)], {}, r"int64 as nonpad_kv_seqlen \(got int32\)"),
+        ([Q, K, V], {"scale": "half"}, r"scale as a number \(got 'half'\); pass such a value"),
+        ([Q, K, V], {"is_causal": 0.5}, r"is_causal as an integer \(got 0.5\); pass such a value"),
     ],
 )
 def test_wrong_types_are_refused(inputs, attributes, expected):
     with pytest.raises(TypeError, match=expected):
-        attention.run(inputs, attributes, version=25)
+        operator("Attention", 25).run(inputs, attributes)
 
 
 def test_a_cache_outside_the_node_may_have_present_outputs_before_version_25():
-    got = attention.run([Q, K, V, None, None, None, VALID], {}, version=24, outputs=3)
+    got = operator("Attention", 24).run([Q, K, V, None, None, None, VALID], outputs=3)
     assert [x.shape for x in got] == [Q.shape, K.shape, V.shape]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from softops.opset.operators import attention
+from softops.opset import operator
 
 # Scores are sums of at most 9 products, together below 40: 2 (9 + 2) 2^-24 40 for either side at most.
 TOLERANCE = 5e-5
@@ -24,7 +24,7 @@ def test_agrees_with_onnxruntime(attention_calls, onnxruntime_of):
     def check(data):
         inputs, attributes, version = data.draw(attention_calls)
         inputs = [x.astype(np.float32) if x is not None and x.dtype.kind not in "bi" else x for x in inputs]
-        q, k, _, mask, past, _, _ = inputs
+        q, k, _, mask, past, *_ = inputs
         total = k.shape[-2] + (0 if past is None else past.shape[2])
         heads = attributes.get("q_num_heads") or q.shape[1]
         # what its CPU kernel has not: nothing to attend to, integer and short masks, broadcasting
@@ -37,7 +37,7 @@ def test_agrees_with_onnxruntime(attention_calls, onnxruntime_of):
         attributes = {name: value for name, value in attributes.items() if "precision" not in name}
         attributes["scale"] = max(attributes.get("scale", 0.5), 0.25)  # it refuses 0
         attributes["softcap"] = abs(attributes.get("softcap", 0.0))  # it takes a negative one for none
-        (got,) = attention.run(inputs, attributes, version=version)
+        (got,) = operator("Attention", version).run(inputs, attributes)
         outputs = 1 if past is None else 3  # beside a past it asks for a present
         expected = onnxruntime_of("Attention", version, without_end(inputs), attributes, outputs=outputs)[0]
         np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE)
@@ -55,7 +55,7 @@ def test_scores_agree_with_onnxruntime(onnxruntime_of, version, mode):
     )
     attributes = {"is_causal": 1, "softcap": 2.0, "qk_matmul_output_mode": mode}
     inputs = [q, k, v, rng.random((3, 8)) < 0.8, past_key, past_value]
-    got = attention.run(inputs, attributes, version=version, outputs=4)
+    got = operator("Attention", version).run(inputs, attributes, outputs=4)
     expected = onnxruntime_of("Attention", version, inputs, attributes, outputs=4)
     for own, theirs in zip(got, expected, strict=True):
         np.testing.assert_allclose(own, theirs, rtol=0, atol=TOLERANCE)
@@ -70,7 +70,7 @@ def test_agrees_with_torch(dtype, causal):
     expected = torch.nn.functional.scaled_dot_product_attention(*tensors, is_causal=causal)
     kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
     arrays = [x.double().numpy().astype(kind) for x in tensors]
-    (got,) = attention.run(arrays, {"is_causal": int(causal)}, version=23)
+    (got,) = operator("Attention", 23).run(arrays, {"is_causal": int(causal)})
     # torch rounds the probabilities of halves before the second product: one more half ULP of each
     unit = {"float32": 1e-5, "float64": 1e-13, "float16": 2.0**-9, "bfloat16": 2.0**-6}[dtype]
     np.testing.assert_allclose(got.astype(np.float64), expected.double().numpy(), rtol=0, atol=unit * 2)

@@ -5,13 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softops.opset.oracle import attention as reference_attention
+from softops.opset import operator
+
+
+def evaluated(inputs, attributes, version=23, outputs=1):
+    return operator("Attention", version).evaluate(inputs, attributes, outputs=outputs, rounded=False)
 
 
 def whole(inputs, attributes, version):
     """Y and the probabilities, all heads at once, masks and rules as one array of what is added."""
     q, k, v, mask, past_key, past_value, valid = (
-        x if x is None or i == 3 else x.astype(np.float64) for i, x in enumerate(inputs)
+        x if x is None or i == 3 else x.astype(np.float64) for i, x in enumerate((*inputs, None)[:7])
     )
     folded = q.ndim == 3
     if folded:
@@ -59,9 +63,7 @@ def whole(inputs, attributes, version):
 def test_oracle_agrees_with_the_formula_for_whole_arrays(attention_calls, data):
     inputs, attributes, version = data.draw(attention_calls)
     y, chances = whole(inputs, attributes, version)
-    exact = reference_attention.evaluate(
-        inputs, attributes | {"qk_matmul_output_mode": 3}, version=version, outputs=4
-    )
+    exact = evaluated(inputs, attributes | {"qk_matmul_output_mode": 3}, version, outputs=4)
     # sums of at most 10 products in float64, of numbers of some units: 1e-13 leaves two digits over
     np.testing.assert_allclose(y, exact[0].astype(float), rtol=0, atol=1e-13)
     np.testing.assert_allclose(chances, exact[3].astype(float), rtol=0, atol=1e-13)
@@ -78,7 +80,7 @@ def test_oracle_agrees_with_torch(masked, group):
     mask = masks.get(masked)
     if masked == "bool":
         mask[0, 0, 2] = False  # nothing left: 0
-    got = reference_attention.evaluate([q, k, v, mask], {"is_causal": int(causal)}, version=23)[0]
+    got = evaluated([q, k, v, mask], {"is_causal": int(causal)})[0]
     expected = torch.nn.functional.scaled_dot_product_attention(
         *(torch.from_numpy(x) for x in (q, k, v)),
         attn_mask=None if mask is None else torch.from_numpy(mask),
@@ -90,6 +92,6 @@ def test_oracle_agrees_with_torch(masked, group):
 
 def test_a_score_of_minus_infinity_is_no_mask():
     q, k, v = np.full((1, 1, 1, 1), np.inf), np.full((1, 1, 2, 1), -1.0), np.ones((1, 1, 2, 1))
-    assert np.isnan(reference_attention.evaluate([q, k, v], {}, version=23)[0]).all()
+    assert np.isnan(evaluated([q, k, v], {})[0]).all()
     hidden = [q, k, v, np.zeros((1, 2), bool)]
-    assert reference_attention.evaluate(hidden, {}, version=23)[0] == 0
+    assert evaluated(hidden, {})[0] == 0

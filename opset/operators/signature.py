@@ -1,4 +1,4 @@
-"""Attributes of operators: their types and defaults, and values compared with them."""
+"""The words of a row: dtypes by name, inputs and outputs, attributes and their types."""
 
 from __future__ import annotations
 
@@ -6,7 +6,33 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple
 
+import ml_dtypes
 import numpy as np
+
+INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+LONG_INTEGERS = ("uint32", "uint64", "int32", "int64")
+INDICES = ("int32", "int64")
+
+
+def floats(bfloat16: bool) -> tuple[str, ...]:
+    """Return the floats that ONNX has had from the start, and bfloat16 where it came to be allowed."""
+    return ("bfloat16", "float16", "float32", "float64") if bfloat16 else ("float16", "float32", "float64")
+
+
+def dtype_named(name: str) -> np.dtype[Any]:
+    """Return NumPy's dtype of a name in a row."""
+    others: dict[str, Any] = {"bfloat16": ml_dtypes.bfloat16, "string": object}
+    dtype: np.dtype[Any] = np.dtype(others.get(name, name))
+    return dtype
+
+
+class Parameter(NamedTuple):
+    """An input or an output: its name, its type (a name in `Operator.types`, or a dtype), whether it may lack."""
+
+    name: str
+    type: str
+    optional: bool = False
+
 
 _KINDS: dict[str, type | tuple[type, ...]] = {"int": Integral, "float": Real, "string": str}
 _WORDS = {

@@ -7,47 +7,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..operators.linear import linear_model
-from ..operators.normalizer import check_normalizer
-from ..operators.row import Attributes, Inputs, Operator
 from .elementwise import sigmoid
-from .normalizers import Extended, softmax
-
-Outputs = tuple[NDArray[Any], ...]
+from .softmax import Extended, softmax
 
 
-def linear_classifier(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
-    """The label of the largest score (of a score above 0), and the scores transformed."""
-    x = inputs[0]
-    assert x is not None
-    model, matrix = linear_model(row.name, x, attributes)
+def linear_classifier(
+    x: NDArray[Any], weight: NDArray[Any], intercept: NDArray[Any], post_transform: str
+) -> tuple[NDArray[np.intp], Extended]:
+    """
+    The index of the largest score (of one score: whether it is above 0), and the scores transformed.
+
+    Shapes (N, F), (C, F) and (C,); one score of weights stands for two classes.
+    """
     with np.errstate(all="ignore"):
-        scores = matrix.astype(np.longdouble) @ model.weight.T.astype(np.longdouble) + model.intercept
-        if not model.is_binary:
-            return model.labels[scores.argmax(1)], _transformed(scores, model.post_transform)
-        label = model.labels[np.where(scores[:, 0] > 0, 1, 0)]
-        if model.post_transform == "LOGISTIC":
-            return label, sigmoid(np.hstack([-scores, scores]))
+        scores = x.astype(np.longdouble) @ weight.T.astype(np.longdouble) + intercept
+        if len(weight) > 1:
+            return scores.argmax(1), _transformed(scores, post_transform)
+        chosen = np.where(scores[:, 0] > 0, 1, 0)
+        if post_transform == "LOGISTIC":
+            return chosen, sigmoid(np.hstack([-scores, scores]))
         both = np.hstack([1 - scores, scores])
-        return label, _normal_quantile(both) if model.post_transform == "PROBIT" else both
+        return chosen, _normal_quantile(both) if post_transform == "PROBIT" else both
 
 
-def normalizer(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
+def normalizer(x: NDArray[Any], norm: str) -> Extended:
     """x / max x, x / sum |x| or x / sqrt sum x^2 over the last axis; x itself where that is 0."""
-    x = inputs[0]
-    assert x is not None
-    check_normalizer(row.name, x, attributes["norm"])
     wide = x.astype(np.longdouble)
     if not x.size:
-        return (wide,)
+        return wide
     with np.errstate(all="ignore"):
-        if attributes["norm"] == "MAX":
+        if norm == "MAX":
             divisor = wide.max(-1, keepdims=True)
-        elif attributes["norm"] == "L1":
+        elif norm == "L1":
             divisor = np.abs(wide).sum(-1, keepdims=True)
         else:
             divisor = np.sqrt((wide**2).sum(-1, keepdims=True))
-        return (np.where(divisor == 0, wide, wide / divisor),)
+        return np.where(divisor == 0, wide, wide / divisor)
 
 
 def _transformed(scores: Extended, transform: str) -> NDArray[Any]:
