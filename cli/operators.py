@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from softops.opset import Operator, operators
-from softops.opset.lint.runtime_kernels import onnxruntime_dtypes
 from softops.opset.operators.signature import INTEGERS
 from softops.opset.operators.table import notes_of
+from softops.opset.runtimes.kernels import onnxruntime_dtypes
 
 SHORT = {"float": "f", "bfloat": "bf", "uint": "u", "int": "i", "string": "str"}
 UNKNOWN = "?"

@@ -15,8 +15,8 @@ from .errors import (
 )
 from .graph.model import ModelSource, load_model
 from .lint.family import NodeRecord
-from .lint.model import LintReport, lint
-from .lint.rules import LintWarning
+from .lint.report import LintReport, lint
+from .lint.warning import LintWarning
 from .operators.row import Operator
 from .operators.table import operator, operators
 

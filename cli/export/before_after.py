@@ -119,7 +119,7 @@ def _appended(before: "ModelProto", after: "ModelProto", source: str) -> "ModelP
     """Return a model of the new nodes alone, whose input is what they were appended to."""
     from onnx import helper
 
-    from softops.export.surgery.liveness import IR_WITH_PLAIN_INITIALIZERS
+    from softops.opset.graph.domains import IR_WITH_PLAIN_INITIALIZERS
 
     old = {tensor.name for tensor in before.graph.initializer}
     known = {value.name for value in before.graph.output}

@@ -189,8 +189,8 @@ def _operate(
     from rich.console import Console
     from rich.markup import escape
 
-    from softops.export.surgery.external import save_beside_data
     from softops.opset import load_model
+    from softops.opset.graph.external import save_beside_data
 
     from .head_file import describe, refuse_existing
 
@@ -212,7 +212,7 @@ def _operate(
 
 
 def _print_changes(console: "Console", before: "ModelProto", after: "ModelProto") -> None:
-    from softops.export.surgery.external import data_files
+    from softops.opset.graph.external import data_files
 
     old, new = _operators(before), _operators(after)
     changes = [f"{count:+d} {name}" for name, count in sorted(_difference(old, new).items())]

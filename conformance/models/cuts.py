@@ -19,10 +19,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import external_data_helper, helper, inliner, numpy_helper
 
-from softops.export.surgery.liveness import dead_values, remove_dead
 from softops.opset import Operator, UnknownOperatorError, UnknownOpsetError, operator
 from softops.opset.graph.domains import DOMAINS, canonical_domain, imported_opset, opset_versions
-from softops.opset.graph.walk import names_read, subgraphs
+from softops.opset.graph.walk import dead_values, names_read, remove_dead, subgraphs
 
 from .source import Source
 

@@ -10,11 +10,10 @@ import onnx
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, external_data_helper, helper
 
-from softops.export.surgery.external import data_files
 from softops.opset import ModelError, ModelSource, load_model
 from softops.opset.errors import one_line
+from softops.opset.graph.external import data_files, external_tensors
 from softops.opset.graph.files import MODEL_BYTES_MAX
-from softops.opset.graph.model import external_tensors
 
 WHOLE_BYTES_MAX = 2**30
 """A model with files of more bytes than this is not read into one message, which could not be serialized."""

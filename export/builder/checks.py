@@ -8,7 +8,7 @@ import onnx
 
 from softops.opset.errors import one_line
 from softops.opset.graph.files import serialize
-from softops.opset.graph.runtime_versions import minor_release, newest_opset
+from softops.opset.runtimes.releases import minor_release, newest_opset
 
 
 def check_model(model: onnx.ModelProto, for_runtime: str | None = None) -> None:

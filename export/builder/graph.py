@@ -11,7 +11,9 @@ import onnx
 from numpy.typing import DTypeLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from softops.opset.graph.domains import IR_WITH_PLAIN_INITIALIZERS
 from softops.opset.graph.files import save_model
+from softops.opset.graph.names import Names
 
 from .checks import check_model
 from .floats import as_floats
@@ -53,7 +55,7 @@ class Graph:
         self._outputs: dict[str, onnx.ValueInfoProto] = {}
         self._constants: dict[str, NDArray[Any] | TensorProto] = {}
         self._nodes: list[onnx.NodeProto] = []
-        self._tensors: set[str] = set()
+        self._names = Names()
         self._shared: dict[str, str] = {}
 
     def input(self, name: str, shape: Shape, dtype: DTypeLike | None = None) -> str:
@@ -154,8 +156,7 @@ class Graph:
             node.name = node.output[0]
         initializers = [_tensor(value, final[tensor]) for tensor, value in self._constants.items()]
         inputs = list(self._inputs.values())
-        if self.settings.ir_version < 4:
-            # Until IR version 4 an initializer is the default of an input, and has to be listed as one.
+        if self.settings.ir_version < IR_WITH_PLAIN_INITIALIZERS:
             inputs += [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in initializers]
         graph = helper.make_graph(self._nodes, self.name, inputs, list(self._outputs.values()), initializers)
         opsets = [helper.make_opsetid("", self.opset)]
@@ -174,10 +175,7 @@ class Graph:
         return model
 
     def _fresh(self, name: str) -> str:
-        """Return a name that no tensor has yet."""
-        tensor = _unlike(name, self._tensors)
-        self._tensors.add(tensor)
-        return tensor
+        return self._names.fresh(name)
 
     def _public(self, name: str) -> str:
         return self.settings.names.get(name, name)
@@ -186,11 +184,10 @@ class Graph:
         """Return the name in the model of each tensor: inputs and outputs have theirs, the others evade them."""
         final = {tensor: value.name for tensor, value in (self._inputs | self._outputs).items()}
         self._check_names(list(final.values()))
-        used = set(final.values())
+        names = Names(final.values())
         for tensor in (*self._constants, *(t for node in self._nodes for t in node.output)):
             if tensor not in final:
-                final[tensor] = _unlike(tensor, used)
-                used.add(final[tensor])
+                final[tensor] = names.fresh(tensor)
         return final
 
     def _check_names(self, public: list[str]) -> None:
@@ -207,14 +204,6 @@ class Graph:
                 f"there are {', '.join(documented)}); ask for that output, or leave its name out"
             )
             raise ValueError(message)
-
-
-def _unlike(name: str, used: set[str]) -> str:
-    count, free = 1, name
-    while free in used:
-        free = f"{name}_{count}"
-        count += 1
-    return free
 
 
 def _tensor(value: NDArray[Any] | TensorProto, name: str) -> TensorProto:

@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import DTypeLike
 from onnx import helper
 
-from softops.opset.graph.runtime_versions import readable_by
+from softops.opset.runtimes.releases import readable_by
 
 from .counts import check_axis, check_integer
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Unpack
 import numpy as np
 import onnx
 
-from softops.opset.graph.runtime_versions import minor_release
+from softops.opset.runtimes.releases import minor_release
 
 from ..builder.graph import Graph
 from ..builder.options import Options, check_dtype, read_options

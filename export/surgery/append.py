@@ -164,7 +164,7 @@ class _Head(Patch):
     """Nodes at the end of the main graph, their constants as initializers, which take strings at any opset."""
 
     def __init__(self, opened: OpenModel, element: int) -> None:
-        super().__init__(opened, "", element)
+        super().__init__(opened.scope, "", element)
         self._opened = opened
 
     def constant(self, name: str, value: NDArray[Any] | TensorProto) -> str:

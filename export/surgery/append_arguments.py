@@ -27,7 +27,7 @@ _PROBABILITIES = ("Softmax", "Hardmax", "Sigmoid")
 def float_output(opened: OpenModel, name: str | None) -> tuple[str, int, Dims]:
     """Return name, element type and dimensions of an output of floats, as far as they can be told."""
     value = named_output(opened.model.graph, name)
-    known = opened.types.get(value.name, value.type)
+    known = opened.scope.types.get(value.name, value.type)
     tensor = known.tensor_type
     if not known.HasField("tensor_type") or tensor.elem_type not in FLOATS:
         kind = known.WhichOneof("value")
@@ -55,7 +55,7 @@ def named_output(graph: onnx.GraphProto, name: str | None) -> onnx.ValueInfoProt
 
 def check_logits(opened: OpenModel, output: str, activation: str) -> None:
     """Raise where an activation of logits would be taken of probabilities: a softmax of a softmax is none."""
-    chain = follow(opened.model.graph, output, opened.types)
+    chain = follow(opened.model.graph, output, opened.scope.types)
     node = None if chain is None else chain.activation
     if node is None or node.op_type not in _PROBABILITIES or activation not in _NEEDS_LOGITS:
         return
@@ -105,7 +105,7 @@ def free_names(names: Mapping[str, str] | None, documented: list[str], opened: O
         )
         raise ValueError(message)
     for name in chosen.values():
-        if not isinstance(name, str) or not name or opened.fresh(name) != name:
+        if not isinstance(name, str) or not name or opened.scope.names.fresh(name) != name:
             message = f"expected names that are free in the model (got {name!r}); choose another"
             raise ValueError(message)
-    return {name: chosen.get(name) or opened.fresh(name) for name in documented}
+    return {name: chosen.get(name) or opened.scope.names.fresh(name) for name in documented}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from copy import deepcopy
 
 import onnx
 from onnx import helper, inliner
 
 from softops.opset import ModelSource, UnsupportedModelError
 from softops.opset.graph.domains import DOMAINS
+from softops.opset.graph.scopes import Scope
+from softops.opset.graph.types import value_types
 from softops.opset.graph.walk import bodies
 
 from .decompositions import FORMS, simpler
-from .opened import OpenModel, open_model, opened_copy, value_types
-from .scopes import Scope, edit_scopes
+from .opened import OpenModel, edit_scopes, open_model, opened_copy
 
 _BODIES = ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss", "Attention")
 """Operators that are replaced by their function; in this order, as the first holds the second."""
@@ -117,8 +119,7 @@ def _inlined(name: str, opened: OpenModel) -> OpenModel:
         f"expected a {name} whose inputs have a known type, outside of functions (got another); "
         "run onnx.shape_inference on the model, or inline its functions with onnx.inliner"
     )
-    typed = onnx.ModelProto()
-    typed.CopyFrom(opened.model)
+    typed = deepcopy(opened.model)
     added = _add_types(typed.graph, opened)
     try:
         inlined = inliner.inline_selected_functions(

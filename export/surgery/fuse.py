@@ -10,12 +10,12 @@ import onnx
 from onnx import TensorProto, helper
 
 from softops.opset import ModelSource, operator
+from softops.opset.graph.scopes import Scope
+from softops.opset.graph.walk import dead_values, remove_dead
 
-from .liveness import dead_values, remove_dead
-from .opened import open_model
+from .opened import edit_scopes, open_model
 from .patterns import ANY, Match, Pattern, find
 from .reductions import Reduction, reduced_by_softmax, softmax_axis
-from .scopes import Scope, edit_scopes
 
 _Attributes = dict[str, Any]
 _Builder = Callable[[Match, Scope], "_Fused | None"]
@@ -96,7 +96,6 @@ def _fuse_once(scope: Scope) -> bool:
         while node is not None:
             node = _fuse_at(node, scope)
             changed |= node is not None
-    scope.tidy()
     return changed
 
 
@@ -108,7 +107,7 @@ def _fuse_at(root: onnx.NodeProto, scope: Scope) -> onnx.NodeProto | None:
         if match is not None and fused is not None and _takes(fused, match, scope):
             output = root.output[0]
             node = helper.make_node(fused.op_type, fused.inputs, [output], root.name, **fused.attributes)
-            scope.exchange(root, node, [other for other in match.nodes.values() if other is not root])
+            scope.replace(root, node, [other for other in match.nodes.values() if other is not root])
             return node
     return None
 

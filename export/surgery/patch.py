@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,22 +10,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from softops.opset import UnsupportedModelError
+from softops.opset.graph.scopes import Scope
 
 from ..builder.graph import Graph
 from ..builder.options import Settings
 
 FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
-
-
-class Place(Protocol):
-    """Where nodes are put: a scope, or a model for its main graph."""
-
-    opset: int
-    where: str
-
-    def fresh(self, name: str) -> str:
-        """Return a name like ``name`` that is free in the model."""
-        ...
 
 
 class Patch(Graph):
@@ -37,7 +27,7 @@ class Patch(Graph):
 
     Parameters
     ----------
-    place
+    scope
         Where the nodes shall stand.
     name
         What their names begin with; may be empty.
@@ -45,11 +35,11 @@ class Patch(Graph):
         Element type of the floats; where it is not known, None, nothing can be built that needs a constant.
     """
 
-    def __init__(self, place: Place, name: str, element: int | None) -> None:
+    def __init__(self, scope: Scope, name: str, element: int | None) -> None:
         known = element if element in FLOATS else None
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(known or TensorProto.FLOAT))
-        super().__init__(name, Settings(opset=place.opset, ir_version=0), dtype)
-        self._place = place
+        super().__init__(name, Settings(opset=scope.opset, ir_version=0), dtype)
+        self._scope, self._names = scope, scope.names
         self._known = known is not None
 
     def constant(self, name: str, value: NDArray[Any] | TensorProto) -> str:
@@ -69,7 +59,7 @@ class Patch(Graph):
         """Raise where the floats' type is not known."""
         if not self._known:
             message = (
-                f"expected a value of known type for {self.name!r} in {self._place.where} (got none); "
+                f"expected a value of known type for {self.name!r} in {self._scope.where} (got none); "
                 "run onnx.shape_inference on the model, or inline its functions with onnx.inliner"
             )
             raise UnsupportedModelError(message)
@@ -89,4 +79,4 @@ class Patch(Graph):
                 names[:] = [name if known == tensor else known for known in names]
 
     def _fresh(self, name: str) -> str:
-        return self._place.fresh(f"{self.name}_{name}" if self.name else name)
+        return super()._fresh(f"{self.name}_{name}" if self.name else name)

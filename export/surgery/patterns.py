@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 
 from softops.opset.graph.domains import DOMAINS
+from softops.opset.graph.scopes import Scope
 
 from .reductions import Reduction, reduction
-from .scopes import Scope
 
 Pattern = str | float | tuple["str | Pattern", ...]
 """
@@ -83,7 +83,7 @@ def find(pattern: Pattern, root: onnx.NodeProto, scope: Scope) -> Match | None:
         inside = {id(node) for node in match.nodes.values()}
         inner = [name for node in match.nodes.values() if node is not root for name in node.output if name]
         if all(
-            name not in scope.outputs and all(id(user) in inside for user in scope.users.get(name, ()))
+            name not in scope.outputs and all(id(user) in inside for user in scope.consumers.get(name, ()))
             for name in inner
         ):
             return match
@@ -133,7 +133,7 @@ def _all(patterns: list[Pattern], names: list[str], match: Match, scope: Scope) 
 
 
 def _constant(wanted: float, name: str, scope: Scope) -> tuple[int, ...] | None:
-    value = scope.constant(name)
+    value = scope.array(name)
     if value is None or value.size != 1 or value.dtype.kind in "OSU":
         return None
     number = float(value.reshape(()).astype(np.float64))

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import onnx
 
 from softops.opset import operator
-
-from .scopes import Scope
+from softops.opset.graph.scopes import Scope
 
 
 class Reduction(NamedTuple):
@@ -28,7 +27,7 @@ def reduction(node: onnx.NodeProto, scope: Scope) -> Reduction | None:
     if "axes" in attributes:
         axes = tuple(attributes["axes"].ints)
     elif len(node.input) > 1 and node.input[1]:
-        values = scope.constant(node.input[1])
+        values = scope.array(node.input[1])
         if values is None:
             return None
         axes = tuple(int(axis) for axis in values.reshape(-1))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+from copy import deepcopy
 
 import onnx
 
 from softops.opset import ModelSource, UnsupportedModelError
-from softops.opset.graph.walk import names_read
+from softops.opset.graph.walk import dead_values, names_read, remove_dead
 
 from .append_arguments import named_output
 from .chains import Chain, follow, rename_reads
-from .liveness import copy_node, dead_values, remove_dead
 from .opened import OpenModel, open_model
 
 _REPLACEABLE = {"softmax": "Softmax", "log_softmax": "LogSoftmax", "hardmax": "Hardmax"}
@@ -62,7 +62,7 @@ def strip_head(
     chains = {
         value.name: chain
         for value in wanted
-        if (chain := follow(graph, value.name, opened.types)) is not None
+        if (chain := follow(graph, value.name, opened.scope.types)) is not None
     }
     if not chains:
         message = (
@@ -138,7 +138,7 @@ def replace_activation(
     wanted = graph.output if output is None else [named_output(graph, output)]
     heads: dict[str, Chain] = {}
     for value in wanted:
-        chain = follow(graph, value.name, opened.types)
+        chain = follow(graph, value.name, opened.scope.types)
         if chain is not None and _is_plain(chain):
             heads[value.name] = chain
     if len(heads) != 1:
@@ -171,12 +171,12 @@ def _exchange(opened: OpenModel, chain: Chain, activation: onnx.NodeProto, op_ty
         raise UnsupportedModelError(message)
     if readers:
         # The others go on reading the old activation, under another name.
-        kept = copy_node(activation)
-        kept.output[0] = opened.fresh(f"{value}_{activation.op_type.lower()}")
+        kept = deepcopy(activation)
+        kept.output[0] = opened.scope.names.fresh(f"{value}_{activation.op_type.lower()}")
         kept.name = kept.output[0]
         rename_reads(readers, value, kept.output[0])
         at = [node.output[0] for node in graph.node].index(value)
-        nodes = [copy_node(node) for node in graph.node]
+        nodes = list(graph.node)
         nodes.insert(at, kept)
         nodes[at + 1].op_type = op_type
         del graph.node[:]
@@ -200,7 +200,7 @@ def _sources(chains: dict[str, Chain], graph: onnx.GraphProto) -> dict[str, str]
 
 
 def _logits(opened: OpenModel, source: str, name: str | None) -> onnx.ValueInfoProto:
-    kind = opened.types.get(source)
+    kind = opened.scope.types.get(source)
     if kind is None or not kind.tensor_type.elem_type or not kind.tensor_type.HasField("shape"):
         message = (
             f"expected the type and rank of the logits {source!r} to be known (they are not); "
@@ -208,12 +208,12 @@ def _logits(opened: OpenModel, source: str, name: str | None) -> onnx.ValueInfoP
         )
         raise UnsupportedModelError(message)
     graph = opened.model.graph
-    if name is not None and opened.fresh(name) != name and name != source:
+    if name is not None and opened.scope.names.fresh(name) != name and name != source:
         message = f"expected a name that is free in the model (got {name!r}); choose another"
         raise ValueError(message)
     fed = source in {value.name for value in graph.input} or source in {t.name for t in graph.initializer}
     if fed or name not in (None, source):
-        result = name or opened.fresh("logits")
+        result = name or opened.scope.names.fresh("logits")
         graph.node.append(onnx.helper.make_node("Identity", [source], [result], result))
         source = result
     return onnx.helper.make_value_info(source, kind)

@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ..errors import FeedError, ModelError
-from ..graph.tensors import dimension_of, type_word
+from ..graph.types import dimension_of, type_word
 
 _TEXT_KINDS = "OUST"
 

@@ -23,8 +23,9 @@ from onnx.onnx_cpp2py_export import checker as c_checker
 from ..errors import ModelError, UnknownOpsetError, one_line
 from ..graph.checker import checkable
 from ..graph.domains import newest_version, opset_versions
+from ..graph.external import external_tensors
 from ..graph.functions import check_number_of_calls, functions_by_key
-from ..graph.model import ModelSource, external_tensors, load_model
+from ..graph.model import ModelSource, load_model
 from ..nodes.node import with_short_domain
 from .prepared import SoftopsBackendRep
 

@@ -13,7 +13,7 @@ from onnx.backend.base import BackendRep
 
 from ..errors import ModelError, UnknownOpsetError, one_line
 from ..graph.functions import FunctionKey
-from ..graph.tensors import dimension_of
+from ..graph.types import dimension_of
 from .feeds import Feeds, type_name
 from .planner import Planner
 

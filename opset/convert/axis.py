@@ -25,7 +25,7 @@ import onnx
 from onnx import helper
 
 from ..errors import ModelError, UnsupportedModelError
-from ..graph.convert_scope import Scope
+from .step import Step
 
 AXIS_OPERATORS = ("Softmax", "LogSoftmax", "Hardmax")
 SINGLE_SINCE = 13
@@ -34,9 +34,9 @@ _ALLOWZERO_SINCE = 14
 _NEGATIVE_SINCE = 11
 
 
-def convert_axis(node: onnx.NodeProto, scope: Scope, source: int, target: int) -> list[onnx.NodeProto]:
+def convert_axis(step: Step) -> list[onnx.NodeProto]:
     """
-    Return the nodes that do at opset ``target`` what ``node`` does at ``source``.
+    Return the nodes that do at the target what the node does at the source.
 
     Raises
     ------
@@ -45,22 +45,22 @@ def convert_axis(node: onnx.NodeProto, scope: Scope, source: int, target: int) -
     UnsupportedModelError
         The axis is an attribute of the function around the node, and going down needs its value.
     """
-    return _Rewriter(node, scope, target).convert(source)
+    return _Rewriter(step).convert()
 
 
 class _Rewriter:
     """One node on its way to another opset; `_before` and `_after` collect what is put around it."""
 
-    def __init__(self, node: onnx.NodeProto, scope: Scope, target: int) -> None:
-        self._node = onnx.NodeProto()
-        self._node.CopyFrom(node)
-        self._scope, self._target, self._output = scope, target, node.output[0]
+    def __init__(self, step: Step) -> None:
+        self._step, self._node, self._output = step, step.copy(), step.node.output[0]
+        self._fresh = step.scope.names.fresh
         self._before: list[onnx.NodeProto] = []
         self._after: list[onnx.NodeProto] = []
 
-    def convert(self, source: int) -> list[onnx.NodeProto]:
-        up, down = source < SINGLE_SINCE <= self._target, self._target < SINGLE_SINCE <= source
-        given = next((a for a in self._node.attribute if a.name == "axis"), None)
+    def convert(self) -> list[onnx.NodeProto]:
+        source, target = self._step.source, self._step.target
+        up, down = source < SINGLE_SINCE <= target, target < SINGLE_SINCE <= source
+        given = self._step.attribute("axis")
         if given is not None and given.ref_attr_name:
             if down:
                 message = (
@@ -74,18 +74,18 @@ class _Rewriter:
             return self._nodes()
         default = _FLATTEN_DEFAULT if source < SINGLE_SINCE else _SINGLE_DEFAULT
         axis = default if given is None else given.i
-        dims = self._scope.dims(self._node.input[0])
+        dims = self._step.lengths(self._node.input[0])
         if dims is not None:
-            axis = self._within(axis, len(dims), source)
+            axis = self._within(axis, len(dims))
         if up:
             self._up(axis, dims)
         elif down:
             self._down(axis, dims)
-        elif given is not None and given.i < 0 and self._target < _NEGATIVE_SINCE:
+        elif given is not None and given.i < 0 and target < _NEGATIVE_SINCE:
             self._set_axis(axis)
         return self._nodes()
 
-    def _within(self, axis: int, rank: int, source: int) -> int:
+    def _within(self, axis: int, rank: int) -> int:
         if not -rank <= axis < rank:
             expected = (
                 f"expected an axis in [{-rank}, {rank - 1}]"
@@ -93,7 +93,7 @@ class _Rewriter:
                 else "expected an input of rank 1 or more"
             )
             message = (
-                f"{_named(self._node)} of opset {source}: {expected} (got axis {axis} for rank {rank}); "
+                f"{_named(self._node)} of opset {self._step.source}: {expected} (got axis {axis} for rank {rank}); "
                 "correct the model"
             )
             raise ModelError(message)
@@ -138,7 +138,7 @@ class _Rewriter:
                 self._reversed()
                 axis = -axis - 1
             shape = self._shape(None)
-            merged = self._scope.store(
+            merged = self._step.store(
                 np.array([0] * (axis + 1) + [-1], np.int64), self._hint("merged"), self._before
             )
             self._first("Reshape", merged)
@@ -161,14 +161,14 @@ class _Rewriter:
         """Name the shape to go back to: that of what the node is fed with at this moment."""
         if dims is not None and dims.count(None) <= 1:
             fixed = np.array([-1 if dim is None else dim for dim in dims], np.int64)
-            return self._scope.store(fixed, self._hint("shape"), self._before)
-        name = self._scope.names.fresh(self._hint("shape"))
+            return self._step.store(fixed, self._hint("shape"), self._before)
+        name = self._fresh(self._hint("shape"))
         self._before.append(self._make("Shape", [self._node.input[0]], [name]))
         return name
 
     def _first(self, op_type: str, *inputs: str) -> onnx.NodeProto:
         """Put a node right before ours."""
-        name = self._scope.names.fresh(self._hint(op_type.lower()))
+        name = self._fresh(self._hint(op_type.lower()))
         new = self._make(op_type, [self._node.input[0], *inputs], [name])
         self._node.input[0] = name
         self._before.append(new)
@@ -177,10 +177,10 @@ class _Rewriter:
     def _last(self, op_type: str, *inputs: str) -> onnx.NodeProto:
         """Put a node behind ours and all that follows it."""
         end = self._after[-1] if self._after else self._node
-        output, name = end.output[0], self._scope.names.fresh(self._hint("lines"))
+        output, name = end.output[0], self._fresh(self._hint("lines"))
         end.output[0] = name
         new = self._make(op_type, [name, *inputs], [output])
-        if op_type == "Reshape" and self._target >= _ALLOWZERO_SINCE and self._is_computed(inputs[0]):
+        if op_type == "Reshape" and self._step.target >= _ALLOWZERO_SINCE and self._is_computed(inputs[0]):
             new.attribute.append(helper.make_attribute("allowzero", 1))
         self._after.append(new)
         return new
@@ -189,7 +189,7 @@ class _Rewriter:
         return any(node.op_type == "Shape" and node.output[0] == shape for node in self._before)
 
     def _make(self, op_type: str, inputs: list[str], outputs: list[str]) -> onnx.NodeProto:
-        name = self._scope.names.fresh(f"{self._node.name}_{op_type}") if self._node.name else None
+        name = self._fresh(f"{self._node.name}_{op_type}") if self._node.name else None
         return helper.make_node(op_type, inputs, outputs, name, domain=self._node.domain or None)
 
     def _hint(self, what: str) -> str:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import onnx
-from onnx import external_data_helper
 
-from ..errors import ModelError
-from ..graph.files import put_in_place, serialize, write_atomic
+from ..graph.external import data_file_sizes, taken_along
+from ..graph.files import serialize, write_atomic
 from ..graph.model import load_model
-from ..graph.walk import bodies, tensors
+from ..graph.walk import bodies
 from .version import converted, opset_of
 
 
@@ -84,7 +82,7 @@ def convert_file(
     source, target = Path(model), Path(out)
     _refuse_existing(target, overwrite)
     proto = load_model(source, external_data=False)
-    data = _data_files(proto, source.parent)
+    data = data_file_sizes(proto, source.parent)
     copies = {}
     if data and os.path.realpath(source.parent) != os.path.realpath(target.parent):
         copies = {source.parent / name: target.parent / name for name in data}
@@ -97,7 +95,8 @@ def convert_file(
     opset, before = opset_of(proto), _operators(proto)
     proto = converted(proto, target_opset, own=True)
     content, after = serialize(proto), _operators(proto)
-    _write(target, content, copies)
+    with taken_along(copies if target.parent.is_dir() else {}):
+        write_atomic(target, content)
     return ConversionReport(
         source=opset,
         target=opset_of(proto),
@@ -107,55 +106,6 @@ def convert_file(
         removed=before - after,
         data_files=data,
     )
-
-
-def _write(target: Path, content: bytes, copies: dict[Path, Path]) -> None:
-    made: list[Path] = []
-    try:
-        for original, copy in copies.items():
-            if target.parent.is_dir():
-                copy.parent.mkdir(parents=True, exist_ok=True)
-            fresh = not copy.exists()
-            with put_in_place(copy) as part:
-                shutil.copyfile(original, part)
-            made += [copy] * fresh
-        write_atomic(target, content)
-    except BaseException:
-        for copy in made:
-            copy.unlink(missing_ok=True)
-        raise
-
-
-def _data_files(model: onnx.ModelProto, folder: Path) -> dict[str, int]:
-    """The size of each file that the model's tensors lie in, by its name in the model's folder."""
-    sizes: dict[str, int] = {}
-    inside = Path(os.path.realpath(folder))
-    for tensor in tensors(model):
-        if not external_data_helper.uses_external_data(tensor):
-            continue
-        info = external_data_helper.ExternalDataInfo(tensor)
-        path = Path(os.path.realpath(folder / info.location))
-        if not info.location or PurePosixPath(info.location).is_absolute() or not path.is_relative_to(inside):
-            message = (
-                f"expected external data within {folder} (tensor {tensor.name!r} lies in {info.location!r}); "
-                "put it beside the model"
-            )
-            raise ModelError(message)
-        if not path.is_file():
-            message = (
-                f"expected the external data of tensor {tensor.name!r} in {folder / info.location} (no such "
-                "file); keep the files that were exported together in one folder"
-            )
-            raise ModelError(message)
-        sizes[info.location] = path.stat().st_size
-        end = (info.offset or 0) + (info.length or 0)
-        if end > sizes[info.location]:
-            message = (
-                f"expected {end:,} bytes in {folder / info.location}, up to the end of tensor {tensor.name!r} "
-                f"(got {sizes[info.location]:,}); export the model again"
-            )
-            raise ModelError(message)
-    return sizes
 
 
 def _operators(model: onnx.ModelProto) -> Counter[str]:

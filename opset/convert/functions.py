@@ -6,7 +6,7 @@ import onnx
 from onnx import inliner
 
 from ..graph.domains import DOMAINS
-from ..graph.walk import Body, subgraphs
+from ..graph.walk import bodies_in
 from .axis import AXIS_OPERATORS
 
 
@@ -30,13 +30,11 @@ def _fits(function: onnx.FunctionProto, model: onnx.ModelProto) -> bool:
     return all(versions.get(entry.domain) == entry.version for entry in function.opset_import)
 
 
-def _has_open_axis(body: Body) -> bool:
+def _has_open_axis(function: onnx.FunctionProto) -> bool:
     return any(
-        (
-            node.op_type in AXIS_OPERATORS
-            and node.domain in DOMAINS
-            and any(attribute.name == "axis" and attribute.ref_attr_name for attribute in node.attribute)
-        )
-        or any(_has_open_axis(graph) for graph in subgraphs(node))
+        node.op_type in AXIS_OPERATORS
+        and node.domain in DOMAINS
+        and any(attribute.name == "axis" and attribute.ref_attr_name for attribute in node.attribute)
+        for body in bodies_in(function)
         for node in body.node
     )

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import onnx
 from onnx import TensorProto, helper
 
+from ..graph.domains import IR_WITH_PLAIN_INITIALIZERS
 from ..graph.walk import bodies, tensors
 
-_INITIALIZERS_ALONE = 4  # before, an initializer had to be listed as an input as well
 # Element types that came with a later IR version than the opsets that take them might say.
 _TYPE_SINCE: dict[int, int] = {
     TensorProto.BFLOAT16: 4,
@@ -39,7 +39,7 @@ def fit_ir_version(model: onnx.ModelProto, *, lower: bool) -> None:
     needed = helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True)
     kept = min(model.ir_version, _needed_by_content(model)) if lower else model.ir_version
     needed = max(needed, kept)
-    if needed < _INITIALIZERS_ALONE:
+    if needed < IR_WITH_PLAIN_INITIALIZERS:
         _list_initializers(model.graph)
     model.ir_version = needed
 
@@ -52,7 +52,7 @@ def _needed_by_content(model: onnx.ModelProto) -> int:
             continue
         since += [5] * bool(body.quantization_annotation) + [6] * bool(body.sparse_initializer)
         if body is not model.graph and body.initializer:
-            since.append(_INITIALIZERS_ALONE)
+            since.append(IR_WITH_PLAIN_INITIALIZERS)
     return max([*since, *([7] if model.training_info else [])])
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import lru_cache
 
 import onnx
 from onnx import helper, version_converter
 
-from ..errors import UnsupportedModelError, one_line
-from ..graph.convert_scope import Scope
+from ..errors import one_line
 from ..graph.walk import subgraphs
 from .schemas import schema_of
+from .step import Step
 
 _CONSTANT_BYTES_MAX = 1 << 16  # axes, pads, scales, splits: whatever an adapter may want to read is small
 
 
-def convert_by_onnx(node: onnx.NodeProto, scope: Scope, source: int, target: int) -> list[onnx.NodeProto]:
+def convert_by_onnx(step: Step) -> list[onnx.NodeProto]:
     """
-    Return the nodes that onnx's converter makes of ``node``, between neighbouring opsets.
+    Return the nodes that onnx's converter makes of the node, between neighbouring opsets.
 
     The node goes alone, with the types of its inputs and outputs and those constants it could need.
 
@@ -27,8 +28,9 @@ def convert_by_onnx(node: onnx.NodeProto, scope: Scope, source: int, target: int
         The converter refuses, or the node has subgraphs or references to a function's attributes that it
         would have to change.
     """
+    node, scope = step.node, step.scope
     if subgraphs(node):
-        raise refusal(node, source, target, "its version with subgraphs means something else there")
+        step.refuse("its version with subgraphs means something else there")
     references = [attribute for attribute in node.attribute if attribute.ref_attr_name]
     inputs = list(dict.fromkeys(name for name in node.input if name))
     # Names of its own make equal nodes equal, and each such node is converted once.
@@ -46,14 +48,18 @@ def convert_by_onnx(node: onnx.NodeProto, scope: Scope, source: int, target: int
             graph.initializer.add().CopyFrom(tensor)
             graph.initializer[-1].name = names[name]
         else:
-            graph.input.append(_value(names[name], scope.type_of(name)))
-    graph.output.extend(_value(names[name], scope.type_of(name)) for name in node.output if name)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", source)], ir_version=8)
+            graph.input.append(onnx.ValueInfoProto(name=names[name], type=scope.type_of(name)))
+    graph.output.extend(
+        onnx.ValueInfoProto(name=names[name], type=scope.type_of(name)) for name in node.output if name
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", step.source)], ir_version=8)
     try:
-        converted = onnx.load_from_string(_convert(model.SerializeToString(deterministic=True), target))
+        converted = onnx.load_from_string(_convert(model.SerializeToString(deterministic=True), step.target))
     except Exception as error:  # the converter raises whatever its assertions and shape inference raise
-        raise refusal(node, source, target, f"onnx.version_converter: {_reason(error)}") from error
-    return _taken_back(converted.graph, node, names, references, scope, source, target)
+        # An assertion is led in by its place in onnx's source.
+        reason = one_line(error).rpartition("failed: ")[2].replace("$", "")
+        step.refuse(f"onnx.version_converter: {reason}", error)
+    return _taken_back(converted.graph, step, names, references)
 
 
 @lru_cache(maxsize=512)
@@ -62,23 +68,19 @@ def _convert(model: bytes, target: int) -> bytes:
 
 
 def _taken_back(
-    graph: onnx.GraphProto,
-    node: onnx.NodeProto,
-    names: dict[str, str],
-    references: list[onnx.AttributeProto],
-    scope: Scope,
-    source: int,
-    target: int,
+    graph: onnx.GraphProto, step: Step, names: dict[str, str], references: list[onnx.AttributeProto]
 ) -> list[onnx.NodeProto]:
+    """The nodes under the names of the model, with what belongs to the one they stand for."""
+    node, fresh = step.node, step.scope.names.fresh
     nodes: list[onnx.NodeProto] = []
     real = {new: old for old, new in names.items()} | {"": ""}
     for tensor in graph.initializer:
         if tensor.name not in real:
-            real[tensor.name] = scope.store(tensor, f"{node.output[0]}_constant", nodes)
+            real[tensor.name] = step.store(tensor, f"{node.output[0]}_constant", nodes)
     for made in graph.node:
         for name in made.output:
             if name not in real:
-                real[name] = scope.names.fresh(f"{node.output[0]}_{made.op_type.lower()}")
+                real[name] = fresh(f"{node.output[0]}_{made.op_type.lower()}")
     for made in graph.node:
         back = _renamed(made, real)
         if node.domain:
@@ -88,53 +90,25 @@ def _taken_back(
                 if node.HasField(field):
                     setattr(back, field, getattr(node, field))
             back.metadata_props.extend(node.metadata_props)
-            _put_back(references, back, node, source, target)
+            _put_back(references, back, step)
         elif node.name:
-            back.name = scope.names.fresh(f"{node.name}_{made.op_type}")
+            back.name = fresh(f"{node.name}_{made.op_type}")
         nodes.append(back)
     still = {name for made in nodes for name in made.input}
-    scope.released |= {name for name in node.input if name and name not in still}
+    step.released.update(name for name in node.input if name and name not in still)
     return nodes
 
 
-def _put_back(
-    references: list[onnx.AttributeProto],
-    back: onnx.NodeProto,
-    node: onnx.NodeProto,
-    source: int,
-    target: int,
-) -> None:
-    new = schema_of(back.op_type, target)
+def _put_back(references: list[onnx.AttributeProto], back: onnx.NodeProto, step: Step) -> None:
+    new = schema_of(back.op_type, step.target)
     for attribute in references:
-        if back.op_type != node.op_type or new is None or attribute.name not in new.attributes:
-            reason = f"its {attribute.name} is the attribute {attribute.ref_attr_name!r} of a function"
-            raise refusal(node, source, target, reason)
+        if back.op_type != step.node.op_type or new is None or attribute.name not in new.attributes:
+            step.refuse(f"its {attribute.name} is the attribute {attribute.ref_attr_name!r} of a function")
         back.attribute.append(attribute)
 
 
 def _renamed(node: onnx.NodeProto, names: dict[str, str]) -> onnx.NodeProto:
-    result = onnx.NodeProto()
-    result.CopyFrom(node)
+    result = deepcopy(node)
     result.input[:] = [names.get(name, name) for name in node.input]
     result.output[:] = [names.get(name, name) for name in node.output]
     return result
-
-
-def _value(name: str, known: onnx.TypeProto | None) -> onnx.ValueInfoProto:
-    return onnx.ValueInfoProto(name=name, type=known)
-
-
-def _reason(error: BaseException) -> str:
-    # An assertion is led in by its place in onnx's source.
-    return one_line(error).rpartition("failed: ")[2].replace("$", "")
-
-
-def refusal(node: onnx.NodeProto, source: int, target: int, reason: str) -> UnsupportedModelError:
-    """The error that says which node stops at which opset, and why."""
-    name = f" {node.name!r}" if node.name else ""
-    message = (
-        f"expected operators that have an equal at opset {target} (got {node.op_type}{name}: {reason}); "
-        f"convert to opset {source} at {'most' if source < target else 'least'}"
-        + (", or inline the model's functions with onnx.inliner first" if "function" in reason else "")
-    )
-    return UnsupportedModelError(message)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
 import onnx
 
-from ..graph.convert_scope import Scope
-from ..graph.tensors import type_word
+from ..graph.scopes import Scope
+from ..graph.types import type_word
 
 Schema = onnx.defs.OpSchema
 
@@ -129,11 +130,10 @@ def _attributes_fit(node: onnx.NodeProto, old: Schema, new: Schema) -> bool:
     )
 
 
-def without_defaults(node: onnx.NodeProto, source: int, target: int) -> onnx.NodeProto:
+def without_defaults(node: onnx.NodeProto, target: int) -> onnx.NodeProto:
     """A copy of a node that `stays`, without the attributes that ``target`` does not know."""
     new = schema_of(node.op_type, target)
-    result = onnx.NodeProto()
-    result.CopyFrom(node)
+    result = deepcopy(node)
     kept = [attribute for attribute in node.attribute if new is None or attribute.name in _attributes(new)]
     del result.attribute[:]
     result.attribute.extend(kept)

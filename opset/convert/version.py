@@ -5,34 +5,34 @@ onnx's own version converter takes a whole model, and loses of it what its inter
 model-local functions, metadata, names. Here the model stays as it is and only nodes are replaced:
 
 - Softmax, LogSoftmax and Hardmax by `convert_axis`;
-- a node whose two texts say the same keeps its form (`convert_schemas`): so a model can cross from 13 to 12,
+- a node whose two texts say the same keeps its form (`schemas.stays`): so a model can cross from 13 to 12,
   for which onnx's converter has next to no rules;
-- any other goes through onnx's converter alone (`convert_onnx`).
+- any other goes through onnx's converter alone (`convert_by_onnx`).
 """
 
 from __future__ import annotations
 
 import operator as python_operator
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from copy import deepcopy
 
 import onnx
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import shape_inference
 
 from ..errors import ModelError, UnknownOpsetError, UnsupportedModelError, one_line
-from ..graph.checker import checkable, plainly_named
-from ..graph.convert_scope import Names, Scope
-from ..graph.domains import DOMAINS, imported_opset
-from ..graph.functions import FunctionKey, check_number_of_calls, function_key, functions_by_key
-from ..graph.model import FIRST_IR_WITH_OPSETS, ModelSource, load_model
-from ..graph.outside import kept_outside
+from ..graph.checker import checkable, kept_outside, plainly_named
+from ..graph.domains import DOMAINS, IR_WITH_OPSETS, IR_WITH_PLAIN_INITIALIZERS, imported_opset
+from ..graph.functions import Library, called_function, check_number_of_calls, functions_by_key
+from ..graph.model import ModelSource, load_model
+from ..graph.names import Names, names_of
+from ..graph.scopes import Scope
 from ..graph.tensors import constant_tensor
-from ..graph.walk import Body, bodies, subgraphs, training_graphs
+from ..graph.walk import Body, bodies_in, remove_named, training_graphs
 from .axis import SINGLE_SINCE
 from .functions import inline_axes
 from .ir_version import fit_ir_version
 from .nodes import convert_node
+from .step import Step
 
 
 def convert_version(model: ModelSource, target_opset: int) -> onnx.ModelProto:
@@ -102,15 +102,13 @@ def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.M
     if versions == {target}:
         return model
     if not own:
-        given, model = model, onnx.ModelProto()
-        model.CopyFrom(given)
+        model = deepcopy(model)
     check_number_of_calls(model)
     with kept_outside(model):
         _check(model, "expected a valid model (onnx.checker: {}); export it again", ModelError)
         if target < SINGLE_SINCE <= source:
             inline_axes(model)
-        with _typed(model):
-            _convert(model, source, target)
+        _convert(model, source, target)
         fit_ir_version(model, lower=target < source)
         _check(
             model,
@@ -123,7 +121,7 @@ def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.M
 
 def opset_of(model: onnx.ModelProto) -> int:
     """The version of ai.onnx that a model imports; 1 for a model from before there were imports."""
-    version = 1 if model.ir_version < FIRST_IR_WITH_OPSETS else imported_opset(model)
+    version = 1 if model.ir_version < IR_WITH_OPSETS else imported_opset(model)
     if version is None:
         message = "expected a model that imports ai.onnx (got none); there is nothing to convert in it"
         raise ModelError(message)
@@ -131,94 +129,69 @@ def opset_of(model: onnx.ModelProto) -> int:
 
 
 def _convert(model: onnx.ModelProto, source: int, target: int) -> None:
-    names = Names(model)
     library = functions_by_key(model.functions)
-    overridable = model.ir_version >= 4  # before, every initializer had to be listed as an input
-    graph = Scope(model.graph, names, stores=True, overridable=overridable)
-    roots: list[tuple[Scope, int]] = [(graph, source)]
-    roots += [(Scope(body, names, graph), source) for body in training_graphs(model)]
+    inferred = _inferred(model)
+    graph = Scope(
+        model.graph,
+        {"": source},
+        typed=inferred.graph,
+        overridable=model.ir_version >= IR_WITH_PLAIN_INITIALIZERS,
+        names=Names(names_of(model)),
+    )
+    roots = [graph]
+    for body, typed in zip(training_graphs(model), training_graphs(inferred), strict=True):
+        roots.append(Scope(body, {"": source}, typed=typed, parent=graph))
     for function in model.functions:
         version = imported_opset(function)
         if version is not None:
-            roots.append((Scope(function, names), _checked_opset(version, f"the function {function.name}")))
-    for scope, version in roots:
-        if version != target:
-            _convert_body(scope, library, version, target)
-            _drop_released(scope)
+            opsets = {"": _checked_opset(version, f"the function {function.name}")}
+            roots.append(Scope(function, opsets, names=graph.names))
+    for scope in roots:
+        released: set[str] = set()
+        if scope.opset != target:
+            _convert_body(scope, library, target, released)
+            _drop_released(scope.body, released)
     for holder in (model, *model.functions):
-        _set_opset(holder, target)
+        for entry in holder.opset_import:
+            if entry.domain in DOMAINS:
+                entry.version = target
 
 
-def _convert_body(scope: Scope, library: Iterable[FunctionKey], source: int, target: int) -> None:
+def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model with the types of the values in between, as far as they can be inferred."""
+    try:
+        return shape_inference.infer_shapes(plainly_named(model), data_prop=True)
+    except Exception:  # what is wrong with the model is for the checker to say; types are then those it names
+        return model
+
+
+def _convert_body(scope: Scope, library: Library, target: int, released: set[str]) -> None:
     nodes: list[onnx.NodeProto] = []
-    for node in scope.body.node:
-        for graph in subgraphs(node):
-            _convert_body(Scope(graph, scope.names, scope), library, source, target)
-        ours = node.domain in DOMAINS
-        if ours and function_key(node) in library and not onnx.defs.has(node.op_type, source, ""):
-            ours = False
-        nodes += convert_node(node, scope, source, target) if ours else [node]
+    for node in scope.nodes:
+        for inner in scope.subscopes(node):
+            _convert_body(inner, library, target, released)
+        if node.domain in DOMAINS and called_function(node, library, scope.opset) is None:
+            nodes += convert_node(Step(node, scope, scope.opset, target, released))
+        else:
+            nodes.append(node)
     del scope.body.node[:]
     scope.body.node.extend(nodes)
 
 
-def _drop_released(scope: Scope) -> None:
+def _drop_released(root: Body, released: set[str]) -> None:
     """Take out the constants that became attributes, where nothing else reads them."""
-    if not scope.released:
-        return
-    family = list(_tree(scope.body))
+    family = list(bodies_in(root)) if released else []
     read = {name for body in family for node in body.node for name in node.input}
-    read |= {v if isinstance(v, str) else v.name for body in family for v in body.output}
-    unread = scope.released - read
+    read |= {value if isinstance(value, str) else value.name for body in family for value in body.output}
+    unread = released - read
     for body in family:
         for node in list(body.node):
             if constant_tensor(node) is not None and node.output[0] in unread:
                 body.node.remove(node)
         if isinstance(body, onnx.GraphProto):
-            for tensor in list(body.initializer):
-                if tensor.name in unread:
-                    body.initializer.remove(tensor)
-                    for value in [value for value in body.input if value.name == tensor.name]:
-                        body.input.remove(value)
-
-
-def _tree(body: Body) -> Iterable[Body]:
-    yield body
-    for node in body.node:
-        for graph in subgraphs(node):
-            yield from _tree(graph)
-
-
-@contextmanager
-def _typed(model: onnx.ModelProto) -> Iterator[None]:
-    """Note down the types of the values in between, as far as they can be inferred, while the context lasts."""
-    try:
-        inferred = shape_inference.infer_shapes(plainly_named(model), data_prop=True)
-    except Exception:  # what is wrong with the model is for the checker to say; types are then those it names
-        yield
-        return
-    given = [_taken(body, other) for body, other in zip(bodies(model), bodies(inferred), strict=True)]
-    try:
-        yield
-    finally:
-        # Conversion keeps all graphs and their order: what was noted goes, and what stood there comes back.
-        for body, values in zip(bodies(model), given, strict=True):
-            for field, before in values.items():
-                del getattr(body, field)[:]
-                getattr(body, field).extend(before)
-
-
-def _taken(body: Body, inferred: Body) -> dict[str, list[onnx.ValueInfoProto]]:
-    """Give the body the types that were inferred, and return those it had."""
-    if isinstance(body, onnx.FunctionProto):
-        return {}
-    before = {}
-    for field in ("value_info", "output"):
-        values = getattr(body, field)
-        before[field] = list(values)
-        del values[:]
-        values.extend(getattr(inferred, field))
-    return before
+            gone = unread.intersection(tensor.name for tensor in body.initializer)
+            remove_named(body.initializer, gone)
+            remove_named(body.input, gone)
 
 
 def _check(model: onnx.ModelProto, message: str, error_type: type[ModelError]) -> None:
@@ -226,12 +199,6 @@ def _check(model: onnx.ModelProto, message: str, error_type: type[ModelError]) -
         onnx.checker.check_model(checkable(model, mixed_opsets=True))
     except (onnx.checker.ValidationError, EncodeError, ValueError) as error:
         raise error_type(message.format(one_line(error))) from error
-
-
-def _set_opset(holder: onnx.ModelProto | onnx.FunctionProto, version: int) -> None:
-    for entry in holder.opset_import:
-        if entry.domain in DOMAINS:
-            entry.version = version
 
 
 def _checked_opset(opset: int, whose: str) -> int:

@@ -1,17 +1,23 @@
-"""What onnx's checker and its inference can be asked of a model that they do not take as it is."""
+"""A model as onnx's checker and its inference take it, which is not always as it is."""
 
 from __future__ import annotations
 
-import onnx
-from onnx import external_data_helper
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
+from onnx import GraphProto, ModelProto, SparseTensorProto, TensorProto, helper
 
 from .domains import imported_opset
+from .external import is_external
 from .walk import bodies, tensors
 
 _LONG_NAME = "ai.onnx"
+_KEPT_BYTES_MIN = 1 << 16
+_MARK = "softops.kept"
 
 
-def plainly_named(model: onnx.ModelProto) -> onnx.ModelProto:
+def plainly_named(model: ModelProto) -> ModelProto:
     """
     The model with the domain of ONNX's own operators called ``""`` everywhere; itself where it is so already.
 
@@ -20,18 +26,14 @@ def plainly_named(model: onnx.ModelProto) -> onnx.ModelProto:
     own = [entry for entry in model.opset_import if entry.domain == _LONG_NAME]
     if not own and not any(node.domain == _LONG_NAME for body in bodies(model) for node in body.node):
         return model
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    for holder in (copy, *copy.functions):
-        for entry in holder.opset_import:
-            entry.domain = "" if entry.domain == _LONG_NAME else entry.domain
-    for body in bodies(copy):
-        for node in body.node:
-            node.domain = "" if node.domain == _LONG_NAME else node.domain
+    copy = deepcopy(model)
+    imports = (entry for holder in (copy, *copy.functions) for entry in holder.opset_import)
+    for named in (*imports, *(node for body in bodies(copy) for node in body.node)):
+        named.domain = "" if named.domain == _LONG_NAME else named.domain
     return copy
 
 
-def checkable(model: onnx.ModelProto, *, mixed_opsets: bool) -> onnx.ModelProto:
+def checkable(model: ModelProto, *, mixed_opsets: bool) -> ModelProto:
     """
     A copy for `onnx.checker`, in which tensors that lie elsewhere are empty.
 
@@ -46,19 +48,72 @@ def checkable(model: onnx.ModelProto, *, mixed_opsets: bool) -> onnx.ModelProto:
         Whether a function may read an operator by another version than the model: ONNX forbids it, although
         each function names its opset. Such functions are left out then.
     """
-    copy = onnx.ModelProto()
-    copy.CopyFrom(plainly_named(model))
-    for tensor in tensors(copy):
-        if external_data_helper.uses_external_data(tensor):
-            tensor.ClearField("external_data")
-            tensor.ClearField("data_location")
-            tensor.dims[:] = [0]
+    copy = deepcopy(plainly_named(model))
+    for tensor in filter(is_external, tensors(copy)):
+        tensor.ClearField("external_data")
+        tensor.ClearField("data_location")
+        tensor.dims[:] = [0]
     own = imported_opset(copy)
     for function in [f for f in copy.functions if mixed_opsets and imported_opset(f) not in (own, None)]:
         copy.functions.remove(function)
     for body in bodies(copy):
-        if isinstance(body, onnx.GraphProto):
+        if isinstance(body, GraphProto):
             for value in (*body.input, *body.output):
                 if value.type.HasField("tensor_type"):
                     value.type.tensor_type.shape.SetInParent()
     return copy
+
+
+def skeleton(model: ModelProto, leaves_out: Callable[[TensorProto | SparseTensorProto], bool]) -> ModelProto:
+    """
+    The model without some of its main graph's initializers, which become inputs; itself where it has none of them.
+
+    What is left is a valid model that can be checked and inferred, whatever the size of the tensors.
+    """
+    graph = model.graph
+    out = [tensor for tensor in graph.initializer if leaves_out(tensor)]
+    sparse = [tensor for tensor in graph.sparse_initializer if leaves_out(tensor)]
+    if not out and not sparse:
+        return model
+    types = {tensor.name: (tensor.data_type, tensor.dims) for tensor in out}
+    types |= {tensor.values.name: (tensor.values.data_type, tensor.dims) for tensor in sparse}
+    for value in graph.input:
+        types.pop(value.name, None)
+    inputs = [helper.make_tensor_value_info(name, element, dims) for name, (element, dims) in types.items()]
+    return ModelProto(
+        ir_version=model.ir_version,
+        opset_import=model.opset_import,
+        functions=model.functions,
+        metadata_props=model.metadata_props,
+        training_info=model.training_info,
+        graph=GraphProto(
+            name=graph.name,
+            node=graph.node,
+            input=[*graph.input, *inputs],
+            output=graph.output,
+            value_info=graph.value_info,
+            initializer=[tensor for tensor in graph.initializer if not leaves_out(tensor)],
+            sparse_initializer=[tensor for tensor in graph.sparse_initializer if not leaves_out(tensor)],
+        ),
+    )
+
+
+@contextmanager
+def kept_outside(model: ModelProto) -> Iterator[None]:
+    """Take the bytes of large tensors out of a model, since onnx's C++ takes no more than 2 GiB; they come back."""
+    kept: dict[str, bytes] = {}
+    for tensor in tensors(model):
+        if len(tensor.raw_data) >= _KEPT_BYTES_MIN and not is_external(tensor):
+            mark = str(len(kept))
+            kept[mark] = tensor.raw_data
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+            tensor.external_data.add(key=_MARK, value=mark)
+    try:
+        yield
+    finally:
+        for tensor in tensors(model):
+            if len(tensor.external_data) == 1 and tensor.external_data[0].key == _MARK:
+                tensor.raw_data = kept[tensor.external_data[0].value]
+                tensor.ClearField("external_data")
+                tensor.ClearField("data_location")

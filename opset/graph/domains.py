@@ -1,4 +1,4 @@
-"""Domains of operators and their versions, as a model imports them and as the installed onnx knows them."""
+"""Versions: of domains, as a model imports them and as the installed onnx knows them; of the IR."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ import onnx
 
 DOMAINS = ("", "ai.onnx")
 """The two names of the domain of ONNX's own operators."""
+
+
+IR_WITH_OPSETS = 3
+"""From this IR version on a model says which opsets it imports; before there was opset 1 alone."""
+
+IR_WITH_PLAIN_INITIALIZERS = 4
+"""Before this IR version an initializer is the default of an input, and has to be listed as one."""
 
 
 def canonical_domain(domain: str) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from graphlib import CycleError, TopologicalSorter
 
 import onnx
 
 from ..errors import ModelError
-from .walk import Body, subgraphs
+from .domains import is_of_onnx
+from .walk import Body, bodies_in
 
 MOST_CALLS = 100_000
 """So many calls are put in place; functions that call functions can ask for more than any machine has room for."""
 
 FunctionKey = tuple[str, str, str]
 """Domain, name and overload: what a node names a function by."""
+
+Library = Mapping[FunctionKey, onnx.FunctionProto]
+"""A model's functions."""
 
 
 def function_key(node: onnx.NodeProto) -> FunctionKey:
@@ -26,6 +31,16 @@ def function_key(node: onnx.NodeProto) -> FunctionKey:
 def functions_by_key(functions: Iterable[onnx.FunctionProto]) -> dict[FunctionKey, onnx.FunctionProto]:
     """The functions, by what nodes call them; their order in the model does not matter."""
     return {(function.domain, function.name, function.overload): function for function in functions}
+
+
+def called_function(node: onnx.NodeProto, library: Library, version: int | None) -> onnx.FunctionProto | None:
+    """
+    Return the function that a node calls, if it calls one; ``version`` is that of the node's domain.
+
+    Where ONNX has an operator of that name the operator is meant: ONNX leaves it open, and onnxruntime reads it so.
+    """
+    function = library.get(function_key(node))
+    return None if function is None or is_of_onnx(node, version or 1) else function
 
 
 def number_of_calls(model: onnx.ModelProto) -> int:
@@ -56,14 +71,9 @@ def check_number_of_calls(model: onnx.ModelProto) -> None:
         raise ModelError(message)
 
 
-def _calls_in(body: Body, library: Mapping[FunctionKey, onnx.FunctionProto]) -> Counter[FunctionKey]:
+def _calls_in(body: Body, library: Library) -> Counter[FunctionKey]:
     """The calls in a body and its subgraphs, by function."""
-    calls: Counter[FunctionKey] = Counter()
-    waiting = [body]
-    while waiting:
-        for node in waiting.pop().node:
-            calls[function_key(node)] += 1
-            waiting.extend(subgraphs(node))
+    calls = Counter(function_key(node) for inner in bodies_in(body) for node in inner.node)
     return Counter({key: count for key, count in calls.items() if key in library})
 
 
@@ -78,8 +88,7 @@ def bound_function(function: onnx.FunctionProto, call: onnx.NodeProto) -> onnx.F
     values |= {attribute.name: attribute for attribute in call.attribute}
     if not function.attribute and not function.attribute_proto:
         return function
-    bound = onnx.FunctionProto()
-    bound.CopyFrom(function)
+    bound = deepcopy(function)
     del bound.attribute[:]
     del bound.attribute_proto[:]
     _bind(bound.node, values)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import external_data_helper
 
-from ..errors import ModelError, one_line
-from .walk import bodies, tensors
-
-FIRST_IR_WITH_OPSETS = 3
+from ..errors import ModelError
+from .domains import IR_WITH_OPSETS
+from .external import read_external_data
+from .names import names_in
+from .walk import bodies
 
 ModelSource = onnx.ModelProto | bytes | bytearray | memoryview | str | os.PathLike[str]
 """What is taken wherever a model is asked for."""
@@ -68,13 +68,8 @@ def load_model(source: ModelSource, *, external_data: bool = True) -> onnx.Model
         raise FileNotFoundError(message) from None
     model = _parse(content, str(path))
     if external_data:
-        _read_external_data(model, path)
+        read_external_data(model, path)
     return model
-
-
-def external_tensors(model: onnx.ModelProto) -> list[str]:
-    """Names of the tensors whose values lie outside the model, in files that were not read."""
-    return [tensor.name for tensor in tensors(model) if external_data_helper.uses_external_data(tensor)]
 
 
 def _parse(content: bytes, name: str) -> onnx.ModelProto:
@@ -98,7 +93,7 @@ def _parse(content: bytes, name: str) -> onnx.ModelProto:
 def _check_is_model(model: onnx.ModelProto, name: str) -> None:
     # Protobuf takes many byte strings for a message, all of it unknown fields: ask for what every model has.
     missing = [field for field in ("ir_version", "graph") if not model.HasField(field)]
-    if model.ir_version >= FIRST_IR_WITH_OPSETS and not model.opset_import:
+    if model.ir_version >= IR_WITH_OPSETS and not model.opset_import:
         missing.append("opset_import")
     if missing:
         message = (
@@ -110,7 +105,7 @@ def _check_is_model(model: onnx.ModelProto, name: str) -> None:
 
 def _check_names(model: onnx.ModelProto, name: str) -> None:
     try:
-        for text in _names(model):
+        for text in _texts(model):
             if isinstance(text, bytes):  # how protobuf hands out what is not UTF-8, where it does not raise
                 text.decode()
     except UnicodeDecodeError as error:
@@ -121,32 +116,20 @@ def _check_names(model: onnx.ModelProto, name: str) -> None:
         raise ModelError(message) from None
 
 
-def _names(model: onnx.ModelProto) -> Iterator[str | bytes]:
+def _texts(model: onnx.ModelProto) -> Iterator[str | bytes]:
     """Every name in a model."""
     for holder in (model, *model.functions):
         yield from (entry.domain for entry in holder.opset_import)
     for body in bodies(model):
         yield body.name
+        yield from names_in(body)
         if isinstance(body, onnx.FunctionProto):
-            yield from (body.domain, body.overload, *body.input, *body.output, *body.attribute)
+            yield from (body.domain, body.overload, *body.attribute)
         else:
-            yield from (tensor.name for tensor in body.initializer)
             for value in (*body.input, *body.output, *body.value_info):
-                yield value.name
                 yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
         for node in body.node:
-            yield from (node.name, node.op_type, node.domain, node.overload, *node.input, *node.output)
-            for attribute in node.attribute:
-                yield attribute.name
-                yield attribute.ref_attr_name
-
-
-def _read_external_data(model: onnx.ModelProto, path: Path) -> None:
-    try:
-        external_data_helper.load_external_data_for_model(model, str(path.parent))
-    except (onnx.checker.ValidationError, OSError, ValueError) as error:
-        message = (
-            f"expected the external data of {path} beside it ({one_line(error)}); "
-            "keep the files that were exported together in one folder"
-        )
-        raise ModelError(message) from error
+            yield from (node.op_type, node.domain, node.overload)
+            yield from (
+                text for attribute in node.attribute for text in (attribute.name, attribute.ref_attr_name)
+            )

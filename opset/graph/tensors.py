@@ -12,19 +12,6 @@ from ..errors import ModelError, one_line
 from .domains import DOMAINS
 
 
-def dimension_of(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
-    """A length or a label; None where nothing is said, which some exporters do by a length of -1."""
-    if dim.HasField("dim_value"):
-        return dim.dim_value if dim.dim_value >= 0 else None
-    return dim.dim_param or None
-
-
-def type_word(number: int) -> str:
-    """ONNX's word for an element type, such as ``float``; ``type`` and its number for one that it does not know."""
-    known = number in onnx.TensorProto.DataType.values()
-    return onnx.TensorProto.DataType.Name(number).lower() if known else f"type {number}"
-
-
 def array_of(tensor: onnx.TensorProto) -> NDArray[Any]:
     """
     The tensor's values.

@@ -10,11 +10,12 @@ import onnx
 from onnx import NodeProto
 
 from ..graph.domains import canonical_domain
-from ..graph.protos import Dimension, attribute_of, label_of
 from ..graph.scopes import Scope
-from ..graph.tensors import type_word
+from ..graph.types import Dimension, ValueType, type_word
+from ..graph.walk import attribute_of
 from ..operators.axis import AxisRule
 from ..operators.table import operator
+from .calls import label_of
 
 ML = "ai.onnx.ml"
 MICROSOFT = "com.microsoft"
@@ -82,6 +83,10 @@ class _Axes:
     """Whether the axis is one of the input's that can be told from the model."""
 
 
+_Reader = Callable[[Scope, NodeProto, int], _Axes]
+"""Reads off a node of that version what it says about its axis."""
+
+
 def record_of(scope: Scope, node: NodeProto) -> NodeRecord | None:
     """Return the record of a node, or None where it is not of the family."""
     domain = canonical_domain(node.domain)
@@ -94,7 +99,7 @@ def record_of(scope: Scope, node: NodeProto) -> NodeRecord | None:
     if since is None:
         return None
     axes = reader(scope, node, since)
-    dtype, shape = scope.type_of(node.input[0]) if node.input else (None, None)
+    dtype, shape = scope.value_type(node.input[0]) if node.input else ValueType()
     along = _along(axes, None if shape is None else len(shape))
     return NodeRecord(
         name=label_of(node),
@@ -172,7 +177,7 @@ def _quantized_softmax(scope: Scope, node: NodeProto, since: int) -> _Axes:
     return _Axes(written, rule, -1 if written is None else written, f"opset={meant}")
 
 
-def _one_axis(default: int) -> Callable[[Scope, NodeProto, int], _Axes]:
+def _one_axis(default: int) -> _Reader:
     def read(scope: Scope, node: NodeProto, since: int) -> _Axes:
         written = integer(node, "axis")
         return _Axes(written, "single", default if written is None else written)
@@ -180,24 +185,20 @@ def _one_axis(default: int) -> Callable[[Scope, NodeProto, int], _Axes]:
     return read
 
 
-def _fixed_axis(axis: int, *details: str) -> Callable[[Scope, NodeProto, int], _Axes]:
+def _fixed_axis(axis: int, name: str = "", default: str = "") -> _Reader:
+    """The axis is not the node's to choose; an attribute decides what else it does."""
+
     def read(scope: Scope, node: NodeProto, since: int) -> _Axes:
-        stated = [f"{name}={text(node, name, default)}" for name, default in map(_name_and_default, details)]
-        return _Axes(None, "single", axis, ", ".join(stated))
+        return _Axes(None, "single", axis, f"{name}={text(node, name, default)}" if name else "")
 
     return read
-
-
-def _name_and_default(detail: str) -> tuple[str, str]:
-    name, _, default = detail.partition("=")
-    return name, default
 
 
 def _reduction(scope: Scope, node: NodeProto, since: int) -> _Axes:
     attribute = attribute_of(node, "axes")
     axes = None if attribute is None else tuple(attribute.ints)
     if since >= 18 and len(node.input) > 1 and node.input[1]:
-        values = scope.constant(node.input[1])
+        values = scope.array(node.input[1])
         if values is None:
             return _Axes(None, "single", None, "axes are computed", known=False)
         axes = tuple(int(axis) for axis in values.ravel())
@@ -219,21 +220,21 @@ def _attention(scope: Scope, node: NodeProto, since: int) -> _Axes:
     return _Axes(None, "single", None, f"the keys{stated}", known=False)
 
 
-_FAMILY: dict[tuple[str, str], Callable[[Scope, NodeProto, int], _Axes]] = {
+_FAMILY: dict[tuple[str, str], _Reader] = {
     ("", "Softmax"): _normaliser,
     ("", "LogSoftmax"): _normaliser,
     ("", "Hardmax"): _normaliser,
     ("", "Sigmoid"): _elementwise,
     ("", "Softplus"): _elementwise,
     ("", "ReduceLogSumExp"): _reduction,
-    ("", "SoftmaxCrossEntropyLoss"): _fixed_axis(1, "reduction=mean"),
-    ("", "NegativeLogLikelihoodLoss"): _fixed_axis(1, "reduction=mean"),
+    ("", "SoftmaxCrossEntropyLoss"): _fixed_axis(1, "reduction", "mean"),
+    ("", "NegativeLogLikelihoodLoss"): _fixed_axis(1, "reduction", "mean"),
     ("", "Attention"): _attention,
     ("", "ArgMax"): _one_axis(0),
     ("", "TopK"): _one_axis(-1),
     ("", "Multinomial"): _fixed_axis(1),
-    (ML, "LinearClassifier"): _fixed_axis(-1, "post_transform=NONE"),
-    (ML, "Normalizer"): _fixed_axis(-1, "norm=MAX"),
+    (ML, "LinearClassifier"): _fixed_axis(-1, "post_transform", "NONE"),
+    (ML, "Normalizer"): _fixed_axis(-1, "norm", "MAX"),
     (MICROSOFT, "QLinearSoftmax"): _quantized_softmax,
     (MICROSOFT, "QLinearSigmoid"): _elementwise,
 }

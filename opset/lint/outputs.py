@@ -10,11 +10,12 @@ from typing import NamedTuple
 from onnx import GraphProto, NodeProto
 
 from ..graph.domains import canonical_domain
-from ..graph.protos import attribute_of, label_of
 from ..graph.scopes import Made, Scope, Value
+from ..graph.walk import attribute_of
+from .calls import label_of
 from .family import MICROSOFT, ML, text
-from .rules import LintWarning
 from .sources import passes_on, sources
+from .warning import Finding
 
 _PROBABILITY = {"prob", "probs", "proba", "probas", "probability", "probabilities", "softmax"}
 _OTHERWISE = {"log", "logprob", "logprobs", "logit", "logits", "label", "labels"}
@@ -95,21 +96,19 @@ class _Verdict(Enum):
     OPEN = "cannot be told"
 
 
-def output_warnings(main: Scope, graph: GraphProto) -> Iterator[LintWarning]:
-    """Yield a warning for each output that is named like probabilities and made by something else."""
+def not_a_probability(main: Scope, graph: GraphProto) -> Iterator[Finding]:
+    """The outputs that are named like probabilities and made by something else."""
     judge = _Judge()
     for output in graph.output:
         if not is_named_like_probabilities(output.name) or not _holds_floats(main, output.name):
             continue
         verdict, by = judge.judge(Value(main, output.name))
         if verdict is _Verdict.NO and by is not None:
-            yield LintWarning(
-                code="not-a-probability",
-                node=label_of(by.node),
-                where=by.scope.where,
-                message=f"output '{output.name}' is named like probabilities, but {by.node.op_type} "
+            yield Finding(
+                f"output '{output.name}' is named like probabilities, but {by.node.op_type} "
                 f"'{label_of(by.node)}' makes it, which does not normalise",
-                cure=_CURES.get(by.node.op_type, _CURE),
+                _CURES.get(by.node.op_type, _CURE),
+                at=(by.scope, by.node),
             )
 
 
@@ -120,7 +119,7 @@ def is_named_like_probabilities(name: str) -> bool:
 
 
 def _holds_floats(scope: Scope, name: str) -> bool:
-    dtype = scope.type_of(name).dtype
+    dtype = scope.value_type(name).dtype
     return dtype is None or dtype.startswith(("float", "bfloat"))
 
 

@@ -1,73 +1,58 @@
-"""What onnxruntime says of a model: kernels that its CPU lacks, and versions that a release cannot read."""
+"""What runtimes cannot do: dtypes that onnxruntime has no kernel for, versions that a release cannot read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import onnx
 
 from ..errors import one_line
 from ..graph.domains import canonical_domain, opset_versions
-from ..graph.protos import ValueType, value_info
-from ..graph.runtime_versions import Readable, readable_by
+from ..graph.types import ValueType, value_info
 from ..operators.table import operators
+from ..runtimes.kernels import onnxruntime_dtypes
+from ..runtimes.releases import Readable, readable_by
 from .family import NodeRecord
-from .rules import LintWarning, Seen
-from .runtime_kernels import onnxruntime_dtypes
+from .warning import Finding, Seen
 
 # Of ai.onnx, where a model of other domains alone names none; every onnxruntime since 1.6 reads it.
 _ANY_OPSET = 13
 _OLDEST_OPSET = 7
 
 
-class Kernels:
+def onnxruntime_version() -> str | None:
+    """The version of the installed onnxruntime; None where there is none."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return None
+    return str(onnxruntime.__version__)
+
+
+def no_kernel(seen: Seen, record: NodeRecord) -> Finding | None:
     """
-    Asks the installed onnxruntime whether its CPU runs a node, by a model of that node alone.
+    Ask the installed onnxruntime whether its CPU runs the node, by a model of that node alone.
 
     The list of its kernels would not do: where one is missing it may put casts around the node, or run the
     function body of the operator instead.
     """
-
-    def __init__(self) -> None:
-        self._answers: dict[bytes, str | None] = {}
-        try:
-            import onnxruntime
-        except ImportError:
-            self.version = ""
-            return
-        self.version = str(onnxruntime.__version__)
-
-    @property
-    def notes(self) -> list[str]:
-        """What could not be asked."""
-        missing = "onnxruntime is not installed: which dtypes its kernels take was not looked at"
-        return [] if self.version else [missing]
-
-    def warnings(self, seen: Seen) -> Iterator[LintWarning]:
-        """Yield a warning where onnxruntime cannot run the node on its dtypes."""
-        record = seen.record
-        types = {name: seen.scope.type_of(name) for name in seen.node.input if name}
-        if not self.version or record is None or any(given.dtype is None for given in types.values()):
-            return
-        model = _alone(seen, types)
-        reason = self._refusal(model)
-        if reason is not None:
-            wider = "int64" if str(record.dtype).startswith(("int", "uint")) else "float32"
-            cure = f"put a Cast to {wider} before it and a Cast back after it"
-            if record.dtype == wider:
-                cure = _newer(record) or "compute it by other operators"
-            yield seen.warning(
-                "no-kernel",
-                f"onnxruntime {self.version} cannot run {record.operator} on {record.dtype} on the CPU ({reason})",
-                cure,
-                "error",
-            )
-
-    def _refusal(self, model: onnx.ModelProto) -> str | None:
-        key = model.SerializeToString(deterministic=True)
-        if key not in self._answers:
-            self._answers[key] = _try(key)
-        return self._answers[key]
+    version = onnxruntime_version()
+    types = {name: seen.scope.value_type(name) for name in seen.node.input if name}
+    if version is None or any(given.dtype is None for given in types.values()):
+        return None
+    reason = _refusal(_alone(seen, types).SerializeToString(deterministic=True))
+    if reason is None:
+        return None
+    wider = "int64" if str(record.dtype).startswith(("int", "uint")) else "float32"
+    cure = f"put a Cast to {wider} before it and a Cast back after it"
+    if record.dtype == wider:
+        cure = _newer(record) or "compute it by other operators"
+    return Finding(
+        f"onnxruntime {version} cannot run {record.operator} on {record.dtype} on the CPU ({reason})",
+        cure,
+        "error",
+    )
 
 
 def _newer(record: NodeRecord) -> str | None:
@@ -85,8 +70,8 @@ def _newer(record: NodeRecord) -> str | None:
     return f"use `softops convert --opset {max(version, _OLDEST_OPSET)}`"
 
 
-def version_warnings(model: onnx.ModelProto, release: str) -> Iterator[LintWarning]:
-    """Yield a warning where a release of a runtime reads no opset or IR version as new as the model's."""
+def too_new(model: onnx.ModelProto, release: str) -> Iterator[Finding]:
+    """Opset and IR version of the model, where they are newer than a release of a runtime reads."""
     readable = readable_by(release)
     opsets = opset_versions(model.opset_import)
     limits = {"": readable.opset, "ai.onnx.ml": readable.ml_opset}
@@ -105,13 +90,10 @@ def version_warnings(model: onnx.ModelProto, release: str) -> Iterator[LintWarni
         if not _conversion_lowers_ir(opsets, readable):
             cures.append(f"set model.ir_version = {readable.ir_version}")
     if said:
-        yield LintWarning(
-            code="too-new",
-            severity="error",
-            node=None,
-            where=None,
-            message=f"{release} cannot read the model: {', '.join(said)}",
-            cure=f"{' and '.join(cures)}, or use a newer release",
+        yield Finding(
+            f"{release} cannot read the model: {', '.join(said)}",
+            f"{' and '.join(cures)}, or use a newer release",
+            "error",
         )
 
 
@@ -145,7 +127,8 @@ def _alone(seen: Seen, types: dict[str, ValueType]) -> onnx.ModelProto:
     return onnx.ModelProto(ir_version=ir_version, opset_import=imports, graph=graph)
 
 
-def _try(model: bytes) -> str | None:
+@lru_cache(maxsize=512)
+def _refusal(model: bytes) -> str | None:
     """Why onnxruntime cannot run a model for want of a kernel, None where it can or something else is wrong."""
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as state

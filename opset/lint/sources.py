@@ -8,8 +8,8 @@ import numpy as np
 from onnx import NodeProto, TensorProto
 
 from ..graph.domains import canonical_domain
-from ..graph.protos import attribute_of
 from ..graph.scopes import Made, Scope, Value
+from ..graph.walk import attribute_of
 from .family import MICROSOFT, ML, integer
 
 _FLOATS = (
@@ -69,7 +69,7 @@ def _trains(scope: Scope, node: NodeProto) -> bool:
         return not integer(node, "is_test", 0)
     if len(node.input) < 3 or not node.input[2]:
         return False
-    training = scope.constant(node.input[2])
+    training = scope.array(node.input[2])
     return training is None or bool(np.any(training))
 
 

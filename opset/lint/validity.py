@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from onnx import NodeProto
 
 from ..graph.domains import canonical_domain
-from ..graph.protos import label_of
 from ..graph.scopes import Scope
 from ..graph.walk import names_read
+from .calls import label_of
 from .family import since_version
-from .rules import LintWarning, Severity
+from .warning import Finding
 
 # Of a circle as many nodes are named as one can take in.
 _NAMED = 5
 
 
-def validity_warnings(scope: Scope, model_opsets: Mapping[str, int]) -> Iterator[LintWarning]:
-    """Yield at most one warning for each kind of fault of a graph, about the first node that has it."""
-    yield from _opset_warnings(scope, model_opsets)
-    again = "export the model again"
-    for node in scope.nodes:
-        missing = next((name for name in node.input if name and not scope.sees(name)), None)
-        if missing is not None:
-            yield _warning(scope, node, f"it reads '{missing}', which nothing makes", again)
-            break
-    late = _out_of_order(scope)
-    if not late:
-        return
-    circle = _circle(scope)
-    if circle:
-        names = [f"'{label_of(node)}'" for node in circle]
-        more = "" if len(names) <= _NAMED else f" and {len(names) - _NAMED} more"
-        said = f"nodes wait for each other in a circle: {', '.join(names[:_NAMED])}{more}"
-        yield _warning(scope, circle[0], said, again)
-        return
-    node, name = late
-    said = f"it reads '{name}' before the node that makes it: onnxruntime sorts the nodes itself, others refuse them"
-    yield _warning(
-        scope, node, said, "sort the nodes, so that each comes after those it reads from", "warning"
-    )
-
-
-def _opset_warnings(scope: Scope, model_opsets: Mapping[str, int]) -> Iterator[LintWarning]:
+def _other_opset(scope: Scope, model_opsets: Mapping[str, int]) -> Iterator[Finding]:
+    """The first node of a function that the model's opset reads otherwise."""
     # Of FunctionProto.opset_import onnx.proto says that versions may differ from the model's, but that every
     # node of the function must have the same schema by both.
     own, outside = scope.opsets.get(""), model_opsets.get("")
@@ -54,23 +29,44 @@ def _opset_warnings(scope: Scope, model_opsets: Mapping[str, int]) -> Iterator[L
             continue
         meant, read = (since_version(node.op_type, opset) for opset in (own, outside))
         if meant != read:
-            yield LintWarning(
-                code="function-opset",
-                node=label_of(node),
-                where=scope.where,
-                message=f"the function imports ai.onnx {own}, which has {node.op_type}-{meant}, the model {outside}, "
+            yield Finding(
+                f"the function imports ai.onnx {own}, which has {node.op_type}-{meant}, the model {outside}, "
                 f"which has {node.op_type}-{read}: ONNX wants them the same, and onnxruntime takes the model's",
-                cure=f"`softops convert --opset {outside}` brings the function to the model's opset, with the meaning "
+                f"`softops convert --opset {outside}` brings the function to the model's opset, with the meaning "
                 "that it has by its own",
+                at=(scope, node),
             )
             return
+
+
+def _faults(scope: Scope, model_opsets: Mapping[str, int]) -> Iterator[Finding]:
+    """At most one of each kind, about the first node that has it."""
+    again = "export the model again"
+    for node in scope.nodes:
+        missing = next((name for name in node.input if name and not scope.sees(name)), None)
+        if missing is not None:
+            yield Finding(f"it reads '{missing}', which nothing makes", again, "error", (scope, node))
+            break
+    late = _out_of_order(scope)
+    if not late:
+        return
+    circle = _circle(scope)
+    if circle:
+        names = [f"'{label_of(node)}'" for node in circle]
+        more = "" if len(names) <= _NAMED else f" and {len(names) - _NAMED} more"
+        said = f"nodes wait for each other in a circle: {', '.join(names[:_NAMED])}{more}"
+        yield Finding(said, again, "error", (scope, circle[0]))
+        return
+    node, name = late
+    said = f"it reads '{name}' before the node that makes it: onnxruntime sorts the nodes itself, others refuse them"
+    yield Finding(said, "sort the nodes, so that each comes after those it reads from", at=(scope, node))
 
 
 def _out_of_order(scope: Scope) -> tuple[NodeProto, str] | None:
     """The first node that reads what only comes after it, and what that is."""
     made: set[str] = set()
     for node in scope.nodes:
-        late = next((name for name in names_read(node) if name in scope.made and name not in made), None)
+        late = next((name for name in names_read(node) if name in scope.producers and name not in made), None)
         if late is not None:
             return node, late
         made.update(node.output)
@@ -80,7 +76,8 @@ def _out_of_order(scope: Scope) -> tuple[NodeProto, str] | None:
 def _circle(scope: Scope) -> list[NodeProto]:
     """The nodes of one circle, in the order of their values; none where the nodes can be sorted."""
     before = {
-        id(node): [scope.made[n][0] for n in names_read(node) if n in scope.made] for node in scope.nodes
+        id(node): [scope.producers[n] for n in names_read(node) if n in scope.producers]
+        for node in scope.nodes
     }
     done: set[int] = set()
     for start in scope.nodes:
@@ -103,14 +100,8 @@ def _circle(scope: Scope) -> list[NodeProto]:
     return []
 
 
-def _warning(
-    scope: Scope, node: NodeProto, message: str, cure: str, severity: Severity = "error"
-) -> LintWarning:
-    return LintWarning(
-        code="invalid",
-        severity=severity,
-        node=label_of(node),
-        where=scope.where,
-        message=message,
-        cure=cure,
-    )
+OF_SCOPES: dict[str, Callable[[Scope, Mapping[str, int]], Iterator[Finding]]] = {
+    "function-opset": _other_opset,
+    "invalid": _faults,
+}
+"""What is asked about each graph and function, beside the opsets of the model, by the code of the warning."""

@@ -9,7 +9,7 @@ import pytest
 
 from softops.opset import FeedError, ModelError, UnknownOpsetError, convert_version, lint, load_model
 from softops.opset.backend import prepare
-from softops.opset.graph.model import external_tensors
+from softops.opset.graph.external import external_tensors
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from softops.opset import lint
-from softops.opset.graph.runtime_versions import newest_opset
+from softops.opset.runtimes.releases import newest_opset
 
 N = helper.make_node
 ML = "ai.onnx.ml"

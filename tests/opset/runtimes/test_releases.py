@@ -6,7 +6,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from softops.opset.graph.runtime_versions import newest_opset
+from softops.opset.runtimes.releases import newest_opset
 
 
 def session(opset, ir_version, ml_opset=None):

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import onnx
-from onnx import ModelProto
+from onnx import GraphProto, NodeProto
 
 from ..graph.checker import plainly_named
 from ..graph.domains import newest_version
 from ..graph.model import ModelSource, load_model
-from ..graph.scopes import Scope, Scopes
+from ..graph.scopes import Scope
+from .calls import Calls, label_of
 from .family import NodeRecord, record_of
-from .outputs import output_warnings
-from .rules import LintWarning, Seen, node_warnings
-from .runtime import Kernels, version_warnings
-from .validity import validity_warnings
+from .outputs import not_a_probability
+from .rules import OF_FAMILY, OF_OTHERS
+from .runtime import onnxruntime_version, too_new
+from .validity import OF_SCOPES
+from .warning import Finding, LintWarning, Seen
 
 SCHEMA_VERSION = 1
 
@@ -112,50 +114,71 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
         ``for_runtime`` names no known release.
     """
     proto = load_model(model, external_data=False)
-    late = [] if for_runtime is None else list(version_warnings(proto, for_runtime))
-    return _report(proto, late)
-
-
-def _report(proto: ModelProto, late: list[LintWarning]) -> LintReport:
-    scopes = Scopes(plainly_named(proto))
-    kernels = Kernels()
-    batch = _batch_symbols(scopes.main)
+    late = [] if for_runtime is None else list(too_new(proto, for_runtime))
+    calls = Calls(plainly_named(proto))
+    main, batch = calls.main, _batch_symbols(calls.main)
     # Two calls of a function that say the same are one: dictionaries keep the order and drop what is equal.
     nodes: dict[NodeRecord, None] = {}
     warnings: dict[LintWarning, None] = {}
     read: set[int] = set()
-    for scope, node in scopes:
+    for scope, node in calls:
         if id(scope) not in read:
             read.add(id(scope))
-            warnings.update(dict.fromkeys(validity_warnings(scope, scopes.main.opsets)))
-        seen = Seen(scope, node, record_of(scope, node), batch)
-        if seen.record is not None:
-            nodes[seen.record] = None
-        warnings.update(dict.fromkeys(node_warnings(seen)))
-        warnings.update(dict.fromkeys(kernels.warnings(seen)))
-    warnings.update(dict.fromkeys([*output_warnings(scopes.main, proto.graph), *late]))
+            for code, faults in OF_SCOPES.items():
+                warnings |= {_warning(code, found): None for found in faults(scope, main.opsets)}
+        record = record_of(scope, node)
+        if record is not None:
+            nodes[record] = None
+        warnings |= dict.fromkeys(_about_node(Seen(scope, node, record, batch)))
+    warnings |= {_warning("not-a-probability", found): None for found in not_a_probability(main, proto.graph)}
+    warnings |= {_warning("too-new", found): None for found in late}
     return LintReport(
         ir_version=proto.ir_version,
-        opsets=scopes.main.opsets,
+        opsets=main.opsets,
         nodes=tuple(nodes),
         warnings=tuple(warnings),
-        notes=(*_too_new_for_onnx(scopes.main.opsets), *scopes.notes, *_unknown(nodes), *kernels.notes),
+        notes=(*_too_new_for_onnx(main.opsets), *calls.notes, *_not_known(nodes)),
+    )
+
+
+def _about_node(seen: Seen) -> Iterator[LintWarning]:
+    here = (seen.scope, seen.node)
+    if seen.record is not None:
+        found = {code: rule(seen, seen.record) for code, rule in OF_FAMILY.items()}
+    else:
+        found = {code: rule(seen) for code, rule in OF_OTHERS.items()}
+    yield from (_warning(code, finding, here) for code, finding in found.items() if finding is not None)
+
+
+def _warning(code: str, finding: Finding, here: tuple[Scope, NodeProto] | None = None) -> LintWarning:
+    scope, node = finding.at or here or (None, None)
+    return LintWarning(
+        code=code,
+        severity=finding.severity,
+        node=None if node is None else label_of(node),
+        where=None if scope is None else scope.where,
+        message=finding.message,
+        cure=finding.cure,
     )
 
 
 def _batch_symbols(main: Scope) -> frozenset[str]:
     """Symbols that name dimension 0 of an input, and no other dimension of any."""
-    shapes = [
-        main.types[value.name].shape or () for value in main.graph.input if value.name not in main.constants
-    ]
+    assert isinstance(main.body, GraphProto)
+    inputs = [value.name for value in main.body.input if value.name not in main.constants]
+    shapes = [main.value_type(name).shape or () for name in inputs]
     first = {shape[0] for shape in shapes if shape}
     later = {size for shape in shapes for size in shape[1:]}
     return frozenset(size for size in first - later if isinstance(size, str))
 
 
-def _unknown(nodes: Iterable[NodeRecord]) -> list[str]:
-    shapeless = [node.name for node in nodes if node.shape is None]
-    return [f"the input shape of {_some(shapeless)} could not be inferred"] if shapeless else []
+def _not_known(nodes: Iterable[NodeRecord]) -> Iterator[str]:
+    names = [node.name for node in nodes if node.shape is None]
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        yield f"the input shape of {', '.join(names[:3])}{more} could not be inferred"
+    if onnxruntime_version() is None:
+        yield "onnxruntime is not installed: which dtypes its kernels take was not looked at"
 
 
 def _too_new_for_onnx(opsets: Mapping[str, int]) -> list[str]:
@@ -166,7 +189,3 @@ def _too_new_for_onnx(opsets: Mapping[str, int]) -> list[str]:
         for domain, version in opsets.items()
         if (newest := newest_version(domain)) is not None and version > newest
     ]
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

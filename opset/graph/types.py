@@ -1,0 +1,95 @@
+"""What a model says of the types of its values."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import onnx
+from onnx import TensorProto, TypeProto, helper
+
+from .walk import Body
+
+Dimension = int | str | None
+"""A size, a symbol, or nothing known."""
+
+
+class ValueType(NamedTuple):
+    """What is known of a value: dtype (such as ``"float32"``) and shape, None where nothing is known."""
+
+    dtype: str | None = None
+    shape: tuple[Dimension, ...] | None = None
+
+
+_DTYPES = {
+    number: {"float": "float32", "double": "float64"}.get(name.lower(), name.lower())
+    for name, number in onnx.TensorProto.DataType.items()
+    if number != onnx.TensorProto.UNDEFINED
+}
+_NUMBERS = {name: number for number, name in _DTYPES.items()}
+
+
+def declared_type(given: onnx.TypeProto) -> ValueType:
+    """What a declaration says of a value."""
+    if not given.HasField("tensor_type"):
+        return ValueType()
+    tensor = given.tensor_type
+    shape = tuple(map(_dimension, tensor.shape.dim)) if tensor.HasField("shape") else None
+    return ValueType(_DTYPES.get(tensor.elem_type), shape)
+
+
+def _dimension(dim: onnx.TensorShapeProto.Dimension) -> Dimension:
+    """As the model has it; shape inference makes up names for what it does not know."""
+    found = dimension_of(dim)
+    return None if isinstance(found, str) and found.startswith("unk__") else found
+
+
+def value_info(name: str, known: ValueType) -> onnx.ValueInfoProto:
+    """Return the declaration of a value, as far as its type is known."""
+    if known.dtype is None:
+        return onnx.ValueInfoProto(name=name)
+    declared: onnx.ValueInfoProto = onnx.helper.make_tensor_value_info(
+        name, _NUMBERS[known.dtype], known.shape
+    )
+    return declared
+
+
+def dimension_of(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
+    """A length or a label; None where nothing is said, which some exporters do by a length of -1."""
+    if dim.HasField("dim_value"):
+        return dim.dim_value if dim.dim_value >= 0 else None
+    return dim.dim_param or None
+
+
+def type_word(number: int) -> str:
+    """ONNX's word for an element type, such as ``float``; ``type`` and its number for one that it does not know."""
+    known = number in onnx.TensorProto.DataType.values()
+    return onnx.TensorProto.DataType.Name(number).lower() if known else f"type {number}"
+
+
+def value_types(body: Body) -> dict[str, TypeProto]:
+    """The types of a body's own values, as far as they are written down."""
+    types: dict[str, TypeProto] = {}
+    declared = list(body.value_info)
+    if isinstance(body, onnx.GraphProto):
+        types = {tensor.name: tensor_type(tensor) for tensor in body.initializer}
+        types |= {
+            s.values.name: helper.make_tensor_type_proto(s.values.data_type, s.dims)
+            for s in body.sparse_initializer
+        }
+        declared += [*body.output, *body.input]
+    for value in declared:
+        known = types.get(value.name)
+        # What says no shape adds nothing to what does.
+        if (
+            known is None
+            or not known.tensor_type.HasField("shape")
+            or value.type.tensor_type.HasField("shape")
+        ):
+            types[value.name] = value.type
+    return types
+
+
+def tensor_type(tensor: TensorProto) -> TypeProto:
+    """The type that a tensor has."""
+    found: TypeProto = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
+    return found
