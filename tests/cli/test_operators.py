@@ -67,7 +67,7 @@ def test_json_has_everything(capsys):
 
 
 def test_without_a_list_of_kernels(capsys, monkeypatch):
-    from softops.opset.lint import runtime_kernels
+    from softops.opset.runtimes import kernels as runtime_kernels
 
     monkeypatch.setattr(runtime_kernels, "_cpu_kernels", lambda: None)
     assert "?" in printed(["Softmax"], capsys)
