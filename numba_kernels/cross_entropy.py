@@ -11,31 +11,25 @@ from .arrays.labels import check_reduction, checked_labels, checked_weights, red
 from .arrays.layout import launch
 from .log_softmax import log_softmax
 from .rowwise.gather import places_of, reading
-from .rowwise.lanes import number, real_number
-from .rowwise.log_sums import HIGHEST, LOGS, log_sums_of_rows
-from .vector import itemsize, load_scalar, stack_scratch, store_scalar, traced, widen
-from .vector.flow import choose, repeat
+from .rowwise.lanes import PerRow
+from .rowwise.log_sums import log_sums_of_rows
+from .vector import Variable, itemsize, load_scalar, loop, store_scalar, traced, when, widen
 
 
 @traced
 def _cross_entropy_lines(
-    kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, step: Any, count: Any, n: Any
+    kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, stride: Any, count: Any, n: Any
 ) -> None:
     """The float64 losses of lines; behind the places in `src`: addresses of labels (−1: ignored) and weights."""
-    scratch, real, whole = stack_scratch(work), n.constant(0.0, types.float64), n.constant(0)
-    log_sums_of_rows(work, scratch, at, step, count, n)
-
-    def line(i: Any) -> None:
-        label = load_scalar(whole, src[4] + (index + i) * 8)
-
-        def loss() -> Any:
-            m, log_of_sum = widen(number(work, scratch, HIGHEST, i)), real_number(scratch, LOGS, i)
-            picked = widen(load_scalar(work, at + i * step + label * itemsize(work)))
-            return (log_of_sum - (picked - m)) * load_scalar(real, src[5] + (index + i) * 8)
-
-        store_scalar(real, dst + (index + i) * 8, choose(label >= 0, loss, lambda: real))
-
-    repeat(0, count, line)
+    m, log_of_sum = (PerRow(numbers) for numbers in log_sums_of_rows(work, at, stride, count, n))
+    real, whole = n.constant(0.0, types.float64), n.constant(0)
+    with loop(0, count) as row:
+        label, loss = load_scalar(whole, src[4] + (index + row) * 8), Variable(real)
+        with when(label >= 0):
+            picked = widen(load_scalar(work, at + row * stride + label * itemsize(work)))
+            weight = load_scalar(real, src[5] + (index + row) * 8)
+            loss.value = (log_of_sum[row] - (picked - widen(m[row]))) * weight
+        store_scalar(real, dst + (index + row) * 8, loss.value)
 
 
 _KERNELS = reading(_cross_entropy_lines)

@@ -8,86 +8,84 @@ import numpy.typing as npt
 from .arrays.layout import along_axis
 from .numerics.sums import largest
 from .rowwise.kernels import each_row, kernels_of
-from .rowwise.rows import is_nan, map_row, nan_at, rest_of
+from .rowwise.rows import is_nan, nan_at, tail_of
+from .rowwise.slices import slices
 from .vector import (
+    Variable,
     bits,
     first_lane,
     itemsize,
     lanes,
     load,
+    loop,
     outlined,
     splat,
     store,
     store_scalar,
     traced,
     unordered,
+    when,
     where,
 )
-from .vector.flow import choose, repeat, seek
+from .vector.types import vector_of
 
 
 @traced
 def _hardmax_row(kind: Any, dst: Any, src: Any, n: Any) -> None:
     best = argmax(kind, src, n)
-    map_row(kind, dst, (src,), n, lambda x: splat(x, 0.0))
+    for part in slices(kind, n):
+        part.store(dst, kind.constant(0.0, vector_of(kind.type)))
     store_scalar(kind, dst + best * itemsize(kind), 1.0)
 
 
 @outlined
 def argmax(kind: Any, src: Any, n: Any) -> Any:
     """The index of the first maximum of a row; of the first NaN if there is one."""
-    step, tail = lanes(kind), rest_of(kind, src, n, -np.inf)
-    vectors, nan = n // step, splat(tail, np.nan)
-
-    def pair(i: Any, m: Any, m2: Any, seen: Any) -> Any:
+    width, tail = lanes(kind), tail_of(kind, src, n, -np.inf)
+    vectors, nan = n // width, splat(tail, np.nan)
+    found = Variable(tail, tail, where(unordered(tail, tail), nan, 0.0))
+    with loop(0, vectors // 2) as i:
         a, b = load(kind, src, 2 * i), load(kind, src, 2 * i + 1)
-        return where(a > m, a, m), where(b > m2, b, m2), where(unordered(a, b), nan, seen)
-
-    def odd() -> Any:
-        x = load(kind, src, vectors - 1)
-        return where(x > m, x, m), where(unordered(x, x), nan, seen)
-
-    def place() -> Any:
-        m_v = splat(tail, largest(m))
-        found = seek(0, vectors, lambda i: first_lane(load(kind, src, i) == m_v) < step)
-        # behind the whole vectors, the rest lies in the last lanes of one that overlaps them
-        lane = choose(
-            found < vectors,
-            lambda: first_lane(load(kind, src, found) == m_v),
-            lambda: first_lane(tail == m_v),
-        )
-        overlap = where((found < vectors) | (n < step), 0, step - n % step)
-        return found * step + lane - overlap
-
-    m, m2, seen = repeat(0, vectors // 2, pair, tail, tail, where(unordered(tail, tail), nan, 0.0))
+        m, m2, seen = found.value
+        found.value = where(a > m, a, m), where(b > m2, b, m2), where(unordered(a, b), nan, seen)
+    with when(vectors % 2 == 1):
+        x, (m, m2, seen) = load(kind, src, vectors - 1), found.value
+        found.value = where(x > m, x, m), m2, where(unordered(x, x), nan, seen)
+    m, m2, seen = found.value
     m = where(m2 > m, m2, m)
-    m, seen = choose(vectors % 2 == 1, odd, lambda: (m, seen))
-    return choose(first_lane(is_nan(seen)) < step, lambda: nan_at(kind, src, n), place)
+
+    index = Variable(n)
+    with when(first_lane(is_nan(seen)) < width) as otherwise:
+        index.value = nan_at(kind, src, n)
+    with otherwise:
+        m = splat(tail, largest(m))
+        with loop(0, vectors) as i:
+            i.leave_if(first_lane(load(kind, src, i) == m) < width)
+        with when(i < vectors) as behind:
+            index.value = i * width + first_lane(load(kind, src, i) == m)
+        with behind:
+            # what fills no vector lies in the last lanes of one that overlaps the vector before
+            overlap = where(n < width, 0, width - n % width)
+            index.value = i * width + first_lane(tail == m) - overlap
+    return index.value
 
 
 @traced
 def _hardmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
     """Columns of `n` numbers, in place."""
-    along = width * itemsize(kind)
-
-    def columns(column: Any) -> None:
-        top_of = at + column * itemsize(kind)
-
-        def better(k: Any, m: Any, best: Any) -> Any:
-            x = load(kind, top_of + k * along)
+    stride = width * itemsize(kind)
+    with loop(0, width, lanes(kind)) as column:
+        x = at + column * itemsize(kind)
+        first = load(kind, x)
+        best = Variable(first, bits(splat(first, 0.0)))
+        with loop(1, n) as k:
+            number, (m, index) = load(kind, x + k * stride), best.value
             # the first NaN stays: nothing is greater, and a number never replaces it
-            taken = (x > m) | (is_nan(x) & (m == m))
-            return where(taken, x, m), where(taken, splat(best, k), best)
-
-        first = load(kind, top_of)
-        _, best = repeat(1, n, better, first, bits(splat(first, 0.0)))
-
-        def mark(k: Any) -> None:
-            store(kind, top_of + k * along, where(best == splat(best, k), splat(first, 1.0), 0.0))
-
-        repeat(0, n, mark)
-
-    repeat(0, width, columns, step=lanes(kind))
+            taken = (number > m) | (is_nan(number) & (m == m))
+            best.value = where(taken, number, m), where(taken, splat(index, k), index)
+        _, index = best.value
+        with loop(0, n) as k:
+            store(kind, x + k * stride, where(index == splat(index, k), splat(first, 1.0), 0.0))
 
 
 _KERNELS = kernels_of(each_row(_hardmax_row), _hardmax_tile)

@@ -12,71 +12,66 @@ from .arrays.layout import launch
 from .numerics.log import log1p_vector
 from .rowwise.blocks import OverBlocks, Row
 from .rowwise.gather import places_of, reading
-from .rowwise.lanes import number, real_number
-from .rowwise.log_sum_double import logsumexp_doubled
-from .rowwise.log_sums import HIGHEST, LOGS, log_sums_of_rows
+from .rowwise.lanes import PerRow
+from .rowwise.log_sums import log_sums_of_rows
 from .rowwise.log_sums_blocks import add_block, add_block_again, log_sum_of_blocks
-from .rowwise.log_sums_robust import sum_of_others
+from .rowwise.log_sums_robust import log_sum_double_double, sum_of_others
 from .rowwise.rows import nan_at
-from .vector import computed_as, itemsize, narrow, outlined, stack_scratch, store_scalar, traced, where, widen
-from .vector.flow import choose, repeat
+from .vector import (
+    Variable,
+    computed_as,
+    itemsize,
+    loop,
+    narrow,
+    outlined,
+    store_scalar,
+    traced,
+    when,
+    where,
+    widen,
+)
+
+
+@traced
+def _logsumexp_lines(
+    kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, stride: Any, count: Any, n: Any
+) -> None:
+    m, log_of_sum = (PerRow(numbers) for numbers in log_sums_of_rows(work, at, stride, count, n))
+    with loop(0, count) as row:
+        result = _sum_of_terms(work, at + row * stride, n, widen(m[row]), log_of_sum[row])
+        store_scalar(kind, dst + (index + row) * itemsize(kind), narrow(kind, result))
 
 
 @outlined
 def _sum_of_terms(kind: Any, src: Any, n: Any, m: Any, log_of_sum: Any) -> Any:
     """m + log_of_sum in float64; where the two cancel, their errors are what is left, and the row is done again."""
-    result = m + log_of_sum
-
-    def doubled() -> Any:
-        return logsumexp_doubled(kind, src, n, m)
-
-    def infinite() -> Any:
+    result, single = Variable(m + log_of_sum), computed_as(kind.type) == types.float32
+    with when(abs(m) == np.inf) as otherwise:
         # whatever the others are, unless one is NaN
-        return where(nan_at(kind, src, n) == n, m, np.nan)
-
-    def finite() -> Any:
-        if computed_as(kind.type) != types.float32:
-            return choose((m < 0.0) & (abs(result) < 2.0 * log_of_sum), doubled, lambda: result)
-        return choose((m < 0.0) & (abs(result) < log_of_sum), again, lambda: result)
-
-    def again() -> Any:
-        # exponentials in float32 leave 2⁻²⁶ of the logarithm, those of `sum_of_others` 2⁻³⁹
-        better = m + log1p_vector(*sum_of_others(kind, src, n, narrow(kind, m)))
-        return choose(abs(better) < log_of_sum * 2.0**-12, doubled, lambda: better)
-
-    return choose(abs(m) == np.inf, infinite, finite)
-
-
-@traced
-def _logsumexp_lines(
-    kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, step: Any, count: Any, n: Any
-) -> None:
-    scratch = stack_scratch(work)
-    log_sums_of_rows(work, scratch, at, step, count, n)
-
-    def line(i: Any) -> None:
-        m, log_of_sum = widen(number(work, scratch, HIGHEST, i)), real_number(scratch, LOGS, i)
-        result = _sum_of_terms(work, at + i * step, n, m, log_of_sum)
-        store_scalar(kind, dst + (index + i) * itemsize(kind), narrow(kind, result))
-
-    repeat(0, count, line)
+        result.value = where(nan_at(kind, src, n) == n, m, np.nan)
+    with otherwise, when((m < 0.0) & (abs(result.value) < (1.0 if single else 2.0) * log_of_sum)):
+        if single:
+            # exponentials in float32 leave 2⁻²⁶ of the logarithm, those of `sum_of_others` 2⁻³⁹
+            result.value = m + log1p_vector(*sum_of_others(kind, src, n, narrow(kind, m)))
+            with when(abs(result.value) < log_of_sum * 2.0**-12):
+                result.value = log_sum_double_double(kind, src, n, m)
+        else:
+            result.value = log_sum_double_double(kind, src, n, m)
+    return result.value
 
 
 _KERNELS = reading(_logsumexp_lines)
 
 
-def _store(kind: Any, dst: Any, src: Any, row: Row) -> Any:
-    """The last stage for a few long rows, each spread over threads; the bits are those of `_KERNELS`."""
+# A few long rows, each spread over threads; the bits are those of `_KERNELS`.
 
-    def from_first_block(block: Any) -> None:
-        def first() -> None:
-            m, log_of_sum = log_sum_of_blocks(kind, row)
-            result = _sum_of_terms(kind, src, row.n, widen(m), log_of_sum)
-            store_scalar(kind, dst + row.index * itemsize(kind), narrow(kind, result))
 
-        choose(block == 0, first)
-
-    return from_first_block
+def _store(kind: Any, dst: Any, src: Any, row: Row) -> None:
+    """The last stage, behind those of the log-sums: whoever has the first block of a row."""
+    with when((row.begin == 0) & (row.end > 0)):
+        m, log_of_sum = log_sum_of_blocks(kind, row)
+        result = _sum_of_terms(kind, src, row.n, widen(m), log_of_sum)
+        store_scalar(kind, dst + row.index * itemsize(kind), narrow(kind, result))
 
 
 _FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _store)

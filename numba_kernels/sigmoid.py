@@ -23,7 +23,7 @@ def _denominator(x: Any) -> Any:
     exp(−x) = s + p · s with s a power of two, so 1 + s is exact where both matter, and the exponential by itself is
     not rounded.
     """
-    _, cut, bias, mantissa, _ = traits_of(x.scalar)
+    _, cut, bias, mantissa = traits_of(x.scalar)
     lowered, one_from = _LOWERED[x.scalar], _ONE_FROM[x.scalar]
     x = where(x < -cut, -cut, x)
     x = where(x > one_from, one_from, x)

@@ -1,5 +1,17 @@
-"""softmax: exp(x) / Σ exp(x) along an axis."""
+"""softmax: exp(x) / Σ exp(x) along an axis.
 
+Rows are contiguous and of at least one vector; a few at a time, as many as stay in the nearest cache:
+
+    for each row: its maximum and minimum
+    of all rows at once: what their exponentials are scaled by
+    for each row: e = exp(x) · scale, and Σ e
+    of all rows at once: 1 / Σ e
+    for each row: p = e · (1 / Σ e)
+
+Columns are done by the same steps, but lie side by side in vectors, so that no step has to go across lanes.
+"""
+
+from functools import partial
 from typing import Any
 
 import numpy.typing as npt
@@ -7,14 +19,15 @@ from numba import types
 
 from .arrays.layout import along_axis
 from .numerics.exp import exact_shift, exponent_shift
-from .numerics.sums import across, add, add_pair, fma_near, reciprocal, settle
-from .rowwise.blocks import LENGTH, OverBlocks, Row, extremes_merged, part_of, sum_of_blocks
-from .rowwise.exponentials import careful, exponentials, plain
+from .numerics.sums import AnchoredSum, add_pair, fma_near, reciprocal
+from .rowwise.blocks import LENGTH, OverBlocks, Row, blocks_of, extremes_merged, part_of
+from .rowwise.exponentials import exp_in_frame, exponentials, frame, largest_term
 from .rowwise.kernels import Span, kernels_of
-from .rowwise.lanes import integer, keep_number, keep_sum, maxima, minima, number, put, sums
-from .rowwise.rows import anchor, extremes, extremes_of, frame, largest_term, last_of, rows_at_once, scaled
+from .rowwise.lanes import ExtremesPerRow, PerRow, SumPerRow
+from .rowwise.rows import extreme_vectors, extremes, map_long_row, rows_at_once
 from .rowwise.tempered import tempered
 from .vector import (
+    Variable,
     compute_kind,
     fma,
     fuses,
@@ -22,68 +35,87 @@ from .vector import (
     itemsize,
     lanes,
     load,
+    loop,
     minimum,
+    narrow,
     outlined,
     splat,
-    stack_scratch,
     store,
     traced,
+    when,
     where,
 )
-from .vector.flow import choose, repeat
 
-# Slots of `across` for what a row needs.
-_BASE, _LOWEST, _SHIFT, _LOW, _FIRST, _SECOND = range(6)
+
+def _softmax_rows(kind: Any, span: Span) -> None:
+    n, work = span.n, compute_kind(kind)
+    batch = rows_at_once(kind, n)
+    bounds, sums = ExtremesPerRow(kind), SumPerRow(kind)
+
+    with loop(span.first, span.last, batch) as start:
+        count = minimum(batch, span.last - start)
+        x, p = span.src + start * span.src_outer, span.dst + start * span.dst_outer
+        # the exponentials of halves are float32
+        e, e_stride = (span.spare, n * itemsize(work)) if is_half(kind) else (p, span.dst_outer)
+
+        with loop(0, count) as row:
+            bounds[row] = extreme_vectors(kind, x + row * span.src_outer, n)
+        highest, lowest = bounds.all
+        scales = [PerRow(numbers) for numbers in _scales(highest, lowest)]
+
+        with loop(0, count) as row:
+            src, dst = x + row * span.src_outer, e + row * e_stride
+            scale = [numbers[row] for numbers in scales]
+            with when(_is_plain(*scale) & (n < 2 * LENGTH)) as otherwise:
+                sums[row] = exponentials(kind, dst, src, n, batch * span.src_outer, scale[0])
+            with otherwise:
+                pair = Variable(*_exponentials_of_block(kind, dst, src, n, n.constant(0), *scale))
+                with loop(1, blocks_of(n)) as block:
+                    more = _exponentials_of_block(kind, dst, src, n, block, *scale)
+                    pair.value = add_pair(*pair.value, *more)
+                sums.set_pair(row, *pair.value)
+
+        first, second = (PerRow(numbers) for numbers in reciprocal(highest, *sums.all))
+        with loop(0, count) as row:
+            src, dst = e + row * e_stride, p + row * span.dst_outer
+            _probabilities(kind, dst, src, n, first[row], second[row])
+
+
+def _scales(highest: Any, lowest: Any) -> Any:
+    """(shift, base, lowest that counts, lowest) of the exponentials of rows with these extremes."""
+    base, cut, top = frame(highest)
+    return exact_shift(top), base, cut, lowest
+
+
+def _is_plain(_: Any, base: Any, cut: Any, lowest: Any) -> Any:
+    """Whether exponentials need the shift alone: nothing to subtract, nothing too low to count."""
+    return (base == 0.0) & (lowest >= cut)
 
 
 @outlined
-def _block_exponentials(kind: Any, scratch: Any, row: Any, to: Any, src: Any, n: Any, block: Any) -> Any:
-    """Scaled exponentials of a block of a row, by the row's slots, and their sum as a float64 pair."""
-    base, lowest, shift = _frame_of(kind, scratch, row)
-    (to, length), (src, _) = part_of(compute_kind(kind), to, n, block), part_of(kind, src, n, block)
-
-    def by(each: Any) -> Any:
-        total, lost = exponentials(kind, to, src, length, each)
-        return across(total, lost, anchor(lost))
-
+def _exponentials_of_block(
+    kind: Any, dst: Any, src: Any, n: Any, block: Any, shift: Any, base: Any, cut: Any, lowest: Any
+) -> Any:
+    """Scaled exponentials of a block of a row, whatever is in it, and their sum as a float64 pair."""
+    (dst, length), (src, _) = part_of(compute_kind(kind), dst, n, block), part_of(kind, src, n, block)
     ahead = where(n < 2 * LENGTH, n, LENGTH) * itemsize(kind)
-    return choose(
-        _is_plain(kind, scratch, row),
-        lambda: by(plain(shift, ahead)),
-        lambda: by(careful(base, lowest, shift, ahead)),
-    )
-
-
-def _plan(scratch: Any, highest: Any, lowest: Any) -> None:
-    """What rows with these maxima and minima need, into their slots."""
-    base, cut, top = frame(highest)
-    for slot, value in ((_BASE, base), (_LOWEST, cut), (_SHIFT, exact_shift(top)), (_LOW, lowest)):
-        put(scratch, slot, value)
-
-
-def _frame_of(kind: Any, scratch: Any, row: Any) -> Any:
-    base, lowest = (number(kind, scratch, slot, row) for slot in (_BASE, _LOWEST))
-    return base, lowest, integer(kind, scratch, _SHIFT, row)
-
-
-def _is_plain(kind: Any, scratch: Any, row: Any) -> Any:
-    """Whether nothing in a row needs a look: no base to subtract, nothing too low to count."""
-    base, lowest, low = (number(kind, scratch, slot, row) for slot in (_BASE, _LOWEST, _LOW))
-    return (base == 0.0) & (low >= lowest)
+    pair = Variable()
+    with when(_is_plain(shift, base, cut, lowest)) as otherwise:
+        pair.value = exponentials(kind, dst, src, length, ahead, shift).over_lanes()
+    with otherwise:
+        pair.value = exponentials(kind, dst, src, length, ahead, shift, base, cut).over_lanes()
+    return pair.value
 
 
 def _probabilities(kind: Any, dst: Any, src: Any, n: Any, first: Any, second: Any) -> None:
-    """Scaled exponentials, of the computing type, times 1 / sum = first + second; `dst` may be `src`."""
-    work, step = compute_kind(kind), lanes(kind)
-    tail = last_of(work, src, n)
-    first, second = splat(tail, first), splat(tail, second)
-    repeat(0, n // step, lambda i: store(kind, dst, finish(load(work, src, i), first, second), i))
-    choose(n % step != 0, lambda: store(kind, dst + (n - step) * itemsize(kind), finish(tail, first, second)))
+    """Scaled exponentials, of the computing type, times 1 / Σ e = first + second; `dst` may be `src`."""
+    work = compute_kind(kind)
+    first, second = (splat(load(work, src), part) for part in (first, second))
+    map_long_row(kind, dst, work, src, n, partial(finish, first=first, second=second))
 
 
-@traced
 def finish(e: Any, first: Any, second: Any) -> Any:
-    """A scaled exponential times 1 / sum = first + second."""
+    """A scaled exponential times 1 / Σ e = first + second."""
     if fuses():
         return fma(e, first, e * second)
     # far enough up that no part of the product is subnormal; taken down again with one rounding, which is monotone
@@ -92,120 +124,60 @@ def finish(e: Any, first: Any, second: Any) -> Any:
     return fma_near(e, first, e * second) * (1.0 / raised)
 
 
-def _softmax_rows(kind: Any, span: Span) -> None:
-    """Contiguous rows of at least one vector, a few at a time: extremes, exponentials and their sums, scaling."""
-    n, src_outer, dst_outer = span.n, span.src_outer, span.dst_outer
-    work, scratch, few = compute_kind(kind), stack_scratch(kind), rows_at_once(kind, n)
-
-    def rows(start: Any) -> None:
-        count = minimum(few, span.last - start)
-        x, p = span.src + start * src_outer, span.dst + start * dst_outer
-        e, step = (span.spare, n * itemsize(work)) if is_half(kind) else (p, dst_outer)
-
-        def exponentiate(row: Any) -> None:
-            at, to = x + row * src_outer, e + row * step
-
-            def whole() -> None:
-                _, _, shift = _frame_of(kind, scratch, row)
-                total, lost = exponentials(kind, to, at, n, plain(shift, few * src_outer))
-                keep_sum(scratch, row, total, lost, anchor(lost))
-
-            def in_blocks() -> None:
-                pair = sum_of_blocks(
-                    n, lambda block: _block_exponentials(kind, scratch, row, to, at, n, block)
-                )
-                keep_number(scratch, row, *pair)
-
-            choose(_is_plain(kind, scratch, row) & (n < 2 * LENGTH), whole, in_blocks)
-
-        def scale(row: Any) -> None:
-            inverse = [number(kind, scratch, slot, row) for slot in (_FIRST, _SECOND)]
-            _probabilities(kind, p + row * dst_outer, e + row * step, n, *inverse)
-
-        repeat(0, count, lambda row: extremes_of(kind, scratch, row, x + row * src_outer, n))
-        highest = maxima(kind, scratch)
-        _plan(scratch, highest, minima(kind, scratch))
-        repeat(0, count, exponentiate)
-        for slot, value in zip((_FIRST, _SECOND), reciprocal(highest, *sums(kind, scratch)), strict=True):
-            put(scratch, slot, value)
-        repeat(0, count, scale)
-
-    repeat(span.first, span.last, rows, step=few)
-
-
 # A few long rows, each spread over threads; the bits are those of `_softmax_rows`.
 
-
-def _look(kind: Any, dst: Any, src: Any, row: Row) -> Any:
-    return lambda block: row.keep(block, 0, *extremes(kind, *part_of(kind, src, row.n, block)))
+_EXTREMES, _SUM = range(2), range(2, 4)
 
 
-def _add(kind: Any, dst: Any, src: Any, row: Row) -> Any:
-    scratch, like = stack_scratch(kind), load(kind, src)
-    highest, lowest = row.merged(0, 2, extremes_merged)
-    _plan(scratch, splat(like, highest), splat(like, lowest))
-    to, first = dst + row.index * row.n * itemsize(kind), row.n.constant(0)
-
-    def add_block(block: Any) -> None:
-        row.keep(block, 2, *_block_exponentials(kind, scratch, first, to, src, row.n, block))
-
-    return add_block
+def _look(kind: Any, dst: Any, src: Any, row: Row) -> None:
+    with row.blocks as block:
+        row.keep(block, _EXTREMES, *extremes(kind, *part_of(kind, src, row.n, block)))
 
 
-def _scale(kind: Any, dst: Any, src: Any, row: Row) -> Any:
-    inverse, to = (
-        reciprocal(compute_kind(kind), *row.merged(2, 2, add_pair)),
-        dst + row.index * row.n * itemsize(kind),
-    )
+def _exponentiate(kind: Any, dst: Any, src: Any, row: Row) -> None:
+    scale = _scales(*(narrow(kind, bound) for bound in row.merged(_EXTREMES, extremes_merged)))
+    to = dst + row.index * row.n * itemsize(kind)
+    with row.blocks as block:
+        row.keep(block, _SUM, *_exponentials_of_block(kind, to, src, row.n, block, *scale))
 
-    def scale_block(block: Any) -> None:
+
+def _scale(kind: Any, dst: Any, src: Any, row: Row) -> None:
+    inverse = reciprocal(compute_kind(kind), *row.merged(_SUM, add_pair))
+    to = dst + row.index * row.n * itemsize(kind)
+    with row.blocks as block:
         at, length = part_of(kind, to, row.n, block)
         _probabilities(kind, at, at, length, *inverse)
 
-    return scale_block
 
-
-_FEW_LONG_ROWS = OverBlocks(_look, _add, _scale, halves=False)
-
-
-@traced
-def winners_more(top: Any, error: Any, first: Any, second: Any) -> Any:
-    """What the largest probability lacks for the rounding error of the largest exponential; added without error."""
-    return fma_near(top, first, fma(error, first, top * second)) - fma_near(top, first, top * second)
+_FEW_LONG_ROWS = OverBlocks(_look, _exponentiate, _scale, halves=False)
 
 
 @traced
 def softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
     """Columns of `n` numbers, in place."""
-    along = width * itemsize(kind)
+    stride = width * itemsize(kind)
+    with loop(0, width, lanes(kind)) as column:
+        x = at + column * itemsize(kind)
+        highest = Variable(load(kind, x))
+        with loop(1, n) as k:
+            number = load(kind, x + k * stride)
+            highest.value = where(number > highest.value, number, highest.value)
+        m = highest.value
+        base, cut, scale = frame(m)
+        shift, (top, error) = exponent_shift(scale), largest_term(m)
 
-    def columns(column: Any) -> None:
-        top_of = at + column * itemsize(kind)
+        total = AnchoredSum(m, error)
+        with loop(0, n) as k:
+            e = exp_in_frame(load(kind, x + k * stride), base, cut, shift)
+            store(kind, x + k * stride, e)
+            total.add(e)
+        first, second = reciprocal(m, *total.per_lane())
+        # what the largest probability lacks for the rounding error of the largest exponential; added without error
+        lacks = fma_near(top, first, fma(error, first, top * second)) - fma_near(top, first, top * second)
 
-        def higher(k: Any, m: Any) -> Any:
-            x = load(kind, top_of + k * along)
-            return where(x > m, x, m)
-
-        m = repeat(1, n, higher, load(kind, top_of))
-        base, lowest, low = frame(m)
-        shift, (top, error), start = exponent_shift(low), largest_term(m), anchor(m)
-
-        def exponentiate(k: Any, *total: Any) -> Any:
-            e = scaled(load(kind, top_of + k * along), base, lowest, shift)
-            store(kind, top_of + k * along, e)
-            return add(*total, e)
-
-        total, lost = repeat(0, n, exponentiate, start, error)
-        first, second = reciprocal(m, *settle(total, lost, start))
-        more = winners_more(top, error, first, second)
-
-        def scale(k: Any) -> None:
-            e = load(kind, top_of + k * along)
-            store(kind, top_of + k * along, finish(e, first, second) + where(e == top, more, 0.0))
-
-        repeat(0, n, scale)
-
-    repeat(0, width, columns, step=lanes(kind))
+        with loop(0, n) as k:
+            e = load(kind, x + k * stride)
+            store(kind, x + k * stride, finish(e, first, second) + where(e == top, lacks, 0.0))
 
 
 _KERNELS = kernels_of(_softmax_rows, softmax_tile)

@@ -12,13 +12,13 @@ Bounds on x where r is exact to half an ULP even without a fused multiply-add: n
 which gives |x| ≤ 2⁹ in float32 and |x| ≤ 2²⁰ in float64.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 
 from ..vector import bits, fma, from_bits, splat, traced, where
-from .sums import fma_near
+from .sums import HEADROOM, fma_near
 
 LOG2E = 1.4426950408889634
 
@@ -52,22 +52,26 @@ _Q64 = tuple(
     )
 )
 
-# What a kernel needs to know of a type: above BIG a maximum is subtracted first, CUT below the maximum every
-# probability rounds to zero, BIAS and MANTISSA describe the bits, sums run 2^HEADROOM too high so that no summand is
-# subnormal.
-_TRAITS32 = (256.0, 104.0, 127, 23, 64)
-_TRAITS64 = (4096.0, 746.0, 1023, 52, 64)
+
+class Traits(NamedTuple):
+    """What a kernel needs to know of a float type."""
+
+    big: float
+    """A maximum beyond this is subtracted first."""
+    cut: float
+    """So far below the maximum every probability rounds to zero."""
+    bias: int
+    """Of the exponent's bits."""
+    mantissa: int
+    """How many bits the mantissa has."""
 
 
-def traits_of(scalar: Any) -> tuple[float, float, int, int, int]:
+_TRAITS32, _TRAITS64 = Traits(256.0, 104.0, 127, 23), Traits(4096.0, 746.0, 1023, 52)
+
+
+def traits_of(scalar: Any) -> Traits:
     """The traits of a Numba type."""
     return _TRAITS32 if scalar == types.float32 else _TRAITS64
-
-
-@traced
-def traits(like: Any) -> Any:
-    """(BIG, CUT, BIAS, MANTISSA, HEADROOM) of the float type of `like`."""
-    return traits_of(like.scalar)
 
 
 def exp_split(x: Any, shift: Any) -> Any:
@@ -131,7 +135,7 @@ def _reduced(x: Any) -> Any:
 
 def _scale(raised: Any, shift: Any) -> Any:
     """2^(n + s) from the bits that hold n."""
-    return from_bits((raised << traits_of(_real(raised))[3]) + shift)
+    return from_bits((raised << traits_of(_real(raised)).mantissa) + shift)
 
 
 def _real(integers: Any) -> Any:
@@ -162,8 +166,8 @@ def q64(r: Any) -> Any:
 @traced
 def exponent_shift(m: Any) -> Any:
     """The shift that makes `exp_scaled` give exp(x) · 2^(HEADROOM − n) where n is the exponent of exp(m)."""
-    _, _, bias, mantissa, headroom = traits_of(m.scalar)
-    return (bias + headroom - exponent(m)) << mantissa
+    traits = traits_of(m.scalar)
+    return (traits.bias + HEADROOM - exponent(m)) << traits.mantissa
 
 
 # Some numbers near 1 and, for numbers very near 1, near 2, so spread that one of them brings almost any number close to

@@ -11,8 +11,10 @@ from typing import Any
 
 from numba import types
 
-from ..vector import fma, fma_exact, fuses, narrow, splat, split, traced, where, widen
-from ..vector.flow import repeat
+from ..vector import Variable, fma, fma_exact, fuses, load, loop, narrow, splat, split, traced, where, widen
+
+# Scaled exponentials run this power of two too high, so that none is subnormal.
+HEADROOM = 64
 
 
 @traced
@@ -27,20 +29,51 @@ def add(total: Any, lost: Any, value: Any) -> Any:
     return result, lost + (value - (result - total))
 
 
-def add_piece(first: Any, last: Any, value: Any, total: Any, lost: Any) -> Any:
-    """`add` of the vectors ``value(i)`` from the nearest cache.
+class AnchoredSum:
+    """The sum, lane by lane, of vectors like `like` of numbers below 2^(HEADROOM + 2).
 
-    A float64 total of float32 is begun anew for each piece: it is not held in registers, then, while a loop before this
-    one needs them all.
+    `lost`: what else there is to be added, if anything, small against what is to come.
     """
 
-    def one(i: Any, *sums: Any) -> Any:
-        return add(*sums, value(i))
+    def __init__(self, like: Any, lost: Any = None) -> None:
+        self._exact = like.scalar == types.float32
+        self._anchor = widen(splat(like, 0.0)) if self._exact else splat(like, 2.0 ** (HEADROOM + 2))
+        self._sum = Variable(self._anchor, splat(like, 0.0) if lost is None else lost)
 
-    if total.scalar == lost.scalar:
-        return repeat(first, last, one, total, lost)
-    own, lost = repeat(first, last, one, splat(total, 0.0), lost)
-    return total + own, lost
+    def add(self, value: Any) -> None:
+        """Add a vector."""
+        self._sum.value = add(*self._sum.value, value)
+
+    def add_chunk(self, kind: Any, address: Any, first: Any, last: Any) -> None:
+        """Add vectors `first` to `last` of those that begin at an address, from the nearest cache.
+
+        A float64 total of float32 is begun anew for each chunk: it is not held in registers, then, while a loop before
+        this one needs them all.
+        """
+        total, lost = self._sum.value
+        chunk = Variable(splat(total, 0.0) if self._exact else total, lost)
+        with loop(first, last) as i:
+            chunk.value = add(*chunk.value, load(kind, address, i))
+        own, lost = chunk.value
+        self._sum.value = (total + own if self._exact else own), lost
+
+    def add_error(self, error: Any) -> None:
+        """Add a vector that is small against the sum."""
+        total, lost = self._sum.value
+        self._sum.value = (total + widen(error), lost) if self._exact else (total, lost + error)
+
+    def per_lane(self) -> Any:
+        """The sums as float64 (high, low)."""
+        total, lost = self._sum.value
+        return total - self._anchor, widen(lost)
+
+    def over_lanes(self) -> Any:
+        """The sum over all lanes as float64 numbers (high, low)."""
+        high, low = self.per_lane()
+        if self._exact:
+            high = added(high + low)
+            return high, splat(high, 0.0)
+        return fold(high, low)
 
 
 @traced
@@ -62,7 +95,7 @@ def add_pair(high: Any, low: Any, high2: Any, low2: Any) -> Any:
 def fma_near(a: Any, b: Any, c: Any) -> Any:
     """``a * b + c`` right to half a unit and a little on every machine, for |a| and |b| below 2^100.
 
-    Where nothing fuses, the product is taken with its rounding error (Dekker).
+    Where nothing fuses, load, loop, the product is taken with its rounding error (Dekker).
     """
     if fuses():
         return fma(a, b, c)
@@ -77,18 +110,12 @@ def fma_near(a: Any, b: Any, c: Any) -> Any:
 
 
 @traced
-def settle(total: Any, lost: Any, anchor: Any) -> Any:
-    """An anchored sum per lane as float64 (high, low)."""
-    return widen(total - anchor), widen(lost)
-
-
-@traced
 def across(total: Any, lost: Any, anchor: Any) -> Any:
     """An anchored sum over all lanes as float64 numbers (high, low)."""
     if total.scalar != lost.scalar:
         high = added((total - anchor) + widen(lost))
         return high, splat(high, 0.0)
-    return fold(*settle(total, lost, anchor))
+    return fold(widen(total - anchor), widen(lost))
 
 
 @traced

@@ -13,9 +13,18 @@ from ..arrays.inputs import Array, address
 from ..arrays.layout import LONG, launch
 from ..compile.jit import Kernels, over_rows
 from ..compile.threads import parts_for
-from ..numerics.sums import add_pair
-from ..vector import itemsize, load_scalar, maximum, minimum, store_scalar, traced, where
-from ..vector.flow import choose, repeat
+from ..vector import (
+    Variable,
+    itemsize,
+    load_scalar,
+    loop,
+    maximum,
+    minimum,
+    store_scalar,
+    traced,
+    when,
+    where,
+)
 
 # A block has 2^13 numbers, the last one of a row up to twice as many.
 _BITS = 13
@@ -40,11 +49,12 @@ def part_of(kind: Any, row: Any, n: Any, block: Any) -> Any:
     return row + block * LENGTH * itemsize(kind), block_length(block, n)
 
 
-def sum_of_blocks(n: Any, sum_of: Callable[..., Any]) -> Any:
-    """The sum over a row, as a float64 pair, from ``sum_of(block)``, pairs too."""
-    return repeat(
-        1, blocks_of(n), lambda block, *pair: add_pair(*pair, *sum_of(block)), *sum_of(n.constant(0))
-    )
+def merged(n: Any, of_block: Callable[[Any], Any], merge: Callable[..., Any]) -> Any:
+    """``merge(*a, *b)`` over what ``of_block(block)`` gives for the blocks of a row of n numbers, in their order."""
+    total = Variable(*of_block(n.constant(0)))
+    with loop(1, blocks_of(n)) as block:
+        total.value = merge(*total.value, *of_block(block))
+    return total.value
 
 
 # How many float64 numbers are kept of every block.
@@ -52,36 +62,38 @@ _KEPT = 7
 
 
 class Row(NamedTuple):
-    """A long row of n numbers, which one it is, and where what is kept of its blocks lies."""
+    """A long row of n numbers, some blocks of which are worked on, and where what is kept of its blocks lies."""
 
     index: Any
     n: Any
+    begin: Any
+    end: Any
     kept: Any
 
-    def keep(self, block: Any, slot: int, *values: Any) -> None:
+    @property
+    def blocks(self) -> loop:
+        """``with row.blocks as block``: those that are worked on."""
+        return loop(self.begin, self.end)
+
+    def keep(self, block: Any, fields: range, *values: Any) -> None:
         """Keep float64 numbers of a block."""
-        for i, value in enumerate(values):
-            store_scalar(self._real, self._place(block, slot + i), value)
+        for field, value in zip(fields, values, strict=True):
+            store_scalar(self._real, self._place(block, field), value)
 
-    def merged(self, slot: int, count: int, merge: Callable[..., Any]) -> Any:
-        """``merge(*carried, *others)`` over the numbers kept of all blocks, in their order."""
+    def merged(self, fields: range, merge: Callable[..., Any]) -> Any:
+        """``merge(*a, *b)`` over the numbers kept of all blocks, in their order."""
 
-        def numbers(block: Any) -> list[Any]:
-            return [load_scalar(self._real, self._place(block, slot + i)) for i in range(count)]
+        def kept(block: Any) -> list[Any]:
+            return [load_scalar(self._real, self._place(block, field)) for field in fields]
 
-        return repeat(
-            1,
-            blocks_of(self.n),
-            lambda block, *carried: merge(*carried, *numbers(block)),
-            *numbers(self.n.constant(0)),
-        )
+        return merged(self.n, kept, merge)
 
     @property
     def _real(self) -> Any:
         return self.n.constant(0.0, types.float64)
 
-    def _place(self, block: Any, slot: int) -> Any:
-        return self.kept + (block * _KEPT + slot) * 8
+    def _place(self, block: Any, field: int) -> Any:
+        return self.kept + (block * _KEPT + field) * 8
 
 
 def extremes_merged(high: Any, low: Any, high2: Any, low2: Any) -> Any:
@@ -89,14 +101,14 @@ def extremes_merged(high: Any, low: Any, high2: Any, low2: Any) -> Any:
     return where(high2 > high, high2, high), where(low2 < low, low2, low)
 
 
-Stage = Callable[..., Callable[[Any], None]]
+Stage = Callable[..., None]
 
 
 class OverBlocks:
-    """Takes few long rows through stages, each block by itself: ``stage(kind, dst, src, row)(block)``.
+    """Takes few long rows through stages, block by block: ``stage(kind, dst, src, row)``.
 
-    There `dst` is the result's address and `src` that of the row. What a stage asks of all blocks it asks before its
-    first block, once for a row. `halves`: whether these can be taken through them.
+    There `dst` is the result's address and `src` that of the row. What a stage asks of all blocks of a row it asks
+    before it begins with the first of ``row.blocks``. `halves`: whether these can be taken through the stages.
     """
 
     def __init__(self, *stages: Stage, halves: bool = True) -> None:
@@ -104,26 +116,14 @@ class OverBlocks:
 
         @traced
         def work(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
-            scores, kept, number = src
+            scores, kept, wanted = src
             blocks = blocks_of(n)
-
-            def blocks_of_row(i: Any) -> None:
-                row = Row(i, n, kept + i * blocks * (8 * _KEPT))
-                # the blocks of this row that are asked for
+            with loop(first // blocks, (last + (blocks - 1)) // blocks) as i:
                 begin, end = maximum(first - i * blocks, 0), minimum(last - i * blocks, blocks)
-
-                def from_stage(k: int) -> None:
-                    def this() -> None:
-                        repeat(begin, end, stages[k](kind, dst, scores + i * n * itemsize(kind), row))
-
-                    if k == len(stages) - 1:
-                        this()
-                    else:
-                        choose(number == k, this, lambda: from_stage(k + 1))
-
-                from_stage(0)
-
-            repeat(first // blocks, (last + (blocks - 1)) // blocks, blocks_of_row)
+                row = Row(i, n, begin, end, kept + i * blocks * (8 * _KEPT))
+                for number, stage in enumerate(stages):
+                    with when(wanted == number):
+                        stage(kind, dst, scores + i * n * itemsize(kind), row)
 
         self._kernels: Kernels = over_rows(work)
 

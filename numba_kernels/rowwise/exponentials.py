@@ -1,77 +1,94 @@
-"""The scaled exponentials of a row, or of a part of one, and their sum."""
+"""The scaled exponentials of a row, exp(x) times a power of two that follows from its maximum, and their sum."""
 
 from typing import Any
 
-from ..numerics.exp import exp_scaled
-from ..numerics.sums import add, add_piece
+from ..numerics.exp import exp_scaled, exp_scaled_exactly, exponent_shift, traits_of
+from ..numerics.sums import AnchoredSum
 from ..vector import (
     CHUNK,
+    Variable,
     all_set,
     bits,
     compute_kind,
     itemsize,
     lanes,
     load,
+    loop,
     minimum,
     prefetch,
     splat,
     store,
     vector_bytes,
+    when,
+    where,
 )
-from ..vector.flow import choose, repeat
-from .rows import anchor, behind, last_of, scaled
+from .rows import last_lanes, last_vector
 
 
-def exponentials(kind: Any, to: Any, src: Any, n: Any, each: Any) -> Any:
-    """Scaled exponentials of a part of a row, of at least one vector, and their anchored sum.
+def frame(m: Any) -> Any:
+    """What a row with maximum `m` needs: (base to subtract, lowest x − base that counts, m − base).
 
-    ``each(x, at)`` is the exponential of a vector from the address `at`. `to` is of the computing type and may be
-    `src`. In two loops over a piece of the row that stays in the nearest cache: one loop holds too many values at once
-    for the registers, and its chain of sums waits for the exponentials.
+    Of a maximum beyond `big` the subtraction is exact for every x that counts; of others none is made.
     """
-    work, step = compute_kind(kind), lanes(kind)
+    big, cut, _, _ = traits_of(m.scalar)
+    base = where(m > big, m, where(m < -big, m, 0.0))
+    top = m - base
+    return base, top - cut, top
+
+
+def largest_term(m: Any) -> Any:
+    """The scaled exponential of a row's maximum, and what it is off by.
+
+    Put right in the sum and in the result, or else its error would add to that of every other probability.
+    """
+    _, _, top = frame(m)
+    return exp_scaled_exactly(top, exponent_shift(top))
+
+
+def exp_in_frame(x: Any, base: Any, lowest: Any, shift: Any) -> Any:
+    """exp(x) scaled by the row's exponent; exactly 0 below `lowest`, for −inf too."""
+    x = x - base
+    return where(x < lowest, 0.0, exp_scaled(x, shift))
+
+
+def _exponential(x: Any, shift: Any, base: Any, lowest: Any) -> Any:
+    shift = splat(bits(x), shift)
+    if base is None:
+        return exp_scaled(x, shift)
+    base, lowest = splat(x, base), splat(x, lowest)
+    # where a row is spread wide, most vectors hold nothing that counts
+    e = Variable(splat(x, 0.0))
+    with when(~all_set(x - base < lowest)):
+        e.value = exp_in_frame(x, base, lowest, shift)
+    return e.value
+
+
+def exponentials(
+    kind: Any, to: Any, src: Any, n: Any, ahead: Any, shift: Any, base: Any = None, lowest: Any = None
+) -> AnchoredSum:
+    """Write the scaled exponentials of a part of a row, of at least one vector; their sum.
+
+    With `base` and `lowest` of the row's `frame`, anything may be in it; without, what needs neither. `to` is of the
+    computing type and may be `src`. What lies `ahead` bytes further is wanted next.
+
+    In two loops over a chunk of the row that stays in the nearest cache: one loop holds too many values at once for the
+    registers, and its chain of sums waits for the exponentials.
+    """
+    work, width = compute_kind(kind), lanes(kind)
+    vectors = n // width
     # it overlaps the vector before it, so it is read before anything is written
-    tail = last_of(kind, src, n)
-    vectors = n // step
-
-    def exponentiate(i: Any) -> None:
-        at = src + i * vector_bytes(kind)
-        store(work, to, each(load(kind, at), at), i)
-
-    def piece(first: Any, *total: Any) -> Any:
-        last = minimum(first + CHUNK, vectors)
-        repeat(first, last, exponentiate)
-        return add_piece(first, last, lambda i: load(work, to, i), *total)
-
-    def rest() -> Any:
-        e = each(tail, src + n * itemsize(kind))
-        store(work, to + (n - step) * itemsize(work), e)
-        return add(*total, behind(e, n % step))
-
-    total = repeat(0, vectors, piece, anchor(tail), splat(tail, 0.0), step=CHUNK)
-    return choose(n % step != 0, rest, lambda: total)
-
-
-def plain(shift: Any, ahead: Any) -> Any:
-    """The exponentials of a row in which nothing needs a look; what lies `ahead` bytes further is wanted next."""
-
-    def each(x: Any, at: Any) -> Any:
-        prefetch(at + ahead)
-        return exp_scaled(x, splat(bits(x), shift))
-
-    return each
-
-
-def careful(base: Any, lowest: Any, shift: Any, ahead: Any) -> Any:
-    """The exponentials of a row with anything in it; where they are spread wide, most vectors hold nothing."""
-
-    def each(x: Any, at: Any) -> Any:
-        prefetch(at + ahead)
-        base_v, lowest_v = splat(x, base), splat(x, lowest)
-        return choose(
-            all_set(x - base_v < lowest_v),
-            lambda: splat(x, 0.0),
-            lambda: scaled(x, base_v, lowest_v, splat(bits(x), shift)),
-        )
-
-    return each
+    last = last_vector(kind, src, n)
+    total = AnchoredSum(last)
+    with loop(0, vectors, CHUNK) as first:
+        end = minimum(first + CHUNK, vectors)
+        with loop(first, end) as i:
+            at = src + i * vector_bytes(kind)
+            x = load(kind, at)
+            prefetch(at + ahead)
+            store(work, to, _exponential(x, shift, base, lowest), i)
+        total.add_chunk(work, to, first, end)
+    with when(n % width != 0):
+        e = _exponential(last, shift, base, lowest)
+        store(work, to + (n - width) * itemsize(work), e)
+        total.add(last_lanes(e, n % width))
+    return total

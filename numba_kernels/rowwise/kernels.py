@@ -20,15 +20,13 @@ from ..vector import (
     is_half,
     itemsize,
     lanes,
-    load,
+    loop,
     maximum,
     minimum,
     stack_scratch,
-    store,
     traced,
 )
-from ..vector.flow import repeat
-from .rows import rows_at_once
+from .rows import map_long_row, rows_at_once
 from .tiles import TILE_VECTORS, load_columns, load_transposed, store_columns, store_transposed, tile_width
 
 
@@ -68,18 +66,18 @@ def _spare_of_rows(kind: Any) -> Any:
 
 
 class Span(NamedTuple):
-    """Lines `first` to `last` of n numbers, steps in bytes, and the address of spare memory where any is needed."""
+    """Lines `first` to `last` of n numbers, strides in bytes, and the address of spare memory where any is needed."""
 
     dst: Any
     src: Any
-    first: Any
-    last: Any
     n: Any
     inner: Any
     src_outer: Any
     src_along: Any
     dst_outer: Any
     dst_along: Any
+    first: Any
+    last: Any
     spare: Any
 
 
@@ -87,78 +85,60 @@ def each_row(row: Any) -> Any:
     """`lines` for contiguous rows of at least one vector, from ``row(kind, dst, src, n)`` in the computing type."""
 
     def rows(kind: Any, span: Span) -> None:
-        work = compute_kind(kind)
-
-        def line(i: Any) -> None:
+        work, spare, n = compute_kind(kind), span.spare, span.n
+        with loop(span.first, span.last) as i:
             x, y = span.src + i * span.src_outer, span.dst + i * span.dst_outer
             if is_half(kind):
-                convert_row(work, span.spare, kind, x, span.n)
-                row(work, span.spare, span.spare, span.n)
-                convert_row(kind, y, work, span.spare, span.n)
+                map_long_row(work, spare, kind, x, n, lambda number: number)
+                row(work, spare, spare, n)
+                map_long_row(kind, y, work, spare, n, lambda number: number)
             else:
-                row(work, y, x, span.n)
-
-        repeat(span.first, span.last, line)
+                row(work, y, x, n)
 
     return rows
 
 
-def convert_row(to_kind: Any, dst: Any, from_kind: Any, src: Any, n: Any) -> None:
-    """A row of at least one vector from one kind to another of the same computing type; the two do not overlap."""
-    step, to_size, from_size = lanes(from_kind), itemsize(to_kind), itemsize(from_kind)
-
-    def convert(i: Any) -> None:
-        store(to_kind, dst + i * to_size, load(from_kind, src + i * from_size))
-
-    repeat(0, n - step, convert, step=step)
-    convert(n - step)
-
-
-def along_short_rows(tile: Any) -> Any:
+def _short_rows(tile: Any) -> Any:
     """`lines` for contiguous rows of less than one vector, from what is done to a tile of columns."""
 
     def short_rows(kind: Any, span: Span) -> None:
         # n times four vectors at the most, less than a stack scratch holds
-        width, scratch, step = lanes(kind) * TILE_VECTORS, stack_scratch(kind), lanes(kind)
-
-        def rows(line: Any) -> None:
-            count, n = minimum(width, span.last - line), span.n
-            used = (count + (step - 1)) // step * step
+        n, width, scratch = span.n, lanes(kind) * TILE_VECTORS, stack_scratch(kind)
+        with loop(span.first, span.last, width) as line:
+            count = minimum(width, span.last - line)
+            used = _whole_vectors(kind, count)
             x, y = span.src + line * span.src_outer, span.dst + line * span.dst_outer
             load_transposed(kind, scratch, x, n, count, used, span.src_outer)
             tile(compute_kind(kind), scratch, n, used)
             store_transposed(kind, y, scratch, n, count, used, span.dst_outer)
 
-        repeat(span.first, span.last, rows, step=width)
-
     return short_rows
 
 
-def along_columns(tile: Any) -> Any:
+def _columns(tile: Any) -> Any:
     """`lines` for lines with others between their numbers, from what is done to a tile of columns."""
 
     def columns(kind: Any, span: Span) -> None:
         n, inner, spare = span.n, span.inner, span.spare
-        size, step, width = itemsize(kind), lanes(kind), tile_width(kind, n)
-
-        def block(outer: Any) -> None:
+        size, width = itemsize(kind), tile_width(kind, n)
+        with loop(span.first // inner, (span.last + (inner - 1)) // inner) as outer:
             # the lines of this block that are asked for
             begin, end = maximum(span.first - outer * inner, 0), minimum(span.last - outer * inner, inner)
-
-            def columns_of(column: Any) -> None:
+            with loop(begin, end, width) as column:
                 count = minimum(width, end - column)
-                used = (count + (step - 1)) // step * step
+                used = _whole_vectors(kind, count)
                 x = span.src + outer * span.src_outer + column * size
                 y = span.dst + outer * span.dst_outer + column * size
                 load_columns(kind, spare, x, n, count, used, span.src_along)
                 tile(compute_kind(kind), spare, n, used)
                 store_columns(kind, y, spare, n, count, used, span.dst_along)
 
-            repeat(begin, end, columns_of, step=width)
-
-        repeat(span.first // inner, (span.last + (inner - 1)) // inner, block)
-
     return columns
+
+
+def _whole_vectors(kind: Any, count: Any) -> Any:
+    """`count` rounded up to the lanes of whole vectors."""
+    return (count + (lanes(kind) - 1)) // lanes(kind) * lanes(kind)
 
 
 def _over_lines(lines: Any, spare_of: Any) -> Kernels:
@@ -169,28 +149,26 @@ def _over_lines(lines: Any, spare_of: Any) -> Kernels:
     """
 
     @traced
-    def over(
-        kind: Any,
-        dst: Any,
-        src: Any,
-        first: Any,
-        last: Any,
-        n: Any,
-        inner: Any,
-        a: Any,
-        b: Any,
-        c: Any,
-        d: Any,
-        spare: Any,
-    ) -> None:
-        lines(kind, Span(dst, src, first, last, n, inner, a, b, c, d, spare))
+    def over(kind: Any, layout: Any, first: Any, last: Any, spare: Any) -> None:
+        lines(kind, Span(*layout, first, last, spare))
 
     def make(kind: Any) -> tuple[Any, Any]:
         spare = spare_of(kind)
 
-        def serial(dst: Any, src: Any, count: Any, n: Any, inner: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+        def serial(
+            dst: Any,
+            src: Any,
+            count: Any,
+            n: Any,
+            inner: Any,
+            src_outer: Any,
+            src_along: Any,
+            dst_outer: Any,
+            dst_along: Any,
+        ) -> Any:
             owner, place = spare(kind, n)
-            over(kind, dst, src, 0, count, n, inner, a, b, c, d, place)
+            layout = (dst, src, n, inner, src_outer, src_along, dst_outer, dst_along)
+            over(kind, layout, 0, count, place)
             keep(owner)
             return 1
 
@@ -198,9 +176,9 @@ def _over_lines(lines: Any, spare_of: Any) -> Kernels:
             words = words_at(form)
 
             def part(given: Any, first: Any, last: Any) -> Any:
-                dst, src, n, inner, a, b, c, d = words(given)
-                owner, place = spare(kind, n)
-                over(kind, dst, src, first, last, n, inner, a, b, c, d, place)
+                layout = words(given)
+                owner, place = spare(kind, layout[2])
+                over(kind, layout, first, last, place)
                 keep(owner)
                 return 1
 
@@ -234,7 +212,7 @@ def kernels_of(rows: Any, tile: Tile) -> LineKernels:
     """
     whole, short = (
         _over_lines(rows, _spare_of_rows),
-        _over_lines(along_short_rows(tile), lambda _: _nothing_spare),
+        _over_lines(_short_rows(tile), lambda _: _nothing_spare),
     )
-    columns = _over_lines(along_columns(tile), lambda _: _tile_spare)
+    columns = _over_lines(_columns(tile), lambda _: _tile_spare)
     return LineKernels(whole, columns, short, SmallCalls(whole, short))

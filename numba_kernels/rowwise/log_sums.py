@@ -1,9 +1,14 @@
 """log Σ exp(x − m) of rows: the sum without the maximum's own term, which is 1.
 
-Without that term the sum keeps its relative precision down to the smallest numbers, and so does log1p of it. Rows are
-summed a few at a time, float32 in the cheapest way that their extremes promise to be enough (`log_sums_calm`). Those
-for which it was not are done again from exact exponentials; those with anything odd in them, and those in which all
-but the maximum is next to nothing, by `log_sums_apart`.
+Without that term the sum keeps its relative precision down to the smallest numbers, and so does log1p of it. A few rows
+at a time:
+
+    for each row: its maximum and minimum
+    for each row on the fast path: Σ exp(x), float32 in the cheapest way that its extremes promise to be enough
+    of all rows at once: the sum without the maximum's term
+    for each row for which that was not enough: once more, from exact exponentials
+    of all rows at once: log1p
+    for each row for which that was not enough, or with anything odd in it: the robust path
 """
 
 from typing import Any
@@ -13,152 +18,76 @@ from numba import types
 
 from ..numerics.exp import exponent_shift
 from ..numerics.log import log1p_vector
-from ..vector import compute_kind, load, outlined, splat, where
-from ..vector.flow import choose, repeat
-from .blocks import LENGTH, blocks_of
-from .lanes import (
-    integer,
-    keep_number,
-    keep_sum,
-    maxima,
-    minima,
-    number,
-    put,
-    put_number,
-    put_real_number,
-    real_number,
-    real_numbers,
-    sums,
-)
-from .log_sums_blocks import exact_sum, log_sum_apart, merge_sums, sum_of_block
+from ..vector import Variable, computed_as, loop, outlined, splat, when, where
+from ..vector.types import vector_of
+from .blocks import LENGTH
+from .lanes import ExtremesPerRow, PerRow, SumPerRow
+from .log_sums_blocks import exact_sum, robust_log_sum, sum_of_blocks
 from .log_sums_fast import (
     EXACT,
     PAIR,
     PLAIN,
-    calm_sum,
-    enough,
-    exactly_is_enough,
-    is_calm,
-    way_of,
+    exact_is_enough,
+    fast_sum,
+    is_fast,
+    least_enough,
+    precision_for,
     without_top,
 )
-from .rows import anchor, extremes_of
-
-# Slots of `across`; logarithms and the sums without the maximum are float64, which takes two.
-HIGHEST, LOGS, _OTHERS, _REST, _SHIFT, _CALM, _WAY = 0, 2, 4, 6, 8, 9, 10
-
-
-# A few rows at a time ------------------------------------------------------------------------------------------------
+from .rows import extreme_vectors
 
 
 @outlined
-def log_sums_of_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n: Any) -> None:
-    """Put (m, log Σ exp(x − m)) of contiguous rows into the slots HIGHEST and LOGS, right to the last place.
+def log_sums_of_rows(kind: Any, src: Any, stride: Any, count: Any, n: Any) -> Any:
+    """(m, log Σ exp(x − m)) of contiguous rows, one in each lane of two vectors, right to the last place.
 
-    Of as many rows as `rows_at_once` says at the most. The logarithm is NaN for a row with a NaN or +inf, or nothing
-    but −inf.
+    Of as many rows as `rows_at_once` says at the most. The logarithm is float64, and NaN for a row with a NaN or +inf,
+    or nothing but −inf.
     """
-    choose(
-        n < 2 * LENGTH,
-        lambda: _sum_rows(kind, scratch, src, step, count, n),
-        lambda: repeat(0, count, lambda row: _sum_long_row(kind, scratch, row, src + row * step, n)),
-    )
-    like = load(compute_kind(kind), scratch, HIGHEST)
-    _put_others(kind, scratch)
+    single, like = computed_as(kind.type) == types.float32, kind.constant(0.0, vector_of(kind.type))
+    bounds, sums = ExtremesPerRow(kind), SumPerRow(kind)
 
-    def is_enough(row: Any) -> Any:
-        # NaN is not
-        return real_number(scratch, _OTHERS, row) > enough(like, number(kind, scratch, _WAY, row))
+    found = Variable(like, like, like)
+    with when(n < 2 * LENGTH) as otherwise:
+        with loop(0, count) as row:
+            bounds[row] = extreme_vectors(kind, src + row * stride, n)
+        highest, lowest = bounds.all
+        found.value = highest, lowest, precision_for(highest, lowest, n) if single else PAIR
+    with otherwise, loop(0, count) as row:
+        # block by block, so that each is read from far away once
+        highest, lowest, *pair = sum_of_blocks(kind, src + row * stride, n)
+        found.value = splat(like, highest), splat(like, lowest), PAIR
+        sums.set_pair(row, *pair)
 
-    def exactly(row: Any) -> None:
-        at, shift = src + row * step, integer(kind, scratch, _SHIFT, row)
-        keep_number(scratch, row, *exact_sum(kind, at, n, shift))
-        put_number(kind, scratch, _WAY, row, like.constant(EXACT, like.scalar))
+    highest, lowest, precision = found.value
+    m, shift, precision = PerRow(highest), PerRow(exponent_shift(highest)), PerRow(precision)
+    fast = PerRow(where(is_fast(highest, lowest), splat(like, 1.0), 0.0))
 
-    def mend_row(row: Any, mended: Any) -> Any:
-        way, others = number(kind, scratch, _WAY, row), real_number(scratch, _OTHERS, row)
-        short = (way != EXACT) & (others <= enough(like, way))
+    with when(n < 2 * LENGTH), loop(0, count) as row:
+        at = src + row * stride
+        with when(fast[row] > 0.0) as otherwise:
+            for each in (PLAIN, PAIR, EXACT) if single else (PAIR,):
+                with when(precision[row] == each):
+                    sums[row] = fast_sum(kind, at, n, shift[row], count * stride, each)
+        with otherwise:
+            nan = n.constant(np.nan, types.float64)
+            sums.set_pair(row, nan, nan)
+    others, rest = (PerRow(numbers) for numbers in without_top(*sums.all, highest, precision.all))
 
-        def mend() -> Any:
-            exactly(row)
-            return mended + 1
+    if single:
+        again = Variable(n.constant(False, types.boolean))
+        with loop(0, count) as row:
+            short = (precision[row] != EXACT) & (others[row] <= least_enough(like, precision[row]))
+            with when(short & exact_is_enough(fast[row] > 0.0, others[row])):
+                sums.set_pair(row, *exact_sum(kind, src + row * stride, n, shift[row]))
+                precision[row] = EXACT
+                again.value = True
+        with when(again.value):
+            others.all, rest.all = without_top(*sums.all, highest, precision.all)
 
-        wanted = short & exactly_is_enough(_is_calm(kind, scratch, row), others)
-        return choose(wanted, mend, lambda: mended)
-
-    if like.scalar == types.float32:
-        choose(repeat(0, count, mend_row, count - count) > 0, lambda: _put_others(kind, scratch))
-    put(scratch, LOGS, log1p_vector(real_numbers(kind, scratch, _OTHERS), real_numbers(kind, scratch, _REST)))
-
-    def careful(row: Any) -> None:
-        log_of_sum = log_sum_apart(kind, src + row * step, n, number(kind, scratch, HIGHEST, row))
-        put_real_number(scratch, LOGS, row, log_of_sum)
-
-    repeat(0, count, lambda row: choose(is_enough(row), lambda: None, lambda: careful(row)))
-
-
-def _put_others(kind: Any, scratch: Any) -> None:
-    """The sums of rows without their maxima, from the tables of sums into their slots."""
-    m, way = (load(compute_kind(kind), scratch, slot) for slot in (HIGHEST, _WAY))
-    high, low = sums(kind, scratch)
-    others, rest = without_top(high, low, m, way)
-    put(scratch, _OTHERS, others)
-    put(scratch, _REST, rest)
-
-
-def _sum_rows(kind: Any, scratch: Any, src: Any, step: Any, count: Any, n: Any) -> None:
-    """Maxima and scaled sums of rows of less than two blocks."""
-    repeat(0, count, lambda row: extremes_of(kind, scratch, row, src + row * step, n))
-    highest, lowest = maxima(kind, scratch), minima(kind, scratch)
-    _plan(scratch, highest, lowest)
-    if highest.scalar == types.float32:
-        put(scratch, _WAY, way_of(highest, lowest, n))
-
-    def add_up(row: Any) -> None:
-        def by(way: float) -> None:
-            shift = integer(kind, scratch, _SHIFT, row)
-            total, lost = calm_sum(kind, src + row * step, n, shift, count * step, way)
-            keep_sum(scratch, row, total, lost, anchor(lost))
-
-        def calm() -> None:
-            if highest.scalar == types.float32:
-                way = number(kind, scratch, _WAY, row)
-                choose(
-                    way == PLAIN,
-                    lambda: by(PLAIN),
-                    lambda: choose(way == PAIR, lambda: by(PAIR), lambda: by(EXACT)),
-                )
-            else:
-                by(PAIR)
-
-        def later() -> None:
-            nan = row.constant(np.nan, types.float64)
-            keep_number(scratch, row, nan, nan)
-
-        choose(_is_calm(kind, scratch, row), calm, later)
-
-    repeat(0, count, add_up)
-
-
-def _plan(scratch: Any, highest: Any, lowest: Any) -> None:
-    """What rows with these maxima and minima need, into their slots."""
-    put(scratch, HIGHEST, highest)
-    put(scratch, _SHIFT, exponent_shift(highest))
-    put(scratch, _CALM, where(is_calm(highest, lowest), splat(highest, 1.0), 0.0))
-
-
-def _is_calm(kind: Any, scratch: Any, row: Any) -> Any:
-    return number(kind, scratch, _CALM, row) > 0.0
-
-
-def _sum_long_row(kind: Any, scratch: Any, row: Any, src: Any, n: Any) -> None:
-    """Maximum and scaled sum of a row of several blocks, each read from far away once."""
-
-    def more(block: Any, *sums: Any) -> Any:
-        return merge_sums(compute_kind(kind), *sums, *sum_of_block(kind, src, n, block))
-
-    highest, lowest, *pair = repeat(1, blocks_of(n), more, *sum_of_block(kind, src, n, n.constant(0)))
-    like = load(compute_kind(kind), scratch, 0)
-    _plan(scratch, splat(like, highest), splat(like, lowest))
-    put(scratch, _WAY, splat(like, PAIR))
-    keep_number(scratch, row, *pair)
+    logs = PerRow(log1p_vector(others.all, rest.all))
+    with loop(0, count) as row:
+        is_enough = others[row] > least_enough(like, precision[row])  # NaN is not
+        with when(~is_enough):
+            logs[row] = robust_log_sum(kind, src + row * stride, n, m[row])
+    return highest, logs.all

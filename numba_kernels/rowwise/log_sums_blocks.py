@@ -1,5 +1,6 @@
 """log Σ exp(x − m) of long rows, from blocks of them that are summed by themselves; see `blocks` and `log_sums`."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,23 @@ from numba import types
 
 from ..numerics.exp import exponent, exponent_shift
 from ..numerics.log import log1p_vector
-from ..numerics.sums import across, add_pair
-from ..vector import compute_kind, from_bits, itemsize, maximum, narrow, outlined, splat, traced, widen
-from ..vector.flow import choose, repeat
-from .blocks import LENGTH, Row, blocks_of, extremes_merged, part_of, sum_of_blocks
-from .log_sums_fast import EXACT, PAIR, calm_sum, enough, exactly_is_enough, is_calm, without_top
-from .log_sums_robust import add_apart, others_of, sum_apart
-from .rows import anchor, extremes
+from ..numerics.sums import add_pair
+from ..vector import (
+    Variable,
+    compute_kind,
+    from_bits,
+    itemsize,
+    maximum,
+    narrow,
+    outlined,
+    splat,
+    when,
+    widen,
+)
+from .blocks import LENGTH, Row, extremes_merged, merged, part_of
+from .log_sums_fast import EXACT, PAIR, exact_is_enough, fast_sum, is_fast, least_enough, without_top
+from .log_sums_robust import add_robust_sums, robust_sum, without_one_top
+from .rows import extremes
 
 
 @outlined
@@ -24,18 +35,14 @@ def sum_of_block(kind: Any, src: Any, n: Any, block: Any) -> Any:
     """
     at, length = part_of(kind, src, n, block)
     highest, lowest = extremes(kind, at, length)
-
-    def calm() -> Any:
-        ahead = n.constant(LENGTH * itemsize(kind))
-        total, lost = calm_sum(kind, at, length, exponent_shift(highest), ahead, PAIR)
-        return across(total, lost, anchor(lost))
-
     nan = n.constant(np.nan, types.float64)
-    pair = choose(is_calm(highest, lowest), calm, lambda: (nan, nan))
-    return widen(highest), widen(lowest), *pair
+    pair = Variable(nan, nan)
+    with when(is_fast(highest, lowest)):
+        ahead = n.constant(LENGTH * itemsize(kind))
+        pair.value = fast_sum(kind, at, length, exponent_shift(highest), ahead, PAIR).over_lanes()
+    return widen(highest), widen(lowest), *pair.value
 
 
-@traced
 def merge_sums(
     like: Any, m: Any, lowest: Any, high: Any, low: Any, m2: Any, lowest2: Any, high2: Any, low2: Any
 ) -> Any:
@@ -50,81 +57,80 @@ def merge_sums(
     return top, bottom, *add_pair(high * one, low * one, high2 * two, low2 * two)
 
 
+def sum_of_blocks(kind: Any, src: Any, n: Any) -> Any:
+    """What `sum_of_block` gives, of all blocks of a row."""
+    return merged(n, partial(sum_of_block, kind, src, n), partial(merge_sums, compute_kind(kind)))
+
+
 @outlined
-def log_sum_apart(kind: Any, src: Any, n: Any, m: Any) -> Any:
+def robust_log_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
     """log Σ exp(x − m) of a row with anything in it."""
 
-    def part(block: Any) -> Any:
-        return sum_apart(kind, *part_of(kind, src, n, block), m)
+    def robust_sum_of_block(block: Any) -> Any:
+        return robust_sum(kind, *part_of(kind, src, n, block), m)
 
-    def more(block: Any, *total: Any) -> Any:
-        return add_apart(*total, *part(block))
-
-    return log1p_vector(*others_of(*repeat(1, blocks_of(n), more, *part(n.constant(0)))))
+    return log1p_vector(*without_one_top(*merged(n, robust_sum_of_block, add_robust_sums)))
 
 
 def exact_sum(kind: Any, src: Any, n: Any, shift: Any) -> Any:
-    """Σ exp(x) of a calm float32 row, scaled, with all that the exponentials are off by, as a pair."""
-    return sum_of_blocks(n, lambda block: _exact_sum_of_block(kind, src, n, block, shift))
+    """Σ exp(x) of a float32 row on the fast path, scaled, with all that the exponentials are off by, as a pair."""
+    return merged(n, partial(_exact_sum_of_block, kind, src, n, shift), add_pair)
 
 
 @outlined
-def _exact_sum_of_block(kind: Any, src: Any, n: Any, block: Any, shift: Any) -> Any:
+def _exact_sum_of_block(kind: Any, src: Any, n: Any, shift: Any, block: Any) -> Any:
     at, length = part_of(kind, src, n, block)
-    total, lost = calm_sum(kind, at, length, shift, n.constant(0), EXACT)
-    return across(total, lost, anchor(lost))
+    return fast_sum(kind, at, length, shift, n.constant(0), EXACT).over_lanes()
 
 
 # Stages of `OverBlocks`: the sum of each block; the sums once more where that is not enough; what is made of them.
 
+_ONCE, _AGAIN = range(4), range(4, 7)
 
-def add_block(kind: Any, dst: Any, src: Any, row: Row) -> Any:
+
+def add_block(kind: Any, dst: Any, src: Any, row: Row) -> None:
     """The first stage."""
-    return lambda block: row.keep(block, 0, *sum_of_block(kind, src, row.n, block))
+    with row.blocks as block:
+        row.keep(block, _ONCE, *sum_of_block(kind, src, row.n, block))
 
 
-def add_block_again(kind: Any, dst: Any, src: Any, row: Row) -> Any:
+def add_block_again(kind: Any, dst: Any, src: Any, row: Row) -> None:
     """The second stage."""
-    m, calm, others, _ = _plainly(kind, row)
-
-    def again(block: Any) -> None:
-        def exactly() -> Any:
-            zero = others.constant(0.0)
-            return *_exact_sum_of_block(kind, src, row.n, block, exponent_shift(m)), zero
-
-        def apart() -> Any:
-            return sum_apart(kind, *part_of(kind, src, row.n, block), m)
-
+    m, fast, others, _ = _from_first_stage(kind, row)
+    with when(~_is_enough(m, others)), row.blocks as block:
+        parts = Variable()
         if m.scalar == types.float32:
-            row.keep(block, 4, *choose(exactly_is_enough(calm, others), exactly, apart))
+            with when(exact_is_enough(fast, others)) as otherwise:
+                exact = _exact_sum_of_block(kind, src, row.n, exponent_shift(m), block)
+                parts.value = *exact, others.constant(0.0)
+            with otherwise:
+                parts.value = robust_sum(kind, *part_of(kind, src, row.n, block), m)
         else:
-            row.keep(block, 4, *apart())
-
-    is_enough = others > enough(m, splat(m, PAIR))
-    return lambda block: choose(is_enough, lambda: None, lambda: again(block))
+            parts.value = robust_sum(kind, *part_of(kind, src, row.n, block), m)
+        row.keep(block, _AGAIN, *parts.value)
 
 
 def log_sum_of_blocks(kind: Any, row: Row) -> Any:
     """(m, log Σ exp(x − m)) of the row, for the last stage."""
-    m, calm, others, rest = _plainly(kind, row)
-
-    def again() -> Any:
-        parts = row.merged(4, 3, add_apart)
-        if m.scalar != types.float32:
-            return others_of(*parts)
-        return choose(
-            exactly_is_enough(calm, others),
-            lambda: without_top(parts[0], parts[1], m, splat(m, EXACT)),
-            lambda: others_of(*parts),
-        )
-
-    pair = choose(others > enough(m, splat(m, PAIR)), lambda: (others, rest), again)
-    return m, log1p_vector(*pair)
+    m, fast, others, rest = _from_first_stage(kind, row)
+    pair = Variable(others, rest)
+    with when(~_is_enough(m, others)):
+        high, low, tops = row.merged(_AGAIN, add_robust_sums)
+        pair.value = without_one_top(high, low, tops)
+        if m.scalar == types.float32:
+            with when(exact_is_enough(fast, others)):
+                pair.value = without_top(high, low, m, splat(m, EXACT))
+    return m, log1p_vector(*pair.value)
 
 
-def _plainly(kind: Any, row: Row) -> Any:
-    """(m, whether the row is calm, the sum of the others as a pair) from the first stage; NaN is not enough."""
+def _is_enough(m: Any, others: Any) -> Any:
+    """Whether the sum of the first stage will do; NaN will not."""
+    return others > least_enough(m, splat(m, PAIR))
+
+
+def _from_first_stage(kind: Any, row: Row) -> Any:
+    """(m, whether the fast path suits the row, the sum of the others as a pair)."""
     work = compute_kind(kind)
-    m, lowest, high, low = row.merged(0, 4, lambda *sums: merge_sums(work, *sums))
+    m, lowest, high, low = row.merged(_ONCE, partial(merge_sums, work))
     m = narrow(work, m)
-    return m, is_calm(m, narrow(work, lowest)), *without_top(high, low, m, splat(m, PAIR))
+    return m, is_fast(m, narrow(work, lowest)), *without_top(high, low, m, splat(m, PAIR))

@@ -1,4 +1,7 @@
-"""Σ exp(x − m) of rows or columns in which nothing needs a look: summed whole, the maximum's term taken off again."""
+"""Σ exp(x − m) of rows or columns on the fast path: summed whole, the maximum's own term taken off again.
+
+For what needs no look: no base to subtract, nothing too low to count.
+"""
 
 from typing import Any
 
@@ -6,34 +9,37 @@ import numpy as np
 from numba import types
 
 from ..numerics.exp import exp_scaled, exp_scaled_exactly, exp_scaled_pair, exponent_shift
-from ..numerics.sums import add, add_piece, fma_near, two_sum
+from ..numerics.sums import AnchoredSum, fma_near, two_sum
 from ..vector import (
     CHUNK,
+    Variable,
     bits,
     chunk_scratch,
-    computed_as,
     extract,
     itemsize,
     lanes,
     load,
+    loop,
     minimum,
     prefetch,
     splat,
     store,
     vector_bytes,
+    when,
     where,
     widen,
 )
-from ..vector.flow import choose, repeat
+from .exponentials import frame
 from .log_sums_robust import far
-from .rows import anchor, frame, rest_of
+from .rows import tail_of
 
-# Ways to sum float32 exponentials: as they are; with what their last step rounded off; with all that they are off by.
+# The precisions of float32 sums: exponentials as they are, with what their last step rounded off, with all that they
+# are off by.
 PLAIN, PAIR, EXACT = 0.0, 1.0, 2.0
 
 
-def way_of(highest: Any, lowest: Any, n: Any) -> Any:
-    """The way that will probably do at once for float32 rows of n numbers with these extremes.
+def precision_for(highest: Any, lowest: Any, n: Any) -> Any:
+    """The precision that will probably do at once for float32 rows of n numbers with these extremes.
 
     The wider a row and the fewer its numbers, the less of the sum is left without its maximum.
     """
@@ -43,98 +49,87 @@ def way_of(highest: Any, lowest: Any, n: Any) -> Any:
     return where(narrow_enough, splat(highest, PLAIN), where(n < 512, splat(one, EXACT), PAIR))
 
 
-def enough(like: Any, way: Any = None) -> Any:
+def least_enough(like: Any, precision: Any) -> Any:
     """From here on the sum without the maximum's term is right to half a unit of its logarithm with 1 added.
 
     An exponential by itself is right to 5/6 of a unit, with its first rest to 1/3, with all of it to 1/20, and all may
-    be off in the same direction, by being equal. For less than 2⁻¹⁴ the logarithm has more digits than any way has. In
+    be off in the same direction, by being equal. For less than 2⁻¹⁴ the logarithm has more digits than any of these. In
     float64 what lies below the last place of the maximum's term is added up by itself, with an error of its own.
     """
     if like.scalar == types.float64:
         return like.constant(2.0**-24, types.float64)
-    way = widen(way)
-    return where(way == PLAIN, splat(way, 6.5), where(way == PAIR, splat(way, 0.65), 2.0**-14))
+    precision = widen(precision)
+    return where(
+        precision == PLAIN, splat(precision, 6.5), where(precision == PAIR, splat(precision, 0.65), 2.0**-14)
+    )
 
 
-def is_calm(m: Any, lowest: Any) -> Any:
-    """Whether nothing in rows with these extremes needs a look: no base to subtract, nothing too low to count."""
+def is_fast(m: Any, lowest: Any) -> Any:
+    """Whether rows with these extremes may take the fast path."""
     base, _, low = frame(m)
     return (base == 0.0) & (lowest >= low - far(low))
 
 
-def exactly_is_enough(calm: Any, others: Any) -> Any:
-    """Whether a float32 row can be done again with exact exponentials, by what its sum says of the `others`."""
-    return calm & (others > 2.0**-13)
+def exact_is_enough(fast: Any, others: Any) -> Any:
+    """Whether exact exponentials will do for a float32 row, by what its sum says of the `others`."""
+    return fast & (others > 2.0**-13)
 
 
-def exponential(kind: Any, way: float) -> Any:
-    """The exponential for a way, and what it is off by; there is but one for float64."""
-    if computed_as(kind.scalar) == types.float64 or way == PAIR:
-        return exp_scaled_pair
-    return exp_scaled_exactly if way == EXACT else _single
+def _exponential(x: Any, shift: Any, precision: float) -> Any:
+    """The exponential in a precision, and what it is off by; there is but one for float64."""
+    if x.scalar == types.float64 or precision == PAIR:
+        return exp_scaled_pair(x, shift)
+    if precision == EXACT:
+        return exp_scaled_exactly(x, shift)
+    return exp_scaled(x, shift), splat(x, 0.0)
 
 
-def _single(x: Any, shift: Any) -> Any:
-    e = exp_scaled(x, shift)
-    return e, splat(e, 0.0)
-
-
-def calm_sum(kind: Any, src: Any, n: Any, shift: Any, ahead: Any, way: float) -> Any:
-    """Σ exp(x), scaled, over a part of a calm row, anchored; what lies `ahead` bytes further is wanted next."""
-    tail, pair = rest_of(kind, src, n, -np.inf), exponential(kind, way)
-    shift_v = splat(bits(tail), shift)
-
-    def vector(i: Any) -> Any:
-        at = src + i * vector_bytes(kind)
-        prefetch(at + ahead)
-        return load(kind, at)
-
-    def end() -> Any:
+def fast_sum(kind: Any, src: Any, n: Any, shift: Any, ahead: Any, precision: float) -> AnchoredSum:
+    """Σ exp(x), scaled, over a part of a row; what lies `ahead` bytes further is wanted next."""
+    tail = tail_of(kind, src, n, -np.inf)
+    shift = splat(bits(tail), shift)
+    total = sum_of_vectors(kind, src, vector_bytes(kind), n // lanes(kind), tail, shift, precision, ahead)
+    with when(n % lanes(kind) != 0):
         prefetch(src + n * itemsize(kind) + ahead)
         there = tail != -np.inf
-        e, rest = (where(there, part, 0.0) for part in pair(tail, shift_v))
-        with_rest, off = add(total, lost, e)
-        return _with(with_rest, off, rest)
-
-    total, lost = summed(vector, n // lanes(kind), shift_v, tail, src, pair)
-    return choose(n % lanes(kind) != 0, end, lambda: (total, lost))
+        e, error = (where(there, part, 0.0) for part in _exponential(tail, shift, precision))
+        total.add(e)
+        total.add_error(error)
+    return total
 
 
-def summed(vector: Any, count: Any, shift: Any, like: Any, src: Any, pair: Any) -> Any:
-    """Σ exp(x), scaled, lane by lane over the vectors ``vector(i)``, anchored, with what the exponentials are off by.
+def sum_of_vectors(
+    kind: Any, src: Any, stride: Any, count: Any, like: Any, shift: Any, precision: float, ahead: Any = None
+) -> AnchoredSum:
+    """Σ exp(x), scaled, lane by lane over vectors like `like`, `stride` bytes apart, with what they are off by.
 
-    In two loops over a piece, as in `softmax`; the exponentials lie in a scratch meanwhile. `src` is where the vectors
-    come from.
+    In two loops over a chunk, as in `exponentials`; the exponentials lie in a scratch meanwhile.
     """
-    work, zero = extract(like, 0), splat(like, 0.0)
+    work = extract(like, 0)
     scratch = chunk_scratch(work, src)
-
-    def piece(first: Any, *total: Any) -> Any:
-        def exponentiate(i: Any, rests: Any) -> Any:
-            e, rest = pair(vector(i), shift)
-            store(work, scratch, e, i - first)
-            return rests + rest
-
+    total = AnchoredSum(like)
+    with loop(0, count, CHUNK) as first:
         last = minimum(first + CHUNK, count)
-        rests = repeat(first, last, exponentiate, zero)
-        sums, lost = add_piece(first, last, lambda i: load(work, scratch, i - first), *total)
-        return _with(sums, lost, rests)
+        errors = Variable(splat(like, 0.0))
+        with loop(first, last) as i:
+            at = src + i * stride
+            if ahead is not None:
+                prefetch(at + ahead)
+            e, error = _exponential(load(kind, at), shift, precision)
+            store(work, scratch, e, i - first)
+            errors.value += error
+        total.add_chunk(work, scratch - first * vector_bytes(work), first, last)
+        total.add_error(errors.value)
+    return total
 
-    return repeat(0, count, piece, anchor(like), zero, step=CHUNK)
 
-
-def _with(total: Any, lost: Any, rests: Any) -> Any:
-    """An anchored sum and second parts."""
-    return (total, lost + rests) if total.scalar == rests.scalar else (total + widen(rests), lost)
-
-
-def without_top(high: Any, low: Any, m: Any, way: Any = None) -> Any:
+def without_top(high: Any, low: Any, m: Any, precision: Any) -> Any:
     """Scaled sums high + low without one term of their maxima m, over that term, as a pair."""
     shift = exponent_shift(m)
     # taken off as it was added, to the bit, and divided by as it is
     (e, rest), (_, better) = exp_scaled_pair(m, shift), exp_scaled_exactly(m, shift)
     if m.scalar == types.float32:
-        rest = where(way == PLAIN, splat(m, 0.0), where(way == PAIR, rest, better))
+        rest = where(precision == PLAIN, splat(m, 0.0), where(precision == PAIR, rest, better))
         return ((high - widen(e)) - widen(rest)) / (widen(e) + widen(better)), splat(high, 0.0)
     others, error = two_sum(high, -e)
     error = error + (low - rest)

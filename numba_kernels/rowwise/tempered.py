@@ -33,8 +33,9 @@ from ..vector import (
 )
 from ..vector.flow import choose, repeat
 from .gather import line_at, over_scratch, places_of, run_writing, through_scratch, writing
-from .log_sums_robust import add_other, only_finite, others
-from .rows import fold_row, map_row, row_maximum
+from .log_sums_robust import RaisedSum, without_one_top
+from .rows import map_row, row_maximum
+from .slices import slices
 
 
 @traced
@@ -52,13 +53,12 @@ def _quotient(x: Any, m: Any, options: Any) -> Any:
 
 
 def _sum_of_others(kind: Any, at: Any, n: Any, m: Any, options: Any) -> Any:
-    """Σ exp((x − m) / T) without the maximum's own term, as `log_sums_apart.sum_of_others`."""
-    top, zero = only_finite(m), widen(splat(m, 0.0))
-
-    def step(x: Any, *sums: Any) -> Any:
-        return add_other(*sums, x, top, exp_of_pair_raised(*_quotient(x, m, options)))
-
-    return others(*fold_row(kind, (at,), n, step, zero, zero, zero, fill=-math.inf))
+    """Σ exp((x − m) / T) without the maximum's own term, as `log_sums_robust.sum_of_others`."""
+    total = RaisedSum(m)
+    for part in slices(kind, n):
+        x = part.load(at, -math.inf)
+        total.add(x, exp_of_pair_raised(*_quotient(x, m, options)))
+    return without_one_top(*total.over_lanes())
 
 
 def _highest(kind: Any, at: Any, n: Any) -> Any:

@@ -3,20 +3,22 @@
 from typing import Any
 
 from ..vector import (
+    Variable,
     compute_kind,
     itemsize,
     lanes,
     load,
     load_partial,
     load_scalar,
+    loop,
     maximum,
     minimum,
     store,
     store_partial,
     store_scalar,
     traced,
+    when,
 )
-from ..vector.flow import choose, repeat
 
 # A tile is at most this many vectors wide, and as wide as fits in this many bytes.
 TILE_VECTORS = 4
@@ -30,63 +32,42 @@ def tile_width(kind: Any, n: Any) -> Any:
     return maximum(minimum(_TILE_BYTES // (n * (step * size)), TILE_VECTORS), 1) * step
 
 
-def load_transposed(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, outer: Any) -> None:
-    """`count` short rows to a tile of `width` columns; those beyond are zero."""
-    work, size, wide = compute_kind(kind), itemsize(kind), itemsize(compute_kind(kind))
-
-    def row(j: Any) -> None:
-        def number(k: Any) -> None:
-            store_scalar(work, to + (k * width + j) * wide, load_scalar(kind, src + j * outer + k * size))
-
-        repeat(0, n, number)
-
-    repeat(0, count, row)
-    repeat(
-        count, width, lambda j: repeat(0, n, lambda k: store_scalar(work, to + (k * width + j) * wide, 0.0))
-    )
+def load_transposed(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, stride: Any) -> None:
+    """`count` short rows, `stride` bytes apart, to a tile of `width` columns; those beyond are zero."""
+    work, size = compute_kind(kind), itemsize(compute_kind(kind))
+    with loop(0, count) as j, loop(0, n) as k:
+        number = load_scalar(kind, src + j * stride + k * itemsize(kind))
+        store_scalar(work, to + (k * width + j) * size, number)
+    with loop(count, width) as j, loop(0, n) as k:
+        store_scalar(work, to + (k * width + j) * size, 0.0)
 
 
-def store_transposed(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: Any, outer: Any) -> None:
-    """A tile of columns back to `count` short rows."""
-    work, size, wide = compute_kind(kind), itemsize(kind), itemsize(compute_kind(kind))
-
-    def row(j: Any) -> None:
-        def number(k: Any) -> None:
-            store_scalar(kind, dst + j * outer + k * size, load_scalar(work, source + (k * width + j) * wide))
-
-        repeat(0, n, number)
-
-    repeat(0, count, row)
+def store_transposed(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: Any, stride: Any) -> None:
+    """A tile of columns back to `count` short rows, `stride` bytes apart."""
+    work, size = compute_kind(kind), itemsize(compute_kind(kind))
+    with loop(0, count) as j, loop(0, n) as k:
+        number = load_scalar(work, source + (k * width + j) * size)
+        store_scalar(kind, dst + j * stride + k * itemsize(kind), number)
 
 
-def load_columns(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, along: Any) -> None:
+def load_columns(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, stride: Any) -> None:
     """`count` neighbouring lines to a tile of `width` (rounded up to vectors; what is beyond `count` is zero)."""
-    work, size, wide, step = compute_kind(kind), itemsize(kind), itemsize(compute_kind(kind)), lanes(kind)
-
-    def numbers(k: Any) -> None:
-        def vector(i: Any) -> None:
-            at = src + k * along + i * size
-            x = choose(
-                count - i >= step, lambda: load(kind, at), lambda: load_partial(kind, at, count - i, 0.0)
-            )
-            store(work, to + (k * width + i) * wide, x)
-
-        repeat(0, count, vector, step=step)
-
-    repeat(0, n, numbers)
+    work, size = compute_kind(kind), itemsize(compute_kind(kind))
+    with loop(0, n) as k, loop(0, count, lanes(kind)) as i:
+        at, x = src + k * stride + i * itemsize(kind), Variable()
+        with when(count - i >= lanes(kind)) as otherwise:
+            x.value = load(kind, at)
+        with otherwise:
+            x.value = load_partial(kind, at, count - i, 0.0)
+        store(work, to + (k * width + i) * size, x.value)
 
 
-def store_columns(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: Any, along: Any) -> None:
+def store_columns(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: Any, stride: Any) -> None:
     """A tile back to `count` neighbouring lines."""
-    work, size, wide, step = compute_kind(kind), itemsize(kind), itemsize(compute_kind(kind)), lanes(kind)
-
-    def numbers(k: Any) -> None:
-        def vector(i: Any) -> None:
-            at, x = dst + k * along + i * size, load(work, source + (k * width + i) * wide)
-            choose(
-                count - i >= step, lambda: store(kind, at, x), lambda: store_partial(kind, at, x, count - i)
-            )
-
-        repeat(0, count, vector, step=step)
-
-    repeat(0, n, numbers)
+    work, size = compute_kind(kind), itemsize(compute_kind(kind))
+    with loop(0, n) as k, loop(0, count, lanes(kind)) as i:
+        at, x = dst + k * stride + i * itemsize(kind), load(work, source + (k * width + i) * size)
+        with when(count - i >= lanes(kind)) as otherwise:
+            store(kind, at, x)
+        with otherwise:
+            store_partial(kind, at, x, count - i)

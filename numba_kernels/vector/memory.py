@@ -23,8 +23,8 @@ def pointer(address: Value, numba_type: Any) -> Any:
     return address.builder.inttoptr(address.ir, llvm(numba_type).as_pointer())
 
 
-def _read(kind: Any, address: Any, lanes: int) -> Any:
-    """What lies at an address, as it lies there; halves as integers of 32 bits with the number in the low half."""
+def read(kind: Any, address: Any, lanes: int) -> Any:
+    """So many numbers at an address; integers as they are."""
     stored = typed(kind.type, lanes)
     value = address.builder.load(pointer(address, stored), align=1)
     if not is_half(kind):
@@ -33,7 +33,8 @@ def _read(kind: Any, address: Any, lanes: int) -> Any:
     return from_half(kind, address.new(wide, address.builder.zext(value, llvm(wide))))
 
 
-def _write(kind: Any, address: Any, value: Any) -> None:
+def write(kind: Any, address: Any, value: Any) -> None:
+    """Write numbers to an address."""
     stored = typed(kind.type, value.lanes)
     written = value.builder.trunc(to_half(kind, value).ir, llvm(stored)) if is_half(kind) else value.ir
     value.builder.store(written, pointer(address, stored), align=1)
@@ -46,13 +47,13 @@ def _nth(kind: Any, address: Any, i: Any) -> Any:
 @traced
 def load(kind: Any, address: Any, i: Any = 0) -> Any:
     """The vector at `address`, or vector `i` of those that begin there."""
-    return _read(kind, _nth(kind, address, i), vector_of(kind.type).lanes)
+    return read(kind, _nth(kind, address, i), vector_of(kind.type).lanes)
 
 
 @traced
 def store(kind: Any, address: Any, value: Any, i: Any = 0) -> Any:
     """Write a vector to `address`, or to the place of vector `i` of those that begin there."""
-    _write(kind, _nth(kind, address, i), value)
+    write(kind, _nth(kind, address, i), value)
 
 
 @traced
@@ -64,14 +65,14 @@ def vector_bytes(kind: Any) -> Any:
 @traced
 def load_scalar(kind: Any, address: Any) -> Any:
     """The one number at `address`."""
-    return _read(kind, address, 1)
+    return read(kind, address, 1)
 
 
 @traced
 def store_scalar(kind: Any, address: Any, value: Any) -> Any:
     """Write one number to `address`."""
     number = value if isinstance(value, Value) else address.constant(value, computed_as(kind.type))
-    _write(kind, address, splat(address.constant(0, computed_as(kind.type)), number))
+    write(kind, address, splat(address.constant(0, computed_as(kind.type)), number))
 
 
 @traced
@@ -120,7 +121,7 @@ def store_partial(kind: Any, address: Any, value: Any, count: Any) -> Any:
 
 def _on_stack(kind: Any, value: Any) -> Any:
     """The address of a vector of halves on the stack: few processors mask single halves in memory."""
-    address = _address(value, stack_place(value.builder, llvm(typed(kind.type, value.lanes))))
+    address = stack_address(value, typed(kind.type, value.lanes))
     store(kind, address, value)
     return address
 
@@ -133,24 +134,22 @@ def _copy(kind: Any, source: Any, target: Any, count: Any) -> None:
         source.builder.store(half, pointer(target + offset, kind.type), align=1)
 
 
-def _address(like: Any, place: Any) -> Any:
-    return like.new(types.int64, like.builder.ptrtoint(place, ir.IntType(64)))
-
-
 # A scratch on the stack holds this many vectors: four vectors of lines, each shorter than a vector of 16.
 STACK_VECTORS = 64
 # So many vectors of a row are taken through one loop before the next: 4 KB, which stay in the nearest cache.
 CHUNK = 64
 
 
-def _vectors_on_stack(kind: Any, count: int) -> Any:
-    return _address(kind, stack_place(kind.builder, llvm(vector_of(kind.type)), count))
+def stack_address(like: Any, numba_type: Any, count: int = 1) -> Any:
+    """The address of room for so many of a type, gone when the function that is written returns."""
+    place = stack_place(like.builder, llvm(numba_type), count)
+    return like.new(types.int64, like.builder.ptrtoint(place, ir.IntType(64)))
 
 
 @traced
 def stack_scratch(kind: Any) -> Any:
     """The address of memory for STACK_VECTORS vectors of the computing type, gone when the caller returns."""
-    return _vectors_on_stack(kind, STACK_VECTORS)
+    return stack_address(kind, vector_of(kind.type), STACK_VECTORS)
 
 
 def chunk_scratch(kind: Any, beside: Any) -> Any:
@@ -158,5 +157,5 @@ def chunk_scratch(kind: Any, beside: Any) -> Any:
 
     Half a page apart in the low twelve bits, by which processors tell at first whether a load waits for a store.
     """
-    start = _vectors_on_stack(kind, 2 * CHUNK)
+    start = stack_address(kind, vector_of(kind.type), 2 * CHUNK)
     return start + (((beside - start) + 2048) & 4032)
