@@ -48,10 +48,20 @@ def test_sigmoid_on_any_x86():
 
 
 @x86
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_the_language_of_kernels_on_lesser_processors(processor):
+    exactness_on(processor, "vector")
+
+
+@x86
 @pytest.mark.slow
 @pytest.mark.parametrize("processor", PROCESSORS)
 @pytest.mark.parametrize("tests", ["test_accuracy.py", "test_special_values.py", "test_probabilities.py"])
 def test_exactness_on_lesser_processors(processor, tests):
+    exactness_on(processor, tests)
+
+
+def exactness_on(processor, tests):
     done = python(
         *("-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", str(Path(__file__).parents[1] / tests)),
         NUMBA_CPU_NAME=processor,
