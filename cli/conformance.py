@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .terminal.bar import Bar
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -91,7 +93,8 @@ def _conformance(
     from softops.conformance import run
 
     _check_folder(report)
-    with _Progress() as progress:
+    bar = _CountingBar()
+    with bar:
         found = run(
             runtime,
             ops=_parts(ops),
@@ -104,7 +107,7 @@ def _conformance(
             bound=bound,  # type: ignore[arg-type]  # run says what it may be
             time_limit=time_limit,
             jobs=jobs,
-            progress=progress,
+            progress=bar.add,
         )
     _finish(found, report)
 
@@ -137,9 +140,9 @@ def dump(
         depth="quick" if quick else "full" if full else "default",
         seed=seed,
     )
-    with _Progress() as progress:
+    with Bar() as bar:
         done = iter(range(1, len(listed) + 1))
-        count = dump_cases(listed, directory, advance=lambda: progress(next(done), len(listed), None))
+        count = dump_cases(listed, directory, advance=lambda: bar(next(done), len(listed)))
     typer.echo(f"{count} cases in {directory}; README.txt there says what to do with them.")
 
 
@@ -158,34 +161,22 @@ def check(
 
     _check_folder(report)
     runtime, listed = SavedRuntime(directory), saved_cases(directory)
-    with _Progress() as progress:
-        found = run_cases(runtime, listed, bound=bound, progress=progress)  # type: ignore[arg-type]
+    bar = _CountingBar()
+    with bar:
+        found = run_cases(runtime, listed, bound=bound, progress=bar.add)  # type: ignore[arg-type]
     _finish(found, report)
 
 
-class _Progress:
-    """A bar on stderr where that is a terminal, and nothing elsewhere."""
+class _CountingBar(Bar):
+    """A bar that counts, before it, the cases that are not right."""
 
-    def __enter__(self) -> "_Progress":
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task("", total=None)
+    def __init__(self) -> None:
         self._wrong = 0
-        self._bar.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, done: int, total: int, record: "CaseRecord | None") -> None:
-        if record is not None and record.outcome not in ("right", "unsupported"):
-            self._wrong += 1
-        text = f"{self._wrong} not right" if record is not None else ""
-        self._bar.update(self._task, completed=done, total=total, description=text)
+    def add(self, done: int, total: int, record: "CaseRecord") -> None:
+        """Go on by a case."""
+        self._wrong += record.outcome not in ("right", "unsupported")
+        self(done, total, f"{self._wrong} not right")
 
 
 def _check_folder(directory: Path | None) -> None:

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from .bar import Bar
-from .tables import NOTHING, share
+from .terminal.bar import Bar
+from .terminal.tables import NOTHING, share
 from .validation import NOT_RUN, NOTHING_COMPARED, RIGHT, SHOWN_FAILURES, WRONG
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from .bar import Bar
-from .tables import apart_table, outputs_table, steps_table, ulp
+from .terminal.bar import Bar
+from .terminal.tables import apart_table, outputs_table, steps_table, ulp
 
 if TYPE_CHECKING:
     from softops.conformance import Comparison, Pair, Report

@@ -21,7 +21,7 @@ ROOMS = {
     "conformance": [
         *("measure", "cases", "verdicts", "runtimes", "suite", "models", "evaluation", "reports", ""),
     ],
-    "cli": ["demo", "export", ""],
+    "cli": ["terminal", "demo", "export", ""],
 }
 ORDER = list(ROOMS)
 KERNELS_MAY_IMPORT = {"numpy", "numba", "llvmlite", "ml_dtypes"}

@@ -1,1 +1,1 @@
-"""benchmarks/peers."""
+"""The libraries that softops is timed beside, each in a file of its own."""

@@ -1,9 +1,7 @@
 """`softops demo`: train, export and validate a classifier of handwritten digits."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -11,42 +9,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from ..tables import outputs_table, ulp
+from ..terminal.tables import outputs_table, ulp
 from .digits import PIXEL_MAX, Digits, load_digits, split_digits
+from .findings import Findings
+from .page import digits_section, training_section
 from .training import Fit, fit_softmax_regression
-
-if TYPE_CHECKING:
-    from softops.conformance import Report
 
 EPOCHS = 60
 # A split of ordinary difficulty: over the seeds 0 to 11 between 95.1 % and 98.0 % are right, 96.8 % on average.
 SEED = 6
 RUNTIME = "onnxruntime"
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What came out: how many held-out digits are read right, and how either runtime computed the model."""
-
-    right: int
-    count: int
-    theirs: "Report"
-    ours: "Report"
-
-    @property
-    def agree(self) -> bool:
-        """Whether both compute every step right and give every digit the same label."""
-        return self.theirs.passed and self.ours.passed and self.theirs.outputs["label"].equal == 1
-
-    def softmax_errors(self) -> dict[str, float]:
-        """Return the largest error of the probabilities, in ULP of the exact softmax, by runtime."""
-        return {
-            report.runtime: max(
-                (step.max_error_ulp or 0.0 for step in report.steps if step.tensor == "probabilities"),
-                default=0.0,
-            )
-            for report in (self.theirs, self.ours)
-        }
 
 
 def run_demo(folder: Path) -> bool:
@@ -96,8 +68,6 @@ def _export_and_validate(fit: Fit, held_out: Digits, model_path: Path, page_path
     from softops.conformance.reports.validation import write_html
     from softops.conformance.runtimes.names import get_runtime
     from softops.export import classifier_head
-
-    from .page import digits_section, training_section
 
     # Pixels were divided by 16 for the training. To divide the weight instead is exact, and lets the model
     # take them as they are.

@@ -1,19 +1,17 @@
 """What the demonstration adds to the conformance report: the training, and a few digits."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .digits import PIXEL_MAX, Digits
-
-if TYPE_CHECKING:
-    from .command import Findings
+from .findings import Findings
 
 ORDINARY, HARDEST = 3, 3
 
 
-def training_section(losses: list[float], findings: "Findings") -> str:
+def training_section(losses: list[float], findings: Findings) -> str:
     """Return the accuracy, the loss curve and how exact either softmax is, as a piece of HTML."""
     top = max(losses)
     across = np.linspace(40, 590, len(losses))
