@@ -64,51 +64,45 @@ class _Rewriter:
         if given is not None and given.ref_attr_name:
             if down:
                 message = (
-                    f"expected an axis that is a number, to convert {_named(self._node)} below opset "
+                    f"expected an axis that is a number, to convert {self._named} below opset "
                     f"{SINGLE_SINCE} (got the attribute {given.ref_attr_name!r} of the function around it); "
                     "inline the function first, with onnx.inliner.inline_local_functions"
                 )
                 raise UnsupportedModelError(message)
             if up:
                 self._flattened(given)
-            return self._nodes()
-        default = _FLATTEN_DEFAULT if source < SINGLE_SINCE else _SINGLE_DEFAULT
-        axis = default if given is None else given.i
-        dims = self._step.lengths(self._node.input[0])
-        if dims is not None:
-            axis = self._within(axis, len(dims))
-        if up:
-            self._up(axis, dims)
-        elif down:
-            self._down(axis, dims)
-        elif given is not None and given.i < 0 and target < _NEGATIVE_SINCE:
-            self._set_axis(axis)
-        return self._nodes()
+        else:
+            default = _FLATTEN_DEFAULT if source < SINGLE_SINCE else _SINGLE_DEFAULT
+            axis = default if given is None else given.i
+            dims = self._step.lengths(self._node.input[0])
+            if dims is not None:
+                axis = self._within(axis, len(dims))
+            if up:
+                self._up(axis, dims)
+            elif down:
+                self._down(axis, dims)
+            elif given is not None and given.i < 0 and target < _NEGATIVE_SINCE:
+                self._set_axis(axis)
+        return [*self._before, self._node, *self._after]
 
     def _within(self, axis: int, rank: int) -> int:
         if not -rank <= axis < rank:
-            expected = (
-                f"expected an axis in [{-rank}, {rank - 1}]"
-                if rank
-                else "expected an input of rank 1 or more"
-            )
+            room = f"an axis in [{-rank}, {rank - 1}]" if rank else "an input of rank 1 or more"
             message = (
-                f"{_named(self._node)} of opset {self._step.source}: {expected} (got axis {axis} for rank {rank}); "
+                f"{self._named} of opset {self._step.source}: expected {room} (got axis {axis} for rank {rank}); "
                 "correct the model"
             )
             raise ModelError(message)
         return axis % rank
 
     def _up(self, axis: int, dims: list[int | None] | None) -> None:
+        long = None if dims is None else [index for index in range(axis, len(dims)) if dims[index] != 1]
         if dims is None and axis == -1:
             self._set_axis(axis)
-            return
-        if dims is not None:
-            long = [index for index in range(axis, len(dims)) if dims[index] != 1]
-            if len(long) <= 1:
-                self._set_axis(long[0] if len(long) == 1 else axis)
-                return
-        self._flattened(helper.make_attribute("axis", axis), dims)
+        elif long is not None and len(long) <= 1:
+            self._set_axis(long[0] if long else axis)
+        else:
+            self._flattened(helper.make_attribute("axis", axis), dims)
 
     def _flattened(self, axis: onnx.AttributeProto, dims: list[int | None] | None = None) -> None:
         """Put Flatten before the node and Reshape behind it; the axis may be a reference."""
@@ -118,18 +112,10 @@ class _Rewriter:
         self._last("Reshape", shape)
 
     def _down(self, axis: int, dims: list[int | None] | None) -> None:
-        if dims is None:
-            self._down_unknown_rank(axis)
-            return
-        last = len(dims) - 1
-        if all(dim == 1 for dim in dims[axis + 1 :]):
+        if axis == -1 or (dims is not None and all(dim == 1 for dim in dims[axis + 1 :])):
             self._set_axis(axis)
-            return
-        self._swapped(axis, last)
-
-    def _down_unknown_rank(self, axis: int) -> None:
-        if axis == -1:
-            self._set_axis(axis)
+        elif dims is not None:
+            self._swapped(axis, len(dims) - 1)
         elif axis == 0:
             self._reversed()
             self._set_axis(-1)
@@ -138,10 +124,8 @@ class _Rewriter:
                 self._reversed()
                 axis = -axis - 1
             shape = self._shape(None)
-            merged = self._step.store(
-                np.array([0] * (axis + 1) + [-1], np.int64), self._hint("merged"), self._before
-            )
-            self._first("Reshape", merged)
+            merged = np.array([0] * (axis + 1) + [-1], np.int64)
+            self._first("Reshape", self._step.store(merged, f"{self._output}_merged", self._before))
             after, self._after = self._after, []
             self._swapped(axis, axis + 1)
             self._last("Reshape", shape)
@@ -159,16 +143,17 @@ class _Rewriter:
 
     def _shape(self, dims: list[int | None] | None) -> str:
         """Name the shape to go back to: that of what the node is fed with at this moment."""
+        hint = f"{self._output}_shape"
         if dims is not None and dims.count(None) <= 1:
             fixed = np.array([-1 if dim is None else dim for dim in dims], np.int64)
-            return self._step.store(fixed, self._hint("shape"), self._before)
-        name = self._fresh(self._hint("shape"))
+            return self._step.store(fixed, hint, self._before)
+        name = self._fresh(hint)
         self._before.append(self._make("Shape", [self._node.input[0]], [name]))
         return name
 
     def _first(self, op_type: str, *inputs: str) -> onnx.NodeProto:
         """Put a node right before ours."""
-        name = self._fresh(self._hint(op_type.lower()))
+        name = self._fresh(f"{self._output}_{op_type.lower()}")
         new = self._make(op_type, [self._node.input[0], *inputs], [name])
         self._node.input[0] = name
         self._before.append(new)
@@ -177,34 +162,29 @@ class _Rewriter:
     def _last(self, op_type: str, *inputs: str) -> onnx.NodeProto:
         """Put a node behind ours and all that follows it."""
         end = self._after[-1] if self._after else self._node
-        output, name = end.output[0], self._fresh(self._hint("lines"))
+        output, name = end.output[0], self._fresh(f"{self._output}_lines")
         end.output[0] = name
         new = self._make(op_type, [name, *inputs], [output])
-        if op_type == "Reshape" and self._step.target >= _ALLOWZERO_SINCE and self._is_computed(inputs[0]):
+        computed = [node.output[0] for node in self._before if node.op_type == "Shape"]
+        if op_type == "Reshape" and self._step.target >= _ALLOWZERO_SINCE and inputs[0] in computed:
             new.attribute.append(helper.make_attribute("allowzero", 1))
         self._after.append(new)
         return new
 
-    def _is_computed(self, shape: str) -> bool:
-        return any(node.op_type == "Shape" and node.output[0] == shape for node in self._before)
-
     def _make(self, op_type: str, inputs: list[str], outputs: list[str]) -> onnx.NodeProto:
         name = self._fresh(f"{self._node.name}_{op_type}") if self._node.name else None
         return helper.make_node(op_type, inputs, outputs, name, domain=self._node.domain or None)
-
-    def _hint(self, what: str) -> str:
-        return f"{self._output}_{what}"
 
     def _set_axis(self, axis: int) -> None:
         kept = [attribute for attribute in self._node.attribute if attribute.name != "axis"]
         del self._node.attribute[:]
         self._node.attribute.extend([*kept, helper.make_attribute("axis", axis)])
 
-    def _nodes(self) -> list[onnx.NodeProto]:
-        return [*self._before, self._node, *self._after]
-
-
-def _named(node: onnx.NodeProto) -> str:
-    return (
-        f"{node.op_type} {node.name!r}" if node.name else f"the {node.op_type} that gives {node.output[0]!r}"
-    )
+    @property
+    def _named(self) -> str:
+        node = self._node
+        return (
+            f"{node.op_type} {node.name!r}"
+            if node.name
+            else f"the {node.op_type} that gives {node.output[0]!r}"
+        )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import onnx
 from onnx import NodeProto
@@ -14,7 +14,8 @@ from ..graph.scopes import Scope
 from ..graph.types import Dimension, ValueType, type_word
 from ..graph.walk import attribute_of
 from ..operators.axis import AxisRule
-from ..operators.table import operator
+from ..operators.row import Operator
+from ..operators.table import is_known, operator
 from .calls import label_of
 
 ML = "ai.onnx.ml"
@@ -70,35 +71,29 @@ class NodeRecord:
         return f"{self.domain}.{self.op_type}-{self.since_version}".lstrip(".")
 
 
-@dataclass(frozen=True)
-class _Axes:
-    """What a node says about its axis: as written, the rule, and what that is for a rank."""
+class _Axes(NamedTuple):
+    """What a node says about its axis."""
 
     written: int | tuple[int, ...] | None
+    """As the node says; None for the default."""
     rule: AxisRule | None
-    first: int | tuple[int, ...] | None
-    """The axis that holds, or several; None for all."""
+    meant: tuple[int, ...] | None
+    """The axes that hold; None for all."""
     detail: str = ""
     known: bool = True
     """Whether the axis is one of the input's that can be told from the model."""
 
 
-_Reader = Callable[[Scope, NodeProto, int], _Axes]
-"""Reads off a node of that version what it says about its axis."""
-
-
 def record_of(scope: Scope, node: NodeProto) -> NodeRecord | None:
     """Return the record of a node, or None where it is not of the family."""
-    domain = canonical_domain(node.domain)
-    reader = _FAMILY.get((domain, node.op_type))
-    opset = scope.opset_of(node)
+    domain, opset = canonical_domain(node.domain), scope.opset_of(node)
     # A call of a function of that name is no operator; nor is a name that the opset does not have yet.
-    if reader is None or opset is None or "" in scope.inner.get(id(node), {}):
+    if not is_known(node.op_type, domain) or opset is None or "" in scope.inner.get(id(node), {}):
         return None
     since = since_version(node.op_type, opset, domain)
     if since is None:
         return None
-    axes = reader(scope, node, since)
+    axes = _axes_of(scope, node, operator(node.op_type, since, domain))
     dtype, shape = scope.value_type(node.input[0]) if node.input else ValueType()
     along = _along(axes, None if shape is None else len(shape))
     return NodeRecord(
@@ -140,64 +135,32 @@ def text(node: NodeProto, name: str, default: str) -> str:
     return default if attribute is None else attribute.s.decode("utf-8", "replace")
 
 
-def _along(axes: _Axes, rank: int | None) -> tuple[int, ...] | None:
-    if axes.rule is None:
-        return ()
-    if not axes.known:
-        return None
-    if axes.first is None:
-        return None if rank is None else tuple(range(rank))
-    given = (axes.first,) if isinstance(axes.first, int) else axes.first
-    if rank is None:
-        return given if axes.rule == "single" and min(given) >= 0 else None
-    if not all(-rank <= axis < rank for axis in given):
-        return None
-    counted = sorted(axis % rank for axis in given)
-    return tuple(range(counted[0], rank)) if axes.rule == "flatten" else tuple(counted)
+def _axes_of(scope: Scope, node: NodeProto, row: Operator) -> _Axes:
+    if row.op_type == "ReduceLogSumExp":
+        return _reduced(scope, node, row)
+    if row.op_type == "Attention":
+        precision = integer(node, "softmax_precision")
+        stated = "" if precision is None else f", softmax_precision={type_word(precision).upper()}"
+        # The softmax goes over the last axis of Q·Kᵀ, which no input has: the keys.
+        return _Axes(None, row.axis_rule, None, f"the keys{stated}", known=False)
+    written = integer(node, "axis") if "axis" in row.attributes else None
+    axis = row.default_axis if written is None else written
+    meant = None if axis is None else (axis,)
+    if row.op_type == "QLinearSoftmax":
+        opset = integer(node, "opset", 13) or 0
+        return _Axes(written, "flatten" if opset < 13 else "single", meant, f"opset={opset}")
+    stated = [
+        f"{name}={text(node, name, row.attributes[name].default)}"
+        for name in ("reduction", "post_transform", "norm")
+        if name in row.attributes
+    ]
+    return _Axes(written, row.axis_rule, meant, ", ".join(stated))
 
 
-def _elements(along: tuple[int, ...] | None, shape: tuple[Dimension, ...] | None) -> int | None:
-    if not along or shape is None:
-        return None
-    sizes = [shape[axis] for axis in along]
-    known = [size for size in sizes if isinstance(size, int)]
-    return math.prod(known) if len(known) == len(sizes) else None
-
-
-def _normaliser(scope: Scope, node: NodeProto, since: int) -> _Axes:
-    row = operator(node.op_type, since)
-    written = integer(node, "axis")
-    return _Axes(written, row.axis_rule, row.default_axis if written is None else written)
-
-
-def _quantized_softmax(scope: Scope, node: NodeProto, since: int) -> _Axes:
-    meant = integer(node, "opset", 13) or 0
-    written = integer(node, "axis")
-    rule: AxisRule = "flatten" if meant < 13 else "single"
-    return _Axes(written, rule, -1 if written is None else written, f"opset={meant}")
-
-
-def _one_axis(default: int) -> _Reader:
-    def read(scope: Scope, node: NodeProto, since: int) -> _Axes:
-        written = integer(node, "axis")
-        return _Axes(written, "single", default if written is None else written)
-
-    return read
-
-
-def _fixed_axis(axis: int, name: str = "", default: str = "") -> _Reader:
-    """The axis is not the node's to choose; an attribute decides what else it does."""
-
-    def read(scope: Scope, node: NodeProto, since: int) -> _Axes:
-        return _Axes(None, "single", axis, f"{name}={text(node, name, default)}" if name else "")
-
-    return read
-
-
-def _reduction(scope: Scope, node: NodeProto, since: int) -> _Axes:
+def _reduced(scope: Scope, node: NodeProto, row: Operator) -> _Axes:
     attribute = attribute_of(node, "axes")
     axes = None if attribute is None else tuple(attribute.ints)
-    if since >= 18 and len(node.input) > 1 and node.input[1]:
+    if row.since_version >= 18 and len(node.input) > 1 and node.input[1]:
         values = scope.array(node.input[1])
         if values is None:
             return _Axes(None, "single", None, "axes are computed", known=False)
@@ -209,32 +172,24 @@ def _reduction(scope: Scope, node: NodeProto, since: int) -> _Axes:
     return _Axes(None, "single", None)
 
 
-def _elementwise(scope: Scope, node: NodeProto, since: int) -> _Axes:
-    return _Axes(None, None, None)
+def _along(axes: _Axes, rank: int | None) -> tuple[int, ...] | None:
+    """The dimensions that a node works along, of an input of that rank."""
+    if axes.rule is None:
+        return ()
+    if not axes.known:
+        return None
+    if axes.meant is None:
+        return None if rank is None else tuple(range(rank))
+    if rank is None:
+        return axes.meant if axes.rule == "single" and min(axes.meant) >= 0 else None
+    if not all(-rank <= axis < rank for axis in axes.meant):
+        return None
+    counted = sorted(axis % rank for axis in axes.meant)
+    return tuple(range(counted[0], rank)) if axes.rule == "flatten" else tuple(counted)
 
 
-def _attention(scope: Scope, node: NodeProto, since: int) -> _Axes:
-    precision = integer(node, "softmax_precision")
-    stated = "" if precision is None else f", softmax_precision={type_word(precision).upper()}"
-    # The softmax goes over the last axis of Q·Kᵀ, which no input has: the keys.
-    return _Axes(None, "single", None, f"the keys{stated}", known=False)
-
-
-_FAMILY: dict[tuple[str, str], _Reader] = {
-    ("", "Softmax"): _normaliser,
-    ("", "LogSoftmax"): _normaliser,
-    ("", "Hardmax"): _normaliser,
-    ("", "Sigmoid"): _elementwise,
-    ("", "Softplus"): _elementwise,
-    ("", "ReduceLogSumExp"): _reduction,
-    ("", "SoftmaxCrossEntropyLoss"): _fixed_axis(1, "reduction", "mean"),
-    ("", "NegativeLogLikelihoodLoss"): _fixed_axis(1, "reduction", "mean"),
-    ("", "Attention"): _attention,
-    ("", "ArgMax"): _one_axis(0),
-    ("", "TopK"): _one_axis(-1),
-    ("", "Multinomial"): _fixed_axis(1),
-    (ML, "LinearClassifier"): _fixed_axis(-1, "post_transform", "NONE"),
-    (ML, "Normalizer"): _fixed_axis(-1, "norm", "MAX"),
-    (MICROSOFT, "QLinearSoftmax"): _quantized_softmax,
-    (MICROSOFT, "QLinearSigmoid"): _elementwise,
-}
+def _elements(along: tuple[int, ...] | None, shape: tuple[Dimension, ...] | None) -> int | None:
+    """The product of the sizes of these dimensions; None where one is not known."""
+    sizes = [shape[axis] for axis in along] if along and shape is not None else []
+    known = [size for size in sizes if isinstance(size, int)]
+    return math.prod(known) if known and len(known) == len(sizes) else None

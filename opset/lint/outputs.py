@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from onnx import GraphProto, NodeProto
+from onnx import ModelProto, NodeProto
 
 from ..graph.domains import canonical_domain
 from ..graph.scopes import Made, Scope, Value
@@ -96,10 +96,10 @@ class _Verdict(Enum):
     OPEN = "cannot be told"
 
 
-def not_a_probability(main: Scope, graph: GraphProto) -> Iterator[Finding]:
+def not_a_probability(model: ModelProto, main: Scope, release: str | None) -> Iterator[Finding]:
     """The outputs that are named like probabilities and made by something else."""
     judge = _Judge()
-    for output in graph.output:
+    for output in model.graph.output:
         if not is_named_like_probabilities(output.name) or not _holds_floats(main, output.name):
             continue
         verdict, by = judge.judge(Value(main, output.name))

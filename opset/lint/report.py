@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import onnx
-from onnx import GraphProto, NodeProto
+from onnx import GraphProto, ModelProto, NodeProto
 
 from ..graph.checker import plainly_named
 from ..graph.domains import newest_version
@@ -22,6 +22,12 @@ from .validity import OF_SCOPES
 from .warning import Finding, LintWarning, Seen
 
 SCHEMA_VERSION = 1
+
+OF_MODELS: dict[str, Callable[[ModelProto, Scope, str | None], Iterator[Finding]]] = {
+    "not-a-probability": not_a_probability,
+    "too-new": too_new,
+}
+"""What is asked about the model as a whole and the release it is meant for, by the code of the warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +120,6 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
         ``for_runtime`` names no known release.
     """
     proto = load_model(model, external_data=False)
-    late = [] if for_runtime is None else list(too_new(proto, for_runtime))
     calls = Calls(plainly_named(proto))
     main, batch = calls.main, _batch_symbols(calls.main)
     # Two calls of a function that say the same are one: dictionaries keep the order and drop what is equal.
@@ -130,8 +135,8 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
         if record is not None:
             nodes[record] = None
         warnings |= dict.fromkeys(_about_node(Seen(scope, node, record, batch)))
-    warnings |= {_warning("not-a-probability", found): None for found in not_a_probability(main, proto.graph)}
-    warnings |= {_warning("too-new", found): None for found in late}
+    for code, question in OF_MODELS.items():
+        warnings |= {_warning(code, found): None for found in question(proto, main, for_runtime)}
     return LintReport(
         ir_version=proto.ir_version,
         opsets=main.opsets,

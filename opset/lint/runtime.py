@@ -9,6 +9,7 @@ import onnx
 
 from ..errors import one_line
 from ..graph.domains import canonical_domain, opset_versions
+from ..graph.scopes import Scope
 from ..graph.types import ValueType, value_info
 from ..operators.table import operators
 from ..runtimes.kernels import onnxruntime_dtypes
@@ -70,8 +71,10 @@ def _newer(record: NodeRecord) -> str | None:
     return f"use `softops convert --opset {max(version, _OLDEST_OPSET)}`"
 
 
-def too_new(model: onnx.ModelProto, release: str) -> Iterator[Finding]:
+def too_new(model: onnx.ModelProto, main: Scope, release: str | None) -> Iterator[Finding]:
     """Opset and IR version of the model, where they are newer than a release of a runtime reads."""
+    if release is None:
+        return
     readable = readable_by(release)
     opsets = opset_versions(model.opset_import)
     limits = {"": readable.opset, "ai.onnx.ml": readable.ml_opset}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 
 from onnx import NodeProto
 
@@ -75,28 +76,16 @@ def _out_of_order(scope: Scope) -> tuple[NodeProto, str] | None:
 
 def _circle(scope: Scope) -> list[NodeProto]:
     """The nodes of one circle, in the order of their values; none where the nodes can be sorted."""
-    before = {
-        id(node): [scope.producers[n] for n in names_read(node) if n in scope.producers]
-        for node in scope.nodes
+    nodes = {id(node): node for node in scope.nodes}
+    waits = {
+        key: [id(scope.producers[name]) for name in names_read(node) if name in scope.producers]
+        for key, node in nodes.items()
     }
-    done: set[int] = set()
-    for start in scope.nodes:
-        path: list[NodeProto] = [start]
-        places = {id(start): 0}
-        while path:
-            node = path[-1]
-            waits = before[id(node)]
-            if waits:
-                other = waits.pop()
-                if id(other) in places:
-                    return path[places[id(other)] :][::-1]
-                if id(other) not in done:
-                    places[id(other)] = len(path)
-                    path.append(other)
-            else:
-                done.add(id(node))
-                del places[id(node)]
-                path.pop()
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError as error:
+        _, *circle = error.args[1]  # its first node stands at its end as well
+        return [nodes[key] for key in circle]
     return []
 
 
