@@ -13,7 +13,7 @@ from ..graph.domains import canonical_domain
 from ..graph.scopes import Scope
 from ..graph.types import Dimension, ValueType, type_word
 from ..graph.walk import attribute_of
-from ..operators.axis import AxisRule
+from ..operators.axis import AxisRule, rule_at
 from ..operators.row import Operator
 from ..operators.table import is_known, operator
 from .calls import label_of
@@ -146,13 +146,13 @@ def _axes_of(scope: Scope, node: NodeProto, row: Operator) -> _Axes:
     written = integer(node, "axis") if "axis" in row.attributes else None
     axis = row.default_axis if written is None else written
     meant = None if axis is None else (axis,)
-    if row.op_type == "QLinearSoftmax":
+    if "opset" in row.attributes:
         opset = integer(node, "opset", 13) or 0
-        return _Axes(written, "flatten" if opset < 13 else "single", meant, f"opset={opset}")
+        return _Axes(written, rule_at(opset), meant, f"opset={opset}")
     stated = [
-        f"{name}={text(node, name, row.attributes[name].default)}"
-        for name in ("reduction", "post_transform", "norm")
-        if name in row.attributes
+        f"{name}={text(node, name, attribute.default)}"
+        for name, attribute in row.attributes.items()
+        if attribute.type == "string"
     ]
     return _Axes(written, row.axis_rule, meant, ", ".join(stated))
 

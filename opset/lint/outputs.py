@@ -12,6 +12,7 @@ from onnx import ModelProto, NodeProto
 from ..graph.domains import canonical_domain
 from ..graph.scopes import Made, Scope, Value
 from ..graph.walk import attribute_of
+from ..operators.table import unquantized
 from .calls import label_of
 from .family import MICROSOFT, ML, text
 from .sources import passes_on, sources
@@ -24,7 +25,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _NORMALISERS = {
     "": {"Softmax", "Hardmax", "Sigmoid", "HardSigmoid", "LpNormalization", "OneHot"},
     ML: {"Normalizer"},
-    MICROSOFT: {"QLinearSoftmax", "QLinearSigmoid", "BiasSoftmax"},
+    MICROSOFT: {"Softmax", "Sigmoid", "BiasSoftmax"},  # the first two quantized
 }
 # Choose among their first input's elements, or pass them on as another type.
 _FIRST = {
@@ -170,7 +171,11 @@ class _Judge:
 
 def _verdict_of(made: Made) -> _Verdict:
     domain, op_type = canonical_domain(made.node.domain), made.node.op_type
-    if op_type in _NORMALISERS.get(domain, ()) or _is_log_undone(made) or _is_quotient_by_sum(made):
+    if (
+        unquantized(op_type, domain) in _NORMALISERS.get(domain, ())
+        or _is_log_undone(made)
+        or _is_quotient_by_sum(made)
+    ):
         return _Verdict.YES
     if domain == ML:
         return _of_classical(made)

@@ -8,16 +8,17 @@ from onnx import NodeProto, TensorProto
 
 from ..graph.domains import canonical_domain
 from ..graph.scopes import Made, Scope
+from ..operators.table import unquantized
 from .calls import label_of
 from .family import NodeRecord, integer
 from .runtime import no_kernel
 from .sources import passes_on, probabilities_from, sources
 from .warning import Finding, Seen
 
-_NORMALISERS = {"Softmax", "LogSoftmax", "Hardmax", "QLinearSoftmax"}
+_NORMALISERS = {"Softmax", "LogSoftmax", "Hardmax"}
 _HALVES = {"float16": 2048, "bfloat16": 256}  # where 1 is less than half a unit in the last place
 _WIDER = {TensorProto.FLOAT, TensorProto.DOUBLE}
-_TAKES_LOGITS = {"Softmax", "LogSoftmax", "QLinearSoftmax", "SoftmaxCrossEntropyLoss"}
+_TAKES_LOGITS = {"Softmax", "LogSoftmax", "SoftmaxCrossEntropyLoss"}
 _SUMS = {
     "Softmax",
     "LogSoftmax",
@@ -51,7 +52,7 @@ def _flatten_rule(seen: Seen, record: NodeRecord) -> Finding | None:
         "if one axis is meant, export with opset 13 or newer; to keep what it computes in a newer opset, "
         "use `softops convert --opset 13`"
     )
-    if record.op_type == "QLinearSoftmax":
+    if unquantized(record.op_type, record.domain) != record.op_type:
         cure = "if one axis is meant, set its attribute opset=13"
     return Finding(f"{written} {does}", cure)
 
@@ -69,7 +70,7 @@ def _outside_rank(seen: Seen, record: NodeRecord) -> Finding | None:
 
 def _batch_axis(seen: Seen, record: NodeRecord) -> Finding | None:
     along, shape = record.works_along, record.shape
-    if record.op_type not in _NORMALISERS:
+    if unquantized(record.op_type, record.domain) not in _NORMALISERS:
         return None
     if shape is None:
         if record.axis_rule != "single" or along != (0,):
@@ -96,7 +97,7 @@ def _batch_axis(seen: Seen, record: NodeRecord) -> Finding | None:
 
 
 def _after_softmax(seen: Seen, record: NodeRecord) -> Finding | None:
-    if record.op_type not in _TAKES_LOGITS or not seen.node.input:
+    if unquantized(record.op_type, record.domain) not in _TAKES_LOGITS or not seen.node.input:
         return None
     for made in sources(seen.scope, seen.node.input[0], _passes_on_or_requantizes):
         name = None if made is None else probabilities_from(made)

@@ -10,6 +10,7 @@ from onnx import NodeProto, TensorProto
 from ..graph.domains import canonical_domain
 from ..graph.scopes import Made, Scope, Value
 from ..graph.walk import attribute_of
+from ..operators.table import unquantized
 from .family import MICROSOFT, ML, integer
 
 _FLOATS = (
@@ -76,7 +77,7 @@ def _trains(scope: Scope, node: NodeProto) -> bool:
 def probabilities_from(made: Made) -> str | None:
     """Return how to name a node whose output sums to one over an axis, None for any other node."""
     node, domain = made.node, canonical_domain(made.node.domain)
-    if domain in {"", MICROSOFT} and node.op_type in {"Softmax", "QLinearSoftmax"} and made.output == 0:
+    if domain in {"", MICROSOFT} and unquantized(node.op_type, domain) == "Softmax" and made.output == 0:
         return node.op_type
     if domain == ML and made.output == 1 and node.op_type.endswith("Classifier"):
         transform = attribute_of(node, "post_transform")

@@ -62,6 +62,12 @@ def is_known(op_type: str, domain: str = "") -> bool:
     return (canonical_domain(domain), op_type) in _VERSIONS
 
 
+def unquantized(op_type: str, domain: str = "") -> str:
+    """Return the operator of ai.onnx that a quantized one computes in between; the name itself of any other."""
+    rows = _VERSIONS.get((canonical_domain(domain), op_type))
+    return op_type if rows is None else rows[-1].quantizes or op_type
+
+
 def operator(op_type: str, opset: int, domain: str = "") -> Operator:
     """
     Return the row that holds for a model which imports ``opset``.
