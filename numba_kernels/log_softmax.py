@@ -109,7 +109,7 @@ def _subtract_blocks(kind: Any, dst: Any, src: Any, row: Row) -> None:
     to = dst + row.index * row.n * itemsize(kind)
     with row.blocks as block:
         (at, n), (place, _) = part_of(kind, src, row.n, block), part_of(kind, to, row.n, block)
-        _subtract(kind, place, at, n, *parts, m, log_of_sum)
+        _subtract(kind, place, at, n, *parts, m=m, log_of_sum=log_of_sum)
 
 
 _FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _subtract_blocks)
