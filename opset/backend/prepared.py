@@ -15,7 +15,7 @@ from ..errors import ModelError, UnknownOpsetError, one_line
 from ..graph.functions import FunctionKey
 from ..graph.types import dimension_of
 from .feeds import Feeds, type_name
-from .planner import Planner
+from .planner import plan_graph
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class SoftopsBackendRep(BackendRep):
         initialized = {tensor.name for tensor in graph.initializer}
         initialized |= {tensor.values.name for tensor in graph.sparse_initializer}
         try:
-            self._plan = Planner(dict(opsets), library).graph(graph)
+            self._plan = plan_graph(graph, dict(opsets), library)
         except (ModelError, UnknownOpsetError, MemoryError):
             raise
         except Exception as error:  # attributes of the wrong kind and the like, in a model nobody checked

@@ -1,117 +1,85 @@
-"""If, Loop and Scan over plans of their subgraphs. What a subgraph takes from around it comes after the inputs."""
+"""If, Loop and Scan over their planned subgraphs. What a subgraph takes from around it comes after the inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from ..errors import ModelError
-from .plan import Plan, Value, Work
+from .arrays import Array
+from .node import Function, Node, Operation, Value
 
-Array = NDArray[Any]
-
-SCAN_WITHOUT_BATCH = 9
+_SCAN_WITHOUT_BATCH = 9
 """From this version on a Scan has no batch axis, and no lengths in front of its inputs."""
 
 
-def check_body(body: onnx.GraphProto, inputs: int, scanned: int | None, version: int, label: str) -> None:
-    """
-    Refuse a body that takes or gives another number of values than its Loop or Scan.
-
-    Parameters
-    ----------
-    body
-        The graph.
-    inputs, scanned
-        Of the node; ``scanned`` is None for a Loop.
-    version
-        Version of ai.onnx.
-    label
-        The node in words.
-    """
-    taken = inputs - 1 if scanned is not None and version < SCAN_WITHOUT_BATCH else inputs
-    least = taken - 1 if scanned is None else taken - scanned
-    if least < 0 and scanned is not None:
-        message = (
-            f"expected at most {taken} scanned inputs in {label} (got {scanned}); export the model again"
-        )
-        raise ModelError(message)
-    if len(body.input) != taken or len(body.output) < least:
-        message = (
-            f"expected a body of {taken} inputs and at least {least} outputs in {label}, which has {inputs} inputs "
-            f"(got {len(body.input)} and {len(body.output)}); export the model again"
-        )
-        raise ModelError(message)
-
-
-def if_work(then_plan: Plan, else_plan: Plan, then_captures: int) -> Work:
+def if_(node: Node) -> Operation:
     """The condition decides; each branch takes its own values from around it."""
+    graphs = [node.graph(name) for name in ("then_branch", "else_branch")]
+    then, other = [node.planning.subgraph(graph) for graph in graphs]
 
-    def run(condition: Array, *captured: Value) -> Sequence[Value]:
+    def run(condition: Array, *captured: Value) -> list[Value]:
         if bool(condition.item()):
-            return then_plan.run(captured[:then_captures])
-        return else_plan.run(captured[then_captures:])
+            return then.run(captured[: then.captures])
+        return other.run(captured[then.captures :])
 
-    return Work(run=run, many=True)
+    return Operation(run, many=True)
 
 
-def loop_work(plan: Plan, body: onnx.GraphProto, inputs: int) -> Work:
+def loop(node: Node) -> Operation:
     """
     At most M rounds, while the condition holds.
 
     The body takes (round, condition, carried...) and gives (condition, carried..., one slice of each scan).
     """
-    carried = len(body.input) - 2
-    scans = range(len(body.output) - 1 - carried)
+    body, inputs = node.graph("body"), len(node.proto.input)
+    _check_body(node, body, inputs, inputs - 1)
+    once = node.planning.subgraph(body).run
+    carried = inputs - 2
 
     def run(limit: Array | None, condition: Array | None, *values: Value) -> Sequence[Value]:
-        state, captured = list(values[: inputs - 2]), values[inputs - 2 :]
-        slices: list[list[Array]] = [[] for _ in scans]
+        state, captured = values[:carried], values[carried:]
+        slices: list[Sequence[Array]] = []
         rounds = np.inf if limit is None else limit.item()
         goes_on = condition is None or bool(condition.item())
-        number = 0
-        while goes_on and number < rounds:
-            outputs = plan.run((np.array(number, np.int64), np.array(True), *state, *captured))
-            goes_on = bool(outputs[0].item())
-            state = outputs[1 : 1 + carried]
-            for own, value in zip(slices, outputs[1 + carried :], strict=True):
-                own.append(value)
-            number += 1
-        return *state, *(
-            np.stack(own) if own else _nothing(body.output[1 + carried + k]) for k, own in enumerate(slices)
-        )
+        while goes_on and len(slices) < rounds:
+            number, yes = np.array(len(slices), np.int64), np.array(True)
+            going, *outputs = once((number, yes, *state, *captured))
+            goes_on = bool(going.item())
+            state = tuple(outputs[:carried])
+            slices.append(outputs[carried:])
+        return *state, *_stacked(slices, body.output[1 + carried :])
 
-    return Work(run=run, many=True)
+    return Operation(run, many=True)
 
 
-def _nothing(output: onnx.ValueInfoProto) -> Array:
-    """A scan of no rounds: as many dimensions as the body declares, unknown ones of length 0."""
-    tensor = output.type.tensor_type
-    shape = [dim.dim_value for dim in tensor.shape.dim]
-    return np.zeros((0, *shape), onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type or 1))
-
-
-def scan_work(plan: Plan, body: onnx.GraphProto, attributes: Any, inputs: int) -> Work:
+def scan(node: Node) -> Operation:
     """
     The body once for each slice of the scanned inputs.
 
     It takes (state..., one slice of each scanned input) and gives (state..., one slice of each scanned output).
-    Axes and directions are attributes since version 9.
+    Axes and directions are attributes since version 9. At version 8 everything has a batch axis in front, and the
+    first input may give lengths for each row; what lies beyond a row's length in the scanned outputs is 0.
     """
-    scanned = attributes["num_scan_inputs"]
+    body, scanned = node.graph("body"), node.attributes["num_scan_inputs"]
+    has_batch = node.version < _SCAN_WITHOUT_BATCH
+    inputs = len(node.proto.input) - has_batch
     states = inputs - scanned
-    outputs = len(body.output) - states
-    in_axes = attributes.get("scan_input_axes") or [0] * scanned
-    in_back = attributes.get("scan_input_directions") or [0] * scanned
-    out_axes = attributes.get("scan_output_axes") or [0] * outputs
-    out_back = attributes.get("scan_output_directions") or [0] * outputs
+    if states < 0:
+        message = f"expected at most {inputs} scanned inputs in {node.label} (got {scanned}); export the model again"
+        raise ModelError(message)
+    _check_body(node, body, inputs, states)
+    once = node.planning.subgraph(body).run
+    outputs = body.output[states:]
+    in_axes = node.attributes.get("scan_input_axes") or [0] * scanned
+    in_back = node.attributes.get("directions" if has_batch else "scan_input_directions") or [0] * scanned
+    out_axes = node.attributes.get("scan_output_axes") or [0] * len(outputs)
+    out_back = node.attributes.get("scan_output_directions") or [0] * len(outputs)
 
     def run(*values: Value) -> Sequence[Value]:
-        state, captured = list(values[:states]), values[inputs:]
+        state, captured = values[:states], values[inputs:]
         sources = [
             _turned(np.moveaxis(x, axis, 0), back)
             for x, axis, back in zip(values[states:inputs], in_axes, in_back, strict=True)
@@ -120,49 +88,57 @@ def scan_work(plan: Plan, body: onnx.GraphProto, attributes: Any, inputs: int) -
         if len(lengths) > 1:
             message = f"the scanned inputs must have one length, not {sorted(lengths)}"
             raise ValueError(message)
-        slices: list[list[Array]] = [[] for _ in range(outputs)]
+        slices: list[Sequence[Array]] = []
         for number in range(lengths.pop() if lengths else 0):
-            results = plan.run((*state, *(source[number, ...] for source in sources), *captured))
-            state = results[:states]
-            for own, value in zip(slices, results[states:], strict=True):
-                own.append(value)
-        gathered = []
-        for k, own in enumerate(slices):
-            whole = np.stack(own) if own else _nothing(body.output[states + k])
-            gathered.append(np.moveaxis(_turned(whole, out_back[k]), 0, out_axes[k]))
-        return *state, *gathered
+            results = once((*state, *(source[number, ...] for source in sources), *captured))
+            state = tuple(results[:states])
+            slices.append(results[states:])
+        wholes = zip(_stacked(slices, outputs), out_axes, out_back, strict=False)
+        return *state, *(np.moveaxis(_turned(whole, back), 0, axis) for whole, axis, back in wholes)
 
-    return Work(run=run, many=True)
+    return Operation(_over_batch(run, states, inputs) if has_batch else run, many=True)
 
 
-def _turned(x: Array, back: int) -> Array:
-    return x[::-1] if back else x
+def _over_batch(run: Function, states: int, inputs: int) -> Function:
+    """A Scan of version 8 by one of version 9."""
 
-
-def batched_scan_work(plan: Plan, body: onnx.GraphProto, attributes: Any, inputs: int) -> Work:
-    """
-    Scan at version 8: everything has a batch axis in front, and the first input may give lengths for each row.
-
-    What lies beyond a row's length in the scanned outputs is 0.
-    """
-    directions = attributes.get("directions")
-    single = scan_work(
-        plan, body, {**attributes, "scan_input_directions": directions, "directions": None}, inputs - 1
-    )
-    states = inputs - 1 - attributes["num_scan_inputs"]
-
-    def run(lengths: Array | None, *values: Value) -> Sequence[Value]:
-        own, captured = values[: inputs - 1], values[inputs - 1 :]
+    def batched(lengths: Array | None, *values: Value) -> Sequence[Value]:
+        own, captured = values[:inputs], values[inputs:]
         steps = own[states].shape[1]
         rows = []
         for row in range(len(own[0])):
             length = steps if lengths is None else int(lengths[row])
             state = [value[row] for value in own[:states]]
-            results = list(single.run(*state, *(value[row][:length] for value in own[states:]), *captured))
+            results = list(run(*state, *(value[row][:length] for value in own[states:]), *captured))
             for k in range(states, len(results)):
-                padding = [(0, steps - length)] + [(0, 0)] * (results[k].ndim - 1)
-                results[k] = np.pad(results[k], padding)
+                results[k] = np.pad(results[k], [(0, steps - length)] + [(0, 0)] * (results[k].ndim - 1))
             rows.append(results)
         return [np.stack(column) for column in zip(*rows, strict=True)]
 
-    return Work(run=run, many=True)
+    return batched
+
+
+def _check_body(node: Node, body: onnx.GraphProto, inputs: int, outputs: int) -> None:
+    """Refuse a body that takes or gives another number of values than its Loop or Scan."""
+    if len(body.input) != inputs or len(body.output) < outputs:
+        message = (
+            f"expected a body of {inputs} inputs and at least {outputs} outputs in {node.label}, which has "
+            f"{len(node.proto.input)} inputs (got {len(body.input)} and {len(body.output)}); export the model again"
+        )
+        raise ModelError(message)
+
+
+def _stacked(slices: Sequence[Sequence[Array]], outputs: Iterable[onnx.ValueInfoProto]) -> list[Array]:
+    """Each scanned output; without a round of as many dimensions as the body declares, unknown ones of length 0."""
+    if slices:
+        return [np.stack(values) for values in zip(*slices, strict=True)]
+    nothings = []
+    for output in outputs:
+        tensor = output.type.tensor_type
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type or 1)
+        nothings.append(np.zeros((0, *(dim.dim_value for dim in tensor.shape.dim)), dtype))
+    return nothings
+
+
+def _turned(x: Array, back: int) -> Array:
+    return x[::-1] if back else x

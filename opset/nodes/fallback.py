@@ -9,7 +9,7 @@ the node beforehand; and they know no attribute that a later version has dropped
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import onnx
 from onnx.reference import op_run
 
 from ..errors import UnsupportedModelError, one_line
+from .node import Function, Node, Operation, Run, Value
 
 _LOADERS = {
     "": "onnx.reference.ops",
@@ -32,59 +33,57 @@ _NO_MEANING = ("consumed_inputs",)
 """Attributes that said where memory could be used again."""
 
 
-def reference_run(
-    node: onnx.NodeProto, version: int, opsets: dict[str, int], subgraph: Callable[[onnx.GraphProto], Any]
-) -> Callable[..., Any] | None:
+def reference_implementation(node: Node) -> Operation | None:
     """
-    Return onnx's implementation of a node, or None if it has none for the operator.
-
-    Parameters
-    ----------
-    node
-        Its domain is ``""`` for ai.onnx, and its attributes refer to nothing.
-    version, opsets
-        Version of the node's domain; versions of all.
-    subgraph
-        Turns a graph among the attributes into what the implementation runs.
+    Return what onnx's implementation of a node does, or None if it has none for the operator.
 
     Raises
     ------
     UnsupportedModelError
         The implementation does not take the node's attributes.
     """
-    if node.domain not in _LOADERS:
+    if node.proto.domain not in _LOADERS:
         return None
-    own, (node, version) = node, _as_of_11(node, version)
-    is_old_resize = node.op_type == "Resize" and node is not own
+    proto, version = _as_of_11(node.proto, node.version)
     try:
-        load = importlib.import_module(_LOADERS[node.domain]).load_op
-        implementation = load(node.domain, node.op_type, version)
+        load = importlib.import_module(_LOADERS[proto.domain]).load_op
+        implementation = load(proto.domain, proto.op_type, version)
     except (ImportError, NotImplementedError, op_run.RuntimeContextError, AssertionError):
         return None
     except (RuntimeError, ValueError) as error:
-        raise _unsupported(node, error) from error
+        raise _unsupported(proto, error) from error
     parameters = {
-        "log": _no_log,
-        "opsets": opsets,
+        "log": lambda *_: None,
+        "opsets": node.opsets,
         "verbose": 0,
         "new_ops": {},
         "existing_functions": {},
-        "evaluator_cls": lambda graph, **_: subgraph(graph),
+        "evaluator_cls": lambda graph, **_: _Evaluator(graph, node.planning.closed_graph(graph)),
     }
     try:
-        made = implementation(_plain(node), parameters)
-        if defaults := _other_defaults(node, version, made.attributes_names_):
-            node = _plain(node)
-            node.attribute.extend(defaults)
-            made = implementation(node, parameters)
+        made = implementation(_plain(proto), parameters)
+        if defaults := _other_defaults(proto, version, made.attributes_names_):
+            proto = _plain(proto)
+            proto.attribute.extend(defaults)
+            made = implementation(proto, parameters)
     except Exception as error:  # whatever an implementation stumbles over
-        raise _unsupported(node, error) from error
-    run: Callable[..., Any] = made.run
-    if is_old_resize:
-        return _resize(run, own)
-    if made.need_context():
-        return lambda *inputs, context: run(*inputs, context=context)
-    return run
+        raise _unsupported(proto, error) from error
+    is_old_resize = node.proto.op_type in ("Resize", "Upsample") and version != node.version
+    return Operation(_resize(made.run, node.proto) if is_old_resize else made.run, many=True)
+
+
+class _Evaluator:
+    """A graph among a node's attributes, as onnx's reference implementations run it."""
+
+    has_linked_attribute = False
+
+    def __init__(self, graph: onnx.GraphProto, run: Run) -> None:
+        self.input_names = [value.name for value in graph.input]
+        self.output_names = [value.name for value in graph.output]
+        self._run = run
+
+    def run(self, _: Any, feeds: Mapping[str, Value], **__: Any) -> list[Value]:
+        return self._run([feeds[name] for name in self.input_names])
 
 
 def _as_of_11(node: onnx.NodeProto, version: int) -> tuple[onnx.NodeProto, int]:
@@ -108,7 +107,7 @@ def _as_of_11(node: onnx.NodeProto, version: int) -> tuple[onnx.NodeProto, int]:
     return new, max(version, _GOES_ON_AT)
 
 
-def _resize(run: Callable[..., Any], node: onnx.NodeProto) -> Callable[..., Any]:
+def _resize(run: Function, node: onnx.NodeProto) -> Function:
     """Version 11's Resize, which has an input more, for the inputs of an older node."""
     fixed = next((np.float32(a.floats) for a in node.attribute if a.name == "scales"), None)
     is_nearest = all(a.s == b"nearest" for a in node.attribute if a.name == "mode")
@@ -153,7 +152,3 @@ def _unsupported(node: onnx.NodeProto, error: Exception) -> UnsupportedModelErro
         "export without it"
     )
     return UnsupportedModelError(message)
-
-
-def _no_log(*_: Any) -> None:
-    """The reference implementations tell here what they do."""

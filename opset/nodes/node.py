@@ -1,48 +1,115 @@
-"""A node in its place: what the makers of its work are told about it."""
+"""What an implementation of an operator is told about a node, and what it gives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from .plan import Work
+from ..errors import ModelError
 
-Maker = Callable[["Spot"], Work | None]
-"""Gives a node's work, or None for a variant that it does not know: onnx's own implementation then takes it."""
+Value = Any
+"""What a node takes or gives: an array, a list of arrays, None for what was left out, seldom something else."""
+
+Run = Callable[[Sequence[Value]], list[Value]]
+"""A planned graph or function: from all its inputs to all its outputs."""
+
+Function = Callable[..., Any]
 
 _GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 
 
+@dataclass(frozen=True)
+class Operation:
+    """
+    What a node does, its attributes put in place.
+
+    Attributes
+    ----------
+    run
+        Takes the inputs, gives the output; a sequence of outputs where `many`.
+    many
+        Whether `run` gives a sequence.
+    fresh
+        Whether the outputs are arrays in memory that nothing else uses.
+    finish
+        As `run`, in place, for one that works on each row of a matrix alone: blocks of rows may be given one by one.
+    followed_by
+        For a node that makes a matrix: the same with its rows finished by the `finish` of another node.
+    plain_errors
+        Whether a TypeError or ValueError of `run` is clear without a word about the node.
+    """
+
+    run: Function
+    many: bool = False
+    fresh: bool = False
+    finish: Function | None = None
+    followed_by: Callable[[Function], Operation] | None = None
+    plain_errors: bool = False
+
+
+class Subgraph(NamedTuple):
+    """A planned graph of a node. It takes the graph's inputs, then ``captures`` values from around the node."""
+
+    run: Run
+    captures: int
+
+
+class Planning(Protocol):
+    """Plans what a node holds."""
+
+    def subgraph(self, graph: onnx.GraphProto) -> Subgraph:
+        """Plan a graph; the node is given what its graphs capture after its inputs, in the order of these calls."""
+
+    def closed_graph(self, graph: onnx.GraphProto) -> Run:
+        """Plan a graph that takes nothing from around it."""
+
+    def function(self, function: onnx.FunctionProto) -> Run:
+        """Plan a function's body."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Spot:
+class Node:
     """
     A node, the version of its domain that holds where it stands, and what is fixed beforehand.
 
     Attributes
     ----------
-    node
-        The node, with no references to attributes of a function left.
-    version
-        Version of the node's domain that the model or the function imports.
+    proto
+        The node, ONNX's own domain called ``""``, with no references to attributes of a function left.
+    opsets
+        Version by domain that the model or the function imports.
     attributes
         The node's attributes as Python values, graphs left out.
     constants
         For each input its value where that is fixed, else None.
+    planning
+        Plans the node's graphs.
     """
 
-    node: onnx.NodeProto
-    version: int
+    proto: onnx.NodeProto
+    opsets: Mapping[str, int]
     attributes: Mapping[str, Any]
     constants: Sequence[Any]
+    planning: Planning
+
+    @property
+    def version(self) -> int:
+        """Version of the node's domain."""
+        return self.opsets[self.proto.domain]
+
+    @property
+    def label(self) -> str:
+        """Words that tell which node of a model it is."""
+        return label_of(self.proto)
 
     def has(self, place: int) -> bool:
         """Whether the node names an input at this place."""
-        return place < len(self.node.input) and bool(self.node.input[place])
+        return place < len(self.proto.input) and bool(self.proto.input[place])
 
     def fixed(self, place: int) -> NDArray[Any] | None:
         """The input at this place if it is a constant."""
@@ -52,7 +119,20 @@ class Spot:
     @property
     def outputs(self) -> int:
         """How many outputs the node has, up to the last one that is named."""
-        return max((place + 1 for place, name in enumerate(self.node.output) if name), default=0)
+        return max((place + 1 for place, name in enumerate(self.proto.output) if name), default=0)
+
+    def graph(self, name: str) -> onnx.GraphProto:
+        """The graph that the node needs under this name."""
+        for attribute in self.proto.attribute:
+            if attribute.name == name and attribute.type == onnx.AttributeProto.GRAPH:
+                found: onnx.GraphProto = attribute.g
+                return found
+        message = f"expected the graph {name!r} in {self.label} (got none); export the model again"
+        raise ModelError(message)
+
+
+Implementation = Callable[[Node], Operation | None]
+"""Gives what a node does, or None for a form that it does not know."""
 
 
 def with_short_domain(node: onnx.NodeProto) -> onnx.NodeProto:
@@ -65,7 +145,7 @@ def with_short_domain(node: onnx.NodeProto) -> onnx.NodeProto:
     return short
 
 
-def described(node: onnx.NodeProto) -> str:
+def label_of(node: onnx.NodeProto) -> str:
     """Words that tell which node of a model it is."""
     if node.name:
         return f"node {node.name!r} ({node.op_type})"

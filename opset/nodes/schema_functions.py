@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnx
 
 from ..graph.functions import bound_function
-from .plan import Plan, Value
+from .node import Node, Operation, Run, Value
 
 _REMEMBERED = 16
 """So many combinations of dtypes and shapes keep their plans."""
 
 
-def static_body(node: onnx.NodeProto, version: int) -> onnx.FunctionProto | None:
+def schema_body(node: Node) -> onnx.FunctionProto | None:
     """The body of the node's operator, with the schema's defaults, if it is the same for all types of input."""
-    schema = _schema(node, version)
+    schema = _schema(node)
     if schema is None or not schema.has_function:
         return None
-    newest = [number for number in schema.function_opset_versions if number <= version]
+    version = _version_for(node, schema.function_opset_versions)
     body = onnx.FunctionProto()
-    body.ParseFromString(
-        schema.get_function_with_opset_version(max(newest or schema.function_opset_versions))
-    )
+    body.ParseFromString(schema.get_function_with_opset_version(version))
     given = {attribute.name for attribute in body.attribute_proto}
     for name, attribute in schema.attributes.items():
         if name not in given and attribute.default_value.type != onnx.AttributeProto.UNDEFINED:
@@ -33,59 +30,44 @@ def static_body(node: onnx.NodeProto, version: int) -> onnx.FunctionProto | None
     return body
 
 
-class TypedFunction:
+def typed_function(node: Node) -> Operation | None:
     """An operator whose body depends on the types of its inputs, planned when these are seen first."""
+    schema = _schema(node)
+    if schema is None or not schema.has_context_dependent_function:
+        return None
+    version = _version_for(node, schema.context_dependent_function_opset_versions)
+    content = node.proto.SerializeToString()
+    plans: dict[tuple[Any, ...], Run] = {}
 
-    def __init__(
-        self,
-        node: onnx.NodeProto,
-        make: Callable[[bytes, list[bytes]], bytes],
-        plan: Callable[[onnx.FunctionProto], Plan],
-    ) -> None:
-        self._node, self._make, self._plan = node, make, plan
-        self._plans: dict[tuple[Any, ...], Plan] = {}
-
-    @classmethod
-    def of(
-        cls, node: onnx.NodeProto, version: int, plan: Callable[[onnx.FunctionProto], Plan]
-    ) -> TypedFunction | None:
-        """The function of the node's operator, or None where it has none."""
-        schema = _schema(node, version)
-        if schema is None or not schema.has_context_dependent_function:
-            return None
-        known = schema.context_dependent_function_opset_versions
-        number = max([n for n in known if n <= version] or known)
-        return cls(
-            node,
-            lambda content, types: schema.get_context_dependent_function_with_opset_version(
-                number, content, types
-            ),
-            plan,
-        )
-
-    def run(self, *inputs: Value) -> list[Value]:
-        """Run the body for these inputs."""
-        key = tuple(None if value is None else (value.dtype, value.shape) for value in inputs)
-        plan = self._plans.get(key)
-        if plan is None:
-            if len(self._plans) >= _REMEMBERED:
-                self._plans.clear()
-            plan = self._plans[key] = self._plan(self._body(inputs))
-        return plan.run((*inputs, *[None] * (len(plan.inputs) - len(inputs))))
-
-    def _body(self, inputs: tuple[Value, ...]) -> onnx.FunctionProto:
+    def planned(inputs: tuple[Value, ...]) -> Run:
         types = [_type_of(value).SerializeToString() for value in inputs]
         body = onnx.FunctionProto()
-        body.ParseFromString(self._make(self._node.SerializeToString(), types))
-        return bound_function(body, self._node)
+        body.ParseFromString(
+            schema.get_context_dependent_function_with_opset_version(version, content, types)
+        )
+        return node.planning.function(bound_function(body, node.proto))
+
+    def run(*inputs: Value) -> list[Value]:
+        key = tuple(None if value is None else (value.dtype, value.shape) for value in inputs)
+        if key not in plans:
+            if len(plans) >= _REMEMBERED:
+                plans.clear()
+            plans[key] = planned(inputs)
+        return plans[key](inputs)
+
+    return Operation(run, many=True)
 
 
-def _schema(
-    node: onnx.NodeProto, version: int
-) -> Any:  # onnx's own types lack what a schema says of functions
-    if not onnx.defs.has(node.op_type, version, node.domain):
+def _schema(node: Node) -> Any:  # onnx's own types lack what a schema says of functions
+    proto = node.proto
+    if not onnx.defs.has(proto.op_type, node.version, proto.domain):
         return None
-    return onnx.defs.get_schema(node.op_type, version, node.domain)
+    return onnx.defs.get_schema(proto.op_type, node.version, proto.domain)
+
+
+def _version_for(node: Node, versions: list[int]) -> int:
+    """The newest body that is no newer than the node, or the newest of all."""
+    return max([version for version in versions if version <= node.version] or versions)
 
 
 def _type_of(value: Value) -> onnx.TypeProto:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from threadpoolctl import LibController
+    from threadpoolctl import OpenBLASController
 
 Array = NDArray[Any]
 Finish = Callable[[Array], Array]
@@ -111,25 +111,26 @@ _limited = threading.Lock()
 @contextmanager
 def _one_blas_thread() -> Iterator[int]:
     """Limit BLAS to one thread; gives the number it had, or 1 where nothing was limited."""
-    if not _limited.acquire(blocking=False):
+    blas = _openblas()
+    if blas is None or not _limited.acquire(blocking=False):
         yield 1
         return
-    # By the libraries' own methods: a limit of threadpoolctl asks all about them first, 10 µs beside 80 of a product.
-    before = [(library, library.get_num_threads()) for library in _openblas()]
+    # By the methods that `ThreadpoolController.limit` calls: it asks all about the library first, which takes 10 µs
+    # beside the 80 of a product.
+    threads = blas.get_num_threads()
     try:
-        for library, _ in before:
-            library.set_num_threads(1)
-        yield max((threads for _, threads in before), default=1)
+        blas.set_num_threads(1)
+        yield threads
     finally:
-        for library, threads in before:
-            library.set_num_threads(threads)
+        blas.set_num_threads(threads)
+        blas.clear_controlling_thread()
         _limited.release()
 
 
 @cache
-def _openblas() -> list[LibController]:
-    """NumPy's OpenBLAS, and those of others that are loaded; none where NumPy has another BLAS."""
+def _openblas() -> OpenBLASController | None:
+    """NumPy's OpenBLAS, which is loaded before those that others bring along; None where NumPy has another BLAS."""
     from threadpoolctl import ThreadpoolController
 
-    libraries: list[LibController] = ThreadpoolController().select(internal_api="openblas").lib_controllers
-    return libraries
+    libraries = ThreadpoolController().select(internal_api="openblas").lib_controllers
+    return next(iter(libraries), None)

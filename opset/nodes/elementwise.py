@@ -1,0 +1,139 @@
+"""Arithmetic, number by number, at every version's meaning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, same_dtype
+from .node import Implementation, Node, Operation
+
+NUMPY_BROADCASTING = 7
+"""From this version on the operators of two inputs broadcast like NumPy; before, by attributes."""
+
+_BLOCKED_QUANTIZATION = 19
+"""From this version on onnx has an implementation of DequantizeLinear, which knows more types and blocks."""
+
+_ERF = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def unary(ufunc: Callable[..., Any], *, keeps_dtype: bool = True) -> Implementation:
+    """An operator of one input."""
+
+    def run(x: Array) -> Array:
+        return np.asarray(ufunc(x))  # of rank 0 NumPy gives a scalar
+
+    def finish(x: Array) -> Array:
+        return np.asarray(ufunc(x, out=x))
+
+    return lambda _: Operation(run, fresh=True, finish=finish if keeps_dtype else None)
+
+
+def relu(x: Array, out: Array | None = None) -> Any:
+    """max(x, 0)."""
+    return np.maximum(x, x.dtype.type(0), out=out)
+
+
+def erf(_: Node) -> Operation:
+    """Rounded once from float64; onnx's own computes it in float32 whatever the dtype."""
+    return Operation(lambda x: _ERF(x).astype(x.dtype), fresh=True)
+
+
+def binary(ufunc: Callable[..., Any]) -> Implementation:
+    """An operator of two inputs."""
+
+    def run(a: Array, b: Array) -> Array:
+        same_dtype(a, b)
+        return np.asarray(ufunc(a, b))
+
+    def implementation(node: Node) -> Operation:
+        if node.version >= NUMPY_BROADCASTING:
+            return Operation(run, fresh=True)
+        return Operation(lambda a, b: run(a, _stretched(a, b, node.attributes)), fresh=True)
+
+    return implementation
+
+
+def _stretched(a: Array, b: Array, attributes: Mapping[str, Any]) -> Array:
+    """The second input with the dimensions it lacks, where they belong before opset 7."""
+    if not attributes.get("broadcast", 0):
+        if a.shape != b.shape:
+            message = f"without broadcast=1 both must have one shape, not {a.shape} and {b.shape}"
+            raise ValueError(message)
+        return b
+    axis = attributes.get("axis")
+    if axis is None or b.size == 1:
+        return b if b.ndim <= a.ndim else b.reshape(())
+    start = axis + a.ndim if axis < 0 else axis
+    return b.reshape(b.shape + (1,) * (a.ndim - start - b.ndim))
+
+
+def truncated_divide(a: Array, b: Array) -> Any:
+    """Quotients; those of integers are cut off towards zero, as in C."""
+    if a.dtype.kind not in "iu":
+        return np.divide(a, b)
+    quotient = np.floor_divide(a, b)
+    towards_zero = (np.remainder(a, b) != 0) & ((a < 0) ^ (b < 0))
+    return np.add(quotient, towards_zero.astype(quotient.dtype))
+
+
+def power(node: Node) -> Operation | None:
+    """Before version 7, which onnx's own implementation does not know; the exponent has the dtype of the base."""
+    return binary(np.power)(node) if node.version < NUMPY_BROADCASTING else None
+
+
+def prelu(node: Node) -> Operation:
+    """A slope for each channel, or for all, before version 7; slopes that broadcast to x since."""
+
+    def run(x: Array, slope: Array) -> Array:
+        same_dtype(x, slope)
+        if node.version < NUMPY_BROADCASTING and slope.ndim == 1 and slope.size > 1:
+            slope = slope.reshape(-1, *[1] * (x.ndim - 2))
+        return np.where(x < 0, x * np.broadcast_to(slope, x.shape), x)
+
+    return Operation(run, fresh=True)
+
+
+def extremum(ufunc: Callable[..., Any]) -> Implementation:
+    """Max or Min; before version 8 all inputs have one shape, for which broadcasting says the same."""
+
+    def run(first: Array, *others: Array) -> Array:
+        result: Any = first if others else np.array(first)
+        for other in others:
+            same_dtype(first, other)
+            result = ufunc(result, other)
+        return np.asarray(result)
+
+    return lambda _: Operation(run, fresh=True)
+
+
+def where(_: Node) -> Operation:
+    """Where the condition holds the first, else the second."""
+
+    def run(condition: Array, a: Array, b: Array) -> Array:
+        same_dtype(a, b)
+        return np.where(condition, a, b)
+
+    return Operation(run, fresh=True)
+
+
+def dequantize(node: Node) -> Operation | None:
+    """(x - zero point) scale, for the whole tensor or along an axis; later versions are onnx's own implementation's."""
+    if node.version >= _BLOCKED_QUANTIZATION:
+        return None
+    axis = node.attributes.get("axis", 1)
+
+    def run(x: Array, scale: Array, zero: Array | None = None) -> Array:
+        shape = [1] * x.ndim
+        if scale.size != 1:
+            shape[axis] = -1
+        steps = x.astype(np.int64)
+        if zero is not None:
+            same_dtype(x, zero)
+            steps = steps - zero.astype(np.int64).reshape(shape)
+        return steps.astype(scale.dtype) * scale.reshape(shape)
+
+    return Operation(run, fresh=True)

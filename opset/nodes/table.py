@@ -1,0 +1,77 @@
+"""The table of implementations. An operator that is not in it is left to its schema's body and to onnx's own code."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..operators.table import operators
+from . import classical, control, elementwise, image, matrices, pieces, shapes
+from .elementwise import binary, extremum, unary
+from .family import family
+from .node import Implementation
+
+IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
+    ("", "Abs"): unary(np.abs),
+    ("", "Add"): binary(np.add),
+    ("", "And"): binary(np.logical_and),
+    ("", "AveragePool"): image.average_pool,
+    ("", "BatchNormalization"): image.batch_normalization,
+    ("", "Cast"): shapes.cast,
+    ("", "Ceil"): unary(np.ceil),
+    ("", "Concat"): pieces.concat,
+    ("", "ConstantOfShape"): shapes.constant_of_shape,
+    ("", "Conv"): image.conv,
+    ("", "Cos"): unary(np.cos),
+    ("", "DequantizeLinear"): elementwise.dequantize,
+    ("", "Div"): binary(elementwise.truncated_divide),
+    ("", "Dropout"): shapes.dropout,
+    ("", "Equal"): binary(np.equal),
+    ("", "Erf"): elementwise.erf,
+    ("", "Exp"): unary(np.exp),
+    ("", "Expand"): shapes.expand,
+    ("", "Flatten"): shapes.flatten,
+    ("", "Floor"): unary(np.floor),
+    ("", "Gather"): pieces.gather,
+    ("", "GatherElements"): pieces.gather_elements,
+    ("", "Gemm"): matrices.gemm,
+    ("", "Greater"): binary(np.greater),
+    ("", "GreaterOrEqual"): binary(np.greater_equal),
+    ("", "Identity"): shapes.identity,
+    ("", "If"): control.if_,
+    ("", "IsNaN"): unary(np.isnan, keeps_dtype=False),
+    ("", "Less"): binary(np.less),
+    ("", "LessOrEqual"): binary(np.less_equal),
+    ("", "Log"): unary(np.log),
+    ("", "Loop"): control.loop,
+    ("", "MatMul"): matrices.matmul,
+    ("", "Max"): extremum(np.maximum),
+    ("", "MaxPool"): image.max_pool,
+    ("", "Min"): extremum(np.minimum),
+    ("", "Mul"): binary(np.multiply),
+    ("", "Neg"): unary(np.negative),
+    ("", "Not"): unary(np.logical_not),
+    ("", "Optional"): shapes.optional,
+    ("", "OptionalGetElement"): shapes.element,
+    ("", "OptionalHasElement"): shapes.has_element,
+    ("", "Or"): binary(np.logical_or),
+    ("", "PRelu"): elementwise.prelu,
+    ("", "Pow"): elementwise.power,
+    ("", "Reciprocal"): unary(np.reciprocal),
+    ("", "Relu"): unary(elementwise.relu),
+    ("", "Reshape"): shapes.reshape,
+    ("", "Scan"): control.scan,
+    ("", "Shape"): shapes.shape,
+    ("", "Sin"): unary(np.sin),
+    ("", "Size"): shapes.size,
+    ("", "Slice"): pieces.slices,
+    ("", "Sqrt"): unary(np.sqrt),
+    ("", "Squeeze"): shapes.squeeze,
+    ("", "Sub"): binary(np.subtract),
+    ("", "Tanh"): unary(np.tanh),
+    ("", "Transpose"): shapes.transpose,
+    ("", "Unsqueeze"): shapes.unsqueeze,
+    ("", "Where"): elementwise.where,
+    ("", "Xor"): binary(np.logical_xor),
+    ("ai.onnx.ml", "ZipMap"): classical.zip_map,
+    **{(row.domain, row.op_type): family for row in operators()},
+}
