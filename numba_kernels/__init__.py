@@ -1,6 +1,6 @@
 """Softmax and its relatives on NumPy arrays: compiled by Numba, parallel, exact to a few units in the last place."""
 
-from .cross_entropy import cross_entropy
+from .cross_entropy import cross_entropy, nll_loss
 from .cross_entropy_grad import cross_entropy_grad
 from .entmax import entmax15, sparsemax
 from .gradients import log_softmax_grad, softmax_grad
@@ -9,9 +9,7 @@ from .log_softmax import log_softmax
 from .logsumexp import logsumexp
 from .njit import overloads, row_overloads  # noqa: F401  # register the operators for jitted code
 from .njit.row_forms import hardmax_row, log_softmax_row, logsumexp_row, sigmoid_row, softmax_row
-from .nll_loss import nll_loss
-from .sigmoid import sigmoid
-from .sigmoid_grad import sigmoid_grad
+from .sigmoid import sigmoid, sigmoid_grad
 from .softmax import softmax
 from .softplus import log_sigmoid, softplus
 from .stats import merge_stats, softmax_stats

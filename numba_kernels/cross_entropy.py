@@ -1,4 +1,7 @@
-"""cross_entropy: minus the log-probability of the right class, weighted and averaged."""
+"""Losses of classifiers, weighted and averaged: cross_entropy of logits, nll_loss of log-probabilities.
+
+loss = weight[label] * (max(x) - x[label] + log(sum(exp(x - max(x)))))      0 where the label is ignored
+"""
 
 from typing import Any, Literal, overload
 
@@ -6,30 +9,29 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from .arrays.inputs import Array, address, as_floats, check_axis
-from .arrays.labels import check_reduction, checked_labels, checked_weights, reduce_losses
-from .arrays.layout import launch
+from .arrays.inputs import Array, address
+from .arrays.labels import classified, reduce_losses
 from .log_softmax import log_softmax
-from .rowwise.gather import places_of, reading
+from .rowwise.gather import Batch, reading, run_reading
 from .rowwise.lanes import PerRow
 from .rowwise.log_sums import log_sums_of_rows
 from .vector import Variable, itemsize, load_scalar, loop, store_scalar, traced, when, widen
 
 
 @traced
-def _cross_entropy_lines(
-    kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, stride: Any, count: Any, n: Any
-) -> None:
-    """The float64 losses of lines; behind the places in `src`: addresses of labels (−1: ignored) and weights."""
-    m, log_of_sum = (PerRow(numbers) for numbers in log_sums_of_rows(work, at, stride, count, n))
-    real, whole = n.constant(0.0, types.float64), n.constant(0)
+def _cross_entropy_lines(dst: Any, batch: Batch, labels: Any, weights: Any) -> None:
+    """The float64 losses of lines, from the addresses of all labels (−1: ignored) and weights."""
+    _, kind, index, address, stride, count, n = batch
+    m, log_of_sum = (PerRow(numbers) for numbers in log_sums_of_rows(kind, address, stride, count, n))
+    real = n.constant(0.0, types.float64)
     with loop(0, count) as row:
-        label, loss = load_scalar(whole, src[4] + (index + row) * 8), Variable(real)
+        line, loss = index + row, Variable(real)
+        label = load_scalar(line, labels + line * 8)
         with when(label >= 0):
-            picked = widen(load_scalar(work, at + row * stride + label * itemsize(work)))
-            weight = load_scalar(real, src[5] + (index + row) * 8)
-            loss.value = (log_of_sum[row] - (picked - widen(m[row]))) * weight
-        store_scalar(real, dst + (index + row) * 8, loss.value)
+            x = widen(load_scalar(kind, address + row * stride + label * itemsize(kind)))
+            weight = load_scalar(real, weights + line * 8)
+            loss.value = (log_of_sum[row] - (x - widen(m[row]))) * weight
+        store_scalar(real, dst + line * 8, loss.value)
 
 
 _KERNELS = reading(_cross_entropy_lines)
@@ -111,19 +113,69 @@ def cross_entropy(
     Error: at most 2 ULP, 1 in float16 and bfloat16 (``tests/numba_kernels/test_accuracy.py``).
     Source: ``ai.onnx@13::SoftmaxCrossEntropyLoss``.
     """
-    name = "cross_entropy"
-    check_reduction(name, reduction)
-    x = as_floats(name, logits)
-    axis = check_axis(name, x, axis)
-    classes = x.shape[axis]
-    shape = x.shape[:axis] + x.shape[axis + 1 :]
-    targets = checked_labels(name, labels, shape, classes, ignore_index)
-    weights = checked_weights(name, weight, classes, targets)
-    losses = np.zeros(shape)
+    x, axis, targets, weights = classified(
+        "cross_entropy", logits, labels, axis, weight, ignore_index, reduction
+    )
+    losses = np.zeros(targets.shape)
     if x.size:
-        places, offsets = places_of(x, axis)
-        sources = (*places, address(targets), address(weights))
-        launch(_KERNELS, x, losses.size, address(losses), sources, classes)
-        del offsets  # the kernel read them until here
+        run_reading(_KERNELS, x, axis, address(losses), address(targets), address(weights))
     loss = reduce_losses(losses, weights, reduction, x.dtype)
     return (loss, log_softmax(x, axis)) if return_log_prob else loss
+
+
+def nll_loss(
+    log_prob: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    axis: int = 1,
+    weight: npt.ArrayLike | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+) -> Array:
+    """Minus the log-probability of the right class, of log-probabilities that are given.
+
+    ``loss[i] = -weight[labels[i]] * log_prob[i, labels[i]]``
+
+    Parameters
+    ----------
+    log_prob : array of float16, bfloat16, float32 or float64, shape (N, C) or (N, C, d1, ...)
+        The log-probabilities of C classes, `log_softmax`'s result.
+    labels : array of integers, shape (N) or (N, d1, ...)
+        The right class of each row, 0 to C − 1.
+    axis : int
+        The axis of the classes.
+    weight : array of float, shape (C,), optional
+        A weight for each class.
+    ignore_index : int, optional
+        Rows with this label count for nothing; it need not be a class.
+    reduction : {"mean", "sum", "none"}
+        "mean" divides by the sum of the weights of the rows that count (NaN where that is zero).
+
+    Returns
+    -------
+    scalar of the dtype of `log_prob`, or for "none" an array of the shape of `labels`
+
+    Raises
+    ------
+    TypeError
+        Another dtype of log_prob or labels.
+    ValueError
+        Labels out of range or of another shape, weights of another shape, an unknown reduction.
+    numpy.exceptions.AxisError
+        No such axis.
+
+    Notes
+    -----
+    Losses and their sum are in float64, the sum compensated, and rounded once: at most 1 ULP, of the "mean" 2 in
+    float64 (``tests/numba_kernels/test_nll_loss.py``). Only the picked numbers are looked at: a NaN elsewhere does not
+    count. Source: ``ai.onnx@22::NegativeLogLikelihoodLoss``.
+    """
+    x, axis, targets, weights = classified(
+        "nll_loss", log_prob, labels, axis, weight, ignore_index, reduction
+    )
+    losses = np.zeros(targets.shape)
+    if x.size:
+        picked = np.take_along_axis(x, np.expand_dims(np.maximum(targets, 0), axis), axis).squeeze(axis)
+        with np.errstate(invalid="ignore"):
+            losses = np.where(targets < 0, 0.0, -picked.astype(np.float64) * weights)
+    return reduce_losses(losses, weights, reduction, x.dtype)

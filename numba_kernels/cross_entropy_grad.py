@@ -1,4 +1,10 @@
-"""The gradient of cross_entropy with respect to the logits."""
+"""The gradient of cross_entropy with respect to the logits.
+
+    dx[label] = -scale * (1 - p[label])
+    dx[i] = scale * p[i] elsewhere, with p = exp(x - max(x)) / sum(exp(x - max(x)))
+
+The scale is the weight of the label's class, divided for a mean; an ignored row is 0.
+"""
 
 from typing import Any
 
@@ -6,44 +12,50 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from .arrays.inputs import Array, address, as_floats, check_axis, check_out
-from .arrays.labels import check_reduction, checked_labels, checked_weights, sum_exactly
+from .arrays.inputs import Array, address
+from .arrays.labels import classified, sum_exactly
 from .numerics.exp_below import exp_below
 from .rowwise.gather import run_writing, writing
 from .rowwise.log_sums_robust import sum_of_others
-from .rowwise.rows import map_row, row_maximum
-from .vector import extract, itemsize, load_partial, load_scalar, narrow, splat, store_scalar, traced, where
-from .vector.flow import choose
+from .rowwise.rows import row_maximum
+from .rowwise.slices import slices
+from .vector import (
+    extract,
+    itemsize,
+    load_partial,
+    load_scalar,
+    narrow,
+    splat,
+    store_scalar,
+    traced,
+    when,
+    where,
+)
 
 
 @traced
-def _gradient_line(kind: Any, to: Any, at: Any, src: Any, index: Any, n: Any) -> None:
-    """scale · (softmax − one at the label); `src` ends with the addresses of labels (−1: ignored) and scales."""
-    label = load_scalar(n.constant(0), src[4] + index * 8)
-    choose(
-        label < 0,
-        lambda: _fill_zero(kind, to, n),
-        lambda: _gradient(kind, to, at, src[5] + index * 8, label, n),
-    )
-
-
-def _fill_zero(kind: Any, to: Any, n: Any) -> None:
-    map_row(kind, to, (to,), n, lambda x: splat(x, 0.0))
-
-
-def _gradient(kind: Any, to: Any, at: Any, scale_at: Any, label: Any, n: Any) -> None:
-    scale = load_scalar(n.constant(0.0, types.float64), scale_at)
-    m = row_maximum(kind, at, n)
-    high, low = sum_of_others(kind, at, n, m)
-    inverse = 1.0 / (1.0 + (high + low))
-    right = load_partial(kind, at + label * itemsize(kind), 1, 0.0)
-    m_v = splat(right, m)
-    e_right = extract(exp_below(right, m_v), 0)
-    # 1 − p of the right class: where that is the largest, from the others' sum, which keeps its relative precision
-    missing = where(e_right == 1.0, (high + low) * inverse, 1.0 - e_right * inverse)
-    factor = scale * inverse
-    map_row(kind, to, (at,), n, lambda x: narrow(x, exp_below(x, m_v) * factor))
-    store_scalar(kind, to + label * itemsize(kind), narrow(kind, -scale * missing))
+def _gradient_line(kind: Any, dst: Any, src: Any, n: Any, index: Any, labels: Any, scales: Any) -> None:
+    """The gradient of a row, from the addresses of all labels (−1: ignored) and scales."""
+    label = load_scalar(n.constant(0), labels + index * 8)
+    with when(label < 0) as otherwise:
+        for part in slices(kind, n):
+            part.store(dst, splat(part.load(src), 0.0))
+    with otherwise:
+        scale = load_scalar(n.constant(0.0, types.float64), scales + index * 8)
+        at_label = label * itemsize(kind)
+        m = row_maximum(kind, src, n)
+        high, low = sum_of_others(kind, src, n, m)
+        inverse = 1.0 / (1.0 + (high + low))
+        x = load_partial(kind, src + at_label, 1, 0.0)
+        m_v = splat(x, m)
+        e = extract(exp_below(x, m_v), 0)
+        # 1 − p of the label: where that is the largest, from the others' sum, which keeps its relative precision
+        missing = where(e == 1.0, (high + low) * inverse, 1.0 - e * inverse)
+        factor = scale * inverse
+        for part in slices(kind, n):
+            x = part.load(src)
+            part.store(dst, narrow(x, exp_below(x, m_v) * factor))
+        store_scalar(kind, dst + at_label, narrow(kind, -scale * missing))
 
 
 _KERNELS = writing(_gradient_line)
@@ -102,14 +114,9 @@ def cross_entropy_grad(
 
     Error: at most 4 ULP, 1 in float16 and bfloat16 (``tests/numba_kernels/test_cross_entropy_grad.py``).
     """
-    name = "cross_entropy_grad"
-    check_reduction(name, reduction)
-    x = as_floats(name, logits)
-    axis = check_axis(name, x, axis)
-    if out is not None:
-        check_out(name, out, x.shape, x.dtype)
-    targets = checked_labels(name, labels, x.shape[:axis] + x.shape[axis + 1 :], x.shape[axis], ignore_index)
-    scales = checked_weights(name, weight, x.shape[axis], targets)
+    x, axis, targets, scales = classified(
+        "cross_entropy_grad", logits, labels, axis, weight, ignore_index, reduction, out
+    )
     if reduction == "mean":
         with np.errstate(invalid="ignore", divide="ignore"):
             scales = np.where(targets < 0, 0.0, scales / sum_exactly(scales))

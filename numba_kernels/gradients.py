@@ -1,4 +1,8 @@
-"""The gradients of softmax and log_softmax with respect to their scores."""
+"""The gradients of softmax and log_softmax with respect to their scores.
+
+softmax      dx = y * (dy - sum(dy * y))
+log_softmax  dx = dy - exp(y) * sum(dy)
+"""
 
 from typing import Any
 
@@ -9,76 +13,82 @@ from .arrays.layout import two_rows_to_rows
 from .compile.jit import Kernels, over_rows
 from .numerics.exp_below import exp_below
 from .numerics.sums import fold, two_sum
-from .rowwise.rows import fold_row, map_row
-from .vector import fma, fma_exact, itemsize, load_partial, narrow, splat, traced, where, widen
-from .vector.flow import repeat
-
-
-@traced
-def _add_product(high: Any, low: Any, a: Any, b: Any) -> Any:
-    """(high, low) + a · b: in float64 for float32 factors, compensated for float64 ones."""
-    if a.scalar == types.float32:
-        # the product is exact, so nothing is fused away
-        return fma(widen(a), widen(b), high), low
-    product = a * b
-    high, error = two_sum(high, product)
-    return high, low + error + fma_exact(a, b, 0.0 - product)
+from .rowwise.slices import slices
+from .vector import (
+    Variable,
+    fma,
+    fma_exact,
+    itemsize,
+    load_partial,
+    loop,
+    narrow,
+    splat,
+    traced,
+    where,
+    widen,
+)
 
 
 def _dot(kind: Any, a: Any, b: Any, n: Any) -> Any:
-    """Σ a · b of two rows, as a float64 pair."""
+    """Σ a · b of two rows as a float64 pair: in float64 for float32 factors, compensated for float64 ones."""
     zero = widen(splat(load_partial(kind, a, 0, 0.0), 0.0))
-    return fold(*fold_row(kind, (a, b), n, lambda x, y, high, low: _add_product(high, low, x, y), zero, zero))
+    total = Variable(zero, zero)
+    for part in slices(kind, n):
+        x, y = part.load(a), part.load(b)
+        high, low = total.value
+        if x.scalar == types.float32:
+            # the product is exact, so nothing is fused away
+            total.value = fma(widen(x), widen(y), high), low
+        else:
+            product = x * y
+            high, error = two_sum(high, product)
+            total.value = high, low + error + fma_exact(x, y, 0.0 - product)
+    return fold(*total.value)
 
 
-@traced
-def _softmax_grad_vector(g: Any, p: Any, high: Any, low: Any) -> Any:
-    """p · (g − (high + low)), with the difference in two parts for float64; no product exceeds its own term."""
-    if g.scalar == types.float32:
-        return fma(p, g, -(p * narrow(g, high + low)))
-    d, lost = two_sum(g, 0.0 - high)
+def _softmax_grad_vector(dy: Any, y: Any, high: Any, low: Any) -> Any:
+    """y · (dy − (high + low)), with the difference in two parts for float64; no product exceeds its own term."""
+    if dy.scalar == types.float32:
+        return fma(y, dy, -(y * narrow(dy, high + low)))
+    d, lost = two_sum(dy, 0.0 - high)
     rest = lost - low
-    return fma(p, d, where(rest == rest, p * rest, 0.0))
+    return fma(y, d, where(rest == rest, y * rest, 0.0))
 
 
 def _sum(kind: Any, src: Any, _: Any, n: Any) -> Any:
     """Σ of the first row as a float64 pair; (±inf, 0) or (NaN, 0) where it is not finite."""
-
-    def add(x: Any, high: Any, low: Any) -> Any:
-        high, error = two_sum(high, widen(x))
-        return high, low + error
-
     zero = widen(splat(load_partial(kind, src, 0, 0.0), 0.0))
-    total, rest = fold(*fold_row(kind, (src,), n, add, zero, zero))
+    sums = Variable(zero, zero)
+    for part in slices(kind, n):
+        high, low = sums.value
+        high, error = two_sum(high, widen(part.load(src)))
+        sums.value = high, low + error
+    total, rest = fold(*sums.value)
     return total, where(rest == rest, rest, 0.0)
 
 
-@traced
-def _log_softmax_grad_vector(g: Any, y: Any, high: Any, low: Any) -> Any:
-    """g − exp(y) · (high + low)."""
+def _log_softmax_grad_vector(dy: Any, y: Any, high: Any, low: Any) -> Any:
+    """dy − exp(y) · (high + low)."""
     negative = 0.0 - exp_below(y, splat(y, 0.0))
-    return narrow(g, fma(negative, high, widen(g)) + negative * low)
+    return narrow(dy, fma(negative, high, widen(dy)) + negative * low)
 
 
-def _over_two_rows(total: Any, vector: Any) -> Kernels:
+def _over_two_rows(total: Any, gradient: Any) -> Kernels:
     """The kernels for rows of dy and y, whose addresses `src` holds.
 
-    ``total(kind, dy, y, n)`` gives a pair for a row, ``vector(dy, y, high, low)`` a vector of the result.
+    ``total(kind, dy, y, n)`` gives a pair for a row, ``gradient(dy, y, high, low)`` a vector of the result.
     """
 
     @traced
     def rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
-        def row(i: Any) -> None:
-            at = i * n * itemsize(kind)
-            dy, y = src[0] + at, src[1] + at
+        row_bytes = n * itemsize(kind)
+        with loop(first, last) as i:
+            dy, y, dx = (start + i * row_bytes for start in (*src, dst))
             pair = total(kind, dy, y, n)
-
-            def one(a: Any, b: Any) -> Any:
-                return vector(a, b, *pair)
-
-            map_row(kind, dst + at, (dy, y), n, one, n * itemsize(kind))
-
-        repeat(first, last, row)
+            for part in slices(kind, n):
+                for row in (dy, y):
+                    part.prefetch(row + row_bytes)
+                part.store(dx, gradient(part.load(dy), part.load(y), *pair))
 
     return over_rows(rows)
 

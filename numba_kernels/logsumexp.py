@@ -8,10 +8,9 @@ from numba import types
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .arrays.inputs import Array, address, as_floats, check_axis, check_out
-from .arrays.layout import launch
 from .numerics.log import log1p_vector
 from .rowwise.blocks import OverBlocks, Row
-from .rowwise.gather import places_of, reading
+from .rowwise.gather import Batch, reading, run_reading
 from .rowwise.lanes import PerRow
 from .rowwise.log_sums import log_sums_of_rows
 from .rowwise.log_sums_blocks import add_block, add_block_again, log_sum_of_blocks
@@ -33,13 +32,13 @@ from .vector import (
 
 
 @traced
-def _logsumexp_lines(
-    kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, stride: Any, count: Any, n: Any
-) -> None:
-    m, log_of_sum = (PerRow(numbers) for numbers in log_sums_of_rows(work, at, stride, count, n))
+def _logsumexp_lines(dst: Any, batch: Batch) -> None:
+    stored, kind, index, address, stride, count, n = batch
+    m, log_of_sum = (PerRow(numbers) for numbers in log_sums_of_rows(kind, address, stride, count, n))
     with loop(0, count) as row:
-        result = _sum_of_terms(work, at + row * stride, n, widen(m[row]), log_of_sum[row])
-        store_scalar(kind, dst + (index + row) * itemsize(kind), narrow(kind, result))
+        result = _sum_of_terms(kind, address + row * stride, n, widen(m[row]), log_of_sum[row])
+        to = dst + (index + row) * itemsize(stored)
+        store_scalar(stored, to, narrow(kind, result))
 
 
 @outlined
@@ -151,13 +150,10 @@ def logsumexp(
     else:
         lines = x if len(axes) == 1 else merged(x, axes)
         along = axes[0] if len(axes) == 1 else lines.ndim - 1
-        n = lines.shape[along]
         if along == lines.ndim - 1 and _FEW_LONG_ROWS.suits(lines):
             _FEW_LONG_ROWS(lines, result)
         else:
-            places, offsets = places_of(lines, along)
-            launch(_KERNELS, x, result.size, address(result), places, n)
-            del offsets  # the kernel read them until here
+            run_reading(_KERNELS, lines, along, address(result))
     if out is None:
         return result if shape else result[()]
     if result is not out:

@@ -1,4 +1,4 @@
-"""sigmoid: 1 / (1 + exp(−x)), element by element."""
+"""sigmoid, 1 / (1 + exp(−x)), and its gradient, element by element."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import numpy.typing as npt
 from numba import types
 
 from .arrays.entry import SmallCalls
-from .arrays.layout import elementwise
+from .arrays.layout import elementwise, two_elementwise
 from .numerics.exp import exp_split, traits_of
-from .rowwise.elements import over_elements_in_two
-from .vector import Variable, any_set, bits, fma, splat, when, where
+from .rowwise.elements import over_elements, over_elements_in_two
+from .vector import Variable, any_set, bits, fma, narrow, splat, traced, when, where, widen
 
 # From where the result is 1, and the power of two by which exp(−x), 1 and their sum are lowered, so that nothing
 # overflows.
@@ -45,6 +45,16 @@ _KERNELS = over_elements_in_two(_denominator, _quotient)
 _SMALL = SmallCalls(_KERNELS)
 
 
+@traced
+def _gradient(dy: Any, y: Any) -> Any:
+    p = widen(y)
+    # in this order nothing under- or overflows before the result does
+    return narrow(dy, widen(dy) * (p * (1.0 - p)))
+
+
+_GRAD = over_elements(_gradient)
+
+
 def sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
     """The logistic function, element by element: ``1 / (1 + exp(-x))``.
 
@@ -75,3 +85,36 @@ def sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDA
     """
     result = _SMALL.call(x, -1, out)
     return elementwise("sigmoid", _KERNELS, _SMALL, x, out) if result is None else result
+
+
+def sigmoid_grad(
+    dy: npt.ArrayLike, y: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None
+) -> npt.NDArray[Any]:
+    """Gradient of a loss with respect to the scores of a sigmoid: ``dy * y * (1 - y)``.
+
+    Parameters
+    ----------
+    dy : array of float16, bfloat16, float32 or float64, any shape
+        The gradient with respect to the sigmoid's result.
+    y : array of the shape and dtype of `dy`
+        The sigmoid's result: numbers from 0 to 1.
+    out : array, optional
+        Where to write the result: shape and dtype of `dy`; may be `dy` or `y`.
+
+    Returns
+    -------
+    array of the shape and dtype of `dy`
+
+    Raises
+    ------
+    TypeError
+        Another dtype, or two different ones.
+    ValueError
+        Shapes that differ, or an `out` of another shape or dtype.
+
+    Notes
+    -----
+    Special values follow the formula. Error: at most 0.51 ULP in float16, bfloat16 and float32, 2 in float64
+    (``tests/numba_kernels/test_gradients.py``).
+    """
+    return two_elementwise("sigmoid_grad", _GRAD, dy, y, out)

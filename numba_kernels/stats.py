@@ -4,51 +4,48 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from .arrays.inputs import Array, address, as_floats, check_axis
-from .arrays.layout import launch
 from .numerics.exp_below import exp_of_pair
-from .numerics.sums import across, add, two_sum
-from .rowwise.gather import places_of, reading
-from .rowwise.rows import fold_row, is_nan, nan_at, row_maximum
-from .vector import itemsize, load_partial, splat, store_scalar, traced, where, widen
-from .vector.flow import choose, repeat
+from .numerics.sums import add, fold, two_sum
+from .rowwise.gather import Batch, reading, run_reading
+from .rowwise.rows import is_nan, nan_at, row_maximum
+from .rowwise.slices import slices
+from .vector import Variable, itemsize, load_partial, loop, splat, store_scalar, traced, when, where, widen
 
 Stats = tuple[Array, Array]
 
 
-def _sum(kind: Any, at: Any, n: Any, m: Any) -> Any:
+def _sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
     """Σ exp(x − m) over a row with maximum m, right to the last place of float64 for every kind."""
-    minus_m = splat(widen(load_partial(kind, at, 0, 0.0)), -widen(m))
-    start = splat(minus_m, 2.0)
-
-    def step(x: Any, *sums: Any) -> Any:
-        return add(*sums, exp_of_pair(*two_sum(widen(x), minus_m)))
-
-    total, lost = fold_row(kind, (at,), n, step, start, splat(start, 0.0), fill=-np.inf)
-    high, low = across(total, lost, start)
+    minus_m = splat(widen(load_partial(kind, src, 0, 0.0)), -widen(m))
+    # above every summand (see `sums`)
+    anchor = splat(minus_m, 2.0)
+    sums = Variable(anchor, splat(anchor, 0.0))
+    for part in slices(kind, n):
+        x = widen(part.load(src, -np.inf))
+        sums.value = add(*sums.value, exp_of_pair(*two_sum(x, minus_m)))
+    total, lost = sums.value
+    high, low = fold(total - anchor, lost)
     return high + low
 
 
 @traced
-def _stats_lines(
-    kind: Any, work: Any, dst: Any, src: Any, index: Any, at: Any, step: Any, count: Any, n: Any
-) -> None:
-    def line(i: Any) -> None:
-        row = at + i * step
-        m = row_maximum(work, row, n)
-        total = _sum(work, row, n, m)
-
-        def unusual() -> Any:
-            has_nan = nan_at(work, row, n) < n
-            return where(has_nan, np.nan, m), where((m < 0.0) & (has_nan == 0), 0.0, total)
-
-        m, total = choose(is_nan(total), unusual, lambda: (m, total))
-        store_scalar(kind, dst[0] + (index + i) * itemsize(kind), m)
-        store_scalar(n.constant(0.0, types.float64), dst[1] + (index + i) * 8, total)
-
-    repeat(0, count, line)
+def _stats_lines(dst: Any, batch: Batch) -> None:
+    kind, n = batch.kind, batch.n
+    maxima, sums = dst
+    with loop(0, batch.count) as i:
+        row, line = batch.address + i * batch.stride, batch.index + i
+        m = row_maximum(kind, row, n)
+        result = Variable(m, _sum(kind, row, n, m))
+        _, total = result.value
+        with when(is_nan(total)):
+            has_nan = nan_at(kind, row, n) < n
+            only_lowest = (m < 0.0) & (has_nan == 0)
+            result.value = where(has_nan, np.nan, m), where(only_lowest, 0.0, total)
+        m, total = result.value
+        store_scalar(batch.stored, maxima + line * itemsize(batch.stored), m)
+        store_scalar(total, sums + line * 8, total)
 
 
 _KERNELS = reading(_stats_lines)
@@ -100,10 +97,7 @@ def softmax_stats(x: npt.ArrayLike, axis: int = -1) -> Stats:
     shape = x.shape[:axis] + x.shape[axis + 1 :]
     largest, sums = np.full(shape, -np.inf, x.dtype), np.zeros(shape)
     if x.size:
-        places, offsets = places_of(x, axis)
-        addresses = (address(largest), address(sums))
-        launch(_KERNELS, x, sums.size, addresses, places, x.shape[axis])
-        del offsets  # the kernel read them until here
+        run_reading(_KERNELS, x, axis, (address(largest), address(sums)))
     return (largest, sums) if shape else (largest[()], sums[()])
 
 

@@ -16,8 +16,7 @@ from .gradients import log_softmax_grad, softmax_grad
 from .hardmax import hardmax
 from .log_softmax import log_softmax
 from .logsumexp import logsumexp
-from .sigmoid import sigmoid
-from .sigmoid_grad import sigmoid_grad
+from .sigmoid import sigmoid, sigmoid_grad
 from .softmax import softmax
 from .softplus import log_sigmoid, softplus
 from .stats import softmax_stats

@@ -1,6 +1,6 @@
 """What the losses on class labels share: labels, weights, and how losses become one."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ..compile.jit import kernel
 from ..numerics.sums import two_sum
 from ..vector import KINDS, load_scalar
-from .inputs import Array, address, as_array
+from .inputs import Array, address, as_array, as_floats, check_axis, check_out
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -29,7 +29,39 @@ def sum_exactly(x: Array) -> float:
     return total if np.isfinite(total) else float(np.sum(x))
 
 
-def checked_labels(
+class Classified(NamedTuple):
+    """Scores of classes along an axis; of every row its class, −1 where ignored, and its weight in float64."""
+
+    x: Array
+    axis: int
+    labels: Array
+    weights: Array
+
+
+def classified(
+    name: str,
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    axis: int,
+    weight: npt.ArrayLike | None,
+    ignore_index: int | None,
+    reduction: str,
+    out: Array | None = None,
+) -> Classified:
+    """The arguments of a loss, checked."""
+    if reduction not in REDUCTIONS:
+        message = f"{name} takes a reduction of {', '.join(REDUCTIONS)} (got {reduction!r})"
+        raise ValueError(message)
+    scores = as_floats(name, x)
+    axis = check_axis(name, scores, axis)
+    if out is not None:
+        check_out(name, out, scores.shape, scores.dtype)
+    shape, classes = scores.shape[:axis] + scores.shape[axis + 1 :], scores.shape[axis]
+    targets = _checked_labels(name, labels, shape, classes, ignore_index)
+    return Classified(scores, axis, targets, _checked_weights(name, weight, classes, targets))
+
+
+def _checked_labels(
     name: str, labels: npt.ArrayLike, shape: tuple[int, ...], classes: int, ignore: int | None
 ) -> Array:
     """Class indices as contiguous int64, −1 where ignored."""
@@ -56,7 +88,7 @@ def checked_labels(
     return np.where(ignored, np.int64(-1), given.astype(np.int64))
 
 
-def checked_weights(name: str, weight: npt.ArrayLike | None, classes: int, labels: Array) -> Array:
+def _checked_weights(name: str, weight: npt.ArrayLike | None, classes: int, labels: Array) -> Array:
     """The weight of every row in float64: its class's, 1 without weights, 0 where ignored."""
     if weight is None:
         return (labels >= 0).astype(np.float64)
@@ -67,13 +99,6 @@ def checked_weights(name: str, weight: npt.ArrayLike | None, classes: int, label
         )
         raise ValueError(message)
     return np.where(labels < 0, 0.0, np.append(given.astype(np.float64), 0.0)[labels])
-
-
-def check_reduction(name: str, reduction: str) -> None:
-    """Refuse an unknown reduction."""
-    if reduction not in REDUCTIONS:
-        message = f"{name} takes a reduction of {', '.join(REDUCTIONS)} (got {reduction!r})"
-        raise ValueError(message)
 
 
 def reduce_losses(losses: Array, weights: Array, reduction: str, dtype: np.dtype[Any]) -> Array:

@@ -1,164 +1,194 @@
 """Lines of any array, wherever they lie, without a copy of the array.
 
-A line is the n numbers along an axis. Kernels find it by its *places*: (address of the first line, address of the
-other lines' offsets or 0, step between lines, step along a line), in bytes. Lines whose numbers are neighbours are used
-as they lie; others are brought into a scratch, some lines at a time, since neighbours along another axis share cache
-lines.
+A line is the n numbers along an axis. Kernels find it by its `Places`. Lines whose numbers are neighbours are used as
+they lie; others go through a scratch, some lines at a time, since neighbours along another axis share cache lines:
+
+    for each few lines:
+        gather them into the scratch
+        for each line: compute
+        scatter them to the result, where there are lines of it
 """
 
 import itertools
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays.inputs import Array, address
 from ..arrays.layout import launch
 from ..compile.jit import Kernels, helper, over_rows
-from ..vector import compute_kind, itemsize, load_scalar, maximum, minimum, store_scalar, traced
-from ..vector.flow import choose, repeat
+from ..vector import (
+    Variable,
+    compute_kind,
+    itemsize,
+    load_scalar,
+    loop,
+    maximum,
+    minimum,
+    store_scalar,
+    traced,
+    when,
+    where,
+)
 from .kernels import keep, new_scratch
 from .rows import rows_at_once
 
-Places = tuple[int, int, int, int]
+# So many lines are in a scratch at a time, fewer where they take more than so many bytes.
+_SCRATCH_LINES, _SCRATCH_BYTES = 16, 256 * 1024
 
-# So many lines at a time, fewer where they take more than so many bytes.
-_BLOCK, _BLOCK_BYTES = 16, 256 * 1024
+
+class Places(NamedTuple):
+    """Where the lines of an array lie, in bytes."""
+
+    start: Any
+    """The address of the first line."""
+    offsets: Any
+    """The address of the offsets of all lines from the first; 0 where one stride leads from each to the next."""
+    stride: Any
+    """From one line to the next, where they do."""
+    along: Any
+    """From one number of a line to the next."""
+
+
+class Batch(NamedTuple):
+    """A few lines at hand: `count` lines of n numbers of a kind, of which the first is line `index` of the array."""
+
+    stored: Any
+    """The kind of the array, which is not that of the lines where these are in a scratch."""
+    kind: Any
+    index: Any
+    address: Any
+    stride: Any
+    count: Any
+    n: Any
 
 
 def places_of(x: Array, axis: int) -> tuple[Places, Array | None]:
     """The places of the lines of `x` along `axis`, in C order of the other axes; and what must live as long."""
     if axis == x.ndim - 1 and x.flags.c_contiguous:
-        return (address(x), 0, x.shape[axis] * x.itemsize, x.itemsize), None
+        return Places(address(x), 0, x.shape[axis] * x.itemsize, x.itemsize), None
     along = x.strides[axis] if x.shape[axis] > 1 else x.itemsize
     others = [(x.shape[d], x.strides[d]) for d in range(x.ndim) if d != axis and x.shape[d] > 1]
-    step = others[-1][1] if others else 0
-    for (_, stride), (length, inner) in itertools.pairwise(others):
-        if stride != length * inner:
+    for (_, outer), (length, inner) in itertools.pairwise(others):
+        if outer != length * inner:
             break
     else:
-        return (address(x), 0, step, along), None
+        return Places(address(x), 0, others[-1][1] if others else 0, along), None
     offsets = np.zeros(1, np.int64)
     for length, stride in others:
         offsets = (offsets[:, None] + np.arange(length, dtype=np.int64) * stride).ravel()
-    return (address(x), address(offsets), 0, along), offsets
+    return Places(address(x), address(offsets), 0, along), offsets
 
 
-def line_at(places: Any, line: Any) -> Any:
+def line_at(places: Places, line: Any) -> Any:
     """The address of a line."""
-    first, offsets, step = places[:3]
-    integer = first.constant(0)
-    return first + choose(offsets == 0, lambda: line * step, lambda: load_scalar(integer, offsets + line * 8))
+    offset = Variable(line * places.stride)
+    with when(places.offsets != 0):
+        offset.value = load_scalar(line.constant(0), places.offsets + line * 8)
+    return places.start + offset.value
 
 
 @traced
-def block_of(kind: Any, n: Any) -> Any:
+def _lines_in_scratch(kind: Any, n: Any) -> Any:
     """How many lines of n numbers a scratch takes at a time."""
-    return maximum(minimum(_BLOCK_BYTES // (n * itemsize(compute_kind(kind))), _BLOCK), 1)
+    return maximum(minimum(_SCRATCH_BYTES // (n * itemsize(compute_kind(kind))), _SCRATCH_LINES), 1)
 
 
-def gather(kind: Any, to: Any, places: Any, first: Any, count: Any, n: Any) -> None:
+def _gather(kind: Any, scratch: Any, places: Places, first: Any, count: Any, n: Any) -> None:
     """Lines `first` to `first + count` to rows of the computing type, one after another."""
-    work, wide = compute_kind(kind), itemsize(compute_kind(kind))
-
-    def number(k: Any, j: Any) -> None:
-        x = load_scalar(kind, line_at(places, first + j) + k * places[3])
-        store_scalar(work, to + (j * n + k) * wide, x)
-
-    repeat(0, n, lambda k: repeat(0, count, lambda j: number(k, j)))
+    work, size = compute_kind(kind), itemsize(compute_kind(kind))
+    with loop(0, n) as k, loop(0, count) as line:
+        x = load_scalar(kind, line_at(places, first + line) + k * places.along)
+        store_scalar(work, scratch + (line * n + k) * size, x)
 
 
-def scatter(kind: Any, places: Any, source: Any, first: Any, count: Any, n: Any) -> None:
+def _scatter(kind: Any, scratch: Any, places: Places, first: Any, count: Any, n: Any) -> None:
     """Rows of the computing type to lines `first` to `first + count`."""
-    work, wide = compute_kind(kind), itemsize(compute_kind(kind))
-
-    def number(k: Any, j: Any) -> None:
-        x = load_scalar(work, source + (j * n + k) * wide)
-        store_scalar(kind, line_at(places, first + j) + k * places[3], x)
-
-    repeat(0, n, lambda k: repeat(0, count, lambda j: number(k, j)))
+    work, size = compute_kind(kind), itemsize(compute_kind(kind))
+    with loop(0, n) as k, loop(0, count) as line:
+        x = load_scalar(work, scratch + (line * n + k) * size)
+        store_scalar(kind, line_at(places, first + line) + k * places.along, x)
 
 
-def reading(lines: Any) -> Kernels:
-    """The kernels of ``lines(kind, work, dst, src, index, at, step, count, n)``, for all lines.
+def reading(compute: Any) -> Kernels:
+    """The kernels of ``compute(dst, batch, *more)``, for all lines, a few at a time.
 
-    `src` holds the places of the lines and what else `lines` needs, all integers (a parallel kernel takes flat tuples
-    of one type); from `at` on lie `count` lines of n numbers of the kind `work`, the first of which is line `index`,
-    `step` bytes apart and no more than `rows_at_once`.
+    `src` holds the places of the lines and behind them what is `more`, all integers, since a parallel kernel takes flat
+    tuples of one type. A batch has no more lines than `rows_at_once`.
     """
 
     @traced
     def as_they_lie(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
-        few = choose(src[1] == 0, lambda: rows_at_once(kind, n), lambda: n.constant(1))
-
-        def some(index: Any) -> None:
-            lines(kind, kind, dst, src, index, line_at(src, index), src[2], minimum(few, last - index), n)
-
-        repeat(first, last, some, step=few)
+        places, more = Places(*src[:4]), src[4:]
+        few = where(places.offsets == 0, rows_at_once(kind, n), 1)
+        with loop(first, last, few) as index:
+            count = minimum(few, last - index)
+            compute(dst, Batch(kind, kind, index, line_at(places, index), places.stride, count, n), *more)
 
     @traced
-    def gathered(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any) -> None:
-        work, block = compute_kind(kind), block_of(kind, n)
-        few, step = minimum(rows_at_once(work, n), block), n * itemsize(work)
-
-        def some(start: Any) -> None:
-            count = minimum(block, last - start)
-            gather(kind, spare, src, start, count, n)
-
-            def part(j: Any) -> None:
-                lines(kind, work, dst, src, start + j, spare + j * step, step, minimum(few, count - j), n)
-
-            repeat(0, count, part, step=few)
-
-        repeat(first, last, some, step=block)
+    def gathered(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, scratch: Any) -> None:
+        places, more, work, many = Places(*src[:4]), src[4:], compute_kind(kind), _lines_in_scratch(kind, n)
+        few, stride = minimum(rows_at_once(work, n), many), n * itemsize(work)
+        with loop(first, last, many) as start:
+            held = minimum(many, last - start)
+            _gather(kind, scratch, places, start, held, n)
+            with loop(0, held, few) as line:
+                count = minimum(few, held - line)
+                compute(
+                    dst, Batch(kind, work, start + line, scratch + line * stride, stride, count, n), *more
+                )
 
     return _over(as_they_lie, gathered, _source_lies)
 
 
-def writing(line: Any) -> Kernels:
-    """The kernels that call ``line(work, to, at, src, index, n)`` for every line.
+def writing(compute: Any) -> Kernels:
+    """The kernels that call ``compute(kind, dst, src, n, index, *more)`` for every line.
 
-    `dst` holds the places of the result's lines, `src` those of the source's and what else `line` needs; `line` turns
-    the n numbers at `at` into n numbers at `to`, which may be the same address, both of the kind `work`.
+    `dst` holds the places of the result's lines, `src` those of the source's and behind them what is `more`; `compute`
+    turns the n numbers at `src` into n numbers at `dst`, which may be the same address.
     """
 
     @traced
     def as_they_lie(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
-        repeat(first, last, lambda index: line(kind, line_at(dst, index), line_at(src, index), src, index, n))
+        source, target, more = Places(*src[:4]), Places(*dst), src[4:]
+        with loop(first, last) as index:
+            compute(kind, line_at(target, index), line_at(source, index), n, index, *more)
 
     @traced
-    def gathered(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any) -> None:
-        def one(at: Any, index: Any) -> None:
-            line(compute_kind(kind), at, at, src, index, n)
-
-        through_scratch(kind, dst, src, first, last, n, spare, one)
+    def gathered(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, scratch: Any) -> None:
+        for index, line in through_scratch(kind, dst, src, first, last, n, scratch):
+            compute(compute_kind(kind), line, line, n, index, *src[4:])
 
     return _over(as_they_lie, gathered, _both_lie)
 
 
 def through_scratch(
-    kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any, one: Any
-) -> None:
-    """Bring lines into a scratch, call ``one(at, index)`` for each, which works in place, and bring them back."""
-    block, step = block_of(kind, n), n * itemsize(compute_kind(kind))
+    kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, scratch: Any
+) -> Iterator[tuple[Any, Any]]:
+    """Each line, as (index, address in a scratch): brought there before the body, which works in place, and back after.
 
-    def some(start: Any) -> None:
-        count = minimum(block, last - start)
-        gather(kind, spare, src, start, count, n)
-        repeat(0, count, lambda j: one(spare + j * step, start + j))
-        scatter(kind, dst, spare, start, count, n)
-
-    repeat(first, last, some, step=block)
+    The body is written once, in a loop.
+    """
+    source, target = Places(*src[:4]), Places(*dst)
+    many, stride = _lines_in_scratch(kind, n), n * itemsize(compute_kind(kind))
+    with loop(first, last, many) as start:
+        count = minimum(many, last - start)
+        _gather(kind, scratch, source, start, count, n)
+        with loop(0, count) as line:
+            yield start + line, scratch + line * stride
+        _scatter(kind, scratch, target, start, count, n)
 
 
 @traced
 def _source_lies(kind: Any, dst: Any, src: Any) -> Any:
     """Whether the numbers of a line lie together."""
-    return src[3] == itemsize(kind)
+    return Places(*src[:4]).along == itemsize(kind)
 
 
 @traced
 def _both_lie(kind: Any, dst: Any, src: Any) -> Any:
-    return (src[3] == itemsize(kind)) & (dst[3] == itemsize(kind))
+    return _source_lies(kind, dst, src) & _source_lies(kind, src, dst)
 
 
 def _over(as_they_lie: Any, gathered: Any, lie: Any) -> Kernels:
@@ -169,27 +199,35 @@ def _over(as_they_lie: Any, gathered: Any, lie: Any) -> Kernels:
         if lie(kind, dst, src):
             as_they_lie(kind, dst, src, first, last, n)
         else:
-            owner, place = new_scratch(block_of(kind, n) * n, kind)
-            gathered(kind, dst, src, first, last, n, place)
+            owner, scratch = new_scratch(_lines_in_scratch(kind, n) * n, kind)
+            gathered(kind, dst, src, first, last, n, scratch)
             keep(owner)
 
     return over_rows(lines)
 
 
 def over_scratch(gathered: Any) -> Kernels:
-    """The kernels of ``gathered(kind, dst, src, first, last, n, spare)``, which always needs a scratch."""
+    """The kernels of ``gathered(kind, dst, src, first, last, n, scratch)``, which always needs a scratch."""
 
     @helper
     def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
-        owner, place = new_scratch(block_of(kind, n) * n, kind)
-        gathered(kind, dst, src, first, last, n, place)
+        owner, scratch = new_scratch(_lines_in_scratch(kind, n) * n, kind)
+        gathered(kind, dst, src, first, last, n, scratch)
         keep(owner)
 
     return over_rows(lines)
 
 
-def run_writing(kernels: Kernels, x: Array, axis: int, out: Array | None, *rest: int) -> Array:
-    """Run kernels of `writing` along `axis` of a non-empty `x`, with `rest` behind the places in `src`.
+def run_reading(kernels: Kernels, x: Array, axis: int, dst: Any, *more: int) -> None:
+    """Run kernels of `reading` along `axis` of a non-empty `x`."""
+    source, offsets = places_of(x, axis)
+    n = x.shape[axis]
+    launch(kernels, x, x.size // n, dst, (*source, *more), n)
+    del offsets  # the kernel read them until here
+
+
+def run_writing(kernels: Kernels, x: Array, axis: int, out: Array | None, *more: int) -> Array:
+    """Run kernels of `writing` along `axis` of a non-empty `x`.
 
     The result goes to `out`, whose shape and dtype are right, where it lies exactly on `x` or apart from it.
     """
@@ -202,7 +240,7 @@ def run_writing(kernels: Kernels, x: Array, axis: int, out: Array | None, *rest:
     source, offsets = places_of(x, axis)
     to, offsets_to = places_of(target, axis)
     n = x.shape[axis]
-    launch(kernels, x, x.size // n, to, (*source, *rest), n)
+    launch(kernels, x, x.size // n, tuple(to), (*source, *more), n)
     del offsets, offsets_to  # the kernel read them until here
     if out is None or target is out:
         return target

@@ -1,5 +1,9 @@
 """softmax and log_softmax of x / temperature, over the numbers that a mask leaves.
 
+    e = exp((x - max(x)) / T)
+    softmax      e / sum(e)
+    log_softmax  (x - max(x)) / T - log(sum(e))
+
 x / T is nowhere rounded to the dtype of x: (x − max) / T is taken in float64, for float64 with what the difference and
 the quotient round off.
 """
@@ -17,24 +21,26 @@ from ..numerics.exp_below import exp_of_pair, exp_of_pair_raised
 from ..numerics.log import log1p_vector
 from ..numerics.sums import reciprocal, two_sum
 from ..vector import (
+    Variable,
     compute_kind,
     fma,
     fma_exact,
     itemsize,
     load_partial,
     load_scalar,
+    loop,
     narrow,
     outlined,
     splat,
     store_scalar,
     traced,
+    when,
     where,
     widen,
 )
-from ..vector.flow import choose, repeat
-from .gather import line_at, over_scratch, places_of, run_writing, through_scratch, writing
+from .gather import Places, line_at, over_scratch, places_of, run_writing, through_scratch, writing
 from .log_sums_robust import RaisedSum, without_one_top
-from .rows import map_row, row_maximum
+from .rows import row_maximum
 from .slices import slices
 
 
@@ -52,52 +58,48 @@ def _quotient(x: Any, m: Any, options: Any) -> Any:
     return quotient, (fma_exact(0.0 - quotient, temperature, d) + lost) / temperature
 
 
-def _sum_of_others(kind: Any, at: Any, n: Any, m: Any, options: Any) -> Any:
+def _sum_of_others(kind: Any, src: Any, n: Any, m: Any, options: Any) -> Any:
     """Σ exp((x − m) / T) without the maximum's own term, as `log_sums_robust.sum_of_others`."""
     total = RaisedSum(m)
     for part in slices(kind, n):
-        x = part.load(at, -math.inf)
+        x = part.load(src, -math.inf)
         total.add(x, exp_of_pair_raised(*_quotient(x, m, options)))
     return without_one_top(*total.over_lanes())
 
 
-def _highest(kind: Any, at: Any, n: Any) -> Any:
+def _highest(kind: Any, src: Any, n: Any) -> Any:
     """A vector with the maximum of a row in every lane."""
-    return splat(load_partial(kind, at, 0, 0.0), row_maximum(kind, at, n))
+    return splat(load_partial(kind, src, 0, 0.0), row_maximum(kind, src, n))
 
 
 @outlined
-def _softmax_row(kind: Any, to: Any, at: Any, n: Any, options: Any) -> None:
-    m = _highest(kind, at, n)
-    high, low = _sum_of_others(kind, at, n, m, options)
+def _softmax_row(kind: Any, dst: Any, src: Any, n: Any, options: Any) -> None:
+    m = _highest(kind, src, n)
+    high, low = _sum_of_others(kind, src, n, m, options)
     total, error = two_sum(splat(high, 1.0), high)
     first, second = reciprocal(total, total, error + low)
-
-    def probability(x: Any) -> Any:
+    for part in slices(kind, n):
+        x = part.load(src)
         e = exp_of_pair(*_quotient(x, m, options))
-        return narrow(x, fma(e, first, e * second))
-
-    map_row(kind, to, (at,), n, probability)
+        part.store(dst, narrow(x, fma(e, first, e * second)))
 
 
 @outlined
-def _log_softmax_row(kind: Any, to: Any, at: Any, n: Any, options: Any) -> None:
-    m = _highest(kind, at, n)
-    log_of_sum = log1p_vector(*_sum_of_others(kind, at, n, m, options))
-
-    def logarithm(x: Any) -> Any:
+def _log_softmax_row(kind: Any, dst: Any, src: Any, n: Any, options: Any) -> None:
+    m = _highest(kind, src, n)
+    log_of_sum = log1p_vector(*_sum_of_others(kind, src, n, m, options))
+    for part in slices(kind, n):
+        x = part.load(src)
         quotient, rest = _quotient(x, m, options)
         # of −inf the rest is NaN
-        return narrow(x, (quotient - log_of_sum) + where(quotient == -math.inf, 0.0, rest))
-
-    map_row(kind, to, (at,), n, logarithm)
+        part.store(dst, narrow(x, (quotient - log_of_sum) + where(quotient == -math.inf, 0.0, rest)))
 
 
 def _unmasked(row: Any) -> Kernels:
     """The kernels of a row function for lines without a mask."""
 
-    def line(kind: Any, to: Any, at: Any, src: Any, index: Any, n: Any) -> None:
-        row(kind, to, at, n, src[4])
+    def line(kind: Any, dst: Any, src: Any, n: Any, index: Any, options: Any) -> None:
+        row(kind, dst, src, n, options)
 
     return writing(line)
 
@@ -106,27 +108,27 @@ def _masked(row: Any, left_out: float) -> Kernels:
     """The kernels of a row function for lines with a mask; what it leaves out is `left_out`."""
 
     @traced
-    def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, spare: Any) -> None:
-        work, mask, byte = compute_kind(kind), src[5:9], n.constant(0, types.uint8)
-
-        def line(at: Any, index: Any) -> None:
-            bytes_at = line_at(mask, index)
-
-            def fill(value: float) -> Any:
-                def number(k: Any, left: Any) -> Any:
-                    out = load_scalar(byte, bytes_at + k * mask[3]) == 0
-                    choose(out, lambda: store_scalar(work, at + k * itemsize(work), value))
-                    return left + where(out, n.constant(0), 1)
-
-                return repeat(0, n, number, n.constant(0))
-
-            left = fill(-math.inf)
-            choose(left > 0, lambda: row(work, at, at, n, src[4]))
-            fill(left_out)
-
-        through_scratch(kind, dst, src, first, last, n, spare, line)
+    def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, scratch: Any) -> None:
+        work, options, mask = compute_kind(kind), src[4], Places(*src[5:])
+        for index, line in through_scratch(kind, dst, src, first, last, n, scratch):
+            flags = line_at(mask, index)
+            left = _fill_unmasked(work, line, flags, mask.along, n, -math.inf)
+            with when(left > 0):
+                row(work, line, line, n, options)
+            _fill_unmasked(work, line, flags, mask.along, n, left_out)
 
     return over_scratch(lines)
+
+
+def _fill_unmasked(kind: Any, line: Any, flags: Any, along: Any, n: Any, value: float) -> Any:
+    """Put a value where the mask of a line is not set; how many numbers are left."""
+    left, byte = Variable(n.constant(0)), n.constant(0, types.uint8)
+    with loop(0, n) as k:
+        masked_out = load_scalar(byte, flags + k * along) == 0
+        with when(masked_out):
+            store_scalar(kind, line + k * itemsize(kind), value)
+        left.value += where(masked_out, n.constant(0), 1)
+    return left.value
 
 
 _KERNELS = {
