@@ -8,7 +8,7 @@ from numba import types
 from .arrays.entry import SmallCalls
 from .arrays.layout import elementwise, two_elementwise
 from .numerics.exp import exp_split, traits_of
-from .rowwise.elements import over_elements, over_elements_in_two
+from .rowwise.slices import over_elements, over_elements_in_two
 from .vector import Variable, any_set, bits, fma, narrow, splat, traced, when, where, widen
 
 # From where the result is 1, and the power of two by which exp(−x), 1 and their sum are lowered, so that nothing

@@ -8,7 +8,7 @@ from .arrays.entry import SmallCalls
 from .arrays.layout import elementwise
 from .numerics.exp_below import exp_below
 from .numerics.log import log1p_unit
-from .rowwise.elements import over_elements
+from .rowwise.slices import over_elements
 from .vector import narrow, splat, traced, where, widen
 
 

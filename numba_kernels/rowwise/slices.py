@@ -4,13 +4,28 @@
         part.store(dst, part.load(a) * part.load(b))
 
 The body is written twice, once for all whole vectors, in a loop, and once for the rest; it must run to its end (no
-``break``, no ``return``), and what it changes is a `Variable`.
+``break``, no ``return``), and what it changes is a `Variable`. Operators that take numbers one by one need no more than
+this; their kernels are made here.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from ..vector import lanes, load, load_partial, loop, prefetch, store, store_partial, vector_bytes, when
+from ..compile.jit import Kernels, over_rows
+from ..vector import (
+    Variable,
+    itemsize,
+    lanes,
+    load,
+    load_partial,
+    loop,
+    prefetch,
+    store,
+    store_partial,
+    traced,
+    vector_bytes,
+    when,
+)
 
 
 class Slice:
@@ -45,3 +60,43 @@ def slices(kind: Any, n: Any) -> Iterator[Slice]:
         yield Slice(kind, i * vector_bytes(kind))
     with when(rest != 0):
         yield Slice(kind, vectors * vector_bytes(kind), rest)
+
+
+def over_elements(vector: Any) -> Kernels:
+    """The kernels that put every vector of an array through ``vector(x)``.
+
+    Of several arrays of one shape, whose addresses `src` holds, through ``vector(a, b)``.
+    """
+
+    @traced
+    def elements(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> None:
+        begin = first * itemsize(kind)
+        to, sources = dst + begin, [source + begin for source in (src if isinstance(src, tuple) else (src,))]
+        for part in slices(kind, last - first):
+            part.store(to, vector(*(part.load(source) for source in sources)))
+
+    return over_rows(elements)
+
+
+def over_elements_in_two(begin: Any, end: Any) -> Kernels:
+    """The same of ``end(begin(x))``, the end of one vector beside the beginning of the next.
+
+    For what is so long a chain of dependent steps that a processor, which sees some hundred steps ahead, would wait.
+    """
+
+    @traced
+    def elements(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> None:
+        offset, n = first * itemsize(kind), last - first
+        x, y, vectors, rest = src + offset, dst + offset, n // lanes(kind), n % lanes(kind)
+        with when(vectors > 0):
+            begun = Variable(begin(load(kind, x)))
+            with loop(1, vectors) as i:
+                following = begin(load(kind, x, i))
+                store(kind, y, end(begun.value), i - 1)
+                begun.value = following
+            store(kind, y, end(begun.value), vectors - 1)
+        with when(rest > 0):
+            tail = vectors * vector_bytes(kind)
+            store_partial(kind, y + tail, end(begin(load_partial(kind, x + tail, rest, 0.0))), rest)
+
+    return over_rows(elements)

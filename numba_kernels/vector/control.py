@@ -92,6 +92,7 @@ class _Round(Value):
     """The number of a loop's round; after the loop the one it ended with."""
 
     __slots__ = ("_loop",)
+    _loop: "loop"
 
     _loop: "loop"
 
