@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays.layout import along_axis
+from .arrays.layout import AlongAxis
 from .numerics.sums import added, fold, two_sum
 from .rowwise.kernels import each_row, kernels_of
 from .rowwise.rows import fold_row, map_row, nan_at, row_maximum
@@ -176,8 +176,12 @@ def _tile_of(terms: _Terms) -> Any:
     return tile
 
 
-_SPARSEMAX = kernels_of(each_row(_row_of(_Terms(halved=False))), _tile_of(_Terms(halved=False)))
-_ENTMAX15 = kernels_of(each_row(_row_of(_Terms(halved=True))), _tile_of(_Terms(halved=True)))
+def _operator(name: str, terms: _Terms) -> AlongAxis:
+    return AlongAxis(name, kernels_of(each_row(_row_of(terms)), _tile_of(terms)))
+
+
+_SPARSEMAX = _operator("sparsemax", _Terms(halved=False))
+_ENTMAX15 = _operator("entmax15", _Terms(halved=True))
 
 
 def sparsemax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -217,7 +221,7 @@ def sparsemax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None 
     (``tests/numba_kernels/test_entmax.py``). Computed in float64, the threshold and the sum in two parts each.
     Source: Martins and Astudillo, "From softmax to sparsemax", ICML 2016, arXiv:1602.02068.
     """
-    return along_axis("sparsemax", _SPARSEMAX, x, axis, out)
+    return _SPARSEMAX.run(x, out, axis)
 
 
 def entmax15(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -257,4 +261,4 @@ def entmax15(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None =
     (``tests/numba_kernels/test_entmax.py``). Computed in float64, the threshold and the sum in two parts each.
     Source: Peters, Niculae and Martins, "Sparse sequence-to-sequence models", ACL 2019, arXiv:1905.05702.
     """
-    return along_axis("entmax15", _ENTMAX15, x, axis, out)
+    return _ENTMAX15.run(x, out, axis)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays.layout import along_axis
+from .arrays.layout import AlongAxis
 from .numerics.sums import largest
 from .rowwise.kernels import each_row, kernels_of
 from .rowwise.rows import is_nan, nan_at, tail_of
@@ -89,7 +89,7 @@ def _hardmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
 
 
 _KERNELS = kernels_of(each_row(_hardmax_row), _hardmax_tile)
-_SMALL = _KERNELS.small
+_OPERATOR = AlongAxis("hardmax", _KERNELS)
 
 
 def hardmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -122,5 +122,4 @@ def hardmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = 
     Special values: like `numpy.argmax`, the first NaN is chosen where there is one. Exact.
     Source: ``ai.onnx@13::Hardmax``.
     """
-    result = _SMALL.call(x, axis, out)
-    return along_axis("hardmax", _KERNELS, x, axis, out) if result is None else result
+    return _OPERATOR.run(x, out, axis)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .arrays.layout import along_axis
+from .arrays.layout import AlongAxis
 from .rowwise.blocks import OverBlocks, Row, part_of
 from .rowwise.kernels import Span, kernels_of
 from .rowwise.lanes import PerRow
@@ -136,7 +136,7 @@ def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
 
 
 _KERNELS = kernels_of(_log_softmax_rows, _log_softmax_tile)
-_SMALL = _KERNELS.small
+_OPERATOR = AlongAxis("log_softmax", _KERNELS, _FEW_LONG_ROWS)
 
 
 def log_softmax(
@@ -186,5 +186,4 @@ def log_softmax(
     """
     if where is not None or temperature != 1.0:
         return tempered("log_softmax", x, axis, temperature, where, out)
-    result = _SMALL.call(x, axis, out)
-    return along_axis("log_softmax", _KERNELS, x, axis, out, _FEW_LONG_ROWS) if result is None else result
+    return _OPERATOR.run(x, out, axis)

@@ -5,8 +5,7 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .arrays.entry import SmallCalls
-from .arrays.layout import elementwise, two_elementwise
+from .arrays.layout import Elementwise, two_elementwise
 from .numerics.exp import exp_split, traits_of
 from .rowwise.slices import over_elements, over_elements_in_two
 from .vector import Variable, any_set, bits, fma, narrow, splat, traced, when, where, widen
@@ -42,7 +41,7 @@ def _quotient(denominator: Any) -> Any:
 
 
 _KERNELS = over_elements_in_two(_denominator, _quotient)
-_SMALL = SmallCalls(_KERNELS)
+_OPERATOR = Elementwise("sigmoid", _KERNELS)
 
 
 @traced
@@ -83,8 +82,7 @@ def sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDA
     Error: at most 2 ULP, 0.51 of halves (``tests/numba_kernels/test_accuracy.py``).
     Source: ``ai.onnx@13::Sigmoid``.
     """
-    result = _SMALL.call(x, -1, out)
-    return elementwise("sigmoid", _KERNELS, _SMALL, x, out) if result is None else result
+    return _OPERATOR.run(x, out)
 
 
 def sigmoid_grad(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .arrays.layout import along_axis
+from .arrays.layout import AlongAxis
 from .numerics.exp import exact_shift, exponent_shift
 from .numerics.sums import AnchoredSum, add_pair, fma_near, reciprocal
 from .rowwise.blocks import LENGTH, OverBlocks, Row, blocks_of, extremes_merged, part_of
@@ -181,7 +181,7 @@ def softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
 
 
 _KERNELS = kernels_of(_softmax_rows, softmax_tile)
-_SMALL = _KERNELS.small
+_OPERATOR = AlongAxis("softmax", _KERNELS, _FEW_LONG_ROWS)
 
 
 def softmax(
@@ -232,5 +232,4 @@ def softmax(
     """
     if where is not None or temperature != 1.0:
         return tempered("softmax", x, axis, temperature, where, out)
-    result = _SMALL.call(x, axis, out)
-    return along_axis("softmax", _KERNELS, x, axis, out, _FEW_LONG_ROWS) if result is None else result
+    return _OPERATOR.run(x, out, axis)

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .arrays.entry import SmallCalls
-from .arrays.layout import elementwise
+from .arrays.layout import Elementwise
 from .numerics.exp_below import exp_below
 from .numerics.log import log1p_unit
 from .rowwise.slices import over_elements
@@ -27,10 +26,8 @@ def log_sigmoid_vector(x: Any) -> Any:
     return minus - softplus_vector(minus - x)
 
 
-_SOFTPLUS = over_elements(softplus_vector)
-_SMALL_SOFTPLUS = SmallCalls(_SOFTPLUS)
-_LOG_SIGMOID = over_elements(log_sigmoid_vector)
-_SMALL_LOG_SIGMOID = SmallCalls(_LOG_SIGMOID)
+_SOFTPLUS = Elementwise("softplus", over_elements(softplus_vector))
+_LOG_SIGMOID = Elementwise("log_sigmoid", over_elements(log_sigmoid_vector))
 
 
 def softplus(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -62,8 +59,7 @@ def softplus(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.ND
     Error: at most 0.51 ULP in float16, bfloat16 and float32, 2 in float64, in the tails too
     (``tests/numba_kernels/test_softplus.py``). Source: ``ai.onnx@22::Softplus``.
     """
-    result = _SMALL_SOFTPLUS.call(x, -1, out)
-    return elementwise("softplus", _SOFTPLUS, _SMALL_SOFTPLUS, x, out) if result is None else result
+    return _SOFTPLUS.run(x, out)
 
 
 def log_sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
@@ -94,5 +90,4 @@ def log_sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt
     Error: at most 0.51 ULP in float16, bfloat16 and float32, 2 in float64, also right beside zero
     (``tests/numba_kernels/test_softplus.py``).
     """
-    result = _SMALL_LOG_SIGMOID.call(x, -1, out)
-    return elementwise("log_sigmoid", _LOG_SIGMOID, _SMALL_LOG_SIGMOID, x, out) if result is None else result
+    return _LOG_SIGMOID.run(x, out)

@@ -31,6 +31,18 @@ def as_floats(name: str, x: npt.ArrayLike) -> Array:
     return x
 
 
+def as_pair(name: str, a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Array, Array]:
+    """Two arrays of one shape and one dtype that the kernels take."""
+    first, second = as_floats(name, a), as_floats(name, b)
+    if first.dtype != second.dtype:
+        message = f"{name} takes two arrays of one dtype (got {first.dtype} and {second.dtype}); convert one"
+        raise TypeError(message)
+    if first.shape != second.shape:
+        message = f"{name} takes two arrays of one shape (got {first.shape} and {second.shape})"
+        raise ValueError(message)
+    return first, second
+
+
 def check_axis(name: str, x: Array, axis: int) -> int:
     """The axis counted from the front."""
     if x.ndim == 0:

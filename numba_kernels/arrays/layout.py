@@ -1,26 +1,38 @@
-"""Any array, axis and `out` to contiguous rows for a kernel, and back.
+"""A call from Python: given → checked → lines at an address → kernel → result.
 
-A kernel sees addresses and sizes: rows of `n` numbers, one after another. An array that lies otherwise is copied once
-to lie so, and the result once back.
+A kernel sees addresses and sizes. An array whose lines do not lie as kernels take them is copied once to lie so, and
+the result once back.
 """
 
-import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..compile.jit import Kernels
+from ..compile.jit import Kernels, c_function
 from ..compile.threads import PARALLEL_FROM, run
-from ..rowwise.kernels import LineKernels
-from ..vector import VECTOR_BYTES
-from .entry import SmallCalls
-from .inputs import Array, address, as_floats, check_axis, check_out
+from ..vector import KINDS, VECTOR_BYTES
+from .inputs import Array, address, as_floats, as_pair, check_axis, check_out
+from .lines import contiguous_lines, lines_of, memory_order
+from .small import small_elements, small_rows
 
 # How many numbers a vector holds, by their size; halves are computed in float32.
 LANES = {size: VECTOR_BYTES // max(size, 4) for size in (2, 4, 8)}
 # Rows from this length on are worth spreading over threads, one by one.
 LONG = 32768
+# Numba knows no arrays of bfloat16; for where they lie, their bits are as good.
+_BITS = np.dtype(np.int16)
+
+
+class LineKernels(NamedTuple):
+    """The kernels of an operator along an axis; apart, so that a first call compiles what it needs."""
+
+    rows: Kernels
+    """For contiguous rows of at least one vector."""
+    columns: Kernels
+    """For lines with others between their numbers."""
+    short_rows: Kernels
+    """For contiguous rows of less than one vector."""
 
 
 def launch(kernels: Kernels, x: Array, count: int, dst: Any, src: Any, *layout: int) -> None:
@@ -32,11 +44,6 @@ def _plain(x: Array) -> bool:
     return type(x) is np.ndarray and bool(x.flags.c_contiguous)
 
 
-def _last_axis_copy(x: Array, axis: int) -> Array:
-    """`x` with `axis` moved to the end, contiguous; `x` itself where it lies so already."""
-    return x if axis == x.ndim - 1 and _plain(x) else np.ascontiguousarray(np.moveaxis(x, axis, -1))
-
-
 def _direct(out: Array | None, places: tuple[int, ...]) -> bool:
     """Whether a kernel may write to `out` while it reads contiguous sources: apart from them, or exactly one."""
     if out is None or not _plain(out):
@@ -45,17 +52,151 @@ def _direct(out: Array | None, places: tuple[int, ...]) -> bool:
     return all(start == place or abs(start - place) >= size for place in places)
 
 
-def _rows(name: str, kernels: Kernels, sources: tuple[Array, ...], axis: int, out: Array | None) -> Array:
-    """Run a row kernel along `axis` of several arrays of one shape."""
+class _Operator:
+    """An operator that gives a number for each number of an array."""
+
+    __slots__ = ("_codes", "_name", "_small", "_table", "kernels")
+
+    def __init__(self, name: str, kernels: Any, small: Any) -> None:
+        self.kernels = kernels
+        self._name = name
+        self._small = small
+        self._table = np.zeros((len(KINDS), 2), np.int64)
+        self._codes: dict[
+            np.dtype[Any], int
+        ] = {}  # of dtypes for which a kernel has run, the address in the table
+
+    def _learn(self, dtype: np.dtype[Any], which: int, kernels: Kernels, parameters: int) -> None:
+        """Take the short way for small arrays from now on, to a kernel that has run: no first call waits for it."""
+        codes = self._table[list(KINDS).index(dtype)]
+        if not codes[which]:
+            codes[which] = c_function(kernels[dtype][0], parameters)
+            self._codes[dtype] = address(codes)
+
+    def run(self, given: npt.ArrayLike, out: Array | None, axis: int = -1) -> Array:
+        """The result, in `out` if there is one."""
+        if (
+            type(given) is np.ndarray
+            and given.ndim
+            and given.size < PARALLEL_FROM
+            and type(axis) is int
+            and (axis == -1 or axis == given.ndim - 1)
+            and given.flags.carray
+        ):
+            dtype = given.dtype
+            codes = self._codes.get(dtype)
+            if codes is not None:
+                if out is None:
+                    result = np.empty(given.shape, dtype)
+                elif (
+                    type(out) is np.ndarray
+                    and out.dtype == dtype
+                    and out.ndim == given.ndim
+                    and out.flags.carray
+                ):
+                    result = out
+                else:
+                    return self._checked(given, out, axis)
+                if dtype.itemsize == 2:
+                    done = self._small(codes, given.view(_BITS), result.view(_BITS))
+                else:
+                    done = self._small(codes, given, result)
+                if done:
+                    return result
+        return self._checked(given, out, axis)
+
+    def _checked(self, given: npt.ArrayLike, out: Array | None, axis: int) -> Array:
+        raise NotImplementedError
+
+
+class Elementwise(_Operator):
+    """One that turns every number into a number of the result."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, kernels: Kernels) -> None:
+        super().__init__(name, kernels, small_elements)
+
+    def _checked(self, given: npt.ArrayLike, out: Array | None, axis: int) -> Array:
+        x = as_floats(self._name, given)
+        result = _elements(self._name, self.kernels, (x,), out)
+        if 0 < x.size < PARALLEL_FROM:
+            self._learn(x.dtype, 0, self.kernels, 4)
+        return result
+
+
+class AlongAxis(_Operator):
+    """One along an axis; `few_long_rows` (`blocks.OverBlocks`) takes over where whole rows would leave threads idle."""
+
+    __slots__ = ("_few_long_rows",)
+
+    def __init__(self, name: str, kernels: LineKernels, few_long_rows: Any = None) -> None:
+        super().__init__(name, kernels, small_rows)
+        self._few_long_rows = few_long_rows
+
+    def _checked(self, given: npt.ArrayLike, out: Array | None, axis: int) -> Array:
+        x = as_floats(self._name, given)
+        axis = check_axis(self._name, x, axis)
+        if out is not None:
+            check_out(self._name, out, x.shape, x.dtype)
+        if x.size == 0:
+            return np.empty(x.shape, x.dtype) if out is None else out
+        if axis == x.ndim - 1 and x.flags.c_contiguous:
+            return self._computed(x, out, axis)
+        order = memory_order(x.shape, x.strides)
+        target = None if out is None else out.transpose(order)
+        result = self._computed(x.transpose(order), target, order.index(axis))
+        return result.transpose([order.index(d) for d in range(x.ndim)]) if out is None else out
+
+    def _computed(self, x: Array, out: Array | None, axis: int) -> Array:
+        """The result for an array that is not empty, its axes in the order of the memory."""
+        size = x.itemsize
+        if x.flags.c_contiguous:
+            lines = contiguous_lines(x.shape, size, axis)
+        else:
+            lines = lines_of(x.shape, x.strides, size, axis)
+            if not lines.outer:
+                x = np.ascontiguousarray(x)
+                lines = contiguous_lines(x.shape, size, axis)
+        target, places = out, None
+        if out is not None:
+            same = address(out) == address(x) and out.strides == x.strides
+            if same or not np.may_share_memory(out, x):
+                places = lines_of(out.shape, out.strides, size, axis)
+        if target is None or places is None or not places.outer:
+            target, places = np.empty(x.shape, x.dtype), contiguous_lines(x.shape, size, axis)
+        few = self._few_long_rows
+        if few is not None and axis == x.ndim - 1 and target.flags.c_contiguous and few.suits(x):
+            few(x, target)
+        else:
+            short = lines.n < LANES[size]
+            contiguous = self.kernels.short_rows if short else self.kernels.rows
+            kernels = contiguous if lines.inner == 1 else self.kernels.columns
+            count = lines.outer * lines.inner
+            launch(kernels, x, count, address(target), address(x), *lines[1:], *places[3:])
+            if lines.inner == 1 and x.size < PARALLEL_FROM:
+                self._learn(x.dtype, int(not short), kernels, 9)
+        if out is None or target is out:
+            return target
+        np.copyto(out, target)
+        return out
+
+
+def two_rows_to_rows(
+    name: str, kernels: Kernels, a: npt.ArrayLike, b: npt.ArrayLike, axis: int, out: Array | None
+) -> Array:
+    """Run a kernel that turns a row of `a` and the same row of `b` into a row of the result."""
+    sources = as_pair(name, a, b)
     x = sources[0]
     axis = check_axis(name, x, axis)
     if out is not None:
         check_out(name, out, x.shape, x.dtype)
     if x.size == 0:
         return np.empty(x.shape, x.dtype) if out is None else out
-    moved = tuple([_last_axis_copy(source, axis) for source in sources])
+    is_last = axis == x.ndim - 1
+    moved = [y if is_last and _plain(y) else np.ascontiguousarray(np.moveaxis(y, axis, -1)) for y in sources]
     places = tuple(map(address, moved))
-    in_place = axis == x.ndim - 1 and (out is None or _direct(out, places))
+    in_place = is_last and (out is None or _direct(out, places))
     result = out if in_place and out is not None else np.empty(moved[0].shape, x.dtype)
     n = x.shape[axis]
     launch(kernels, x, x.size // n, address(result), places, n)
@@ -66,157 +207,6 @@ def _rows(name: str, kernels: Kernels, sources: tuple[Array, ...], axis: int, ou
         return np.ascontiguousarray(back)
     np.copyto(out, back)
     return out
-
-
-class Lines(NamedTuple):
-    """How the lines of an array along an axis lie: (outer, n, inner), and the steps in bytes between outer blocks and
-    along the axis; inner numbers are neighbours."""
-
-    outer: int
-    n: int
-    inner: int
-    step_outer: int
-    step_along: int
-
-
-def lines_of(x: Array, axis: int) -> Lines | None:
-    """The lines of `x` along `axis` where its memory has that form; None where it must be copied first."""
-    inner = 1
-    for dimension in range(x.ndim - 1, axis, -1):
-        if x.shape[dimension] != 1 and x.strides[dimension] != inner * x.itemsize:
-            return None
-        inner *= x.shape[dimension]
-    n, step_along = x.shape[axis], x.strides[axis]
-    if inner == 1 and n > 1 and step_along != x.itemsize:
-        return None
-    outer, step_outer = 1, n * inner * x.itemsize
-    for dimension in range(axis - 1, -1, -1):
-        if x.shape[dimension] == 1:
-            continue
-        if outer == 1:
-            step_outer = x.strides[dimension]
-        elif x.strides[dimension] != outer * step_outer:
-            return None
-        outer *= x.shape[dimension]
-    return Lines(outer, n, inner, step_outer, step_along)
-
-
-def _plain_target(out: Any, x: Array, start: int) -> int:
-    """The address of `out` where a contiguous `x` at `start` can be worked straight into it, else 0.
-
-    It must be as contiguous, and lie apart from `x` or be the same.
-    """
-    if type(out) is not np.ndarray or out.shape != x.shape or out.dtype != x.dtype:
-        return 0
-    place = address(out)
-    if place != start and abs(place - start) < x.nbytes:
-        return 0
-    flags = out.flags
-    return place if flags.c_contiguous and flags.writeable else 0
-
-
-def along_axis(
-    name: str,
-    kernels: LineKernels,
-    given: npt.ArrayLike,
-    axis: int,
-    out: Array | None,
-    few_long_rows: Any = None,
-) -> Array:
-    """Run the kernels of an operator along an axis of an array.
-
-    `few_long_rows` (`blocks.OverBlocks`) takes over where whole rows would leave threads idle.
-    """
-    x = as_floats(name, given)
-    shape, numbers = x.shape, x.size
-    if (
-        numbers
-        and shape
-        and (axis == -1 or axis == len(shape) - 1)
-        and type(axis) is int
-        and x.flags.c_contiguous
-    ):
-        # the usual case, in two microseconds
-        result = np.empty(shape, x.dtype) if out is None else out
-        start = address(x)
-        place = address(result) if out is None else _plain_target(out, x, start)
-        if place:
-            n, size = shape[-1], x.itemsize
-            rows = numbers // n
-            if few_long_rows is not None and n >= LONG and few_long_rows.suits(x):
-                few_long_rows(x, result)
-                return result
-            chosen, step = kernels.rows if n >= LANES[size] else kernels.short_rows, n * size
-            run(chosen[x.dtype], numbers, rows, place, start, rows, n, 1, step, size, step, size)
-            if numbers < PARALLEL_FROM:
-                kernels.small.learn(x.dtype, n < LANES[size])
-            return result
-    axis = check_axis(name, x, axis)
-    if out is not None:
-        check_out(name, out, x.shape, x.dtype)
-    if x.size == 0:
-        return np.empty(x.shape, x.dtype) if out is None else out
-    # follow the memory: axes in the order of their strides
-    order = sorted(range(x.ndim), key=lambda d: (-abs(x.strides[d]) if x.shape[d] > 1 else -sys.maxsize, d))
-    source, along = x.transpose(order), order.index(axis)
-    lines = lines_of(source, along)
-    if lines is None:
-        source = np.ascontiguousarray(source)
-        lines = lines_of(source, along)
-        assert lines is not None
-    target = np.empty(source.shape, x.dtype) if out is None else out.transpose(order)
-    same = address(target) == address(source) and target.strides == source.strides
-    places = lines_of(target, along) if same or not np.may_share_memory(target, source) else None
-    if places is None:
-        target = np.empty(source.shape, x.dtype)
-        places = lines_of(target, along)
-        assert places is not None
-    contiguous = kernels.rows if lines.n >= LANES[x.itemsize] else kernels.short_rows
-    launch(
-        kernels.columns if lines.inner > 1 else contiguous,
-        x,
-        lines.outer * lines.inner,
-        address(target),
-        address(source),
-        *lines[1:],
-        *places[3:],
-    )
-    result = target.transpose(np.argsort(order))
-    if out is None:
-        return result
-    if not np.may_share_memory(result, out):
-        np.copyto(out, result)
-    return out
-
-
-def as_pair(name: str, a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Array, Array]:
-    """Two arrays of one shape and one dtype that the kernels take."""
-    first, second = as_floats(name, a), as_floats(name, b)
-    if first.dtype != second.dtype:
-        message = f"{name} takes two arrays of one dtype (got {first.dtype} and {second.dtype}); convert one"
-        raise TypeError(message)
-    if first.shape != second.shape:
-        message = f"{name} takes two arrays of one shape (got {first.shape} and {second.shape})"
-        raise ValueError(message)
-    return first, second
-
-
-def two_rows_to_rows(
-    name: str, kernels: Kernels, a: npt.ArrayLike, b: npt.ArrayLike, axis: int, out: Array | None
-) -> Array:
-    """Run a kernel that turns a row of `a` and the same row of `b` into a row of the result."""
-    return _rows(name, kernels, as_pair(name, a, b), axis, out)
-
-
-def elementwise(
-    name: str, kernels: Kernels, small: SmallCalls, given: npt.ArrayLike, out: Array | None
-) -> Array:
-    """Run a kernel that turns every number of an array into a number of the result."""
-    x = as_floats(name, given)
-    result = _elements(name, kernels, (x,), out)
-    if 0 < x.size < PARALLEL_FROM:
-        small.learn(x.dtype)
-    return result
 
 
 def two_elementwise(

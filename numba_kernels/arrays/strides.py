@@ -7,13 +7,10 @@ columns can show in the last bit.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.cpython.unsafe import tuple as tuples
 
 from ..compile.jit import helper
 from ..vector import load_scalar, store_scalar
-
-# (tuple, index, value) -> the tuple with another value there
-_replaced: Any = tuples.tuple_setitem
+from .lines import contiguous_lines, lines_of, memory_order, replaced
 
 
 @helper
@@ -46,23 +43,12 @@ def apart(x: Any, y: Any) -> Any:
 
 
 @helper
-def block(shape: Any, axis: Any) -> Any:
-    """The (outer, n, inner) of an array in C order."""
-    outer, inner = 1, 1
-    for d in range(axis):
-        outer *= shape[d]
-    for d in range(axis + 1, len(shape)):
-        inner *= shape[d]
-    return outer, shape[axis], inner
-
-
-@helper
 def moved_last(shape: Any, axis: Any) -> Any:
     """The axes in their order, but `axis` at the end."""
     order = shape
     for d in range(len(shape)):
-        order = _replaced(order, d, d + (d >= axis))
-    return _replaced(order, len(shape) - 1, axis)
+        order = replaced(order, d, d + (d >= axis))
+    return replaced(order, len(shape) - 1, axis)
 
 
 @helper
@@ -70,7 +56,7 @@ def permuted(values: Any, order: Any) -> Any:
     """A tuple in another order."""
     result = values
     for d in range(len(order)):
-        result = _replaced(result, d, values[order[d]])
+        result = replaced(result, d, values[order[d]])
     return result
 
 
@@ -85,51 +71,8 @@ def spread(kind: Any, dst: Any, dst_strides: Any, src: Any, src_strides: Any, sh
         store_scalar(kind, to, load_scalar(kind, origin))
 
 
-@helper
-def _before(shape: Any, strides: Any, a: Any, b: Any) -> Any:
-    """Whether axis `a` comes before axis `b` in the order of the memory: axes of length one first, then long steps."""
-    if shape[a] == 1 or shape[b] == 1:
-        return shape[a] == 1 and (shape[b] != 1 or a < b)
-    return abs(strides[a]) > abs(strides[b]) or (abs(strides[a]) == abs(strides[b]) and a < b)
-
-
-@helper
-def follow(shape: Any, strides: Any) -> Any:
-    """The axes in the order of the memory."""
-    order = shape
-    for d in range(len(shape)):
-        place = 0
-        for other in range(len(shape)):
-            place += other != d and _before(shape, strides, other, d)
-        order = _replaced(order, place, d)
-    return order
-
-
-@helper
-def lines_of(shape: Any, strides: Any, size: Any, axis: Any) -> Any:
-    """Whether the lines along an axis lie as kernels take them, and (outer, n, inner, step_outer, step_along)."""
-    inner = 1
-    for d in range(len(shape) - 1, axis, -1):
-        if shape[d] != 1 and strides[d] != inner * size:
-            return False, 0, 0, 0, 0, 0
-        inner *= shape[d]
-    n, step_along = shape[axis], strides[axis]
-    if inner == 1 and n > 1 and step_along != size:
-        return False, 0, 0, 0, 0, 0
-    outer, step_outer = 1, n * inner * size
-    for d in range(axis - 1, -1, -1):
-        if shape[d] == 1:
-            continue
-        if outer == 1:
-            step_outer = strides[d]
-        elif strides[d] != outer * step_outer:
-            return False, 0, 0, 0, 0, 0
-        outer *= shape[d]
-    return True, outer, n, inner, step_outer, step_along
-
-
-# The steps around a kernel: `new_*` makes a contiguous result in the order of x's memory, `source_*` gives (address,
-# outer, n, inner, step_outer, step_along) of what is to be read along an axis, `numbers_*` the address of what is to be
+# The steps around a kernel: `new_*` makes a contiguous result in the order of x's memory, `source_*` gives the
+# address and the lines of what is to be read along an axis, `numbers_*` the address of what is to be
 # read in the order of the result, `turned_*` the array for the caller.
 
 
@@ -140,8 +83,7 @@ def new_c(x: Any) -> Any:
 
 @helper
 def source_c(kind: Any, x: Any, axis: Any, result: Any) -> Any:
-    outer, n, inner = block(x.shape, axis)
-    return at(x), outer, n, inner, n * inner * x.itemsize, inner * x.itemsize
+    return at(x), contiguous_lines(x.shape, x.itemsize, axis)
 
 
 @helper
@@ -171,32 +113,32 @@ def turned_f(kind: Any, x: Any, result: Any) -> Any:
 
 @helper
 def new_a(x: Any) -> Any:
-    return np.empty(permuted(x.shape, follow(x.shape, x.strides)), x.dtype)
+    return np.empty(permuted(x.shape, memory_order(x.shape, x.strides)), x.dtype)
 
 
 @helper
 def numbers_a(kind: Any, x: Any, result: Any) -> Any:
-    strides = permuted(x.strides, follow(x.shape, x.strides))
+    strides = permuted(x.strides, memory_order(x.shape, x.strides))
     spread(kind, at(result), result.strides, at(x), strides, result.shape)
     return at(result)
 
 
 @helper
 def source_a(kind: Any, x: Any, axis: Any, result: Any) -> Any:
-    order = follow(x.shape, x.strides)
+    order = memory_order(x.shape, x.strides)
     place = 0
     for d in range(x.ndim):
         place = d if order[d] == axis else place
-    fits, outer, n, inner, step, along = lines_of(result.shape, permuted(x.strides, order), x.itemsize, place)
-    if fits:
-        return at(x), outer, n, inner, step, along
+    lines = lines_of(result.shape, permuted(x.strides, order), x.itemsize, place)
+    if lines.outer:
+        return at(x), lines
     numbers_a(kind, x, result)
     return source_c(kind, result, place, result)
 
 
 @helper
 def turned_a(kind: Any, x: Any, result: Any) -> Any:
-    order, turned = follow(x.shape, x.strides), False
+    order, turned = memory_order(x.shape, x.strides), False
     for d in range(x.ndim):
         turned = turned or order[d] != d
     if not turned:
@@ -244,7 +186,7 @@ STEPS = {
 @helper
 def kept(numbers: Any, shape: Any, axis: Any) -> Any:
     """The numbers in the shape of the array, length one along `axis`."""
-    return numbers.reshape(_replaced(shape, axis, 1))
+    return numbers.reshape(replaced(shape, axis, 1))
 
 
 @helper
@@ -252,7 +194,7 @@ def reduced(numbers: Any, shape: Any, axis: Any) -> Any:
     """The numbers in the shape of an array of rank 2 or more, without `axis`."""
     rest = shape[1:]
     for d in range(axis):
-        rest = _replaced(rest, d, shape[d])
+        rest = replaced(rest, d, shape[d])
     return numbers.reshape(rest)
 
 

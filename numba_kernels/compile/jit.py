@@ -28,7 +28,6 @@ import numba.extending
 from llvmlite import ir
 from numba import types
 from numba.core.compiler_lock import global_compiler_lock
-from numba.extending import intrinsic
 
 from ..vector import KINDS, load_scalar, traced
 from .cache import enable_cache, identity
@@ -64,36 +63,41 @@ def helper(function: Callable[..., Any]) -> Any:
     return numba.njit(**_INNER)(_distinct(function))
 
 
+def shared(function: Callable[..., Any]) -> Any:
+    """A function of Python's that jitted code can call, too."""
+    made: Any = numba.extending.register_jitable(**_INNER)
+    return made(function)
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` for calls from Python, with the disk cache."""
     return enable_cache(numba.njit(**_OPTIONS)(_distinct(function)))
 
 
-def c_function(dispatcher: Any, *signature: Any) -> int:
-    """The address of the C function of a kernel for these types, compiled if need be."""
+def small_kernel(function: Callable[..., Any]) -> Any:
+    """The same for what is done so soon that other threads need not run."""
+    return enable_cache(numba.njit(**_OPTIONS | {"nogil": False})(_distinct(function)))
+
+
+def c_function(dispatcher: Any, parameters: int) -> int:
+    """The address of the C function of a kernel that takes so many whole numbers, compiled if need be."""
     with global_compiler_lock:
-        compiled = dispatcher.get_compile_result(types.int64(*signature))
+        compiled = dispatcher.get_compile_result(types.int64(*(types.int64,) * parameters))
         place: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
     return place
 
 
-def _part_called(typing: Any, function: Any, given: Any, first: Any, last: Any) -> tuple[Any, Any]:
-    """Call the C function at an address."""
-
-    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        word = ir.IntType(64)
-        code = builder.inttoptr(values[0], ir.FunctionType(word, [word] * 3).as_pointer())
-        return builder.call(code, values[1:])
-
-    return types.int64(function, given, first, last), write
-
-
-_call_for_part: Any = intrinsic(_part_called)
+@traced
+def call_at(function: Any, numbers: Any) -> Any:
+    """Call the C function at an address with whole numbers."""
+    builder, word = function.builder, ir.IntType(64)
+    pointer = builder.inttoptr(function.ir, ir.FunctionType(word, [word] * len(numbers)).as_pointer())
+    return function.new(types.int64, builder.call(pointer, [number.ir for number in numbers]))
 
 
 def _every_part(function: Any, given: Any, count: Any, parts: Any) -> Any:
     for part in numba.prange(parts):
-        _call_for_part(function, given, count * part // parts, count * (part + 1) // parts)
+        call_at(function, (given, count * part // parts, count * (part + 1) // parts))
 
 
 _over_parts = enable_cache(numba.njit(parallel=True, **_OPTIONS)(_every_part))
@@ -119,8 +123,8 @@ class OverParts:
         form = (targets, sources, len(layout))
         known = self._made.get(form)
         if known is None:
-            made, one = self._make(form), types.int64
-            known = self._made[form] = c_function(made, one, one, one), made  # the code lives as long as this
+            made = self._make(form)
+            known = self._made[form] = c_function(made, 3), made  # the code lives as long as this
         given = array("q", (*to, *source, *layout))
         _over_parts(known[0], given.buffer_info()[0], count, parts)
 

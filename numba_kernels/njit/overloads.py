@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays.strides import STEPS, apart, at, block, hold, kept, only, reduced, spread
+from ..arrays.lines import contiguous_lines
+from ..arrays.strides import STEPS, apart, at, hold, kept, only, reduced, spread
 from ..compile.jit import by_type, helper
 from ..hardmax import _KERNELS as _HARDMAX
 from ..hardmax import hardmax
@@ -104,7 +105,7 @@ def _along_axis(stub: Stub, kernels: Any) -> None:
             result = start(x, out)
             if x.size:
                 size = x.itemsize
-                src, outer, n, inner, step, along = source(kind, x, place, result)
+                src, (outer, n, inner, step, along) = source(kind, x, place, result)
                 if inner == 1 and n < lanes(kind):
                     short_rows(at(result), src, outer, n, inner, step, along, n * size, size)
                 elif inner == 1:
@@ -131,7 +132,7 @@ def _to_numbers(stub: Stub, kernels: Any, empty: float) -> None:
 
         def numbers(x: Any, axis: Any = -1, keepdims: Any = False) -> Any:
             place = checked(axis)
-            outer, n, inner = block(x.shape, place)
+            outer, n, inner, _, _ = contiguous_lines(x.shape, x.itemsize, place)
             result = np.full(outer * inner, empty, x.dtype)
             if x.size:
                 moved = last_axis(kind, x, place)
@@ -178,5 +179,5 @@ _along_axis(log_softmax, _LOG_SOFTMAX)
 _along_axis(hardmax, _HARDMAX)
 _to_numbers(logsumexp, _LOGSUMEXP, empty=-np.inf)
 _elementwise(sigmoid, _SIGMOID)
-_elementwise(log_sigmoid, _LOG_SIGMOID)
-_elementwise(softplus, _SOFTPLUS)
+_elementwise(log_sigmoid, _LOG_SIGMOID.kernels)
+_elementwise(softplus, _SOFTPLUS.kernels)

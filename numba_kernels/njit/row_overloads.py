@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numba.core.errors import TypingError
 
+from ..arrays.layout import LineKernels
 from ..arrays.strides import apart, at, hold, spread
 from ..compile.jit import Kernels, by_type, helper
 from ..hardmax import _KERNELS as _HARDMAX
 from ..log_softmax import _KERNELS as _LOG_SOFTMAX
 from ..logsumexp import _KERNELS as _LOGSUMEXP
-from ..rowwise.kernels import LineKernels
 from ..sigmoid import _KERNELS as _SIGMOID
 from ..softmax import _KERNELS as _SOFTMAX
 from ..vector import lanes, load_scalar, stack_scratch, store_scalar

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.entry import SmallCalls
+from ..arrays.layout import LineKernels
 from ..compile.jit import Form, Kernels, OverParts, helper, kernel, words_at
 from ..vector import (
     compute_kind,
@@ -189,19 +189,6 @@ def _over_lines(lines: Any, spare_of: Any) -> Kernels:
     return Kernels(make)
 
 
-class LineKernels(NamedTuple):
-    """The kernels of an operator; apart, so that a first call compiles what it needs."""
-
-    rows: Kernels
-    """For contiguous rows of at least one vector."""
-    columns: Kernels
-    """For lines with others between their numbers."""
-    short_rows: Kernels
-    """For contiguous rows of less than one vector."""
-    small: SmallCalls
-    """For few contiguous rows of either kind, straight from Python's objects."""
-
-
 Tile = Callable[..., Any]
 
 
@@ -215,4 +202,4 @@ def kernels_of(rows: Any, tile: Tile) -> LineKernels:
         _over_lines(_short_rows(tile), lambda _: _nothing_spare),
     )
     columns = _over_lines(_columns(tile), lambda _: _tile_spare)
-    return LineKernels(whole, columns, short, SmallCalls(whole, short))
+    return LineKernels(whole, columns, short)

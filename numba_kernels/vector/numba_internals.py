@@ -1,10 +1,11 @@
-"""All that `vector` takes from Numba and llvmlite beside what they document: what a new release may break.
+"""All that the package takes from Numba and llvmlite beside what they document: what a new release may break.
 
 - ``numba.core.extending._Intrinsic``: its subclasses are found by jitted code and may be called with values, too, which
   what `numba.extending.intrinsic` returns may not.
 - ``numba.core.cgutils``: places on a function's stack, functions of LLVM's by name, the parts of a tuple.
 - ``codegen().magic_tuple()``: the only place where Numba says which machine it compiles for, NUMBA_CPU_NAME and
   NUMBA_CPU_FEATURES considered.
+- ``numba.cpython.unsafe.tuple.tuple_setitem``: a tuple with another value at a place that is not known while compiling.
 - llvmlite writes a vector constant number by number; `Splat` overrides how, which halves the text of a kernel.
 - llvmlite wants a function's result type before its code, which tells it; `set_result_type` replaces it.
 - llvmlite's branches do not change where they lead to; `redirect` does that.
@@ -18,9 +19,10 @@ from llvmlite import ir
 from numba.core import cgutils
 from numba.core.extending import _Intrinsic as Intrinsic
 from numba.core.registry import cpu_target
+from numba.cpython.unsafe.tuple import tuple_setitem
 
 __all__ = ["Intrinsic", "Splat", "close", "is_closed", "llvm_function", "machine", "parts_of_tuple"]
-__all__ += ["redirect", "set_result_type", "stack_place"]
+__all__ += ["redirect", "set_result_type", "stack_place", "tuple_setitem"]
 
 
 class Splat(ir.Constant):
