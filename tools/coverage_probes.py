@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
 from softops.opset import Operator
+from softops.opset.operators.signature import dtype_named
 
 from .coverage_runners import Runner
 
@@ -31,7 +31,7 @@ class Call:
 
 def probe(row: Operator, dtype_name: str) -> Call:
     """Return a call in which versions differ: rank 3 and axis 1, or the operator's own shape."""
-    dtype = np.dtype(ml_dtypes.bfloat16 if dtype_name == "bfloat16" else dtype_name)
+    dtype = dtype_named(dtype_name)
     random = np.random.default_rng(0)
     x = random.uniform(0, 4, (2, 3, 4)).astype(dtype)
     labels = random.integers(0, 3, (2, 4))

@@ -227,7 +227,7 @@ def _quantized(row: Operator, case: Case, random: np.random.Generator) -> Call:
     y_scale = np.array(0.25 if case.variant == "coarse" else 1 / 256, np.float32)
     x_zero, y_zero = np.array((limits.max + limits.min) // 2 + 3, kind), np.array(limits.min, kind)
     attributes: dict[str, Any] = {}
-    if row.op_type == "QLinearSoftmax":
+    if "opset" in row.attributes:
         attributes = {"opset": 12 if case.variant == "flatten" else 13, **_axis(case)}
     return Call([x, x_scale, x_zero, y_scale, y_zero], attributes)
 

@@ -49,7 +49,7 @@ from softops.opset import operator
 from ..cases.build import Truth
 from ..cases.calls import lines, row_of
 from ..cases.case import Case
-from ..measure.bounds import Doubles, family_allowance, summed
+from ..measure.bounds import JUDGED, Doubles, family_allowance, summed
 from ..measure.ulp import is_float, spacing, unit_roundoff
 from .attention_allowance import attention_allowance
 from .question import HALF, Question
@@ -95,7 +95,7 @@ def allowance(case: Case, truth: Truth, place: int, bound: Bound = "strict") -> 
         return np.asarray(relative * size + 1e-7 + _rounding(asked))
     if bound == "webnn" and (ulps := _webnn(asked)) is not None:
         return np.asarray(ulps * spacing(asked.exact, asked.dtype).astype(np.float64))
-    rule = _RULES.get(case.op, _family)
+    rule = _RULES[case.op]
     with np.errstate(all="ignore"):
         allowed = np.nan_to_num(rule(asked, size), nan=0, posinf=np.inf)
     return np.asarray(allowed + _rounding(asked))
@@ -209,10 +209,10 @@ def _quantized(asked: Question, size: Doubles) -> Doubles:
     assert x_scale is not None
     assert y_scale is not None
     near = ((x - (0 if x_zero is None else x_zero)) * x_scale).astype(np.float32)
-    flatten = asked.truth.call.attributes.get("opset", 13) < 13
-    name = "Softmax" if asked.case.op == "QLinearSoftmax" else "Sigmoid"
-    row = operator(name, 12 if flatten else 13)
-    axis = None if name == "Sigmoid" else asked.truth.call.attributes.get("axis", -1)
+    assert asked.row.quantizes is not None
+    attributes = asked.truth.call.attributes
+    row = operator(asked.row.quantizes, attributes.get("opset", 13))
+    axis = attributes.get("axis", -1) if row.axis_rule else None
     real = row.exact(near.astype(np.float32), axis).astype(np.longdouble)
     g = 2 * unit_roundoff(np.dtype(np.float32)) * np.abs(near.astype(np.float64))
     steps = family_allowance(row, near, real, axis, g) / y_scale
@@ -221,6 +221,7 @@ def _quantized(asked: Question, size: Doubles) -> Doubles:
 
 
 _RULES: dict[str, Callable[[Question, Doubles], Doubles]] = {
+    **dict.fromkeys(JUDGED, _family),
     "Softplus": _softplus,
     "ReduceLogSumExp": _reduce,
     "SoftmaxCrossEntropyLoss": _loss,
