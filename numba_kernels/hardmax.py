@@ -22,7 +22,6 @@ from .vector import (
     splat,
     store,
     store_scalar,
-    traced,
     unordered,
     when,
     where,
@@ -30,7 +29,6 @@ from .vector import (
 from .vector.types import vector_of
 
 
-@traced
 def _hardmax_row(kind: Any, dst: Any, src: Any, n: Any) -> None:
     best = argmax(kind, src, n)
     for part in slices(kind, n):
@@ -70,7 +68,6 @@ def argmax(kind: Any, src: Any, n: Any) -> Any:
     return index.value
 
 
-@traced
 def _hardmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
     """Columns of `n` numbers, in place."""
     stride = width * itemsize(kind)

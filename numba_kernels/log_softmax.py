@@ -34,7 +34,6 @@ from .vector import (
     outlined,
     splat,
     store,
-    traced,
     when,
     where,
     widen,
@@ -115,7 +114,6 @@ def _subtract_blocks(kind: Any, dst: Any, src: Any, row: Row) -> None:
 _FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _subtract_blocks)
 
 
-@traced
 def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
     """Columns of `n` numbers, in place."""
     stride = width * itemsize(kind)

@@ -24,14 +24,12 @@ from .vector import (
     narrow,
     outlined,
     store_scalar,
-    traced,
     when,
     where,
     widen,
 )
 
 
-@traced
 def _logsumexp_lines(dst: Any, batch: Batch) -> None:
     stored, kind, index, address, stride, count, n = batch
     m, log_of_sum = (PerRow(numbers) for numbers in log_sums_of_rows(kind, address, stride, count, n))

@@ -41,7 +41,6 @@ from .vector import (
     outlined,
     splat,
     store,
-    traced,
     when,
     where,
 )
@@ -152,7 +151,6 @@ def _scale(kind: Any, dst: Any, src: Any, row: Row) -> None:
 _FEW_LONG_ROWS = OverBlocks(_look, _exponentiate, _scale, halves=False)
 
 
-@traced
 def softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
     """Columns of `n` numbers, in place."""
     stride = width * itemsize(kind)

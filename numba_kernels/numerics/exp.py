@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from ..vector import bits, fma, from_bits, splat, traced, where
+from ..vector import bits, fma, from_bits, splat, where
 from .sums import HEADROOM, fma_near
 
 LOG2E = 1.4426950408889634
@@ -84,7 +84,6 @@ def exp_split(x: Any, shift: Any) -> Any:
     return fma(_q(r), r * r, r), _scale(raised, shift)
 
 
-@traced
 def exp_scaled(x: Any, shift: Any) -> Any:
     """exp(x) · 2^s as a vector: `shift` is s + BIAS moved up by the mantissa bits (see `exponent_shift`).
 
@@ -94,7 +93,6 @@ def exp_scaled(x: Any, shift: Any) -> Any:
     return fma_near(p, scale, scale)
 
 
-@traced
 def exp_scaled_pair(x: Any, shift: Any) -> Any:
     """`exp_scaled`, and what its last step rounds off: right to two thirds of half a ULP together."""
     p, scale = exp_split(x, shift)
@@ -102,7 +100,6 @@ def exp_scaled_pair(x: Any, shift: Any) -> Any:
     return e, fma(p, scale, scale - e)
 
 
-@traced
 def exp_scaled_exactly(x: Any, shift: Any) -> Any:
     """`exp_scaled`, and what that is off by: right to a tenth of half a ULP together."""
     raised, d, n, low = _reduced(x)
@@ -119,7 +116,6 @@ def magic(like: Any) -> float:
     return _MAGIC32 if like.scalar == types.float32 else _MAGIC64
 
 
-@traced
 def rounded_power(x: Any) -> Any:
     """n = round(x · log₂e), once with `magic` added and once as it is."""
     t = fma(x, LOG2E, magic(x))
@@ -152,7 +148,6 @@ def _q(r: Any) -> Any:
     return fma(fma(q4, r2, fma(q3, r, q2)), r2, fma(q1, r, q0))
 
 
-@traced
 def q64(r: Any) -> Any:
     """(exp(r) − 1 − r) / r² for float64 |r| ≤ ln 2 / 2."""
     q0, q1, q2, q3, q4, q5, q6, q7, q8, q9 = _Q64
@@ -163,7 +158,6 @@ def q64(r: Any) -> Any:
     return fma(fma(e, r4, fma(d, r2, c)), r4, fma(b, r2, a))
 
 
-@traced
 def exponent_shift(m: Any) -> Any:
     """The shift that makes `exp_scaled` give exp(x) · 2^(HEADROOM − n) where n is the exponent of exp(m)."""
     traits = traits_of(m.scalar)
@@ -177,7 +171,6 @@ _FRACTIONS = tuple(
 )
 
 
-@traced
 def exact_shift(m: Any) -> Any:
     """`exponent_shift` with a fraction, chosen so that `exp_scaled` of `m` itself is nearly exact.
 
@@ -200,7 +193,6 @@ def exact_shift(m: Any) -> Any:
     return exponent_shift(m) + chosen
 
 
-@traced
 def exponent(m: Any) -> Any:
     """round(m · log₂e) as integers."""
     t, _ = rounded_power(m)

@@ -4,7 +4,7 @@ from typing import Any
 
 from numba import types
 
-from ..vector import bits, fma, from_bits, traced, where, widen
+from ..vector import bits, fma, from_bits, where, widen
 from .exp import LN2_HIGH64, LN2_LOW64, q64, rounded_power
 
 RAISED = 200
@@ -31,7 +31,6 @@ _Q64_SHORT = tuple(
 )
 
 
-@traced
 def exp_below(x: Any, m: Any) -> Any:
     """exp(x − m) in float64 for vectors x ≤ m: exactly 1 where x = m, 0 for x = −inf, NaN for NaN or m = ±inf.
 
@@ -41,7 +40,6 @@ def exp_below(x: Any, m: Any) -> Any:
     return _below32(x, m, _BIAS) if x.scalar == types.float32 else exp_of_pair(x - m, _lost(x, m))
 
 
-@traced
 def exp_below_raised(x: Any, m: Any) -> Any:
     """`exp_below` times 2^RAISED: 0.7 ULP even where that itself would be subnormal."""
     if x.scalar == types.float32:
@@ -70,13 +68,11 @@ def _lost(x: Any, m: Any) -> Any:
     return (x - back) + ((back - d) - m)
 
 
-@traced
 def exp_of_pair(d: Any, lost: Any) -> Any:
     """exp(d + lost) within 0.7 ULP for float64 vectors d ≤ 0 and `lost` of the size of its rounding; 0 below −800."""
     return exp_of_pair_raised(d, lost) * 2.0**-RAISED
 
 
-@traced
 def exp_of_pair_raised(d: Any, lost: Any) -> Any:
     """`exp_of_pair` times 2^RAISED, normal down to −800."""
     beyond = d < _LOWEST64

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from ..vector import bits, fma, from_bits, splat, traced, where
+from ..vector import bits, fma, from_bits, splat, where
 from .sums import two_sum
 
 # ln 2 with 21 zero bits at the end of the high part: k times it is exact
@@ -52,7 +52,6 @@ _Q_SHORT = tuple(
 )
 
 
-@traced
 def log1p_vector(high: Any, low: Any) -> Any:
     """log(1 + high + low) in float64, for vectors and numbers from 0 to 2³¹; NaN gives NaN, +inf gives +inf.
 
@@ -84,7 +83,6 @@ def _tail(z: Any) -> Any:
     return z * fma(fma(c, z2, b), z2, a)
 
 
-@traced
 def log1p_unit(e: Any, like: Any) -> Any:
     """log(1 + e) for float64 vectors e in [0, 1], as exactly as the float type of `like` can show; NaN gives NaN.
 

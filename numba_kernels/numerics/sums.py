@@ -17,7 +17,6 @@ from ..vector import Variable, fma, fma_exact, fuses, load, loop, narrow, splat,
 HEADROOM = 64
 
 
-@traced
 def add(total: Any, lost: Any, value: Any) -> Any:
     """One step: (total + value, lost + what that rounded off); |total| ≥ |value| must hold where the two are of a type.
 
@@ -84,14 +83,12 @@ def two_sum(a: Any, b: Any) -> Any:
     return s, (a - (s - back)) + (b - back)
 
 
-@traced
 def add_pair(high: Any, low: Any, high2: Any, low2: Any) -> Any:
     """The sum of two unevaluated sums, as one."""
     total, error = two_sum(high, high2)
     return total, low + (low2 + error)
 
 
-@traced
 def fma_near(a: Any, b: Any, c: Any) -> Any:
     """``a * b + c`` right to half a unit and a little on every machine, for |a| and |b| below 2^100.
 
@@ -109,16 +106,6 @@ def fma_near(a: Any, b: Any, c: Any) -> Any:
     return total + (rest + error)
 
 
-@traced
-def across(total: Any, lost: Any, anchor: Any) -> Any:
-    """An anchored sum over all lanes as float64 numbers (high, low)."""
-    if total.scalar != lost.scalar:
-        high = added((total - anchor) + widen(lost))
-        return high, splat(high, 0.0)
-    return fold(widen(total - anchor), widen(lost))
-
-
-@traced
 def added(value: Any) -> Any:
     """The plain sum over the lanes, added pairwise."""
     while value.lanes > 1:
@@ -127,7 +114,6 @@ def added(value: Any) -> Any:
     return value
 
 
-@traced
 def fold(high: Any, low: Any) -> Any:
     """The sum over the lanes of a float64 pair of vectors as a pair of numbers, added pairwise."""
     while high.lanes > 1:
@@ -138,7 +124,6 @@ def fold(high: Any, low: Any) -> Any:
     return high, low
 
 
-@traced
 def largest(value: Any) -> Any:
     """The largest lane; NaN lanes may or may not be passed over."""
     while value.lanes > 1:
@@ -147,7 +132,6 @@ def largest(value: Any) -> Any:
     return value
 
 
-@traced
 def reciprocal(like: Any, high: Any, low: Any) -> Any:
     """1 / (high + low), float64 vectors or numbers, as an unevaluated pair of the float type of `like`."""
     if like.scalar == types.float32:

@@ -31,13 +31,11 @@ _BITS = 13
 LENGTH = 1 << _BITS
 
 
-@traced
 def blocks_of(n: Any) -> Any:
     """In how many blocks a row of n numbers is summed."""
     return maximum(n >> _BITS, 1)
 
 
-@traced
 def block_length(block: Any, n: Any) -> Any:
     """How many numbers a block of a row has."""
     last = blocks_of(n) - 1

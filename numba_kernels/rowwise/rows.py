@@ -40,7 +40,6 @@ def rows_at_once(kind: Any, n: Any) -> Any:
     return maximum(minimum(_NEAR // (n * itemsize(kind)), lanes(kind)), 1)
 
 
-@traced
 def last_vector(kind: Any, src: Any, n: Any) -> Any:
     """The last vector of a row of at least one; it overlaps the one before where n is not a multiple of its length."""
     return load(kind, src + (n - lanes(kind)) * itemsize(kind))

@@ -5,6 +5,8 @@ Numba does not analyse a `traced` function: its Python code runs once for every 
 look at types and call other functions as any Python code does, and costs next to nothing to compile; Numba's analysis
 takes some 50 ms a function and more with its length. It cannot branch on a number, which is not known while it runs:
 loops and branches are those of `control`.
+
+Only what jitted code calls by name has to be `traced`; what that calls are functions as any.
 """
 
 import functools

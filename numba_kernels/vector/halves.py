@@ -9,7 +9,6 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from .functions import traced
 from .numba_internals import machine
 from .operations import bits, from_bits, where
 from .types import FLOAT16, llvm, with_scalar
@@ -73,7 +72,6 @@ def _float32_to_bfloat16(x: Any) -> Any:
     return where(x != x, 0x7FC0, rounded)
 
 
-@traced
 def from_half(kind: Any, value: Any) -> Any:
     """A half of `kind` in the low 16 bits, as float32: exact."""
     if kind.type != FLOAT16:
@@ -81,7 +79,6 @@ def from_half(kind: Any, value: Any) -> Any:
     return _extended(value) if _hardware() else _float16_to_float32(value)
 
 
-@traced
 def to_half(kind: Any, value: Any) -> Any:
     """float32 as a half of `kind` in the low 16 bits: to nearest, ties to even, NaN to NaN."""
     if kind.type != FLOAT16:

@@ -44,19 +44,16 @@ def _nth(kind: Any, address: Any, i: Any) -> Any:
     return address if isinstance(i, int) and i == 0 else address + i * vector_bytes(kind)
 
 
-@traced
 def load(kind: Any, address: Any, i: Any = 0) -> Any:
     """The vector at `address`, or vector `i` of those that begin there."""
     return read(kind, _nth(kind, address, i), vector_of(kind.type).lanes)
 
 
-@traced
 def store(kind: Any, address: Any, value: Any, i: Any = 0) -> Any:
     """Write a vector to `address`, or to the place of vector `i` of those that begin there."""
     write(kind, _nth(kind, address, i), value)
 
 
-@traced
 def vector_bytes(kind: Any) -> Any:
     """How many bytes of memory the numbers of one vector take."""
     return vector_of(kind.type).lanes * itemsize(kind)
@@ -75,7 +72,6 @@ def store_scalar(kind: Any, address: Any, value: Any) -> Any:
     write(kind, address, splat(address.constant(0, computed_as(kind.type)), number))
 
 
-@traced
 def prefetch(address: Any) -> None:
     """Tell the processor that the cache line at `address` will be read; nothing happens where there is no memory."""
     word, place = ir.IntType(32), address.builder.inttoptr(address.ir, ir.IntType(8).as_pointer())
@@ -94,7 +90,6 @@ def _first_lanes(count: Any, lanes: int) -> Any:
 _ONE = ir.Constant(ir.IntType(32), 1)
 
 
-@traced
 def load_partial(kind: Any, address: Any, count: Any, fill: Any) -> Any:
     """The first `count` numbers at `address`, and `fill` in the other lanes, whose memory is not touched."""
     vector = vector_of(kind.type)
@@ -109,7 +104,6 @@ def load_partial(kind: Any, address: Any, count: Any, fill: Any) -> Any:
     )
 
 
-@traced
 def store_partial(kind: Any, address: Any, value: Any, count: Any) -> Any:
     """Write the first `count` lanes of a vector to `address`."""
     if is_half(kind):

@@ -30,7 +30,6 @@ def compute_kind(kind: Any) -> Any:
     return kind.constant(0, computed_as(kind.type))
 
 
-@traced
 def is_half(kind: Any) -> Any:
     """Whether `kind` is float16 or bfloat16, as a constant."""
     return bool(computed_as(kind.type) != kind.type)
@@ -50,13 +49,11 @@ def _fused(name: str, a: Any, b: Any, c: Any) -> Any:
     return x.new(x.type, x.call(name, llvm(x.type), x, y, z))
 
 
-@traced
 def fma(a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once where the machine has a fused multiply-add."""
     return _fused("llvm.fmuladd", a, b, c)
 
 
-@traced
 def fma_exact(a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
     return _fused("llvm.fma", a, b, c)
@@ -82,7 +79,6 @@ def _cast(value: Value, scalar: Any) -> Value:
     return value.new(scalar, (builder.sext if wider else builder.trunc)(value.ir, target))
 
 
-@traced
 def splat(like: Any, value: Any) -> Any:
     """A vector like `like` with `value`, converted to its scalar type, in every lane; a number for a number."""
     if not isinstance(value, Value):
@@ -91,34 +87,29 @@ def splat(like: Any, value: Any) -> Any:
     return number.spread(like.lanes) if like.lanes > 1 else number
 
 
-@traced
 def where(mask: Any, a: Any, b: Any) -> Any:
     """Lane by lane `a` where the mask is set, else `b`."""
     x, y = alike(a, b)
     return x.new(x.type, x.builder.select(mask.ir, x.ir, y.ir))
 
 
-@traced
 def unordered(a: Any, b: Any) -> Any:
     """Where one of two vectors is NaN."""
     return a.new(with_scalar(a.type, types.boolean), a.builder.fcmp_unordered("uno", a.ir, b.ir))
 
 
-@traced
 def minimum(a: Any, b: Any) -> Any:
     """The smaller of two integers. (Numba compiles its `min` as a function of its own.)"""
     x, y = alike(a, b)
     return where(x < y, x, y)
 
 
-@traced
 def maximum(a: Any, b: Any) -> Any:
     """The larger of two integers."""
     x, y = alike(a, b)
     return where(x > y, x, y)
 
 
-@traced
 def bits(value: Any) -> Any:
     """The bits of floats as integers."""
     result = with_scalar(value.type, INTEGER[value.scalar])
@@ -128,21 +119,18 @@ def bits(value: Any) -> Any:
 _REAL = {integer: real for real, integer in INTEGER.items()}
 
 
-@traced
 def from_bits(value: Any) -> Any:
     """The floats that have these bits."""
     result = with_scalar(value.type, _REAL[value.scalar])
     return value.new(result, value.builder.bitcast(value.ir, llvm(result)))
 
 
-@traced
 def widen(value: Any) -> Any:
     """Floats as float64, lane by lane."""
     result = with_scalar(value.type, types.float64)
     return value if result == value.type else value.new(result, value.builder.fpext(value.ir, llvm(result)))
 
 
-@traced
 def narrow(like: Any, value: Any) -> Any:
     """float64 as the float type that `like` (a vector, a number or a kind) is computed in, rounded to nearest."""
     result = with_scalar(value.type, computed_as(like.scalar))
@@ -158,7 +146,6 @@ def shuffle(a: Any, b: Any, order: list[int]) -> Any:
     return a.new(typed(a.scalar, len(order)), a.builder.shuffle_vector(a.ir, b.ir, positions))
 
 
-@traced
 def split(value: Any) -> Any:
     """The lower and the upper half of a vector; of two lanes, two numbers."""
     count = value.lanes // 2
@@ -171,19 +158,16 @@ def _index(value: Any, index: Any) -> Any:
     return index.ir if isinstance(index, Value) else ir.Constant(ir.IntType(64), index)
 
 
-@traced
 def insert(value: Any, index: Any, number: Any) -> Any:
     """A vector with another number in lane `index`."""
     return value.new(value.type, value.builder.insert_element(value.ir, number.ir, _index(value, index)))
 
 
-@traced
 def extract(value: Any, index: Any) -> Any:
     """The number in lane `index`."""
     return value.new(value.scalar, value.builder.extract_element(value.ir, _index(value, index)))
 
 
-@traced
 def join(low: Any, high: Any) -> Any:
     """Two vectors, or two numbers, as one vector."""
     if low.lanes > 1:
@@ -192,7 +176,6 @@ def join(low: Any, high: Any) -> Any:
     return insert(insert(pair, 0, low), 1, high)
 
 
-@traced
 def first_lane(mask: Any) -> Any:
     """The index of the first set lane of a mask; the number of lanes where none is set."""
     builder, wide = mask.builder, ir.IntType(64)
@@ -201,19 +184,16 @@ def first_lane(mask: Any) -> Any:
     return mask.new(types.int64, bounded.call("llvm.cttz", wide, bounded, ir.Constant(ir.IntType(1), 0)))
 
 
-@traced
 def all_set(mask: Any) -> Any:
     """Whether every lane of a mask is set."""
     return mask.new(types.boolean, mask.call("llvm.vector.reduce.and", ir.IntType(1), mask))
 
 
-@traced
 def any_set(mask: Any) -> Any:
     """Whether a lane of a mask is set."""
     return mask.new(types.boolean, mask.call("llvm.vector.reduce.or", ir.IntType(1), mask))
 
 
-@traced
 def lane_index(like: Any) -> Any:
     """0, 1, 2 … as integers of the width of `like`."""
     result = with_scalar(like.type, INTEGER.get(like.scalar, like.scalar))
