@@ -105,22 +105,6 @@ def _plain(expected: onnx.TypeProto) -> _Plain | None:
     return onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type), len(tensor.shape.dim), fixed
 
 
-def type_name(expected: onnx.TypeProto) -> str:
-    """The type as onnxruntime writes it, such as ``tensor(float)``."""
-    kind = expected.WhichOneof("value")
-    if kind in ("tensor_type", "sparse_tensor_type"):
-        inner = getattr(expected, kind)
-        return f"{kind.removesuffix('_type')}({type_word(inner.elem_type)})"
-    if kind == "sequence_type":
-        return f"seq({type_name(expected.sequence_type.elem_type)})"
-    if kind == "optional_type":
-        return f"optional({type_name(expected.optional_type.elem_type)})"
-    if kind == "map_type":
-        key = type_word(expected.map_type.key_type)
-        return f"map({key},{type_name(expected.map_type.value_type)})"
-    return "unknown"
-
-
 def _by_name(
     inputs: Sequence[onnx.ValueInfoProto], optional: Container[str], given: Mapping[str, Any] | Sequence[Any]
 ) -> dict[str, Any]:

@@ -1,32 +1,22 @@
-"""
-An ONNX backend: runs any model, planned once: the softmax family by our kernels, the operators around it by
-NumPy, what is left by onnx's reference implementations.
-
-The interface is that of `onnx.backend.base`, as a class and as functions of this module::
-
-    from softops.opset.backend import prepare
-    probabilities, = prepare("model.onnx").run({"x": x})
-"""
+"""The interface of `onnx.backend.base`: a class, and its methods as functions."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx.backend.base import Backend
 from onnx.onnx_cpp2py_export import checker as c_checker
 
 from ..errors import ModelError, UnknownOpsetError, one_line
-from ..graph.checker import checkable
 from ..graph.domains import newest_version, opset_versions
 from ..graph.external import external_tensors
 from ..graph.functions import check_number_of_calls, functions_by_key
 from ..graph.model import ModelSource, load_model
 from ..nodes.node import with_short_domain
+from .checks import check_model, check_opset
 from .prepared import SoftopsBackendRep
 
 
@@ -82,7 +72,7 @@ class SoftopsBackend(Backend):
         _check_device(device)
         proto = load_model(model)
         opsets = opset_versions(proto.opset_import) or {"": 1}
-        _check_opset(opsets.get("", 1))
+        check_opset(opsets.get("", 1))
         if outside := external_tensors(proto):
             message = (
                 f"expected a model whole in memory (got one with {len(outside)} tensors in files, such as "
@@ -91,7 +81,7 @@ class SoftopsBackend(Backend):
             raise ModelError(message)
         check_number_of_calls(proto)
         if check:
-            _check_model(proto, model)
+            check_model(proto, model)
         return SoftopsBackendRep(proto.graph, opsets, functions_by_key(proto.functions))
 
     @classmethod
@@ -138,7 +128,7 @@ class SoftopsBackend(Backend):
         opsets = {"": newest}
         if not node.domain:
             opsets[""] = newest if opset_version is None else opset_version
-            _check_opset(opsets[""])
+            check_opset(opsets[""])
         else:
             opsets[node.domain] = opset_version or newest_version(node.domain) or 1
         context = c_checker.CheckerContext()
@@ -162,48 +152,6 @@ run_model = SoftopsBackend.run_model
 run_node = SoftopsBackend.run_node
 supports_device = SoftopsBackend.supports_device
 is_compatible = SoftopsBackend.is_compatible
-
-
-def _check_model(proto: onnx.ModelProto, source: ModelSource) -> None:
-    try:
-        # By path, as the checker takes no more than 2 GB in memory: of such a model without a path we know
-        # only that it can be built.
-        onnx.checker.check_model(os.fspath(source) if isinstance(source, str | os.PathLike) else proto)
-        _check_types(proto)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
-        _check_copy(proto)
-    except (ValueError, EncodeError):
-        return
-
-
-def _check_copy(proto: onnx.ModelProto) -> None:
-    """Check a model that onnx did not take, without what it does not take although ONNX allows it."""
-    copy = checkable(proto, mixed_opsets=False)
-    try:
-        onnx.checker.check_model(copy)
-        _check_types(copy)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        message = f"expected a valid model (onnx: {one_line(error)}); export it again, or pass check=False"
-        raise ModelError(message) from error
-    except (ValueError, EncodeError):
-        return
-
-
-def _check_types(proto: onnx.ModelProto) -> None:
-    # Types alone: shapes that contradict each other are common in what exporters write, and runtimes take it.
-    # (A sparse initializer stands for a dense value; type inference takes it for a sparse one.)
-    if not proto.graph.sparse_initializer:
-        onnx.shape_inference.infer_shapes(proto, check_type=True)
-
-
-def _check_opset(version: int) -> None:
-    newest = onnx.defs.onnx_opset_version()
-    if not 1 <= version <= newest:
-        message = (
-            f"expected an opset of ai.onnx from 1 to {newest}, the newest that onnx {onnx.__version__} knows "
-            f"(got {version}); upgrade onnx, or export the model for an older opset"
-        )
-        raise UnknownOpsetError(message)
 
 
 def _check_device(device: str) -> None:

@@ -18,7 +18,7 @@ from ..graph.domains import is_of_onnx, opset_versions
 from ..graph.functions import FunctionKey, bound_function, function_key
 from ..graph.tensors import array_of, constant_of, dense_array_of
 from ..nodes.fallback import reference_implementation
-from ..nodes.node import Node, Operation, Run, Subgraph, Value, attributes_of, label_of, with_short_domain
+from ..nodes.node import Node, Operation, Run, Subgraph, Value, attributes_of, described, with_short_domain
 from ..nodes.schema_functions import schema_body, typed_function
 from ..nodes.table import IMPLEMENTATIONS
 from .plan import LEFT_OUT, Plan, Slot, Step
@@ -47,11 +47,11 @@ def plan_graph(graph: onnx.GraphProto, opsets: dict[str, int], library: Library)
         An operator that does not exist yet at its opset.
     """
     draft = _Draft()
-    return draft.graph(graph, _Scope(draft, opsets, library))
+    return draft.graph(graph, _Environment(draft, opsets, library))
 
 
 @dataclass
-class _Scope:
+class _Environment:
     """Where a node's names are looked up, and what its operators and functions mean."""
 
     draft: _Draft
@@ -59,7 +59,7 @@ class _Scope:
     library: Library
     calls: frozenset[FunctionKey] = frozenset()
     """The functions whose bodies it stands in."""
-    outer: _Scope | None = None
+    outer: _Environment | None = None
     """That of the node whose graph this is."""
     slots: dict[str, Slot] = field(default_factory=dict)
 
@@ -93,25 +93,25 @@ class _Draft:
         self._captured: dict[Slot, Slot] = {}
         self.constants: dict[Slot, Value] = {}
 
-    def graph(self, graph: onnx.GraphProto, scope: _Scope) -> Plan:
+    def graph(self, graph: onnx.GraphProto, env: _Environment) -> Plan:
         """Plan a graph; its inputs come first, then what it takes from around it (see `captured`)."""
         inputs = [self._slot() for _ in graph.input]
-        scope.slots.update((value.name, slot) for value, slot in zip(graph.input, inputs, strict=True))
+        env.slots.update((value.name, slot) for value, slot in zip(graph.input, inputs, strict=True))
         for tensor in graph.initializer:
-            self._initialize(tensor.name, array_of(tensor), scope)
+            self._initialize(tensor.name, array_of(tensor), env)
         for sparse in graph.sparse_initializer:
-            self._initialize(sparse.values.name, dense_array_of(sparse), scope)
-        self._nodes(graph.node, scope)
-        outputs = [scope.find(value.name, "the graph's outputs") for value in graph.output]
+            self._initialize(sparse.values.name, dense_array_of(sparse), env)
+        self._nodes(graph.node, env)
+        outputs = [env.find(value.name, "the graph's outputs") for value in graph.output]
         return Plan(self._template, [*inputs, *self._captured.values()], outputs, self._steps)
 
     def function(self, function: onnx.FunctionProto) -> Plan:
         """Plan a function's body."""
         inputs = [self._slot() for _ in function.input]
         slots = dict(zip(function.input, inputs, strict=True))
-        scope = _Scope(self, opset_versions(function.opset_import), {}, slots=slots)
-        self._nodes(function.node, scope)
-        outputs = [scope.find(name, function.name) for name in function.output]
+        env = _Environment(self, opset_versions(function.opset_import), {}, slots=slots)
+        self._nodes(function.node, env)
+        outputs = [env.find(name, function.name) for name in function.output]
         return Plan(self._template, inputs, outputs, self._steps)
 
     @property
@@ -136,95 +136,95 @@ class _Draft:
         self.constants[slot] = value
         return slot
 
-    def _initialize(self, name: str, value: Value, scope: _Scope) -> None:
-        if name in scope.slots:  # an input too, which may be given
-            self._template[scope.slots[name]] = value
+    def _initialize(self, name: str, value: Value, env: _Environment) -> None:
+        if name in env.slots:  # an input too, which may be given
+            self._template[env.slots[name]] = value
         else:
-            scope.slots[name] = self._fix(value)
+            env.slots[name] = self._fix(value)
 
-    def _nodes(self, nodes: Iterable[onnx.NodeProto], scope: _Scope) -> None:
+    def _nodes(self, nodes: Iterable[onnx.NodeProto], env: _Environment) -> None:
         for node in nodes:
-            self._node(with_short_domain(node), scope)
+            self._node(with_short_domain(node), env)
 
-    def _node(self, proto: onnx.NodeProto, scope: _Scope) -> None:
-        label = label_of(proto)
-        inputs = [scope.find(name, label) for name in proto.input]
+    def _node(self, proto: onnx.NodeProto, env: _Environment) -> None:
+        label = described(proto)
+        inputs = [env.find(name, label) for name in proto.input]
         key = function_key(proto)
-        version = scope.opsets.get(proto.domain)
-        if key in scope.library and not is_of_onnx(proto, version or 1):
-            if key in scope.calls:
+        version = env.opsets.get(proto.domain)
+        if key in env.library and not is_of_onnx(proto, version or 1):
+            if key in env.calls:
                 message = (
                     f"expected functions that do not call themselves (got {proto.op_type}, which does, by itself or "
                     "by others); export the model again"
                 )
                 raise ModelError(message)
-            self._call(scope.library[key], proto, inputs, scope, scope.library, scope.calls | {key})
+            self._call(env.library[key], proto, inputs, env, env.library, env.calls | {key})
             return
         if version is None:
             message = (
                 f"expected an opset import for the domain {proto.domain or 'ai.onnx'!r} of {label} "
-                f"(got imports of {', '.join(map(repr, scope.opsets)) or 'none'}); export the model again"
+                f"(got imports of {', '.join(map(repr, env.opsets)) or 'none'}); export the model again"
             )
             raise ModelError(message)
         if proto.op_type == "Constant" and not proto.domain and (value := constant_of(proto)) is not None:
-            scope.slots[proto.output[0]] = self._fix(value)
+            env.slots[proto.output[0]] = self._fix(value)
             return
-        planning = _Planning(scope)
+        planning = _Planning(env)
         node = Node(
             proto=proto,
-            opsets=scope.opsets,
+            opsets=env.opsets,
             attributes=attributes_of(proto),
             constants=[self.constants.get(slot) for slot in inputs],
             planning=planning,
         )
         operation = _operation(node)
         if isinstance(operation, onnx.FunctionProto):
-            self._call(operation, proto, inputs, scope, {}, frozenset())
+            self._call(operation, proto, inputs, env, {}, frozenset())
             return
         outputs = tuple(self._slot() for _ in proto.output or ("",))
         self._steps.append(Step(operation, (*inputs, *planning.captured), outputs, label))
-        scope.slots.update((name, slot) for name, slot in zip(proto.output, outputs, strict=False) if name)
+        env.slots.update((name, slot) for name, slot in zip(proto.output, outputs, strict=False) if name)
 
     def _call(
         self,
         function: onnx.FunctionProto,
         node: onnx.NodeProto,
         inputs: Sequence[Slot],
-        scope: _Scope,
+        env: _Environment,
         library: Library,
         calls: frozenset[FunctionKey],
     ) -> None:
         """Put the body of a function in place of a node that calls it."""
         if len(inputs) > len(function.input):
             message = (
-                f"expected at most {len(function.input)} inputs for {label_of(node)} (got {len(inputs)}); "
+                f"expected at most {len(function.input)} inputs for {described(node)} (got {len(inputs)}); "
                 "call the function as it is defined"
             )
             raise ModelError(message)
         # Inputs left out at the end are None, as those left out in the middle are.
         slots = dict.fromkeys(function.input, LEFT_OUT) | dict(zip(function.input, inputs, strict=False))
-        inner = _Scope(self, opset_versions(function.opset_import), library, calls, slots=slots)
+        inner = _Environment(self, opset_versions(function.opset_import), library, calls, slots=slots)
         self._nodes(bound_function(function, node).node, inner)
         for name, given in zip(function.output, node.output, strict=False):
             if given:
-                scope.slots[given] = inner.find(name, f"the output of function {function.name!r}")
+                env.slots[given] = inner.find(name, f"the output of function {function.name!r}")
 
 
 class _Planning:
     """Plans the graphs of one node, and remembers what they capture."""
 
-    def __init__(self, scope: _Scope) -> None:
-        self._scope = scope
+    def __init__(self, env: _Environment) -> None:
+        self._env = env
         self.captured: list[Slot] = []
 
     def subgraph(self, graph: onnx.GraphProto) -> Subgraph:
-        scope, draft = self._scope, _Draft()
-        plan = draft.graph(graph, _Scope(draft, scope.opsets, scope.library, scope.calls, outer=scope))
+        env, draft = self._env, _Draft()
+        plan = draft.graph(graph, _Environment(draft, env.opsets, env.library, env.calls, outer=env))
         self.captured.extend(draft.captured)
         return Subgraph(plan.run, len(draft.captured))
 
     def closed_graph(self, graph: onnx.GraphProto) -> Run:
-        return plan_graph(graph, self._scope.opsets, self._scope.library).run
+        return plan_graph(graph, self._env.opsets, self._env.library).run
 
     def function(self, function: onnx.FunctionProto) -> Run:
         plan = _Draft().function(function)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,30 +12,9 @@ from onnx.backend.base import BackendRep
 
 from ..errors import ModelError, UnknownOpsetError, one_line
 from ..graph.functions import FunctionKey
-from ..graph.types import dimension_of
-from .feeds import Feeds, type_name
+from .feeds import Feeds
 from .planner import plan_graph
-
-
-@dataclass(frozen=True)
-class ValueInfo:
-    """
-    What a model says about an input or an output, under the names that onnxruntime gives it.
-
-    Attributes
-    ----------
-    name
-        Its name.
-    type
-        Such as ``"tensor(float)"`` or ``"seq(tensor(int64))"``.
-    shape
-        For a tensor its dimensions: a length, a label, or None where nothing is said; None for an unknown rank
-        and for what is no tensor.
-    """
-
-    name: str
-    type: str
-    shape: tuple[int | str | None, ...] | None
+from .value_info import ValueInfo, value_info
 
 
 class SoftopsBackendRep(BackendRep):
@@ -66,8 +44,8 @@ class SoftopsBackendRep(BackendRep):
             if value.name in initialized
         }
         self._feeds = Feeds(graph.input, defaults)
-        self._inputs = [_value_info(value) for value in graph.input if value.name not in initialized]
-        self._outputs = [_value_info(value) for value in graph.output]
+        self._inputs = [value_info(value) for value in graph.input if value.name not in initialized]
+        self._outputs = [value_info(value) for value in graph.output]
 
     @property
     def input_names(self) -> list[str]:
@@ -122,11 +100,3 @@ class SoftopsBackendRep(BackendRep):
         values = self._feeds.values(inputs)
         # A copy, as two threads cannot be in one context; a quarter of what entering np.errstate takes.
         return self._quiet.copy().run(self._plan.run_for_caller, values)
-
-
-def _value_info(value: onnx.ValueInfoProto) -> ValueInfo:
-    tensor = value.type.tensor_type
-    shape = None
-    if tensor.HasField("shape"):
-        shape = tuple(map(dimension_of, tensor.shape.dim))
-    return ValueInfo(value.name, type_name(value.type), shape)

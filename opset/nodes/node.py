@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ..errors import ModelError
+from ..graph.walk import named_subgraphs
 
 Value = Any
 """What a node takes or gives: an array, a list of arrays, None for what was left out, seldom something else."""
@@ -105,7 +106,7 @@ class Node:
     @property
     def label(self) -> str:
         """Words that tell which node of a model it is."""
-        return label_of(self.proto)
+        return described(self.proto)
 
     def has(self, place: int) -> bool:
         """Whether the node names an input at this place."""
@@ -123,10 +124,9 @@ class Node:
 
     def graph(self, name: str) -> onnx.GraphProto:
         """The graph that the node needs under this name."""
-        for attribute in self.proto.attribute:
-            if attribute.name == name and attribute.type == onnx.AttributeProto.GRAPH:
-                found: onnx.GraphProto = attribute.g
-                return found
+        for found, graph in named_subgraphs(self.proto):
+            if found == name:
+                return graph
         message = f"expected the graph {name!r} in {self.label} (got none); export the model again"
         raise ModelError(message)
 
@@ -145,7 +145,7 @@ def with_short_domain(node: onnx.NodeProto) -> onnx.NodeProto:
     return short
 
 
-def label_of(node: onnx.NodeProto) -> str:
+def described(node: onnx.NodeProto) -> str:
     """Words that tell which node of a model it is."""
     if node.name:
         return f"node {node.name!r} ({node.op_type})"
