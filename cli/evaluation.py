@@ -31,8 +31,8 @@ def run_evaluation(
 ) -> int:
     """Evaluate, print what was found, and return the exit code."""
     from softops.conformance import evaluate
-    from softops.conformance.reports.comparison import check_place
     from softops.conformance.reports.evaluation import write_evaluation
+    from softops.conformance.reports.files import check_place
 
     if report is not None:
         check_place(report)
@@ -83,7 +83,7 @@ def _scores(found: "Evaluation") -> Table:
 
 
 def _print_agreement(console: Console, agreement: "Agreement") -> None:
-    from softops.conformance.reports.evaluation import apart
+    from softops.conformance.reports.evaluation import changed_labels
 
     title = escape(f"{agreement.left} against {agreement.right}")
     console.print(
@@ -91,7 +91,7 @@ def _print_agreement(console: Console, agreement: "Agreement") -> None:
         + (f", {agreement.changed:,} change." if agreement.changed else "."),
         soft_wrap=True,
     )
-    pairs = apart(agreement)
+    pairs = changed_labels(agreement)
     for left, right, count in pairs[:SHOWN_FAILURES]:
         console.print(f"  {escape(str(left))} for {escape(str(right))}: {count:,}", soft_wrap=True)
     if len(pairs) > SHOWN_FAILURES:

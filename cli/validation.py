@@ -32,7 +32,8 @@ def run_validation(
     """Validate, print the tables and a closing sentence for each runtime; return the exit code."""
     from softops.conformance import compare_runtimes
     from softops.conformance.cases.families import FAMILIES
-    from softops.conformance.reports.comparison import check_place, write_report
+    from softops.conformance.reports.comparison import write_report
+    from softops.conformance.reports.files import check_place
     from softops.export.sources.arrays import read_npz
 
     if report_path is not None:

@@ -1,23 +1,19 @@
 """Tells whether a runtime computes the softmax family right."""
 
 from .cases.case import Case
+from .errors import ModelNotRunError, RuntimeNotInstalledError, UnknownRuntimeError
 from .evaluation.evaluation import Evaluation, evaluate
 from .measure.metrics import OutputReport
 from .measure.ulp import ulp_distance, ulp_error
-from .models.comparison import Comparison, Pair, compare_runtimes
-from .models.record import Report
+from .models.comparison import compare_runtimes
+from .models.report import Comparison, Pair, Report
 from .models.step import Step
 from .models.validate import validate
 from .runtimes.names import runtimes
-from .runtimes.protocol import (
-    ModelNotRunError,
-    Runtime,
-    RuntimeNotInstalledError,
-    UnknownRuntimeError,
-)
+from .runtimes.protocol import Runtime
 from .suite.report import SuiteReport
 from .suite.suite import run
-from .verdicts.case_record import CaseRecord
+from .verdicts.record import CaseRecord
 
 __all__ = [
     "Case",

@@ -19,7 +19,7 @@ ROOMS = {
     "opset": ["graph", "oracle", "operators", "runtimes", "nodes", "backend", "convert", "lint", ""],
     "export": ["builder", "heads", "sources", "surgery", ""],
     "conformance": [
-        *("measure", "cases", "verdicts", "runtimes", "suite", "models", "evaluation", "reports", ""),
+        *("measure", "cases", "verdicts", "runtimes", "models", "evaluation", "reports", "suite", ""),
     ],
     "cli": ["terminal", "demo", "export", ""],
 }

@@ -21,16 +21,13 @@ from rich.progress import Progress
 from benchmarks.results import write_atomically
 from softops.conformance.cases.case import Case
 from softops.conformance.cases.grid import cases
-from softops.conformance.reports.suite_text import worst_table
+from softops.conformance.errors import RuntimeNotInstalledError
+from softops.conformance.reports.suite_markdown import worst_table
 from softops.conformance.runtimes.names import get_runtime
-from softops.conformance.runtimes.protocol import (
-    RuntimeNotInstalledError,
-    settings_of,
-    version_of,
-)
+from softops.conformance.runtimes.protocol import settings_of, version_of
 from softops.conformance.suite.examiner import Examiner
-from softops.conformance.verdicts.case_record import CaseRecord
 from softops.conformance.verdicts.known import NOT_REPORTED, Deviation, Known, known_deviations
+from softops.conformance.verdicts.record import CaseRecord
 
 RUNTIMES = ("onnxruntime", "onnx.reference", "openvino", "torch")
 

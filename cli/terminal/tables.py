@@ -12,7 +12,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from softops.conformance import Report, Step
     from softops.conformance.measure.decisions import Decisions
-    from softops.conformance.models.pairs import Apart
+    from softops.conformance.models.differences import Differences
 
 NOTHING = "-"
 # The distance of a number from NaN is the largest there is: its digits say nothing.
@@ -28,7 +28,7 @@ def outputs_table(report: "Report", width: int) -> Table:
     return apart_table(f"{report.runtime} against softops, from end to end", report.apart, width)
 
 
-def apart_table(title: str, apart: "Apart", width: int) -> Table:
+def apart_table(title: str, apart: "Differences", width: int) -> Table:
     """Return one run against another, one row for each output."""
     rows = [
         (

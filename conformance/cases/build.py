@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,10 +14,11 @@ from onnx import helper
 from softops.opset import Operator
 from softops.opset.graph.files import serialize
 
-from .calls import Call, call_of, row_of
+from .calls import Call, row_of
 from .case import Case, Material
-from .families import dtype_of
+from .families import NON_CONTIGUOUS, as_view, dtype_of
 from .graphs import model_of
+from .variations import VARIATIONS
 
 Array = NDArray[Any]
 
@@ -43,9 +45,30 @@ class Truth(NamedTuple):
     dtypes: tuple[np.dtype[Any], ...]
 
 
+def call_of(case: Case) -> Call:
+    """Make the inputs and attributes of a case: the same whatever its form and setting."""
+    row = row_of(case)
+    # The same numbers for every version of an operator, in every dtype and graph.
+    name = f"{case.op}/{case.family}/{case.shape}/{case.axis}/{case.variant}/{case.seed}"
+    random = np.random.default_rng(zlib.crc32(name.encode()))
+    call = VARIATIONS[case.op].make(row, case, random)
+    if case.family == NON_CONTIGUOUS:
+        views = [
+            x if x is None or not x.size else as_view(x, i + len(case.shape) + (case.axis or 0))
+            for i, x in enumerate(call.inputs)
+        ]
+        return call._replace(inputs=views)
+    return call
+
+
 def truth(case: Case) -> Truth:
     """Evaluate the oracle; the latest cases are remembered."""
     return _truth(replace(case, form="plain", setting=""))
+
+
+@lru_cache(maxsize=64)
+def _truth(case: Case) -> Truth:
+    return truth_of(row_of(case), call_of(case))
 
 
 def built(case: Case) -> tuple[bytes, dict[str, Array]]:
@@ -73,26 +96,12 @@ def built(case: Case) -> tuple[bytes, dict[str, Array]]:
 
 
 def material(case: Case) -> Material:
-    """
-    Build a case again: the model, what is fed and what is to come out, rounded once.
-
-    Raises
-    ------
-    ValueError
-        There is no such family, form or variant.
-    UnknownOperatorError, UnknownOpsetError
-        There is no such operator.
-    """
+    """Build a case with what is to come out, rounded once; raises what `built` does."""
     model, feeds = built(case)
     known = truth(case)
     with np.errstate(all="ignore"):
         expected = row_of(case).evaluate(known.call.inputs, known.call.attributes, outputs=known.call.outputs)
     return Material(model, feeds, dict(zip(known.names, expected, strict=True)))
-
-
-@lru_cache(maxsize=64)
-def _truth(case: Case) -> Truth:
-    return truth_of(row_of(case), call_of(case))
 
 
 def truth_of(row: Operator, call: Call) -> Truth:

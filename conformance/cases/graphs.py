@@ -6,13 +6,15 @@ None of them changes a value, so that all are held to the oracle of the node alo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper
+
+from ..errors import check_choice
 
 Array = NDArray[Any]
 
@@ -47,21 +49,13 @@ def model_of(
     ----------
     form
         A name of `FORMS`.
-    node
-        The node; the first of ``feeds`` is what its form is about.
     feeds, outputs
-        Arrays by name: the node's inputs, and what it gives, of which only dtypes and ranks are used.
+        Arrays by name: the node's inputs, of which the first is what its form is about, and what it gives, of which
+        only dtypes and ranks are used.
     opset
         Version of the node's domain.
-
-    Raises
-    ------
-    ValueError
-        There is no such form.
     """
-    if form not in FORMS:
-        message = f"expected a form among {', '.join(FORMS)} (got {form!r}); choose one of these"
-        raise ValueError(message)
+    check_choice("a form", form, FORMS)
     opsets: dict[str, int] = (
         {node.domain: opset} if not node.domain else {"": _ONNX_OF_OTHERS, node.domain: opset}
     )
@@ -170,5 +164,3 @@ FORMS: dict[str, Callable[[onnx.NodeProto, Array, dict[str, Array], dict[str, in
 Every form by name: the node alone; with no length known beforehand; behind a Transpose; between two
 Transposes that undo each other and an Identity; in a branch of an If; inside a function of the model.
 """
-
-FORM_NAMES: Sequence[str] = tuple(FORMS)

@@ -74,23 +74,21 @@ def _rows(
     names = _known("operator", ops, {name for row in operators() for name in (row.op_type, _qualified(row))})
     rows = [row for row in operators() if names is None or {row.op_type, _qualified(row)} & names]
     if opsets is None:
-        versions = [(row, row.since_version) for row in rows]
-        if depth == "full":
-            versions += [(row, last) for row in rows if (last := _last(row)) > row.since_version]
-        order = {id(row): place for place, row in enumerate(rows)}
-        return sorted(versions, key=lambda entry: (order[id(entry[0])], entry[1]))
-    found: dict[tuple[str, str, int], tuple[Operator, int]] = {}
-    for row in rows:
-        for opset in opsets if not isinstance(opsets, int) else (opsets,):
-            if row.since_version <= opset <= _last(row):
-                found[row.domain, row.op_type, opset] = (row, opset)
+        full = depth == "full"
+        return [
+            (row, opset)
+            for row in rows
+            for opset in dict.fromkeys((row.since_version, _last(row) if full else row.since_version))
+        ]
+    asked = dict.fromkeys([opsets] if isinstance(opsets, int) else opsets)
+    found = [(row, opset) for row in rows for opset in asked if row.since_version <= opset <= _last(row)]
     if not found:
         message = (
-            f"expected opsets at which one of the operators exists (got {', '.join(map(str, opsets))}); "
+            f"expected opsets at which one of the operators exists (got {', '.join(map(str, asked))}); "
             "see softops operators"
         )
         raise ValueError(message)
-    return list(found.values())
+    return found
 
 
 def _last(row: Operator) -> int:

@@ -107,9 +107,7 @@ class Sweep:
             family
             for name, family in FAMILIES.items()
             if (wanted is None or name in wanted)
-            and (floats or family.integers)
-            # Beyond the range of an integer, ONNX leaves its conversion undefined.
-            and (floats or self.row.op_type != "ReduceLogSumExp" or name not in ("max-finite", "equal"))
+            and (floats or (family.integers and name not in self.variation.undefined_integers))
         ]
 
     def _variants(self) -> Iterator[Case]:
@@ -118,9 +116,10 @@ class Sweep:
             further = further[: _VARIANTS_OF_OTHERS if self.depth == "default" else 0]
         there = {family.name for family in self._families()}
         names = [name for name in self.variation.variant_families if name in there] or [self.variation.plain]
+        masked = self.variation.masked_variants
         for variant in filter(self._has, further):
             for name in names:
-                if name == PLAIN or self._takes(variant):
+                if name == PLAIN or masked is None or variant in masked:
                     yield self._case(self.variation.shape, variant=variant, family=name)
 
     def _has(self, variant: str) -> bool:
@@ -135,10 +134,6 @@ class Sweep:
             "window": "left_window_size" in row.attributes,
             "padded": len(row.inputs) > 6,
         }.get(variant, True)
-
-    def _takes(self, variant: str) -> bool:
-        """Whether a variant goes together with the masks of a family."""
-        return self.row.op_type != "Attention" or variant in ("causal", "softcap", "grouped")
 
     def _axes(self) -> Iterator[Case]:
         for shape in self.variation.ranks:

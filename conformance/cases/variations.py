@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from . import makers
 from .families import FAMILIES
 
 PLAIN = "gaussian-3"
@@ -25,12 +26,14 @@ class Variation:
 
     Attributes
     ----------
+    make
+        What makes the inputs and attributes of its nodes.
     shape
         Of the first input, for the families.
     variants
-        Names of further attributes and inputs (`softops.conformance.cases.calls`); the first is that of the families.
-    variant_families
-        Those that each further variant is run on.
+        Names of further attributes and inputs (`softops.conformance.cases.makers`); the first is that of the families.
+    variant_families, masked_variants
+        Families that each further variant is run on, and the variants that go together with masks; None for all.
     ranks, empty, big
         Shapes of other ranks (each along every axis, where the operator has one that can be chosen), empty
         ones, and ones that are worth threads.
@@ -40,21 +43,26 @@ class Variation:
         Whether it is tried with more lines than 16 bits count.
     families
         Names of the families; None for all.
+    undefined_integers
+        Families of which ONNX leaves the result undefined for integers: beyond the range that they are converted to.
     axis
         The axis of ``shape``; None where it cannot be chosen.
     strided
         A shape whose lines do not lie in one piece, for the families as well; None for none.
     """
 
+    make: makers.Maker
     shape: tuple[int, ...] = (13, 37)
     variants: tuple[str, ...] = ("",)
     variant_families: tuple[str, ...] = (PLAIN,)
+    masked_variants: tuple[str, ...] | None = None
     ranks: Shapes = _RANKS
     empty: Shapes = _EMPTY
     big: Shapes = ()
     longest: int = _ALL
     tall: bool = False
     families: tuple[str, ...] | None = None
+    undefined_integers: tuple[str, ...] = ()
     axis: int | None = 1
     strided: tuple[int, ...] | None = (5, 13, 3)
 
@@ -90,18 +98,25 @@ _ATTENTION_VARIANTS = (
 )
 
 VARIATIONS = {
-    **{name: Variation(big=_BIG, tall=True) for name in ("Softmax", "LogSoftmax", "Hardmax")},
-    **{name: Variation(axis=None, strided=None, big=_BIG) for name in ("Sigmoid", "Softplus")},
+    **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), Variation(makers.along_axis, big=_BIG, tall=True)),
+    **dict.fromkeys(
+        ("Sigmoid", "Softplus"), Variation(makers.elementwise, axis=None, strided=None, big=_BIG)
+    ),
     "ReduceLogSumExp": Variation(
+        makers.reduction,
         variants=("", "keepdims=0", "all", "several", "noop", "empty-axes", "empty-axes+noop"),
+        undefined_integers=("max-finite", "equal"),
         big=_BIG,
         tall=True,
     ),
     "SoftmaxCrossEntropyLoss": Variation(
-        variants=(*_LOSS_VARIANTS, "mean+log_prob"), ranks=_LOSS_RANKS, empty=(), axis=None
+        makers.loss, variants=(*_LOSS_VARIANTS, "mean+log_prob"), ranks=_LOSS_RANKS, empty=(), axis=None
     ),
-    "NegativeLogLikelihoodLoss": Variation(variants=_LOSS_VARIANTS, ranks=_LOSS_RANKS, empty=(), axis=None),
+    "NegativeLogLikelihoodLoss": Variation(
+        makers.loss, variants=_LOSS_VARIANTS, ranks=_LOSS_RANKS, empty=(), axis=None
+    ),
     "ArgMax": Variation(
+        makers.arg_max,
         variants=("", "keepdims=0", "last"),
         variant_families=_DECISIONS,
         empty=((0, 5),),
@@ -109,6 +124,7 @@ VARIATIONS = {
         tall=True,
     ),
     "TopK": Variation(
+        makers.top_k,
         variants=("", "smallest", "k=1", "k=all", "unsorted"),
         variant_families=_DECISIONS,
         empty=((0, 5),),
@@ -116,6 +132,7 @@ VARIATIONS = {
         tall=True,
     ),
     "Multinomial": Variation(
+        makers.multinomial,
         (4, 6),
         ("", "int64"),
         ranks=(),
@@ -126,6 +143,7 @@ VARIATIONS = {
         families=("gaussian-1", "gaussian-3", "equal", "minus-inf-one", "minus-inf-some", "ties"),
     ),
     "LinearClassifier": Variation(
+        makers.linear_classifier,
         (13, 4),
         _LINEAR,
         ranks=((1, 4), (3, 1)),
@@ -136,6 +154,7 @@ VARIATIONS = {
         longest=257,
     ),
     "Normalizer": Variation(
+        makers.normalizer,
         (13, 9),
         ("MAX", "L1", "L2"),
         ranks=((3, 7),),
@@ -145,15 +164,23 @@ VARIATIONS = {
         empty=(),
     ),
     "QLinearSoftmax": Variation(
-        variants=("", "flatten", "coarse"), families=_MODERATE, empty=(), longest=4097
+        makers.quantized, variants=("", "flatten", "coarse"), families=_MODERATE, empty=(), longest=4097
     ),
     "QLinearSigmoid": Variation(
-        variants=("", "coarse"), families=_MODERATE, axis=None, strided=None, empty=(), longest=4097
+        makers.quantized,
+        variants=("", "coarse"),
+        families=_MODERATE,
+        axis=None,
+        strided=None,
+        empty=(),
+        longest=4097,
     ),
     "Attention": Variation(
+        makers.attention,
         (2, 4, 5, 8),
         _ATTENTION_VARIANTS,
         variant_families=(PLAIN, "mask-boolean"),
+        masked_variants=("causal", "softcap", "grouped"),
         ranks=((1, 2, 1, 1), (1, 2, 3, 16), (2, 2, 1, 5), (1, 2, 7, 33), (1, 2, 5, 64)),
         longest=0,
         empty=(),

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from softops.opset.nodes.node import attributes_of
+
 from ..measure.ulp import is_float
-from ..models.cuts import Plan, attributes
+from ..models.graph import ModelGraph
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -45,14 +47,14 @@ class Reader:
         No output is an answer.
     """
 
-    def __init__(self, plan: Plan, outputs: Arrays, rows: int) -> None:
-        self._plan = plan
-        self._label = next((name for name in plan.compared if _is_label(outputs[name], rows)), None)
+    def __init__(self, graph: ModelGraph, outputs: Arrays, rows: int) -> None:
+        self._graph = graph
+        self._label = next((name for name in graph.compared if _is_label(outputs[name], rows)), None)
         self._score, self._kind = self._scored(outputs, rows)
         if self._label is None and self._score is None:
             message = (
                 "expected an output of labels, one a row, or of scores, rows by classes "
-                f"(got {', '.join(f'{name} {list(outputs[name].shape)}' for name in plan.compared) or 'none'}); "
+                f"(got {', '.join(f'{name} {list(outputs[name].shape)}' for name in graph.compared) or 'none'}); "
                 "validate it without a dataset"
             )
             raise ValueError(message)
@@ -80,11 +82,11 @@ class Reader:
 
     def _scored(self, outputs: Arrays, rows: int) -> tuple[str | None, str]:
         found: dict[str, str] = {}
-        for name in self._plan.compared:
+        for name in self._graph.compared:
             array = outputs[name]
             if not is_float(array.dtype) or not array.ndim or len(array) != rows:
                 continue
-            family = self._plan.family(name)
+            family = self._graph.family(name)
             made_by = "" if family is None else family.operator.op_type
             if array.ndim == 2 and array.shape[1] > 1:
                 found[name] = _kind(array.astype(np.float64))
@@ -112,19 +114,17 @@ class Reader:
 
     def _named(self, tensor: str) -> NDArray[Any] | None:
         """Return the constant that the label is taken from."""
-        node = self._plan.producers.get(tensor)
+        node = self._graph.producers.get(tensor)
         while node is not None and node.op_type in _PASSED_ON:
-            node = self._plan.producers.get(node.input[0])
+            node = self._graph.producers.get(node.input[0])
         if node is None:
             return None
         if node.op_type == "Gather":
-            return self._plan.constant(node.input[0])
-        given = attributes(node)
+            return self._graph.constant(node.input[0])
+        given = attributes_of(node)
         for key in ("classlabels_strings", "classlabels_int64s", "classlabels_ints", "values_strings"):
             if given.get(key):
-                return np.array(
-                    [entry.decode() if isinstance(entry, bytes) else entry for entry in given[key]]
-                )
+                return np.array(given[key])
         return None
 
 

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from softops.export.sources.arrays import read_npz
 from softops.opset import ModelSource
 
-from ..models.record import Report, plain_json
+from ..errors import ModelNotRunError
+from ..measure.plain import as_json, plain
+from ..models.graph import ModelGraph
+from ..models.judge import Bounds
+from ..models.report import Report
 from ..models.source import open_source
-from ..models.validate import Arrays, Bounds, Subject, examine
-from ..runtimes.loading import load, model_inputs
+from ..models.validate import examine
+from ..runtimes.loading import load
 from ..runtimes.names import chosen_runtimes
-from ..runtimes.protocol import ModelNotRunError, Runtime
+from ..runtimes.protocol import Runtime
 from ..runtimes.softops import SoftopsRuntime
 from .agreement import Agreement
-from .batches import Batches
 from .calibration import Scores
+from .dataset import Dataset
 from .tally import Tally
-from .truth import true_labels
 
 
 @dataclass
@@ -71,7 +70,7 @@ class Evaluation:
 
     def to_json(self) -> str:
         """Return everything but the arrays as JSON; NaN and infinities as strings."""
-        plain = {
+        everything = {
             "schema": 1,
             "passed": self.passed,
             "rows": self.rows,
@@ -82,7 +81,7 @@ class Evaluation:
             "not_run": self.not_run,
             "reports": {name: report.to_dict() for name, report in self.reports.items()},
         }
-        return json.dumps(plain_json(plain), indent=2, ensure_ascii=False, allow_nan=False)
+        return as_json(plain(everything))
 
 
 def evaluate(
@@ -134,36 +133,30 @@ def evaluate(
         The arrays do not fit the model, one another or the labels, or cannot be read; no output is an answer.
     """
     bounds = Bounds(max_ulp, rtol)
-    subject = Subject.of(open_source(model))
-    arrays = _arrays(dataset)
-    batches = Batches(subject.source.model, arrays, batch)
-    truth = true_labels(
-        labels, arrays, {value.name for value in model_inputs(subject.source.model)}, batches.rows
-    )
-    found = Evaluation(batches.rows)
-    chosen, found.not_run = chosen_runtimes(runtimes)
-    ours = SoftopsRuntime()
-    runs = {ours.name: load(ours, subject.content, subject.plan.folder)}
+    graph = ModelGraph(open_source(model))
+    data = Dataset(graph.source.model, dataset, labels, batch)
+    chosen, not_run = chosen_runtimes(runtimes)
+    found, ours = Evaluation(data.rows, not_run=not_run), SoftopsRuntime()
+    runs = {ours.name: load(ours, graph.content, graph.source.folder)}
     for name, runtime in chosen.items():
-        if name == ours.name or not batches.rows:
+        if name == ours.name or not data.rows:
             continue
         try:
-            report, _ = examine(subject, runtime, batches.first, label=name, bounds=bounds)
-            runs[name] = load(runtime, subject.content, subject.plan.folder)
+            report, _ = examine(graph, runtime, data.first, bounds, label=name)
+            runs[name] = load(runtime, graph.content, graph.source.folder)
         except ModelNotRunError as error:
             found.not_run[name] = str(error)
             continue
         found.reports[name] = report
         found.wrong += [f"{name}: {failure}" for failure in report.failures]
-    if batches.rows and not _unlike(found.reports):
-        Tally(subject.plan, runs, found, rtol).over(batches, truth, progress)
+    if data.rows and not _unlike(found.reports):
+        tally = Tally(graph, runs, rtol)
+        tally.over(data, progress)
+        found.scores = {name: entry.scores() for name, entry in tally.calibrations.items()}
+        found.seconds, found.agreements = tally.seconds, tally.agreements
+        found.wrong += tally.wrong
+        found.not_run |= tally.not_run
     return found
-
-
-def _arrays(dataset: Any) -> Arrays:
-    if isinstance(dataset, Mapping):
-        return {str(name): np.asarray(array) for name, array in dataset.items()}
-    return read_npz(Path(dataset))
 
 
 def _unlike(reports: Mapping[str, Report]) -> bool:

@@ -5,23 +5,19 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ModelNotRunError
 from ..measure.metrics import dtype_name
-from ..models.cuts import Plan
-from ..runtimes.protocol import ModelNotRunError, Run
+from ..models.graph import Arrays, ModelGraph
+from ..runtimes.protocol import Run
 from .agreement import Agreement
 from .answers import Answer, Reader
-from .batches import Batches
 from .calibration import Calibration
-
-if TYPE_CHECKING:
-    from .evaluation import Evaluation
-
-Arrays = dict[str, NDArray[Any]]
+from .dataset import Dataset
 
 
 class Tally:
@@ -30,94 +26,94 @@ class Tally:
 
     Parameters
     ----------
-    plan, runs
+    graph, runs
         The model, and what runs it, by runtime: ours first.
-    found
-        Where the sums go.
     rtol
         As for `softops.conformance.evaluate`.
+
+    Attributes
+    ----------
+    calibrations, seconds
+        By runtime; of one that failed on the way there is nothing.
+    agreements
+        Each runtime against ours, and every two of them.
+    wrong, not_run
+        What is wrong, a sentence each, and why a runtime could not be run, by name.
     """
 
-    def __init__(self, plan: Plan, runs: dict[str, Run], found: Evaluation, rtol: float) -> None:
-        self._plan, self._runs, self._found = plan, runs, found
-        self._calibrations = {name: Calibration() for name in runs}
-        first, *others = runs
-        pairs = [(name, first) for name in others]
-        pairs += list(itertools.combinations(others, 2))
-        self._agreements = [Agreement(left, right, rtol) for left, right in pairs] or [
-            Agreement(first, first, rtol)
-        ]
-        found.seconds = dict.fromkeys(runs, 0.0)
+    def __init__(self, graph: ModelGraph, runs: Mapping[str, Run], rtol: float) -> None:
+        self._graph, self._runs = graph, dict(runs)
+        self._ours, *others = runs
+        pairs = [(name, self._ours) for name in others] + list(itertools.combinations(others, 2))
+        self.calibrations = {name: Calibration() for name in runs}
+        self.seconds = dict.fromkeys(runs, 0.0)
+        self.agreements = [Agreement(*pair, rtol) for pair in pairs or [(self._ours, self._ours)]]
+        self.wrong: list[str] = []
+        self.not_run: dict[str, str] = {}
 
-    def over(
-        self, batches: Batches, truth: NDArray[Any] | None, progress: Callable[[int, int], None] | None
-    ) -> None:
-        """Go over all batches and fill in what was found."""
+    def over(self, data: Dataset, progress: Callable[[int, int], None] | None) -> None:
+        """Go over all batches."""
         reader: Reader | None = None
+        truth = data.labels
         classes: dict[Any, int] | None = None
-        for start, feeds, rows, count in batches:
+        for start, feeds, rows, count in data:
             outputs = self._all_outputs(feeds, start)
             if reader is None:
-                reader = Reader(self._plan, next(iter(outputs.values())), rows)
-                truth = (
-                    None if truth is None else _as_labels(truth, reader, next(iter(outputs.values())), rows)
-                )
+                ours = outputs[self._ours]
+                reader = Reader(self._graph, ours, rows)
+                truth = None if truth is None else _as_labels(truth, reader, ours, rows)
                 if reader.classes is not None:
                     classes = {label: column for column, label in enumerate(reader.classes.tolist())}
             answers = {name: _cut(reader.read(given, rows), count) for name, given in outputs.items()}
             true = None if truth is None else truth[start : start + count]
             columns = _columns(true, classes)
             for name, answer in answers.items():
-                self._calibrations[name].add(answer.labels, answer.probabilities, true, columns)
-            for agreement in self._agreements:
+                self.calibrations[name].add(answer.labels, answer.probabilities, true, columns)
+            for agreement in self.agreements:
                 agreement.add(answers[agreement.left], answers[agreement.right], start, classes)
             if progress is not None:
-                progress(start + count, batches.rows)
-        self._found.scores = {name: entry.scores() for name, entry in self._calibrations.items()}
-        self._found.agreements = self._agreements
-        ours = next(iter(self._runs))
-        self._found.wrong += [
+                progress(start + count, data.rows)
+        self.wrong += [
             f"{entry.left}: {entry.clear:,} of {entry.rows:,} labels are not ours, and not for rounding"
-            for entry in self._agreements
-            if entry.clear and entry.right == ours
+            for entry in self.agreements
+            if entry.clear and entry.right == self._ours
         ]
 
     def _all_outputs(self, feeds: Arrays, start: int) -> dict[str, Arrays]:
         """Run a batch in every runtime; one that fails now is left out from here on, and what was added up of it."""
-        (ours, run), *others = self._runs.items()
-        outputs = {ours: self._outputs(ours, run, feeds)}
-        for name, run in others:
+        outputs = {self._ours: self._outputs(self._ours, feeds)}
+        for name in [name for name in self._runs if name != self._ours]:
             try:
-                found = self._outputs(name, run, feeds)
+                found = self._outputs(name, feeds)
             except ModelNotRunError as error:
-                self._found.not_run[name] = str(error)
+                self.not_run[name] = str(error)
                 self._leave_out(name)
                 continue
             unlike = [
                 f"{name}: {key} from row {start} on: expected {_form(right)} (got {_form(found[key])})"
-                for key, right in outputs[ours].items()
+                for key, right in outputs[self._ours].items()
                 if _form(right) != _form(found[key])
             ]
             if unlike:
-                self._found.wrong += unlike
+                self.wrong += unlike
                 self._leave_out(name)
             else:
                 outputs[name] = found
         return outputs
 
     def _leave_out(self, name: str) -> None:
-        del self._runs[name], self._calibrations[name], self._found.seconds[name]
-        self._agreements = [entry for entry in self._agreements if name not in (entry.left, entry.right)]
+        del self._runs[name], self.calibrations[name], self.seconds[name]
+        self.agreements = [entry for entry in self.agreements if name not in (entry.left, entry.right)]
 
-    def _outputs(self, name: str, run: Run, feeds: Arrays) -> Arrays:
-        start = time.perf_counter()
-        outputs = run(feeds)
-        self._found.seconds[name] += time.perf_counter() - start
-        if len(outputs) != len(self._plan.outputs):
-            message = f"expected {len(self._plan.outputs)} outputs of {name} (got {len(outputs)})"
+    def _outputs(self, name: str, feeds: Arrays) -> Arrays:
+        names, start = self._graph.outputs, time.perf_counter()
+        outputs = self._runs[name](feeds)
+        self.seconds[name] += time.perf_counter() - start
+        if len(outputs) != len(names):
+            message = f"expected {len(names)} outputs of {name} (got {len(outputs)})"
             raise ModelNotRunError(message)
-        pairs = zip(self._plan.outputs, outputs, strict=True)
-        return {key: np.asarray(x) for key, x in pairs if key in self._plan.compared}
+        pairs = zip(names, outputs, strict=True)
+        return {key: np.asarray(x) for key, x in pairs if key in self._graph.compared}
 
 
 def _form(array: NDArray[Any]) -> str:
@@ -134,13 +130,9 @@ def _as_labels(truth: NDArray[Any], reader: Reader, outputs: Arrays, rows: int) 
     words = reader.read(outputs, rows).labels.dtype.kind in "OSUT"
     if words == (truth.dtype.kind in "OSUT"):
         return truth
-    if (
-        words
-        and reader.classes is not None
-        and truth.size
-        and 0 <= truth.min() <= truth.max() < len(reader.classes)
-    ):
-        return np.asarray(reader.classes[truth])
+    classes = reader.classes
+    if words and classes is not None and truth.size and 0 <= truth.min() <= truth.max() < len(classes):
+        return np.asarray(classes[truth])
     message = (
         f"expected true labels as the model gives them, {'strings' if words else 'integers'} (got {truth.dtype}); "
         "translate them"

@@ -1,1 +1,5 @@
-"""conformance/measure."""
+"""
+Numbers measured: ULP and errors against exact values, two outputs, decisions, and bounds with their derivation.
+Arrays come in, and rows of the operator table.
+It imports softops.opset alone.
+"""

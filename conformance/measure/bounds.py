@@ -35,9 +35,7 @@ from numpy.typing import NDArray
 from softops.opset import Operator
 from softops.opset.operators.axis import along
 
-from .ulp import smallest_normal, unit_roundoff
-
-Doubles = NDArray[np.float64]
+from .ulp import Doubles, smallest_normal, unit_roundoff
 
 JUDGED = ("Softmax", "LogSoftmax", "Hardmax", "Sigmoid")
 """The operators that `family_allowance` has a bound for."""
@@ -113,7 +111,7 @@ def known(value: NDArray[Any]) -> Chain:
     return Chain(exact, np.abs(value).astype(np.float64), 0)
 
 
-def step(op_type: str, attributes: dict[str, Any], operands: list[Chain]) -> Chain:
+def extended(op_type: str, attributes: dict[str, Any], operands: list[Chain]) -> Chain:
     """Append one operator (see `CHAINED`) to chains."""
     with np.errstate(all="ignore"):
         if op_type in ("Gemm", "MatMul"):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .metrics import first_place
 from .ulp import is_float
 
 
@@ -36,11 +37,9 @@ class Decisions:
     margin: float | None = None
 
 
-def decisions(
-    name: str, actual: NDArray[Any], expected: NDArray[Any], axis: int = -1
-) -> tuple[Decisions, NDArray[np.bool_]] | None:
+def decisions(name: str, actual: NDArray[Any], expected: NDArray[Any], axis: int = -1) -> Decisions | None:
     """
-    Compare the decisions of two outputs of one shape and dtype, and say of each whether it differs.
+    Compare the decisions of two outputs of one shape and dtype.
 
     Parameters
     ----------
@@ -50,14 +49,14 @@ def decisions(
 
     Returns
     -------
-    tuple or None
+    Decisions or None
         None where the output decides nothing: floats with fewer than two classes, and empty ones.
     """
     if not expected.size:
         return None
     if not is_float(expected.dtype):
         differs = np.asarray(actual != expected)
-        return Decisions(name, differs.size, int(differs.sum()), _first(differs)), differs
+        return Decisions(name, differs.size, int(differs.sum()), first_place(differs))
     if not expected.ndim or expected.shape[axis] < 2:
         return None
     # In float64: NumPy's argmax does not know every small float.
@@ -71,10 +70,4 @@ def decisions(
         )
         with np.errstate(invalid="ignore"):
             margin = float(np.max(np.where(mine == others, 0, mine - others)))
-    return Decisions(name, differs.size, int(differs.sum()), _first(differs), margin), differs
-
-
-def _first(differs: NDArray[np.bool_]) -> tuple[int, ...] | None:
-    if not differs.any():
-        return None
-    return tuple(int(i) for i in np.unravel_index(int(differs.argmax()), differs.shape))
+    return Decisions(name, differs.size, int(differs.sum()), first_place(differs), margin)

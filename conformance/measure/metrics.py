@@ -85,11 +85,11 @@ def compare(name: str, actual: NDArray[Any], expected: NDArray[Any]) -> OutputRe
         return OutputReport(name, **what)
     if not is_float(expected.dtype):
         differs = np.asarray(actual != expected)
-        worst = np.unravel_index(int(differs.argmax()), differs.shape) if differs.any() else None
-        return OutputReport(name, **what, equal=1 - float(differs.mean()), **_at(worst, actual, expected))
+        equal = 1 - float(differs.mean())
+        return OutputReport(name, **what, equal=equal, **_at(first_place(differs), actual, expected))
 
     ulps = ulp_distance(actual, expected)
-    worst = np.unravel_index(int(ulps.argmax()), ulps.shape) if ulps.any() else None
+    worst = largest_place(ulps) if ulps.any() else None
     absolute, relative = _differences(actual, expected)
     return OutputReport(
         name,
@@ -114,6 +114,25 @@ def dtype_name(array: NDArray[Any]) -> str:
     return "string" if array.dtype.kind in "OSUT" else array.dtype.name
 
 
+def unlike(name: str, actual: NDArray[Any], expected: NDArray[Any]) -> str | None:
+    """Say that an output is of another dtype or shape; None where it can be compared."""
+    if dtype_name(actual) != dtype_name(expected):
+        return f"{name}: expected {dtype_name(expected)} (got {dtype_name(actual)})"
+    if actual.shape != expected.shape:
+        return f"{name}: expected shape {list(expected.shape)} (got {list(actual.shape)})"
+    return None
+
+
+def largest_place(values: NDArray[Any]) -> tuple[int, ...]:
+    """Return the index of the largest element."""
+    return tuple(int(i) for i in np.unravel_index(int(values.argmax()), values.shape))
+
+
+def first_place(differs: NDArray[np.bool_]) -> tuple[int, ...] | None:
+    """Return the index of the first element that is true; None where none is."""
+    return largest_place(differs) if differs.any() else None
+
+
 def scalar(value: Any) -> Scalar:
     """Return an element of an array as a Python number or string."""
     if isinstance(value, bytes):
@@ -125,15 +144,11 @@ def scalar(value: Any) -> Scalar:
     return str(value)
 
 
-def _at(worst: Any, actual: NDArray[Any], expected: NDArray[Any]) -> dict[str, Any]:
-    if worst is None:
+def _at(index: tuple[int, ...] | None, actual: NDArray[Any], expected: NDArray[Any]) -> dict[str, Any]:
+    if index is None:
         return {}
-    index = tuple(int(i) for i in worst)
-    return {
-        "worst_index": index,
-        "worst_actual": scalar(actual[index]),
-        "worst_expected": scalar(expected[index]),
-    }
+    left, right = scalar(actual[index]), scalar(expected[index])
+    return {"worst_index": index, "worst_actual": left, "worst_expected": right}
 
 
 def _differences(actual: NDArray[Any], expected: NDArray[Any]) -> tuple[float, float]:

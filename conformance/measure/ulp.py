@@ -21,6 +21,8 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Doubles = NDArray[np.float64]
+
 NAN_DISTANCE = np.iinfo(np.uint64).max
 """How far NaN is from a number."""
 

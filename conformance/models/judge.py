@@ -15,65 +15,105 @@ The first two bounds are derived in `softops.conformance.measure.bounds`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.opset.graph.domains import DOMAINS
+from softops.opset.nodes.node import attributes_of
 
-from ..measure.bounds import CHAINED, JUDGED, Chain, Doubles, family_allowance, known, row_totals, step
-from ..measure.metrics import scalar
-from ..measure.ulp import is_float, largest, spacing, ulp_error, unit_roundoff
-from .cuts import FamilyNode, Plan, attributes, is_discrete
-from .node_truth import Exact, exact_output, undecided_labels
+from ..measure.bounds import JUDGED, family_allowance, row_totals
+from ..measure.errors import against_exact
+from ..measure.metrics import first_place, scalar
+from ..measure.ulp import Doubles, is_float, spacing, unit_roundoff
+from .exact import chain_to, exact_output, lead, undecided_labels
+from .graph import Arrays, ModelGraph
+from .runs import CutRun, WholeRun
 from .step import Step
 
-Arrays = Mapping[str, NDArray[Any]]
+Array = NDArray[Any]
+Rows = NDArray[np.bool_]
 
-_CHAINED_MAX = 2**26
-"""Larger operands are not multiplied in twice the precision: that takes four times their memory."""
+_PASSED_ON = ("Gather", "Identity", "Cast")
+"""Between a decision and the label that it stands for."""
 
 
-class Judge:
+@dataclass(frozen=True)
+class Bounds:
+    """
+    What a user sets of the bounds: ``max_ulp`` and ``rtol`` of `validate`.
+
+    Raises
+    ------
+    ValueError
+        One is negative.
+    """
+
+    max_ulp: float | None = None
+    rtol: float = 1e-3
+
+    def __post_init__(self) -> None:
+        for name, bound in (("max_ulp", self.max_ulp), ("rtol", self.rtol)):
+            if bound is not None and not bound >= 0:
+                message = (
+                    f"expected {name} of 0 or more (got {bound!r}); pass for instance max_ulp=64, rtol=1e-3"
+                )
+                raise ValueError(message)
+
+
+def judged(graph: ModelGraph, feeds: Arrays, whole: WholeRun, cut: CutRun, bounds: Bounds) -> Iterator[Step]:
+    """Judge every value of a cut run once, and the outputs that were others in a run of the whole."""
+    judge = _Judge(graph, bounds)
+    # In the order of the graph: what was allowed for an input is part of what is allowed behind it.
+    made = [name for name in graph.producers if name in cut.theirs]
+    for name in dict.fromkeys((*made, *cut.theirs)):
+        if cut.theirs[name].size:
+            yield judge.step(name, {**feeds, **cut.theirs}, cut.recomputed)
+    ours = {**feeds, **cut.ours, **whole.ours}
+    for name in changed_outputs(whole, cut):
+        yield judge.end_to_end(name, whole.theirs[name], ours)
+        if (sums := judge.row_sums(name, whole.theirs[name], ours)) is not None:
+            yield sums
+
+
+def changed_outputs(whole: WholeRun, cut: CutRun) -> list[str]:
+    """Return the outputs of which a runtime gives other bits when it is asked for the cuts as well."""
+    return [name for name, array in whole.theirs.items() if array.size and not _same(array, cut.theirs[name])]
+
+
+class _Judge:
     """Judges the tensors of one model; keeps the allowances, which those of later steps are made of."""
 
-    def __init__(self, plan: Plan, *, max_ulp: float | None, rtol: float) -> None:
-        self._plan = plan
-        self._max_ulp = max_ulp
-        self._rtol = rtol
+    def __init__(self, graph: ModelGraph, bounds: Bounds) -> None:
+        self._graph = graph
+        self._bounds = bounds
         self._allowances: dict[str, Doubles] = {}
 
     def step(self, tensor: str, values: Arrays, recomputed: Arrays) -> Step:
-        """
-        Judge ``tensor`` as made from the runtime's own values.
-
-        Parameters
-        ----------
-        values
-            The runtime's values: inputs of the model, cuts and outputs.
-        recomputed
-            What our backend makes of them, for steps that have no exact value here.
-        """
-        actual = values[tensor]
-        rule = "exact value"
-        if (found := self._exact(tensor, values)) is not None:
-            exact, allowed = found
-            if self._max_ulp is not None:
-                allowed = self._max_ulp * spacing(exact, actual.dtype).astype(np.float64)
-        elif is_discrete(actual):
+        """Judge ``tensor`` as made from the runtime's own values; ``recomputed`` is what our backend makes of them."""
+        actual, family = values[tensor], self._graph.family(tensor)
+        inputs = None if family is None else self._graph.inputs_of(family, values)
+        exact = None
+        if family is not None and inputs is not None and is_float(actual.dtype):
+            exact = exact_output(family, inputs)
+        if exact is not None:
+            rule, expected, allowed = "exact value", exact.value, exact.allowed
+            if self._bounds.max_ulp is not None:
+                allowed = self._bounds.max_ulp * spacing(expected, actual.dtype).astype(np.float64)
+        elif _is_discrete(actual):
             expected = recomputed[tensor]
             return self._equal(tensor, actual, expected, self._undecided(tensor, expected, values, 0))
-        elif (chain := self._chain(tensor, values)) is not None:
-            rule, exact, allowed = "matrix product", chain.exact, chain.allowance(actual.dtype)
+        elif (chain := chain_to(self._graph, tensor, values)) is not None:
+            rule, expected, allowed = "matrix product", chain.exact, chain.allowance(actual.dtype)
         else:
-            rule, exact = "rtol", recomputed[tensor]
-            allowed = self._loose(exact)
+            rule, expected = "rtol", recomputed[tensor]
+            allowed = self._loose(expected)
         self._allowances[tensor] = allowed
-        return self._bounded(tensor, rule, actual, exact, allowed)
+        return self._bounded(tensor, rule, actual, expected, allowed)
 
-    def end_to_end(self, tensor: str, actual: NDArray[Any], ours: Arrays) -> Step:
+    def end_to_end(self, tensor: str, actual: Array, ours: Arrays) -> Step:
         """
         Judge ``tensor`` against our own run of the model, which had its own roundings all the way.
 
@@ -82,11 +122,11 @@ class Judge:
         may fall either way.
         """
         expected = ours[tensor]
-        if is_discrete(actual):
+        if _is_discrete(actual):
             return self._equal(tensor, actual, expected, self._undecided(tensor, expected, ours, 4))
-        family = self._plan.family(tensor)
+        family = self._graph.family(tensor)
         allowed = self._allowances.get(tensor, self._loose(expected) if is_float(expected.dtype) else None)
-        x = None if family is None else self._value(family.source, ours)
+        x = None if family is None else self._graph.value(family.source, ours)
         if family is not None and x is not None and family.operator.op_type in JUDGED:
             exact = family.operator.exact(x, family.axis)
             given = self._allowances.get(family.source)
@@ -94,10 +134,10 @@ class Judge:
         assert allowed is not None
         return self._bounded(tensor, "end to end", actual, expected, 2 * allowed)
 
-    def row_sums(self, tensor: str, actual: NDArray[Any], ours: Arrays) -> Step | None:
+    def row_sums(self, tensor: str, actual: Array, ours: Arrays) -> Step | None:
         """Judge the sums of a softmax, which are 1 whatever the logits were; None for anything else."""
-        family = self._plan.family(tensor)
-        x = None if family is None else self._value(family.source, ours)
+        family = self._graph.family(tensor)
+        x = None if family is None else self._graph.value(family.source, ours)
         if family is None or x is None or family.operator.op_type != "Softmax":
             return None
         exact = family.operator.exact(x, family.axis)
@@ -108,145 +148,103 @@ class Judge:
         wanted = np.where(np.isnan(wanted), wanted, 1)
         # The sums are rounded to the dtype that they are measured in.
         slack = slack + 2 * unit_roundoff(actual.dtype)
-        return self._bounded(f"row sums of {tensor}", "sum of 1", sums.astype(actual.dtype), wanted, slack)
+        step = self._bounded(tensor, "sum of 1", sums.astype(actual.dtype), wanted, slack)
+        return replace(step, tensor=f"row sums of {tensor}")
 
-    def _value(self, tensor: str, values: Arrays) -> NDArray[Any] | None:
-        return values[tensor] if tensor in values else self._plan.constant(tensor)
-
-    def _exact(self, tensor: str, values: Arrays) -> Exact | None:
-        family = self._plan.family(tensor)
-        if family is None or (inputs := self._inputs(family, values)) is None:
-            return None
-        # Integers and strings are judged by the backend.
-        return exact_output(family, inputs) if is_float(values[tensor].dtype) else None
-
-    def _inputs(self, family: FamilyNode, values: Arrays) -> list[NDArray[Any] | None] | None:
-        """Return the values of a node's inputs, None for those left out; None if one is not known."""
-        inputs = [self._value(name, values) if name else None for name in family.node.input]
-        known = all(x is not None or not name for x, name in zip(inputs, family.node.input, strict=True))
-        return inputs if known else None
-
-    def _chain(self, tensor: str, values: Arrays, *, inside: bool = False) -> Chain | None:
-        value = self._value(tensor, values) if inside else None
-        if value is not None:
-            return known(value) if is_float(value.dtype) and value.size <= _CHAINED_MAX else None
-        node = self._plan.producers.get(tensor)
-        if node is None or node.op_type not in CHAINED or node.domain not in DOMAINS:
-            return None
-        # A legacy Add or Gemm that names its broadcasting is read by the backend alone.
-        options = attributes(node)
-        if "broadcast" in options or not all(node.input):
-            return None
-        operands = [self._chain(name, values, inside=True) for name in node.input]
-        usable = [operand for operand in operands if operand is not None]
-        return step(node.op_type, options, usable) if len(usable) == len(operands) else None
-
-    def _loose(self, expected: NDArray[Any]) -> Doubles:
+    def _loose(self, expected: Array) -> Doubles:
         size = np.abs(expected.astype(np.float64))
         finite = np.where(np.isfinite(size), size, 0)
         # A last rounding may fall either way: of bfloat16 that alone is more than 1e-3.
         least = np.nan_to_num(spacing(expected, expected.dtype).astype(np.float64), nan=0, posinf=0)
         if finite.ndim and finite.size:
             finite = np.broadcast_to(finite.max(-1, keepdims=True), finite.shape)
-        return np.maximum(self._rtol * finite, least)
+        return np.maximum(self._bounds.rtol * finite, least)
 
-    def _undecided(
-        self, tensor: str, expected: NDArray[Any], values: Arrays, slack: float
-    ) -> NDArray[np.bool_] | None:
+    def _undecided(self, tensor: str, expected: Array, values: Arrays, slack: float) -> Rows | None:
         """
         Return the rows whose label the model does not settle; None where it cannot be told.
 
         These are the rows with a NaN among the logits, of which ONNX does not say what ArgMax makes, and
         those whose two largest logits differ by no more than ``slack`` times what rounding may move one.
         """
-        node = self._plan.producers.get(tensor)
-        while node is not None and node.op_type in ("Gather", "Identity", "Cast"):
-            node = self._plan.producers.get(node.input[-1])
+        graph = self._graph
+        node = graph.producers.get(tensor)
+        while node is not None and node.op_type in _PASSED_ON:
+            node = graph.producers.get(node.input[-1])
         if node is None:
             return None
-        family = self._plan.family(node.output[0])
-        if family is not None and (inputs := self._inputs(family, values)) is not None:
+        family = graph.family(node.output[0])
+        if family is not None and (inputs := graph.inputs_of(family, values)) is not None:
             return _shaped(undecided_labels(family, inputs), expected)
-        source = None if node.op_type != "ArgMax" else self._value(node.input[0], values)
+        source = None if node.op_type != "ArgMax" else graph.value(node.input[0], values)
         if source is None or not source.ndim:
             return None
-        axis = attributes(node).get("axis", 0)
+        axis = attributes_of(node).get("axis", 0)
         logits = np.moveaxis(source.astype(np.float64), axis, -1)
         if logits.shape[-1] < 2:
             return None
         undecided = np.isnan(logits).any(-1)
         if slack and node.input[0] in self._allowances:
-            second, first = np.moveaxis(np.partition(logits, -2, axis=-1)[..., -2:], -1, 0)
-            undecided |= first - second <= slack * self._allowances[node.input[0]].max(axis)
+            undecided |= lead(logits) <= slack * self._allowances[node.input[0]].max(axis)
         return _shaped(np.asarray(undecided), expected)
 
-    def _operator(self, tensor: str) -> str:
-        family = self._plan.family(tensor)
+    def _maker(self, tensor: str) -> str:
+        family = self._graph.family(tensor)
         if family is not None:
             return family.operator.name
-        node = self._plan.producers.get(tensor)
+        node = self._graph.producers.get(tensor)
         return "input" if node is None else node.op_type
 
-    def _equal(
-        self,
-        tensor: str,
-        actual: NDArray[Any],
-        expected: NDArray[Any],
-        undecided: NDArray[np.bool_] | None = None,
-    ) -> Step:
+    def _equal(self, tensor: str, actual: Array, expected: Array, undecided: Rows | None) -> Step:
         wrong = np.asarray(actual != expected)
         if undecided is not None:
             wrong = wrong & ~undecided
-        count = int(wrong.sum())
-        details: dict[str, Any] = {}
-        if count:
-            index = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
-            details = {
-                "worst_index": index,
-                "worst_actual": scalar(actual[index]),
-                "worst_exact": scalar(expected[index]),
-            }
-        return Step(tensor, self._operator(tensor), "equal", not count, count, actual.size, **details)
-
-    def _bounded(
-        self, tensor: str, rule: str, actual: NDArray[Any], exact: NDArray[Any], allowed: Doubles
-    ) -> Step:
-        truth = exact.astype(np.longdouble)
-        errors = ulp_error(actual, truth)
-        ulp = spacing(truth, actual.dtype)
-        with np.errstate(all="ignore"):
-            limit = (allowed / ulp).astype(np.float64)
-            # Within its allowance the exact value may lie beyond the largest number.
-            wide = actual.astype(np.longdouble)
-            over = (
-                np.isinf(wide)
-                & (np.sign(wide) == np.sign(truth))
-                & (np.abs(truth) + allowed >= largest(actual.dtype))
-            )
-            used = np.where((errors == 0) | over, 0, errors / limit)
-        used = np.where(np.isnan(used), np.inf, used)
-        wrong = int((used > 1).sum())
-        place = np.unravel_index(int(used.argmax()), used.shape)
-        index = tuple(int(i) for i in place)
+        index = first_place(wrong)
         return Step(
             tensor,
-            self._operator(tensor.removeprefix("row sums of ")),
+            self._maker(tensor),
+            "equal",
+            index is None,
+            int(wrong.sum()),
+            actual.size,
+            worst_index=index,
+            worst_actual=None if index is None else scalar(actual[index]),
+            worst_exact=None if index is None else scalar(expected[index]),
+        )
+
+    def _bounded(self, tensor: str, rule: str, actual: Array, exact: Array, allowed: Doubles) -> Step:
+        found = against_exact(actual, exact.astype(np.longdouble), allowed)
+        wrong, index = int((found.used > 1).sum()), found.worst_place()
+        return Step(
+            tensor,
+            self._maker(tensor),
             rule,
             not wrong,
             wrong,
             actual.size,
-            max_error_ulp=float(errors.max()),
-            bound_used=float(used[index]),
+            max_error_ulp=float(found.errors.max()),
+            bound_used=float(found.used[index]),
             worst_index=index,
             worst_actual=scalar(actual[index]),
-            worst_exact=float(truth[index]),
-            worst_error_ulp=float(errors[index]),
-            worst_bound_ulp=float(limit[index]),
-            errors_ulp=errors,
+            worst_exact=float(found.exact[index]),
+            worst_error_ulp=float(found.errors[index]),
+            worst_bound_ulp=float(found.limits[index]),
+            errors_ulp=found.errors,
         )
 
 
-def _shaped(undecided: NDArray[np.bool_] | None, like: NDArray[Any]) -> NDArray[np.bool_] | None:
+def _is_discrete(array: Array) -> bool:
+    """Tell whether an array holds what is either equal or not: integers, booleans, strings."""
+    return array.dtype.kind in "iubOSUT" or array.dtype == np.bool_
+
+
+def _same(left: Array, right: Array) -> bool:
+    if left.dtype.kind == "O":
+        return np.array_equal(left, right)
+    return left.tobytes() == right.tobytes()
+
+
+def _shaped(undecided: Rows | None, like: Array) -> Rows | None:
     """Return the rows in the form of the labels, whether these keep the axis or not."""
     if undecided is None or undecided.size != like.size:
         return None

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..measure.bounds import Doubles
 from ..measure.metrics import Scalar
+from ..measure.ulp import Doubles
 
 
 @dataclass(frozen=True, eq=False)

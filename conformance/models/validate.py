@@ -1,58 +1,25 @@
-"""Run a model in a runtime and in our backend, and say whether the runtime computes it right."""
+"""
+Run a model in a runtime and in our backend, and say whether the runtime computes it right.
+
+Opened → run from end to end → run cut into steps → each step judged once → report.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
-
 from softops.opset import ModelSource
-from softops.opset.graph.files import serialize
 
 from ..measure.metrics import dtype_name
-from ..runtimes.loading import load
 from ..runtimes.names import get_runtime
-from ..runtimes.protocol import Run, Runtime, name_of, version_of
+from ..runtimes.protocol import Runtime, name_of, version_of
 from ..runtimes.softops import SoftopsRuntime
-from .cuts import Plan
+from .differences import Differences, compare_nodes, compare_outputs
+from .graph import Arrays, ModelGraph
 from .inputs import Inputs, prepare_inputs
-from .judge import Judge
-from .record import Report
-from .source import Source, open_source
-from .trial import Trial
-
-Arrays = dict[str, NDArray[Any]]
-
-_TIMED_SECONDS = 0.5
-"""Runs are repeated for their time until they have taken that long, or `_TIMED_RUNS` times."""
-
-_TIMED_RUNS = 5
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """
-    What a user sets of the bounds: ``max_ulp`` and ``rtol`` of `validate`.
-
-    Raises
-    ------
-    ValueError
-        One is negative.
-    """
-
-    max_ulp: float | None = None
-    rtol: float = 1e-3
-
-    def __post_init__(self) -> None:
-        for name, bound in (("max_ulp", self.max_ulp), ("rtol", self.rtol)):
-            if bound is not None and not bound >= 0:
-                message = (
-                    f"expected {name} of 0 or more (got {bound!r}); pass for instance max_ulp=64, rtol=1e-3"
-                )
-                raise ValueError(message)
+from .judge import Bounds, changed_outputs, judged
+from .report import Report
+from .runs import run_cut, run_whole
+from .source import open_source
+from .step import Step
 
 
 def validate(
@@ -119,34 +86,21 @@ def validate(
     """
     bounds = Bounds(max_ulp, rtol)
     chosen = get_runtime(runtime)
-    subject = Subject.of(open_source(model))
-    feeds = prepare_inputs(subject.source.model, inputs, seed=seed, batch=batch)
+    graph = ModelGraph(open_source(model))
+    feeds = prepare_inputs(graph.source.model, inputs, seed=seed, batch=batch)
     # A fixed seed is part of the finding only where it made the inputs.
-    report, _ = examine(subject, chosen, feeds, seed=seed if inputs is None else None, bounds=bounds)
+    report, _ = examine(graph, chosen, feeds, bounds, seed=seed if inputs is None else None)
     return report
 
 
-class Subject(NamedTuple):
-    """A model that is validated: where it comes from, how it is cut, and its bytes."""
-
-    source: Source
-    plan: Plan
-    content: bytes
-
-    @classmethod
-    def of(cls, source: Source) -> Subject:
-        """Plan a model."""
-        return cls(source, Plan(source), serialize(source.model))
-
-
 def examine(
-    subject: Subject,
+    graph: ModelGraph,
     runtime: Runtime,
     feeds: Arrays,
+    bounds: Bounds,
     *,
     label: str | None = None,
     seed: int | None = None,
-    bounds: Bounds = Bounds(),
 ) -> tuple[Report, Arrays]:
     """
     Run a model in a runtime and in our backend, and judge it: one report of `validate`.
@@ -161,37 +115,41 @@ def examine(
     tuple
         The report, and the runtime's values by name: inputs, cuts and outputs.
     """
-    name, ours, plan = label or name_of(runtime), SoftopsRuntime(), subject.plan
-    actual, seconds = _timed(load(runtime, subject.content, plan.folder), feeds)
-    expected, our_seconds = _timed(load(ours, subject.content, plan.folder), feeds)
+    name = label or name_of(runtime)
+    whole = run_whole(graph, runtime, feeds)
+    values = {**feeds, **whole.theirs}
+    failures, notes, found, steps = list(whole.failures), list(graph.notes), Differences(), list[Step]()
+    if not failures:
+        found = compare_outputs(graph, whole.theirs, whole.ours)
+        failures += found.unlike
+    if not failures:
+        cut = run_cut(graph, runtime, feeds, whole)
+        failures += cut.failures
+    if not failures:
+        steps = list(judged(graph, feeds, whole, cut, bounds))
+        failures += [step.message for step in steps if not step.passed]
+        values = {**cut.theirs, **values}
+        found.nodes = compare_nodes(graph, values, {**feeds, **cut.ours, **whole.ours})
+        if changed := changed_outputs(whole, cut):
+            notes.append(
+                f"{name_of(runtime)} gives other bits of {', '.join(changed)} when it is asked for "
+                "intermediate values as well; what it gives without is judged end to end"
+            )
+    compared = bool(failures) or any(output.size for output in found.outputs.values())
+    if not compared:
+        failures.append("nothing was compared: expected an output with elements; pass larger inputs")
     report = Report(
         runtime=name,
         runtime_version=version_of(runtime),
-        softops_version=ours.version,
-        opset=plan.opset,
+        softops_version=SoftopsRuntime().version,
+        opset=graph.opset,
         inputs={key: (dtype_name(array), array.shape) for key, array in feeds.items()},
         seed=seed,
-        seconds={ours.name: our_seconds, name: seconds},
-        notes=list(plan.notes),
+        seconds={SoftopsRuntime.name: whole.our_seconds, name: whole.their_seconds},
+        apart=found,
+        steps=steps,
+        failures=failures,
+        notes=notes,
+        compared=compared,
     )
-    judge = Judge(plan, max_ulp=bounds.max_ulp, rtol=bounds.rtol)
-    trial = Trial(report, plan, runtime, feeds, judge)
-    trial.measure(actual, expected)
-    if not report.failures and not any(output.size for output in report.outputs.values()):
-        report.compared = False
-        report.failures.append("nothing was compared: expected an output with elements; pass larger inputs")
-    return report, trial.values
-
-
-def _timed(run: Run, feeds: Mapping[str, NDArray[Any]]) -> tuple[Sequence[NDArray[Any]], float]:
-    """Return the outputs of a first run, and the seconds of the fastest further one."""
-    outputs = run(feeds)
-    best, spent = float("inf"), 0.0
-    for _ in range(_TIMED_RUNS):
-        start = time.perf_counter()
-        run(feeds)
-        seconds = time.perf_counter() - start
-        best, spent = min(best, seconds), spent + seconds
-        if spent > _TIMED_SECONDS:
-            break
-    return outputs, best
+    return report, values

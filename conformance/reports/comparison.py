@@ -1,4 +1,4 @@
-"""The files of a comparison: JSON, which is the source, Markdown and web pages."""
+"""A comparison in all forms: JSON, which is the source, Markdown and web pages."""
 
 from __future__ import annotations
 
@@ -6,44 +6,14 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from softops.opset.graph.files import check_target, write_atomic
+from softops.opset.graph.files import write_atomic
 
-from ..models.comparison import Comparison, Pair
-from ..models.record import Report
+from ..models.differences import Differences
+from ..models.report import Comparison, Pair, Report
+from .files import is_file, write_forms
 from .page import DASH, environment, number, percent
 from .validation import render_html
-
-FILES = (".html", ".json", ".md")
-"""Endings of the files that a report is written to."""
-
-
-def is_file(path: Path) -> bool:
-    """Whether a report goes into one file of that name, by its ending; else the name is a folder's."""
-    return path.suffix.lower() in FILES and not path.is_dir()
-
-
-def check_place(path: str | os.PathLike[str]) -> None:
-    """
-    Look before the work whether a report can be written.
-
-    Raises
-    ------
-    OSError
-        There is no folder to write into, or a file has the folder's name.
-    """
-    target = Path(path)
-    if is_file(target):
-        check_target(target)
-    elif target.exists() and not target.is_dir():
-        message = f"expected a folder, or a file that ends in {', '.join(FILES)} (got {target}); name another"
-        raise FileExistsError(message)
-    elif not target.absolute().parent.is_dir():
-        message = (
-            f"expected a folder to make {target} in (no folder {target.absolute().parent}); make it first"
-        )
-        raise FileNotFoundError(message)
 
 
 def write_report(found: Comparison, path: str | os.PathLike[str], *, title: str) -> None:
@@ -58,16 +28,20 @@ def write_report(found: Comparison, path: str | os.PathLike[str], *, title: str)
     OSError
         It cannot be written.
     """
-    target = Path(path)
-    if is_file(target):
-        write_atomic(target, _render(found, target.suffix.lower(), title).encode())
-        return
-    target.mkdir(exist_ok=True)
-    pages = dict(_pages(found)) if len(found.reports) > 1 else {}
-    for name, report in pages.items():
-        write_atomic(target / name, render_html(report, title=f"{title}: {_name(report)}").encode())
-    for ending in FILES:
-        write_atomic(target / f"report{ending}", _render(found, ending, title, list(pages)).encode())
+    target, pages = Path(path), list[str]()
+    if not is_file(target) and len(found.reports) > 1:
+        target.mkdir(exist_ok=True)
+        for name, report in _pages(found):
+            write_atomic(target / name, render_html(report, title=f"{title}: {_name(report)}").encode())
+            pages.append(name)
+    write_forms(
+        target,
+        {
+            ".html": lambda: _render_page(found, title, pages),
+            ".json": found.to_json,
+            ".md": lambda: render_markdown(found, title=title),
+        },
+    )
 
 
 def render_markdown(found: Comparison, *, title: str) -> str:
@@ -95,40 +69,33 @@ def render_markdown(found: Comparison, *, title: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _outputs(apart: Any) -> Iterator[str]:
+def _outputs(differences: Differences) -> Iterator[str]:
     yield "| output | worst ULP | mean ULP | worst relative | equal | decisions changed |"
     yield "|---|--:|--:|--:|--:|--:|"
-    for name, output in apart.outputs.items():
-        decided = apart.decisions.get(name)
-        changed = DASH if decided is None else f"{decided.changed:,} of {decided.count:,}"
+    for name, output in differences.outputs.items():
+        decided = differences.decisions.get(name)
         cells = (
+            name.replace("|", "\\|").replace("\n", " "),
             number(output.max_ulp),
             number(output.mean_ulp),
             number(output.max_rel),
             percent(output.equal),
+            DASH if decided is None else f"{decided.changed:,} of {decided.count:,}",
         )
-        yield f"| {_cell(name)} | {' | '.join(cells)} | {changed} |"
+        yield f"| {' | '.join(cells)} |"
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _render(found: Comparison, ending: str, title: str, pages: Sequence[str] = ()) -> str:
-    if ending == ".json":
-        return found.to_json()
-    if ending == ".md":
-        return render_markdown(found, title=title)
+def _render_page(found: Comparison, title: str, pages: Sequence[str]) -> str:
     if len(found.reports) == 1 and not found.not_run:
         return render_html(found.reports[0], title=title)
-    page = environment().get_template("comparison.html")
-    links = [*pages, *[""] * (len(found.reports) - len(pages))]
+    links = pages or [""] * len(found.reports)
     rows = [
         (_name(report), _verdict(report), report, link)
         for report, link in zip(found.reports, links, strict=True)
     ]
-    return page.render(
-        title=title, found=found, rows=rows, pairs=[(_heading(pair), pair) for pair in found.pairs]
+    pairs = [(_heading(pair), pair) for pair in found.pairs]
+    return (
+        environment().get_template("comparison.html").render(title=title, found=found, rows=rows, pairs=pairs)
     )
 
 

@@ -1,16 +1,13 @@
-"""The files of an evaluation: JSON, which is the source, Markdown and a web page."""
+"""An evaluation in all forms: JSON, which is the source, Markdown and a web page."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
-
-from softops.opset.graph.files import write_atomic
 
 from ..evaluation.agreement import Agreement
 from ..evaluation.evaluation import Evaluation
 from ..measure.metrics import Scalar
-from .comparison import FILES, is_file
+from .files import write_forms
 from .page import environment, number, percent
 
 _LABELS_MAX = 12
@@ -26,13 +23,14 @@ def write_evaluation(found: Evaluation, path: str | os.PathLike[str], *, title: 
     OSError
         It cannot be written.
     """
-    target = Path(path)
-    if is_file(target):
-        write_atomic(target, _render(found, target.suffix.lower(), title).encode())
-        return
-    target.mkdir(exist_ok=True)
-    for ending in FILES:
-        write_atomic(target / f"report{ending}", _render(found, ending, title).encode())
+    write_forms(
+        path,
+        {
+            ".html": lambda: _render_page(found, title),
+            ".json": found.to_json,
+            ".md": lambda: render_markdown(found, title=title),
+        },
+    )
 
 
 def render_markdown(found: Evaluation, *, title: str) -> str:
@@ -48,14 +46,14 @@ def render_markdown(found: Evaluation, *, title: str) -> str:
         lines += ["", f"## {agreement.left} against {agreement.right}", ""]
         rest = f"; {agreement.changed:,} do not" if agreement.changed else ""
         lines.append(f"{percent(agreement.share)} of the labels agree{rest}.")
-        pairs = apart(agreement)
+        pairs = changed_labels(agreement)
         if pairs:
             lines += ["", f"| {agreement.left} | {agreement.right} | rows |", "|---|---|--:|"]
             lines += [f"| {left} | {right} | {count:,} |" for left, right, count in pairs]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def apart(agreement: Agreement) -> list[tuple[Scalar, Scalar, int]]:
+def changed_labels(agreement: Agreement) -> list[tuple[Scalar, Scalar, int]]:
     """Return the pairs of labels that are not the same, the most frequent first."""
     pairs = agreement.confusion.most_common()
     return [(left, right, count) for (left, right), count in pairs if left != right]
@@ -78,11 +76,7 @@ def verdict(found: Evaluation) -> str:
     return "right" if found.passed else "wrong" if found.wrong else "not all could be run"
 
 
-def _render(found: Evaluation, ending: str, title: str) -> str:
-    if ending == ".json":
-        return found.to_json()
-    if ending == ".md":
-        return render_markdown(found, title=title)
-    pairs = [(agreement, table(agreement), apart(agreement)) for agreement in found.agreements]
+def _render_page(found: Evaluation, title: str) -> str:
+    pairs = [(agreement, table(agreement), changed_labels(agreement)) for agreement in found.agreements]
     page = environment().get_template("evaluation.html")
     return page.render(title=title, found=found, verdict=verdict(found), pairs=pairs)

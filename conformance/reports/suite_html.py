@@ -5,29 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from ..suite.report import SuiteReport
-from ..verdicts.case_record import CaseRecord
+from ..verdicts.record import CaseRecord
+from ..verdicts.suite_record import SuiteRecord
+from . import summary
 from .page import DASH, digits, environment, number, percent
-from .summary import (
-    STATUSES,
-    Cell,
-    cells,
-    columns,
-    counted,
-    exact_hexadecimal,
-    hexadecimal,
-    histograms,
-    kinds,
-    qualified,
-    shown,
-    status_of,
-    tolerances,
-)
+from .summary import STATUSES, qualified, status_of
 
 _SHORT = {"float": "f", "bfloat": "bf", "uint": "u", "int": "i"}
 _BAR = 9
@@ -50,14 +36,14 @@ class Bar:
     infinite: bool
 
 
-def render_html(report: SuiteReport) -> str:
+def render_html(report: SuiteRecord) -> str:
     """
     Return the page: verdict, matrix, kinds of failures with their worst elements, and histograms.
 
     The cases stand in it as JSON; a script of the page's own makes their tables when a cell is opened, and
     hides what the reader has no wish to see.
     """
-    matrix, failures = cells(report), kinds(report)
+    matrix, failures = summary.cells(report), summary.kinds(report)
     pool = _Pool()
     index = {id(record): place for place, record in enumerate(report.cases)}
     cases = [pool.row(record) for record in report.cases]
@@ -75,17 +61,17 @@ def render_html(report: SuiteReport) -> str:
     return page.render(
         report=report,
         statuses=STATUSES,
-        counts=counted(report.cases),
-        dtypes=[(name, _short(name)) for name in columns(matrix)],
-        rows=_rows(matrix),
+        counts=summary.counted(report.cases),
+        dtypes=[(name, _short(name)) for name in summary.columns(matrix)],
+        rows=summary.rows(matrix),
         kinds=failures,
         status_of=status_of,
-        counted=counted,
-        decimal=shown,
-        hexadecimal=hexadecimal,
-        exact_hexadecimal=exact_hexadecimal,
-        tolerances=tolerances,
-        histograms={place: _bars(counts) for place, counts in histograms(report).items()},
+        counted=summary.counted,
+        decimal=summary.shown,
+        hexadecimal=summary.hexadecimal,
+        exact_hexadecimal=summary.exact_hexadecimal,
+        tolerances=summary.tolerances,
+        histograms={place: _bars(counts) for place, counts in summary.histograms(report).items()},
         script=files("softops.conformance").joinpath("templates", "suite.js").read_text("utf-8"),
         # Nothing in the data may end the element that holds it.
         data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
@@ -112,14 +98,12 @@ def _several(*figures: float | None) -> str:
 
 
 def _worst(record: CaseRecord) -> str:
-    worst = record.worst
-    if worst is None or status_of(record) == "right":
+    if record.worst is None or status_of(record) == "right":
         return ""
-    place = f"{worst.output}[{', '.join(map(str, worst.index))}]"
-    return (
-        f"{place}: exact {worst.exact} = {exact_hexadecimal(worst.exact)}; expected {shown(worst.expected)} = "
-        f"{hexadecimal(worst.expected)}; actual {shown(worst.actual)} = {hexadecimal(worst.actual)}"
+    values = "; ".join(
+        " ".join((name, decimal, "=", hexa)) for name, decimal, hexa in summary.values_of(record.worst)
     )
+    return f"{summary.place_of(record.worst)}: {values}"
 
 
 _COLUMNS: tuple[tuple[str, Any], ...] = (
@@ -136,13 +120,6 @@ _COLUMNS: tuple[tuple[str, Any], ...] = (
     ("why", lambda r: r.message),
     ("worst element", _worst),
 )
-
-
-def _rows(matrix: Iterable[Cell]) -> list[tuple[str, int, dict[str, tuple[int, Cell]]]]:
-    found: dict[tuple[str, int], dict[str, tuple[int, Cell]]] = {}
-    for place, cell in enumerate(matrix):
-        found.setdefault((qualified(cell.domain, cell.op), cell.opset), {})[cell.dtype] = (place, cell)
-    return [(op, opset, row) for (op, opset), row in found.items()]
 
 
 def _short(dtype: str) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..measure.metrics import Scalar
-from ..suite.report import SuiteReport
-from ..verdicts.case_record import CaseRecord
+from ..verdicts.record import CaseRecord, Worst
+from ..verdicts.suite_record import SuiteRecord
 from .page import DASH, number, percent
 
 KNOWN = "known"
@@ -104,12 +104,20 @@ def counted(records: Iterable[CaseRecord]) -> dict[str, int]:
     return {status: number[status] for status in STATUSES if number[status]}
 
 
-def cells(report: SuiteReport) -> list[Cell]:
+def cells(report: SuiteRecord) -> list[Cell]:
     """Return the matrix, in the order in which the cases were run."""
     found: dict[tuple[str, str, int, str], list[CaseRecord]] = {}
     for record in report.cases:
         found.setdefault((record.domain, record.op, record.opset, record.dtype), []).append(record)
     return [Cell(*place, tuple(records)) for place, records in found.items()]
+
+
+def rows(matrix: Iterable[Cell]) -> list[tuple[str, int, dict[str, tuple[int, Cell]]]]:
+    """Return the rows of a matrix: the operator, the opset, and by dtype the cell with its place in the matrix."""
+    found: dict[tuple[str, int], dict[str, tuple[int, Cell]]] = {}
+    for place, cell in enumerate(matrix):
+        found.setdefault((qualified(cell.domain, cell.op), cell.opset), {})[cell.dtype] = (place, cell)
+    return [(*key, row) for key, row in found.items()]
 
 
 def columns(matrix: Iterable[Cell]) -> list[str]:
@@ -118,7 +126,7 @@ def columns(matrix: Iterable[Cell]) -> list[str]:
     return sorted({cell.dtype for cell in matrix}, key=lambda name: ("float" not in name, _natural(name)))
 
 
-def kinds(report: SuiteReport) -> list[Kind]:
+def kinds(report: SuiteRecord) -> list[Kind]:
     """Return every kind of failure, the gravest first; unsupported is none."""
     found: dict[tuple[str, ...], list[CaseRecord]] = {}
     for record in report.cases:
@@ -137,7 +145,7 @@ def kinds(report: SuiteReport) -> list[Kind]:
     return result
 
 
-def histograms(report: SuiteReport) -> dict[tuple[str, str], dict[float, int]]:
+def histograms(report: SuiteRecord) -> dict[tuple[str, str], dict[float, int]]:
     """Add up the ULP histograms: for each (operator, dtype) the number of elements by upper edge."""
     found: dict[tuple[str, str], Counter[float]] = {}
     for record in report.cases:
@@ -167,6 +175,20 @@ def tolerances(record: CaseRecord) -> str:
             "of that size decides alone"
         )
     return f"{text}."
+
+
+def place_of(worst: Worst) -> str:
+    """Write which element it is, such as ``output[0, 1]``."""
+    return f"{worst.output}[{', '.join(map(str, worst.index))}]"
+
+
+def values_of(worst: Worst) -> list[tuple[str, str, str]]:
+    """Return what is compared: the name, the value in decimal and in hexadecimal."""
+    return [
+        ("exact", worst.exact, exact_hexadecimal(worst.exact)),
+        ("expected", shown(worst.expected), hexadecimal(worst.expected)),
+        ("actual", shown(worst.actual), hexadecimal(worst.actual)),
+    ]
 
 
 def shown(value: Scalar) -> str:

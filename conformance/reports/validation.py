@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from softops.opset.graph.files import write_atomic
 
 from ..measure.ulp import NAN_DISTANCE
-from ..models.record import Report
+from ..models.report import Report
 from .page import DASH, environment
 
 _COLOURS = {
@@ -24,6 +24,9 @@ _COLOURS = {
 
 _NAN_BIN = 66
 """Behind the bin of the largest distance, 2^64."""
+
+
+_MEASURES = ("max_ulp", "mean_ulp", "max_rel", "row_sum_error", "argmax_agreement", "equal")
 
 
 def report_table(report: Report) -> list[dict[str, Any]]:
@@ -46,12 +49,7 @@ def report_table(report: Report) -> list[dict[str, Any]]:
                 "dtype": output.dtype,
                 "shape": output.shape,
                 "right": bool(steps) and all(step.passed for step in steps),
-                "max_ulp": output.max_ulp,
-                "mean_ulp": output.mean_ulp,
-                "max_rel": output.max_rel,
-                "row_sum_error": output.row_sum_error,
-                "argmax_agreement": output.argmax_agreement,
-                "equal": output.equal,
+                **{measure: getattr(output, measure) for measure in _MEASURES},
                 "error_ulp": max(errors, default=None),
                 "bound_used": max(used, default=None),
             }

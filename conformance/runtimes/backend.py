@@ -10,8 +10,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from ..errors import ModelNotSupportedError, RuntimeNotInstalledError
 from .loading import model_inputs
-from .protocol import Feeds, LoadingRuntime, ModelNotSupportedError, Run, RuntimeNotInstalledError
+from .protocol import Feeds, LoadingRuntime, Run
 
 
 class BackendRuntime(LoadingRuntime):

@@ -12,7 +12,8 @@ from typing import Any
 import onnx
 from numpy.typing import NDArray
 
-from .protocol import Feeds, ModelNotRunError, ModelNotSupportedError, RuntimeHungError
+from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
+from .protocol import Feeds
 from .saved_arrays import read_outputs, write_arrays
 
 PLACES = ("{model}", "{inputs}", "{outputs}")

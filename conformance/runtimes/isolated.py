@@ -10,20 +10,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
 from .loading import load
 from .names import get_runtime
-from .protocol import (
-    Feeds,
-    LoadingRuntime,
-    ModelNotRunError,
-    ModelNotSupportedError,
-    Run,
-    Runtime,
-    RuntimeHungError,
-    name_of,
-    settings_of,
-    version_of,
-)
+from .protocol import Feeds, LoadingRuntime, Run, Runtime, name_of, settings_of, version_of
 
 STARTING_SECONDS = 120.0
 """How long a process may take to import its runtime."""

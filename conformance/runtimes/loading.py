@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from softops.opset.graph.files import serialize
 
-from .protocol import ModelNotRunError, ModelNotSupportedError, Run, Runtime, RuntimeHungError, name_of
+from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
+from .protocol import Run, Runtime, name_of
 
 
 def refusal(runtime: Runtime, op: str, domain: str, opset: int, dtype: str) -> str | None:

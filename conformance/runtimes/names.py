@@ -12,7 +12,8 @@ import difflib
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 
-from .protocol import Runtime, RuntimeNotInstalledError, UnknownRuntimeError, name_of
+from ..errors import RuntimeNotInstalledError, UnknownRuntimeError
+from .protocol import Runtime, name_of
 
 GROUP = "softops.runtimes"
 """The entry-point group."""

@@ -14,8 +14,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from ..errors import ModelNotSupportedError, RuntimeNotInstalledError, check_choice
 from .options import options_of, threads_of
-from .protocol import Feeds, LoadingRuntime, ModelNotSupportedError, Run, RuntimeNotInstalledError
+from .protocol import Feeds, LoadingRuntime, Run
 
 LEVELS = {
     "disabled": "ORT_DISABLE_ALL",
@@ -58,9 +59,7 @@ class OnnxRuntime(LoadingRuntime):
         except ImportError as error:
             message = "expected onnxruntime to be installed (it is not); pip install onnxruntime"
             raise RuntimeNotInstalledError(message) from error
-        if level not in LEVELS:
-            message = f"expected a level among {', '.join(LEVELS)} (got {level!r}); choose one of these"
-            raise ValueError(message)
+        check_choice("a level", level, LEVELS)
         threads_of(threads)
         full = provider if provider.endswith("ExecutionProvider") else f"{provider}ExecutionProvider"
         if full not in onnxruntime.get_available_providers():

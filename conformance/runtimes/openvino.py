@@ -9,8 +9,9 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ModelNotSupportedError, RuntimeNotInstalledError
 from .options import options_of, threads_of
-from .protocol import Feeds, LoadingRuntime, ModelNotSupportedError, Run, RuntimeNotInstalledError
+from .protocol import Feeds, LoadingRuntime, Run
 
 _DEFAULTS = {"device": "CPU", "precision": "", "threads": ""}
 

@@ -23,26 +23,6 @@ Feeds = Mapping[str, NDArray[Any]]
 Run = Callable[[Feeds], Sequence[NDArray[Any]]]
 
 
-class UnknownRuntimeError(ValueError):
-    """There is no runtime of that name."""
-
-
-class RuntimeNotInstalledError(ImportError):
-    """The runtime is known, but its package is not installed."""
-
-
-class ModelNotRunError(ValueError):
-    """The runtime could not load the model, or failed on these inputs."""
-
-
-class ModelNotSupportedError(ModelNotRunError):
-    """The runtime says that it does not take the model: raised by `load` or `run` of a runtime."""
-
-
-class RuntimeHungError(ModelNotRunError):
-    """The runtime did not answer within its time limit."""
-
-
 @runtime_checkable
 class Runtime(Protocol):
     """What `softops.conformance.run` and `softops.conformance.validate` take for a runtime."""

@@ -10,9 +10,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from ..errors import ModelNotSupportedError
 from .loading import in_memory
 from .options import options_of
-from .protocol import Feeds, LoadingRuntime, ModelNotSupportedError, Run
+from .protocol import Feeds, LoadingRuntime, Run
 
 
 class ReferenceRuntime(LoadingRuntime):

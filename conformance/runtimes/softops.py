@@ -7,9 +7,10 @@ from pathlib import Path
 
 from softops.opset import ModelSource
 
+from ..errors import ModelNotSupportedError
 from .loading import in_memory
 from .options import options_of
-from .protocol import LoadingRuntime, ModelNotSupportedError, Run
+from .protocol import LoadingRuntime, Run
 
 
 class SoftopsRuntime(LoadingRuntime):

@@ -12,8 +12,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from ..errors import ModelNotSupportedError, RuntimeNotInstalledError
 from .options import options_of, threads_of
-from .protocol import Feeds, LoadingRuntime, ModelNotSupportedError, Run, RuntimeNotInstalledError
+from .protocol import Feeds, LoadingRuntime, Run
 
 Arguments = list[Any]
 
@@ -113,11 +114,7 @@ def _along_axis(name: str) -> Callable[..., list[Any]]:
 
 
 def _elementwise(name: str) -> Callable[..., list[Any]]:
-    def call(torch: Any, given: Arguments, attributes: dict[str, Any], opset: int) -> list[Any]:
-        function = getattr(torch.nn.functional, name)
-        return [function(given[0])]
-
-    return call
+    return lambda torch, given, attributes, opset: [getattr(torch.nn.functional, name)(given[0])]
 
 
 def _logsumexp(torch: Any, given: Arguments, attributes: dict[str, Any], opset: int) -> list[Any]:
@@ -154,9 +151,8 @@ def _arg_max(torch: Any, given: Arguments, attributes: dict[str, Any], opset: in
 
 def _top_k(torch: Any, given: Arguments, attributes: dict[str, Any], opset: int) -> list[Any]:
     k = attributes["k"] if opset < 10 else int(given[1][0])
-    return list(
-        torch.topk(given[0], k, attributes.get("axis", -1), largest=bool(attributes.get("largest", 1)))
-    )
+    largest = bool(attributes.get("largest", 1))
+    return list(torch.topk(given[0], k, attributes.get("axis", -1), largest=largest))
 
 
 def _attention(torch: Any, given: Arguments, attributes: dict[str, Any], opset: int) -> list[Any]:
@@ -167,15 +163,9 @@ def _attention(torch: Any, given: Arguments, attributes: dict[str, Any], opset: 
         raise ModelNotSupportedError(message)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        y = torch.nn.functional.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            rest[0] if rest else None,
-            scale=attributes.get("scale"),
-            enable_gqa=q.shape[1] != k.shape[1],
-        )
-    return [y]
+        function = torch.nn.functional.scaled_dot_product_attention
+        options = {"scale": attributes.get("scale"), "enable_gqa": q.shape[1] != k.shape[1]}
+        return [function(q, k, v, *rest, **options)]
 
 
 _CALLS: dict[str, Callable[..., list[Any]]] = {

@@ -12,23 +12,16 @@ from numpy.typing import NDArray
 
 from ..cases.build import Truth, built, truth
 from ..cases.case import Case
+from ..cases.sweep import THREADS
+from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
 from ..runtimes.loading import load, refusal
-from ..runtimes.protocol import (
-    Feeds,
-    ModelNotRunError,
-    ModelNotSupportedError,
-    Run,
-    Runtime,
-    RuntimeHungError,
-    name_of,
-)
-from ..verdicts.allowances import Bound, check_bound
-from ..verdicts.case_record import CaseRecord, Check, Outcome
+from ..runtimes.protocol import Feeds, Run, Runtime, name_of
+from ..verdicts.record import CaseRecord, Check, Outcome
+from ..verdicts.rules import Bound
 from ..verdicts.verdicts import VERDICTS, assess, formed
 
 Array = NDArray[Any]
 
-THREADS = "threads="
 _BASELINE = THREADS + "1"
 
 _KEPT_MODELS = 4
@@ -44,15 +37,9 @@ class Examiner:
         What is tested.
     bound
         Whose bounds are applied.
-
-    Raises
-    ------
-    ValueError
-        There is no such bound.
     """
 
     def __init__(self, runtime: Runtime, bound: Bound = "strict") -> None:
-        check_bound(bound)
         self._runtime = runtime
         self._bound = bound
         self._configured: dict[str, Runtime] = {"": runtime}

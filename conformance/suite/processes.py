@@ -11,8 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from ..cases.case import Case
 from ..runtimes.isolated import Isolated
 from ..runtimes.names import get_runtime
-from ..verdicts.allowances import Bound
-from ..verdicts.case_record import CaseRecord
+from ..verdicts.record import CaseRecord
+from ..verdicts.rules import Bound
 from .examiner import Examiner
 
 WORTH_CASES = 500

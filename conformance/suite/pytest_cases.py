@@ -8,9 +8,9 @@ from ..cases.case import Case
 from ..cases.grid import cases
 from ..runtimes.names import get_runtime
 from ..runtimes.protocol import name_of, settings_of, version_of
-from ..verdicts.allowances import BOUNDS
-from ..verdicts.case_record import CaseRecord
 from ..verdicts.known import Known, known_deviations, marked
+from ..verdicts.record import CaseRecord
+from ..verdicts.rules import BOUNDS
 from .examiner import Examiner
 
 

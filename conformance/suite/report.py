@@ -1,24 +1,35 @@
-"""The report of the suite: every judged case, as Python values and as JSON of a versioned schema."""
+"""The report of the suite: every judged case as JSON of a versioned schema, and in all forms of `FORMS`."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from softops.opset.graph.files import write_atomic
+
 from ..cases.case import Case
-from ..verdicts.case_record import OUTCOMES, CaseRecord, Check, Outcome, Worst
+from ..measure.plain import as_json, plain
+from ..reports.reproduction import write_reproductions
+from ..reports.suite_html import render_html
+from ..reports.suite_junit import render_junit
+from ..reports.suite_markdown import render_markdown
+from ..verdicts.record import OUTCOMES, CaseRecord, Check, Worst
+from ..verdicts.suite_record import SuiteRecord
+
+FORMS = {"report.md": render_markdown, "junit.xml": render_junit, "report.html": render_html}
+"""The files that `SuiteReport.write` makes of a report, besides ``report.json``, which is the source."""
 
 SCHEMA = 1
 """Number of the JSON form that `SuiteReport.to_json` writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SuiteReport:
+class SuiteReport(SuiteRecord):
     """
     What `softops.conformance.run` found.
 
@@ -43,43 +54,6 @@ class SuiteReport:
         What a reader should know besides.
     """
 
-    runtime: str
-    runtime_version: str
-    softops_version: str
-    onnx_version: str = ""
-    platform: str = ""
-    command: dict[str, Any] = dataclasses.field(default_factory=dict)
-    bound: str = "strict"
-    seconds: float = 0.0
-    cases: tuple[CaseRecord, ...]
-    vanished: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def compared(self) -> int:
-        """Number of the cases of which elements were compared, right or wrong."""
-        return sum(record.outcome in ("right", "wrong") and record.elements > 0 for record in self.cases)
-
-    @property
-    def unexpected(self) -> tuple[CaseRecord, ...]:
-        """The cases that keep the report from passing: neither right, nor unsupported, nor known."""
-        return tuple(
-            record
-            for record in self.cases
-            if record.outcome not in ("right", "unsupported") and record.known is None
-        )
-
-    @property
-    def passed(self) -> bool:
-        """Whether something was compared, and nothing went wrong that is not known."""
-        return self.compared > 0 and not self.unexpected
-
-    @property
-    def counts(self) -> dict[Outcome, int]:
-        """Number of cases of each outcome, in the order of `OUTCOMES`."""
-        counted = Counter(record.outcome for record in self.cases)
-        return {outcome: counted[outcome] for outcome in OUTCOMES}
-
     def write(self, directory: str | os.PathLike[str]) -> None:
         """
         Write all forms of the report into ``directory``, which is made if need be.
@@ -89,23 +63,29 @@ class SuiteReport:
         OSError
             The folder cannot be made or written to.
         """
-        from ..reports.suite import write_files
-
-        write_files(self, directory)
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / "report.json", self.to_json().encode())
+        write_reproductions(self, folder / "reproductions")
+        # After these, whose folders they name.
+        for name, render in FORMS.items():
+            write_atomic(folder / name, render(self).encode())
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it in what JSON knows; NaN and infinities as ``"nan"``, ``"inf"`` and ``"-inf"``."""
         own = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
         own["cases"] = [record.to_dict() for record in self.cases]
-        plain: dict[str, Any] = _json({"schema": SCHEMA, "passed": self.passed, "counts": self.counts, **own})
-        return plain
+        result: dict[str, Any] = plain(
+            {"schema": SCHEMA, "passed": self.passed, "counts": self.counts, **own}
+        )
+        return result
 
     def to_json(self) -> str:
         """Return `to_dict` as JSON, a line for each case."""
         content = self.to_dict()
         cases = content.pop("cases")
         lines = ",\n".join(json.dumps(case, ensure_ascii=False, allow_nan=False) for case in cases)
-        head = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
+        head = as_json(content, indent=1).removesuffix("\n}")
         return f'{head},\n "cases": [\n{lines}\n]\n}}'
 
     @classmethod
@@ -146,43 +126,25 @@ def _unreadable(got: str) -> ValueError:
 
 def _record(given: dict[str, Any]) -> CaseRecord:
     case = {entry.name: given[entry.name] for entry in dataclasses.fields(Case)}
-    case["shape"] = tuple(case["shape"])
-    own: dict[str, Any] = {}
-    for entry in dataclasses.fields(CaseRecord):
-        if entry.name in given and entry.name != "case":
-            value = given[entry.name]
-            own[entry.name] = _number(value) if entry.name in _NUMBERS else value
+    own = {entry.name: given[entry.name] for entry in dataclasses.fields(CaseRecord) if entry.name in given}
+    own |= _numbers(own, _NUMBERS)
     if own["outcome"] not in OUTCOMES:
         message = f"an outcome {own['outcome']!r}"
         raise ValueError(message)
-    if "ulp_histogram" in own:
-        own["ulp_histogram"] = tuple((float(edge), int(count)) for edge, count in own["ulp_histogram"])
-    if "checks" in own:
-        own["checks"] = tuple(
-            Check(**check | {name: _number(check.get(name)) for name in ("measured", "bound")})
-            for check in own["checks"]
-        )
+    histogram = [(float(edge), int(count)) for edge, count in own.get("ulp_histogram", ())]
+    checks = [Check(**check | _numbers(check, ("measured", "bound"))) for check in own.get("checks", ())]
+    own |= {"ulp_histogram": tuple(histogram), "checks": tuple(checks)}
     if "worst" in own:
         worst = own["worst"]
-        text = worst["dtype"] == "string"
-        values = {name: worst[name] if text else _number(worst[name]) for name in ("expected", "actual")}
-        numbers = {name: _number(worst[name]) for name in ("error_ulp", "bound_ulp")}
-        own["worst"] = Worst(**worst | values | numbers | {"index": tuple(worst["index"])})
-    return CaseRecord(case=Case(**case), **own)
+        names = ("error_ulp", "bound_ulp", *(("expected", "actual") if worst["dtype"] != "string" else ()))
+        own["worst"] = Worst(**worst | _numbers(worst, names) | {"index": tuple(worst["index"])})
+    return CaseRecord(case=Case(**case | {"shape": tuple(case["shape"])}), **own)
 
 
-_NUMBERS = {entry.name for entry in dataclasses.fields(CaseRecord) if entry.type == "float | None"}
+_NUMBERS = [entry.name for entry in dataclasses.fields(CaseRecord) if entry.type == "float | None"]
 
 
-def _number(value: Any) -> Any:
-    return float(value) if isinstance(value, str) else value
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _json(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+def _numbers(given: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the numbers among these fields; "nan" and "inf" stand in JSON as texts."""
+    found = {name: given[name] for name in names if name in given}
+    return {name: float(value) if isinstance(value, str) else value for name, value in found.items()}

@@ -14,12 +14,13 @@ import onnx
 from ..cases.case import Case
 from ..cases.grid import cases
 from ..cases.sweep import Depth
+from ..errors import check_choice
 from ..runtimes.isolated import Isolated
 from ..runtimes.names import get_runtime
 from ..runtimes.protocol import Runtime, name_of, settings_of, version_of
-from ..verdicts.allowances import Bound, check_bound
-from ..verdicts.case_record import CaseRecord
 from ..verdicts.known import known_deviations, marked
+from ..verdicts.record import CaseRecord
+from ..verdicts.rules import BOUNDS, Bound
 from .examiner import Examiner
 from .processes import WORTH_CASES, examine_in_processes
 from .report import SuiteReport
@@ -86,27 +87,13 @@ def run(
         message = "expected a quick or a full run (got both); choose one"
         raise ValueError(message)
     depth: Depth = "quick" if quick else "full" if full else "default"
-    chosen = get_runtime(runtime)
-    listed = cases(
-        ops=_listed(ops),
-        opsets=_listed(opsets),
-        dtypes=_listed(dtypes),
-        families=_listed(families),
-        depth=depth,
-        seed=seed,
-        settings=settings_of(chosen),
-    )
-    asked = {
-        "ops": _listed(ops),
-        "opsets": _listed(opsets),
-        "dtypes": _listed(dtypes),
-        "families": _listed(families),
-        "depth": depth,
-        "seed": seed,
-        "time_limit": time_limit,
-    }
+    choice = {"ops": ops, "opsets": opsets, "dtypes": dtypes, "families": families}
+    asked: dict[str, Any] = {name: _listed(given) for name, given in choice.items()}
+    asked |= {"depth": depth, "seed": seed}
+    listed = cases(**asked, settings=settings_of(get_runtime(runtime)))
+    command = {**asked, "time_limit": time_limit}
     return run_cases(
-        runtime, listed, bound=bound, time_limit=time_limit, jobs=jobs, progress=progress, command=asked
+        runtime, listed, bound=bound, time_limit=time_limit, jobs=jobs, progress=progress, command=command
     )
 
 
@@ -162,7 +149,7 @@ def run_cases(
 def _examined(
     runtime: str | Runtime, listed: Sequence[Case], bound: Bound, time_limit: float | None, jobs: int
 ) -> Iterator[CaseRecord]:
-    check_bound(bound)
+    check_choice("a bound", bound, BOUNDS)
     if isinstance(runtime, str) and jobs > 1 and len(listed) >= WORTH_CASES:
         yield from examine_in_processes(runtime, listed, bound, time_limit, jobs)
         return

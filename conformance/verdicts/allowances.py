@@ -38,8 +38,7 @@ the web platform tests for WebNN, in ULP: 3 n + 3 for Softmax, 2 n + 18 for Redu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,94 +46,34 @@ from numpy.typing import NDArray
 from softops.opset import operator
 
 from ..cases.build import Truth
-from ..cases.calls import lines, row_of
 from ..cases.case import Case
-from ..measure.bounds import JUDGED, Doubles, family_allowance, summed
-from ..measure.ulp import is_float, spacing, unit_roundoff
-from .attention_allowance import attention_allowance
-from .question import HALF, Question
-
-Bound = Literal["strict", "webnn", "onnx"]
-BOUNDS: tuple[Bound, ...] = get_args(Bound)
+from ..measure.bounds import family_allowance, summed
+from ..measure.ulp import Doubles, unit_roundoff
+from .question import Question
 
 Array = NDArray[Any]
 
 
-def check_bound(bound: str) -> None:
-    """
-    Refuse what is no name of a bound.
-
-    Raises
-    ------
-    ValueError
-        There is no such bound.
-    """
-    if bound not in BOUNDS:
-        message = f"expected a bound among {', '.join(BOUNDS)} (got {bound!r}); choose one of these"
-        raise ValueError(message)
-
-
-def allowance(case: Case, truth: Truth, place: int, bound: Bound = "strict") -> Doubles | None:
-    """
-    Return how far each element of an output may be from its exact value; None where it must be equal.
-
-    Parameters
-    ----------
-    place
-        Which output, counted from 0.
-    bound
-        Whose bound.
-    """
-    asked = Question(case, row_of(case), truth, place)
-    if asked.exact.dtype != np.longdouble:
-        return None
-    size = np.nan_to_num(np.abs(asked.exact).astype(np.float64), nan=0, posinf=0)
-    if bound == "onnx" and is_float(asked.dtype):
-        # Relative to what the tests expect, which is rounded already.
-        relative = 2.0**-6 if asked.dtype.name == "bfloat16" else 1e-3
-        return np.asarray(relative * size + 1e-7 + _rounding(asked))
-    if bound == "webnn" and (ulps := _webnn(asked)) is not None:
-        return np.asarray(ulps * spacing(asked.exact, asked.dtype).astype(np.float64))
-    rule = _RULES[case.op]
-    with np.errstate(all="ignore"):
-        allowed = np.nan_to_num(rule(asked, size), nan=0, posinf=np.inf)
-    return np.asarray(allowed + _rounding(asked))
-
-
-def _rounding(asked: Question) -> Doubles | float:
-    """The last rounding of a half, which the arithmetic in float32 does not include."""
-    if not is_float(asked.dtype) or asked.dtype.itemsize != HALF or asked.case.op == "Hardmax":
-        return 0.0
-    return np.asarray(spacing(asked.exact, asked.dtype).astype(np.float64) / 2)
-
-
-def _webnn(asked: Question) -> float | None:
-    _, length = lines(asked.row, asked.case.shape, asked.case.axis)
-    sigmoid = 10.0 if asked.dtype.name == "float16" else 34.0
-    return {
-        "Softmax": 3.0 * length + 3,
-        "ReduceLogSumExp": 2.0 * length + 18,
-        "Softplus": 18.0,
-        "Sigmoid": sigmoid,
-    }.get(asked.case.op)
-
-
-def _family(asked: Question, size: Doubles) -> Doubles:
+def family(asked: Question, size: Doubles) -> Doubles:
+    """Bound of Softmax, LogSoftmax, Hardmax and Sigmoid; ``size`` is the magnitude of the exact values."""
     return family_allowance(asked.row, asked.x, asked.exact.astype(np.longdouble), asked.case.axis)
 
 
-def _softplus(asked: Question, size: Doubles) -> Doubles:
+def softplus(asked: Question, size: Doubles) -> Doubles:
+    """Bound of Softplus."""
     tiny = float(np.finfo(np.float32 if asked.dtype.itemsize <= 4 else np.float64).tiny)
     flushed = (size < tiny) & ~np.isneginf(asked.x)
     return np.where(flushed, 2 * tiny, 12 * asked.u * size)
 
 
-def _reduce(asked: Question, size: Doubles) -> Doubles:
+def log_sum(asked: Question, size: Doubles) -> Doubles:
+    """Bound of ReduceLogSumExp."""
     reduced = max(asked.x.size // max(asked.exact.size, 1), 1)
     return np.asarray((6 * np.log(reduced) + summed(reduced) + 8 + size) * asked.u)
 
 
-def _loss(asked: Question, size: Doubles) -> Doubles:
+def loss(asked: Question, size: Doubles) -> Doubles:
+    """Bound of the losses."""
     scores, labels, *rest = asked.truth.call.inputs
     assert scores is not None
     assert labels is not None
@@ -177,7 +116,20 @@ def scores_of(case: Case, truth: Truth) -> tuple[Array, Doubles]:
     return exact, np.asarray(terms * unit_roundoff(np.dtype(np.float32)) * magnitude, np.float64)
 
 
-def _linear(asked: Question, size: Doubles) -> Doubles:
+def undecided_labels(case: Case, truth: Truth) -> NDArray[np.bool_]:
+    """Return the rows of a LinearClassifier whose label rounding may change."""
+    scores, allowed = scores_of(case, truth)
+    if scores.shape[1] == 1:
+        return np.asarray(np.abs(scores[:, 0]) <= allowed[:, 0])
+    order = scores.argsort(axis=1)
+    first, second = order[:, -1:], order[:, -2:-1]
+    gap = np.take_along_axis(scores, first, 1) - np.take_along_axis(scores, second, 1)
+    slack = np.take_along_axis(allowed, first, 1) + np.take_along_axis(allowed, second, 1)
+    return np.asarray(((gap <= slack) & (gap > 0)).squeeze(1))
+
+
+def linear_classifier(asked: Question, size: Doubles) -> Doubles:
+    """Bound of LinearClassifier: its scores."""
     scores, g = scores_of(asked.case, asked.truth)
     u = unit_roundoff(np.dtype(np.float32))
     transform = asked.truth.call.attributes["post_transform"]
@@ -196,12 +148,14 @@ def _linear(asked: Question, size: Doubles) -> Doubles:
     return np.asarray(g + u * size)
 
 
-def _normalizer(asked: Question, size: Doubles) -> Doubles:
+def normalizer(asked: Question, size: Doubles) -> Doubles:
+    """Bound of Normalizer."""
     u = unit_roundoff(np.dtype(np.float32))
     return np.asarray((summed(asked.x.shape[-1]) + 8) * u * size + float(np.finfo(np.float32).tiny))
 
 
-def _quantized(asked: Question, size: Doubles) -> Doubles:
+def quantized(asked: Question, size: Doubles) -> Doubles:
+    """Bound of QLinearSoftmax and QLinearSigmoid."""
     x, x_scale, x_zero, y_scale, y_zero = (
         None if value is None else value.astype(np.float64) for value in asked.truth.call.inputs
     )
@@ -218,17 +172,3 @@ def _quantized(asked: Question, size: Doubles) -> Doubles:
     steps = family_allowance(row, near, real, axis, g) / y_scale
     zero = 0 if y_zero is None else np.abs(y_zero)
     return np.asarray(0.5 + steps + 4 * unit_roundoff(np.dtype(np.float32)) * (size + zero))
-
-
-_RULES: dict[str, Callable[[Question, Doubles], Doubles]] = {
-    **dict.fromkeys(JUDGED, _family),
-    "Softplus": _softplus,
-    "ReduceLogSumExp": _reduce,
-    "SoftmaxCrossEntropyLoss": _loss,
-    "NegativeLogLikelihoodLoss": _loss,
-    "Attention": attention_allowance,
-    "LinearClassifier": _linear,
-    "Normalizer": _normalizer,
-    "QLinearSoftmax": _quantized,
-    "QLinearSigmoid": _quantized,
-}

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..measure.bounds import Doubles, summed
-from ..measure.ulp import unit_roundoff
+from ..measure.bounds import summed
+from ..measure.ulp import Doubles, unit_roundoff
 from .question import Question
 
 _SCORES = 3

@@ -24,7 +24,7 @@ from typing import Any
 
 from ..cases.calls import row_of
 from ..cases.case import Case
-from .case_record import CaseRecord
+from .record import CaseRecord
 
 NOT_REPORTED = "not reported yet"
 
@@ -147,15 +147,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _parsed(text: str) -> tuple[Deviation, ...]:
-    content: Any = json.loads(text)
+    listed: Any = json.loads(text)["deviations"]
     return tuple(
-        Deviation(
-            cases=tuple(entry["cases"]),
-            outcome=entry["outcome"],
-            why=entry["why"],
-            issue=entry.get("issue", NOT_REPORTED),
-            verdicts=tuple(entry.get("verdicts", ())),
-            shown_by=tuple(entry.get("shown_by", ())),
-        )
-        for entry in content["deviations"]
+        Deviation(**{name: tuple(part) if isinstance(part, list) else part for name, part in entry.items()})
+        for entry in listed
     )

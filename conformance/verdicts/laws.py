@@ -25,86 +25,30 @@ kl
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.opset import Operator
-
-from ..cases.calls import row_of
 from ..cases.case import Case
-from ..cases.families import TOP
-from ..measure.ulp import spacing, unit_roundoff
-from .case_record import Check
-from .measures import Measured
+from ..cases.rows import TOP
+from ..measure.errors import Errors
+from ..measure.metrics import largest_place
+from ..measure.ulp import Doubles
+from .lines import Lines, Wide
+from .record import Check
 
-Array = NDArray[Any]
-Doubles = NDArray[np.float64]
-Wide = NDArray[np.floating[Any]]
-
-_HALVES = 2  # bytes
-
-
-class Lines:
-    """An input and an output of an operator, as matrices of a line in each row; only the finite lines."""
-
-    def __init__(self, case: Case, x: Array, found: Measured) -> None:
-        row = row_of(case)
-        cut = [
-            as_lines(row, case.axis, array)
-            for array in (x, found.actual, found.exact, found.allowed, ~found.special | (found.exact == 0))
-        ]
-        regular = cut[4].all(axis=1) & np.isfinite(cut[1].astype(np.float64)).all(axis=1)
-        if row.op_type == "LogSoftmax":  # -inf is the logarithm of 0
-            regular = ~np.isnan(cut[2]).any(axis=1) & ~np.isnan(cut[1].astype(np.float64)).any(axis=1)
-        # In float64 where that holds every number of the dtype; the sums of float64 need more.
-        wide: Any = np.longdouble if found.actual.dtype == np.float64 else np.float64
-        self.op = row.op_type
-        self.x: Doubles = cut[0][regular].astype(np.float64)
-        # An infinity that a number beyond the range is right to become counts as that number.
-        y = as_lines(
-            row,
-            case.axis,
-            np.where(np.isinf(found.actual.astype(wide)) & (found.used <= 1), found.exact, found.actual),
-        )
-        self.y: Wide = y[regular].astype(wide)
-        self.exact: Wide = cut[2][regular].astype(wide)
-        self.allowed: Doubles = cut[3][regular]
-        self.u = unit_roundoff(max(found.actual.dtype, np.dtype(np.float32), key=lambda kind: kind.itemsize))
-        self.tiny = float(np.finfo(np.float32 if found.actual.dtype.itemsize <= 4 else np.float64).tiny)
-        half = found.actual.dtype.itemsize == _HALVES
-        self.step = (
-            spacing(self.exact, found.actual.dtype).astype(np.float64) if half else np.zeros(self.y.shape)
-        )
-
-    @property
-    def logarithmic(self) -> bool:
-        """Whether the output is a logarithm of probabilities."""
-        return self.op == "LogSoftmax"
-
-    @property
-    def order_slack(self) -> Doubles:
-        """How far an element may fall behind one that it should not be below."""
-        size = np.nan_to_num(np.abs(self.exact).astype(np.float64), posinf=0)
-        return np.asarray((4 if self.logarithmic else 10) * self.u * size + self.step + 2 * self.tiny)
+Judged = tuple[Check, dict[str, Any]]
+Law = Callable[[Lines, bool], Judged]
+"""A function of (lines, whether the allowances are other people's), which gives a check and figures of the record."""
 
 
-def as_lines(row: Operator, axis: int | None, array: Array) -> Array:
-    """Return an array as a matrix with a line of the operator in each row."""
-    place = row.default_axis if axis is None else axis
-    if row.axis_rule is None or place is None:
-        return array.reshape(1, -1)
-    place += array.ndim if place < 0 else 0
-    if row.axis_rule == "flatten":
-        return array.reshape(-1, int(np.prod(array.shape[place:], dtype=int)))
-    turned = np.moveaxis(array, place, -1)
-    return turned.reshape(-1, turned.shape[-1])
-
-
-def laws(case: Case, x: Array, found: Measured, *, loose: bool) -> tuple[list[Check], dict[str, Any]]:
+def keep(
+    laws: Sequence[Law], case: Case, x: NDArray[Any], found: Errors, *, loose: bool
+) -> tuple[list[Check], dict[str, Any]]:
     """
-    Judge what is asked of an operator's output.
+    Judge whether an operator's output keeps its laws.
 
     Parameters
     ----------
@@ -116,43 +60,53 @@ def laws(case: Case, x: Array, found: Measured, *, loose: bool) -> tuple[list[Ch
     tuple
         The checks, and the figures of a record.
     """
-    if case.op not in _LAWS or not found.exact.size:
-        return [], {}
-    cut = Lines(case, x, found)
-    checks, figures = [], {}
-    if not cut.y.size:
-        return [], {}
-    with np.errstate(all="ignore"):
-        for law in _LAWS[case.op]:
-            check, more = law(cut, loose)
-            checks.append(check)
-            figures.update(more)
+    checks, figures = list[Check](), dict[str, Any]()
+    cut = Lines(case, x, found) if laws and found.exact.size else None
+    if cut is not None and cut.y.size:
+        with np.errstate(all="ignore"):
+            for law in laws:
+                check, more = law(cut, loose)
+                checks.append(check)
+                figures.update(more)
     return checks, figures
-
-
-Judged = tuple[Check, dict[str, Any]]
 
 
 def _slack(cut: Lines, loose: bool) -> Doubles:
     return np.asarray(np.maximum(cut.order_slack, 2 * cut.allowed) if loose else cut.order_slack)
 
 
-def _order(cut: Lines, loose: bool) -> Judged:
-    order = cut.x.argsort(axis=1, kind="stable")
-    x, y, slack = (np.take_along_axis(array, order, 1) for array in (cut.x, cut.y, _slack(cut, loose)))
+def _check(name: str, passed: bool, measured: float, bound: float | None, text: str) -> Check:
+    return Check(name=name, passed=passed, measured=measured, bound=bound, message="" if passed else text)
+
+
+def order(cut: Lines, loose: bool) -> Judged:
+    """Judge whether larger inputs have larger outputs, and equal ones equal ones."""
+    sorting = cut.x.argsort(axis=1, kind="stable")
+    x, y, slack = (np.take_along_axis(array, sorting, 1) for array in (cut.x, cut.y, _slack(cut, loose)))
     short = y[:, :-1] - y[:, 1:] - slack[:, 1:]
     # Equal inputs have equal outputs, so the other way round as well.
     short = np.where(x[:, 1:] == x[:, :-1], np.maximum(short, y[:, 1:] - y[:, :-1] - slack[:, 1:]), short)
-    count = int((short > 0).sum())
-    text = ""
+    count, text = int((short > 0).sum()), ""
     if count:
         line, place = np.unravel_index(int(np.nanargmax(short)), short.shape)
         pair = f"{float(x[line, place])!r} and {float(x[line, place + 1])!r}"
         given = f"{float(y[line, place])!r} and {float(y[line, place + 1])!r}"
         text = f"line {line}: {pair} gave {given}, in the wrong order ({count} such neighbours)"
-    return Check(name="order", passed=not count, measured=count, bound=0, message=text), {
-        "order_violations": count
-    }
+    return _check("order", not count, count, 0, text), {"order_violations": count}
+
+
+def argmax(cut: Lines, loose: bool) -> Judged:
+    """Judge the largest element."""
+    wrong, agreement = _decisions(cut, loose, 1)
+    text = f"the largest element of {wrong} lines is another than that of the exact output"
+    return _check("argmax", not wrong, agreement, 1, text), {"argmax_agreement": agreement}
+
+
+def top_k(cut: Lines, loose: bool) -> Judged:
+    """Judge the five largest."""
+    wrong, agreement = _decisions(cut, loose, TOP)
+    text = f"the {TOP} largest elements of {wrong} lines are others than those of the exact output"
+    return _check("top-k", not wrong, agreement, 1, text), {"topk_agreement": agreement}
 
 
 def _decisions(cut: Lines, loose: bool, k: int) -> tuple[int, float]:
@@ -166,61 +120,32 @@ def _decisions(cut: Lines, loose: bool, k: int) -> tuple[int, float]:
     return int(wrong.sum()), 1 - float(wrong.mean())
 
 
-def _argmax(cut: Lines, loose: bool) -> Judged:
-    wrong, agreement = _decisions(cut, loose, 1)
-    text = f"the largest element of {wrong} lines is another than that of the exact output" if wrong else ""
-    check = Check(name="argmax", passed=not wrong, measured=agreement, bound=1, message=text)
-    return check, {"argmax_agreement": agreement}
-
-
-def _top_k(cut: Lines, loose: bool) -> Judged:
-    wrong, agreement = _decisions(cut, loose, TOP)
-    text = (
-        f"the {TOP} largest elements of {wrong} lines are others than those of the exact output"
-        if wrong
-        else ""
-    )
-    check = Check(name="top-k", passed=not wrong, measured=agreement, bound=1, message=text)
-    return check, {"topk_agreement": agreement}
-
-
-def _row_sum(cut: Lines, loose: bool) -> Judged:
+def row_sum(cut: Lines, loose: bool) -> Judged:
+    """Judge the sum of each line of probabilities."""
     if cut.logarithmic:
-        probability = np.exp(cut.exact)
         off = np.abs(np.exp(cut.y).sum(axis=1) - 1)
-        allowed = (probability * np.expm1(np.minimum(cut.allowed, 700))).sum(axis=1)
+        allowed = (np.exp(cut.exact) * np.expm1(np.minimum(cut.allowed, 700))).sum(axis=1)
     else:
         off, allowed = np.abs(cut.y.sum(axis=1) - 1), cut.allowed.sum(axis=1)
     # The sum is itself rounded here.
     allowed = allowed + cut.y.shape[1] * 2.0**-60 + 4 * np.finfo(cut.y.dtype).eps
     line = int((off / allowed).argmax())
-    text = f"line {line}: its sum is {float(off[line]):.3g} from 1, {float(allowed[line]):.3g} is allowed"
-    passed = bool((off <= allowed).all())
-    return (
-        Check(
-            name="row sum",
-            passed=passed,
-            measured=float(off[line]),
-            bound=float(allowed[line]),
-            message="" if passed else text,
-        ),
-        {"row_sum_error": float(off.max())},
-    )
+    measured, bound = float(off[line]), float(allowed[line])
+    text = f"line {line}: its sum is {measured:.3g} from 1, {bound:.3g} is allowed"
+    check = _check("row sum", bool((off <= allowed).all()), measured, bound, text)
+    return check, {"row_sum_error": float(off.max())}
 
 
-def _simplex(cut: Lines, loose: bool) -> Judged:
+def simplex(cut: Lines, loose: bool) -> Judged:
+    """Judge whether every element lies in [0, 1], and every logarithm in [-inf, 0]."""
     top = 0.0 if cut.logarithmic else 1.0
     low = 0.0 if cut.logarithmic else float(np.maximum(-cut.y, 0).max())
     high = float(np.maximum(cut.y - top, 0).max())
     # A LogSoftmax of nearly 0 is a small difference of larger numbers.
     slack = float(cut.allowed.max()) if cut.logarithmic or loose else 4 * cut.u + float(cut.step.max())
-    passed = low == 0 and high <= slack
     worst = max(low, high)
-    text = (
-        "" if passed else f"an element lies {worst:.3g} outside [{'-inf, 0' if cut.logarithmic else '0, 1'}]"
-    )
-    check = Check(name="simplex", passed=passed, measured=worst, bound=slack, message=text)
-    return check, {"simplex_violation": worst}
+    text = f"an element lies {worst:.3g} outside [{'-inf, 0' if cut.logarithmic else '0, 1'}]"
+    return _check("simplex", low == 0 and high <= slack, worst, slack, text), {"simplex_violation": worst}
 
 
 def _logs(cut: Lines) -> tuple[Wide, Doubles]:
@@ -234,26 +159,25 @@ def _logs(cut: Lines) -> tuple[Wide, Doubles]:
     return off, np.asarray(allowed * (1 + 1e-12) + 1e-15)
 
 
-def _log_error(cut: Lines, loose: bool) -> Judged:
+def log_error(cut: Lines, loose: bool) -> Judged:
+    """Judge the logarithm of every element."""
     off, allowed = _logs(cut)
     asked = np.isfinite(allowed)
     worst = float(off[asked].max(initial=0))
     wrong = asked & ~(off <= allowed)
     text, bound = "", None
     if asked.any():
-        place = np.unravel_index(int(np.where(asked, off / allowed, 0).argmax()), off.shape)
-        bound = float(allowed[place])
-        if wrong.any():
-            y, exact = float(cut.y[place]), float(cut.exact[place])
-            text = (
-                f"line {place[0]}, place {place[1]}: {y!r} for {exact!r}, its logarithm is "
-                f"{float(off[place]):.3g} off, {bound:.3g} is allowed ({int(wrong.sum())} such elements)"
-            )
-    check = Check(name="log error", passed=not wrong.any(), measured=worst, bound=bound, message=text)
-    return check, {"max_log": worst}
+        place = largest_place(np.where(asked, off / allowed, 0))
+        y, exact, bound = float(cut.y[place]), float(cut.exact[place]), float(allowed[place])
+        text = (
+            f"line {place[0]}, place {place[1]}: {y!r} for {exact!r}, its logarithm is "
+            f"{float(off[place]):.3g} off, {bound:.3g} is allowed ({int(wrong.sum())} such elements)"
+        )
+    return _check("log error", not wrong.any(), worst, bound, text), {"max_log": worst}
 
 
-def _kl(cut: Lines, loose: bool) -> Judged:
+def kl(cut: Lines, loose: bool) -> Judged:
+    """Judge the divergence of each line from the exact one."""
     off, allowed = _logs(cut)
     asked = np.isfinite(allowed)
     p = np.exp(cut.exact) if cut.logarithmic else cut.exact
@@ -267,23 +191,11 @@ def _kl(cut: Lines, loose: bool) -> Judged:
     # What the sum here is itself off by.
     limit = limits.sum(axis=1) * (1 + 1e-6) + 16 * float(np.finfo(cut.y.dtype).eps)
     line = int((np.abs(found) / limit).argmax())
-    passed = bool((np.abs(found) <= limit).all())
-    text = f"line {line}: {float(found[line]):.3g} nats from the exact distribution, {float(limit[line]):.3g} allowed"
-    return (
-        Check(
-            name="kl",
-            passed=passed,
-            measured=float(found[line]),
-            bound=float(limit[line]),
-            message="" if passed else text,
-        ),
-        {"kl": float(np.abs(found).max())},
-    )
+    measured, bound = float(found[line]), float(limit[line])
+    text = f"line {line}: {measured:.3g} nats from the exact distribution, {bound:.3g} allowed"
+    check = _check("kl", bool((np.abs(found) <= limit).all()), measured, bound, text)
+    return check, {"kl": float(np.abs(found).max())}
 
 
-_LAWS = {
-    "Softmax": (_simplex, _log_error, _row_sum, _kl, _argmax, _top_k, _order),
-    "LogSoftmax": (_simplex, _log_error, _row_sum, _kl, _argmax, _top_k, _order),
-    "Sigmoid": (_simplex, _order),
-    "Softplus": (_order,),
-}
+PROBABILITIES: tuple[Law, ...] = (simplex, log_error, row_sum, kl, argmax, top_k, order)
+"""The laws of lines of probabilities, and of their logarithms."""

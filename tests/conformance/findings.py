@@ -5,7 +5,7 @@ import math
 
 from softops.conformance.cases.case import Case
 from softops.conformance.suite.report import SuiteReport
-from softops.conformance.verdicts.case_record import CaseRecord, Check, Worst
+from softops.conformance.verdicts.record import CaseRecord, Check, Worst
 
 CASE = Case(op="Softmax", opset=13, dtype="float32", axis=1, shape=(2, 3), family="gaussian-3")
 WORST = Worst(

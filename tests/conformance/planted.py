@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from softops.conformance.runtimes.protocol import ModelNotSupportedError
+from softops import conformance
+from softops.conformance.errors import ModelNotSupportedError
 from softops.opset.operators.table import is_known, operator
 
 
@@ -38,6 +39,16 @@ class Planted:
                 return node.right()
             outputs = fault(node.inputs[0], node)
         return outputs if isinstance(outputs, list) else [outputs, *node.right()[1:]]
+
+
+def check_caught(fault, **choice):
+    """Run a fault, (operator, its fault, the verdict that should catch it, dtypes), and return the report."""
+    op, function, verdict, dtypes = fault
+    report = conformance.run(Planted(**{op: function}), ops=[op], dtypes=dtypes, **choice)
+    assert not report.passed
+    assert {record.outcome for record in report.unexpected} == {"wrong"}, report.unexpected[0].message
+    assert verdict in {check.name for record in report.cases for check in record.checks if not check.passed}
+    return report
 
 
 class Deadly(Planted):

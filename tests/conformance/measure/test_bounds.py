@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softops.conformance.measure.bounds import CHAINED, family_allowance, known, step
+from softops.conformance.measure.bounds import CHAINED, extended, family_allowance, known
 from softops.opset import operator
 
 PLAIN = {
@@ -80,9 +80,9 @@ def test_products_in_any_order_are_within(shape, scale, seed):
         (scale * random.standard_normal(size)).astype(np.float32)
         for size in ((rows, inner), (columns, inner), (columns,), (columns, 3))
     )
-    hidden = step("Gemm", {"transB": 1}, [known(a), known(b), known(c)])
-    hidden = step("Relu", {}, [hidden])
-    logits = step("MatMul", {}, [hidden, known(d)])
+    hidden = extended("Gemm", {"transB": 1}, [known(a), known(b), known(c)])
+    hidden = extended("Relu", {}, [hidden])
+    logits = extended("MatMul", {}, [hidden, known(d)])
     plain = np.zeros((rows, columns), np.float32)
     for k in range(inner):  # one after the other: the worst order there is
         plain += a[:, k, None] * b[:, k]
@@ -108,4 +108,4 @@ def test_every_operator_of_a_chain():
                 [known(x.T), known(y), half],
                 {"transA": 1, "transB": 1, "alpha": 2.0, "beta": 3.0},
             )
-        assert np.array_equal(step(name, options, operands).exact, expected)
+        assert np.array_equal(extended(name, options, operands).exact, expected)

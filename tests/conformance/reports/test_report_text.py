@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 
 from findings import findings, record
 
-from softops.conformance.reports.suite_text import render_junit, render_markdown
+from softops.conformance.reports.suite_junit import render_junit
+from softops.conformance.reports.suite_markdown import render_markdown
 from softops.conformance.reports.summary import STATUSES
 
 

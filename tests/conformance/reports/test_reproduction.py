@@ -12,10 +12,11 @@ from findings import WORST
 from softops import conformance
 from softops.conformance.cases.build import material
 from softops.conformance.cases.case import Case
-from softops.conformance.reports.reproduction import FILES, script_of
+from softops.conformance.reports.reproduction import FILES
+from softops.conformance.reports.scripts import script_of
 from softops.conformance.reports.summary import kinds
 from softops.conformance.suite.report import SuiteReport
-from softops.conformance.verdicts.case_record import CaseRecord, Check, Worst
+from softops.conformance.verdicts.record import CaseRecord, Check, Worst
 
 
 def report(runtime, *cases, outcome="wrong", **more):

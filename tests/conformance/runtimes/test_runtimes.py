@@ -10,18 +10,17 @@ import pytest
 from softops import conformance
 from softops.conformance.cases.build import built, material
 from softops.conformance.cases.case import Case
-from softops.conformance.runtimes import names
-from softops.conformance.runtimes.loading import load
-from softops.conformance.runtimes.names import get_runtime
-from softops.conformance.runtimes.protocol import (
+from softops.conformance.errors import (
     ModelNotRunError,
     ModelNotSupportedError,
     RuntimeHungError,
     RuntimeNotInstalledError,
     UnknownRuntimeError,
-    settings_of,
-    version_of,
 )
+from softops.conformance.runtimes import names
+from softops.conformance.runtimes.loading import load
+from softops.conformance.runtimes.names import get_runtime
+from softops.conformance.runtimes.protocol import settings_of, version_of
 
 CASE = Case(op="Softmax", opset=13, dtype="float32", axis=1, shape=(3, 5), family="gaussian-3")
 TOOL = """

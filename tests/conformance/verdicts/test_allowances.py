@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from softops.conformance.cases.build import truth
-from softops.conformance.cases.calls import call_of
+from softops.conformance.cases.build import call_of, truth
 from softops.conformance.cases.case import Case
-from softops.conformance.verdicts.allowances import allowance
-from softops.conformance.verdicts.measures import measured
+from softops.conformance.measure.errors import against_exact
+from softops.conformance.verdicts.rules import allowance
 
 FAMILIES = ("gaussian-1", "gaussian-30", "offsets", "sorted")
 
@@ -19,7 +18,9 @@ def case(op, family, *, dtype="float32", shape=(13, 257), opset=13, **more):
 def used(case, y, place=0, bound="strict"):
     """Largest share of the bound that a result uses."""
     known = truth(case)
-    found = measured("y", np.asarray(y), known.exact[place], allowance(case, known, place, bound))
+    found = against_exact(
+        np.asarray(y), known.exact[place].astype(np.longdouble), allowance(case, known, place, bound)
+    )
     return float(found.used.max())
 
 

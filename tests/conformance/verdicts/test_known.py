@@ -10,10 +10,10 @@ from planted import Planted, after
 
 from softops import conformance
 from softops.conformance.cases.grid import cases
-from softops.conformance.verdicts.case_record import OUTCOMES
+from softops.conformance.verdicts import known as module
 from softops.conformance.verdicts.known import Deviation, Known, known_deviations, marked
+from softops.conformance.verdicts.record import OUTCOMES
 from softops.conformance.verdicts.verdicts import VERDICTS
-from softops.conformance.verdicts.verdicts import known as module
 
 SMALL = {"ops": ["Softmax"], "opsets": [13], "dtypes": ["float32"], "quick": True}
 FLUSHES = Planted(Softmax=after(lambda y: np.where(y < 1e-6, 0 * y, y)))

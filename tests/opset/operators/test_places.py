@@ -7,7 +7,7 @@ import pytest
 
 from softops.conformance.cases.build import truth
 from softops.conformance.cases.grid import cases
-from softops.conformance.verdicts.allowances import allowance
+from softops.conformance.verdicts.rules import allowance
 from softops.opset import operators
 
 ROOT = Path(__file__).parents[3]

@@ -1,18 +1,23 @@
-"""An evaluation set cut into batches."""
+"""An evaluation set: its rows in batches, and their true labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from softops.export.sources.arrays import read_npz
+
+from ..models.graph import Arrays
 from ..models.inputs import prepare_inputs
 from ..runtimes.loading import model_inputs
 
-Arrays = dict[str, NDArray[Any]]
+_USUAL_NAMES = ("labels", "label", "y")
 
 
 class Batch(NamedTuple):
@@ -24,14 +29,19 @@ class Batch(NamedTuple):
     real: int
 
 
-class Batches:
+class Dataset:
     """
     The rows of a dataset in batches that fit the model.
 
+    Parameters
+    ----------
+    dataset, labels, batch
+        As for `softops.conformance.evaluate`.
+
     Attributes
     ----------
-    rows
-        How many rows there are.
+    rows, labels
+        How many rows there are, and the true label of each, shape (rows,); None where these are not known.
     first
         The first batch; empty where there are none.
 
@@ -39,9 +49,15 @@ class Batches:
     ------
     ValueError, TypeError
         An array is missing, or does not fit the model or the others.
+    OSError
+        A file cannot be read.
     """
 
-    def __init__(self, model: onnx.ModelProto, arrays: Arrays, batch: int) -> None:
+    def __init__(self, model: onnx.ModelProto, dataset: Any, labels: Any, batch: int) -> None:
+        if isinstance(dataset, Mapping):
+            arrays = {str(name): np.asarray(array) for name, array in dataset.items()}
+        else:
+            arrays = read_npz(Path(dataset))
         wanted = model_inputs(model)
         missing = [value.name for value in wanted if value.name not in arrays]
         if missing:
@@ -69,6 +85,7 @@ class Batches:
         self._size = self._fixed or batch
         self._given = given
         self.first = prepare_inputs(model, next(iter(self)).feeds) if self.rows else {}
+        self.labels = _true_labels(labels, arrays, set(given), self.rows)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batch after batch."""
@@ -84,3 +101,41 @@ class Batches:
 def _first_length(value: onnx.ValueInfoProto) -> int | None:
     shape = value.type.tensor_type.shape.dim
     return int(shape[0].dim_value) if len(shape) and shape[0].HasField("dim_value") else None
+
+
+def _true_labels(
+    labels: Any, arrays: Mapping[str, NDArray[Any]], inputs: set[str], rows: int
+) -> NDArray[Any] | None:
+    """Return the true labels, shape (rows,), from wherever they are named; None where there are none."""
+    if labels is None:
+        name = next((name for name in _USUAL_NAMES if name in arrays and name not in inputs), None)
+        return None if name is None else _checked(arrays[name], name, rows)
+    if not isinstance(labels, str | os.PathLike):
+        return _checked(np.asarray(labels), "labels", rows)
+    if isinstance(labels, str) and labels in arrays:
+        return _checked(arrays[labels], labels, rows)
+    if Path(labels).suffix != ".npy":
+        message = (
+            f"expected labels as an array of the dataset or a .npy file (got {os.fspath(labels)!r}, and arrays "
+            f"{', '.join(arrays) or 'none'}); name one of these"
+        )
+        raise ValueError(message)
+    with Path(labels).open("rb") as file:
+        try:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+        except ValueError as error:
+            message = f"{labels}: expected a .npy file of a plain array (got another kind); write it with numpy.save"
+            raise ValueError(message) from error
+    return _checked(array, str(labels), rows)
+
+
+def _checked(array: NDArray[Any], name: str, rows: int) -> NDArray[Any]:
+    if array.dtype.kind not in "iuOSUT":
+        message = f"expected {name} as integers or strings (got {array.dtype}); convert them"
+        raise TypeError(message)
+    if array.size != rows or (array.ndim and len(array) != rows):
+        message = (
+            f"expected {name} of shape [{rows}], a label for each row (got {list(array.shape)}); reshape them"
+        )
+        raise ValueError(message)
+    return array.reshape(rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..measure.decisions import Decisions, decisions
-from ..measure.metrics import OutputReport, compare, dtype_name
+from ..measure.metrics import OutputReport, compare, unlike
+from ..measure.plain import fields_of
 from ..measure.ulp import is_float, ulp_distance
-from .cuts import Plan
-
-Arrays = Mapping[str, NDArray[Any]]
+from .graph import Arrays, ModelGraph, class_axis
 
 
 @dataclass(frozen=True)
-class NodeApart:
+class NodeDifference:
     """
     How far apart two runs are at one node of the softmax family.
 
@@ -43,7 +41,7 @@ class NodeApart:
 
 
 @dataclass
-class Apart:
+class Differences:
     """
     What two runs have not in common.
 
@@ -61,11 +59,11 @@ class Apart:
 
     outputs: dict[str, OutputReport] = field(default_factory=dict)
     decisions: dict[str, Decisions] = field(default_factory=dict)
-    nodes: list[NodeApart] = field(default_factory=list)
+    nodes: list[NodeDifference] = field(default_factory=list)
     unlike: list[str] = field(default_factory=list)
 
     @property
-    def first_node(self) -> NodeApart | None:
+    def first_node(self) -> NodeDifference | None:
         """The first node of the softmax family whose outputs are not the same bits."""
         return next((node for node in self.nodes if node.after_ulp), None)
 
@@ -74,28 +72,34 @@ class Apart:
         """How many decisions differ, over all outputs."""
         return sum(entry.changed for entry in self.decisions.values())
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return outputs, decisions and nodes as plain values, without the long arrays."""
+        return {
+            "outputs": {name: fields_of(output) for name, output in self.outputs.items()},
+            "decisions": {name: fields_of(entry) for name, entry in self.decisions.items()},
+            "nodes": [fields_of(node) for node in self.nodes],
+        }
 
-def compare_outputs(plan: Plan, actual: Arrays, expected: Arrays) -> Apart:
+
+def compare_outputs(graph: ModelGraph, actual: Arrays, expected: Arrays) -> Differences:
     """Compare the outputs of two runs, by name; those of another dtype or shape are said to be `unlike`."""
-    found = Apart()
-    for name in plan.compared:
+    found = Differences()
+    for name in graph.compared:
         left, right = actual[name], expected[name]
-        if dtype_name(left) != dtype_name(right):
-            found.unlike.append(f"{name}: expected {dtype_name(right)} (got {dtype_name(left)})")
-        elif left.shape != right.shape:
-            found.unlike.append(f"{name}: expected shape {list(right.shape)} (got {list(left.shape)})")
-        else:
-            found.outputs[name] = compare(name, left, right)
-            if (decided := decisions(name, left, right, class_axis(plan, name, right))) is not None:
-                found.decisions[name] = decided[0]
+        if reason := unlike(name, left, right):
+            found.unlike.append(reason)
+            continue
+        found.outputs[name] = compare(name, left, right)
+        if (decided := decisions(name, left, right, class_axis(graph, name, right))) is not None:
+            found.decisions[name] = decided
     return found
 
 
-def compare_nodes(plan: Plan, actual: Arrays, expected: Arrays) -> list[NodeApart]:
+def compare_nodes(graph: ModelGraph, actual: Arrays, expected: Arrays) -> list[NodeDifference]:
     """Compare two runs node by node, as far as both have the values."""
     found = []
-    for tensor in plan.producers:
-        family = plan.family(tensor)
+    for tensor in graph.producers:
+        family = graph.family(tensor)
         if family is None or tensor not in actual or tensor not in expected:
             continue
         after = _distance(actual[tensor], expected[tensor])
@@ -104,21 +108,12 @@ def compare_nodes(plan: Plan, actual: Arrays, expected: Arrays) -> list[NodeApar
             for name in family.node.input
             if name in actual and name in expected
         ]
-        found.append(NodeApart(tensor, family.operator.name, max(before, default=0), after))
+        found.append(NodeDifference(tensor, family.operator.name, max(before, default=0), after))
     return found
 
 
-def class_axis(plan: Plan, output: str, array: NDArray[Any]) -> int:
-    """Return along which axis an output holds the scores of classes: that of its softmax, or else the last."""
-    family = plan.family(output)
-    if family is None or family.operator.axis_rule != "single" or not array.ndim:
-        return -1
-    axis = family.operator.default_axis if family.axis is None else family.axis
-    return -1 if axis is None or not -array.ndim <= axis < array.ndim else axis
-
-
 def _distance(left: NDArray[Any], right: NDArray[Any]) -> int:
-    if dtype_name(left) != dtype_name(right) or left.shape != right.shape:
+    if unlike("", left, right):
         return int(np.iinfo(np.uint64).max)
     if not left.size:
         return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from ..cases.case import Case
 from ..measure.metrics import Scalar
@@ -15,6 +15,7 @@ operator. ``crashed``: it raised an error, or its process died. ``hung``: it was
 ``harness failed``: the suite itself could not judge.
 """
 
+T = TypeVar("T")
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -70,6 +71,17 @@ class Check:
     measured: float | None = None
     bound: float | None = None
     message: str = ""
+
+
+class _OfCase(Generic[T]):
+    """An attribute of the case, as one of its record."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, record: CaseRecord, owner: type | None = None) -> T:
+        value: T = getattr(record.case, self._name)
+        return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,65 +160,18 @@ class CaseRecord:
     smallest_atol: float | None = None
     decided_by_atol: float | None = None
 
-    @property
-    def id(self) -> str:
-        """The case's name."""
-        return self.case.id
-
-    @property
-    def op(self) -> str:
-        """The operator's name."""
-        return self.case.op
-
-    @property
-    def domain(self) -> str:
-        """The operator's domain."""
-        return self.case.domain
-
-    @property
-    def opset(self) -> int:
-        """The version of the domain that the model imports."""
-        return self.case.opset
-
-    @property
-    def dtype(self) -> str:
-        """Name of the first input's dtype."""
-        return self.case.dtype
-
-    @property
-    def axis(self) -> int | None:
-        """The node's axis."""
-        return self.case.axis
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the first input."""
-        return self.case.shape
-
-    @property
-    def family(self) -> str:
-        """Name of the family of inputs."""
-        return self.case.family
-
-    @property
-    def seed(self) -> int:
-        """What the inputs are made from."""
-        return self.case.seed
-
-    @property
-    def variant(self) -> str:
-        """Which further attributes and inputs the node has."""
-        return self.case.variant
-
-    @property
-    def form(self) -> str:
-        """The graph around the node."""
-        return self.case.form
-
-    @property
-    def setting(self) -> str:
-        """What the runtime was asked for besides."""
-        return self.case.setting
+    id = _OfCase[str]()
+    op = _OfCase[str]()
+    domain = _OfCase[str]()
+    opset = _OfCase[int]()
+    dtype = _OfCase[str]()
+    axis = _OfCase["int | None"]()
+    shape = _OfCase[tuple[int, ...]]()
+    family = _OfCase[str]()
+    seed = _OfCase[int]()
+    variant = _OfCase[str]()
+    form = _OfCase[str]()
+    setting = _OfCase[str]()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record, the case's fields beside its own; what is None or empty is left out."""

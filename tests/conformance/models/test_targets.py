@@ -7,10 +7,10 @@ from onnx import numpy_helper
 
 from softops.conformance import compare_runtimes
 from softops.conformance.cases.families import FAMILIES
-from softops.conformance.models.aim import aimed, targets
-from softops.conformance.models.cuts import Plan
+from softops.conformance.models.graph import ModelGraph
 from softops.conformance.models.inputs import prepare_inputs
 from softops.conformance.models.source import Source
+from softops.conformance.models.targets import targeted, targets
 from softops.export import classifier_head
 from softops.opset.backend import prepare
 
@@ -24,14 +24,13 @@ def parsed(text, **arrays):
 
 
 def aim(model, family, place=0, **options):
-    source = Source(model)
-    plan = Plan(source)
-    return aimed(source, plan, targets(plan)[place], family, prepare_inputs(model, None, batch=40), **options)
+    graph = ModelGraph(Source(model))
+    return targeted(graph, targets(graph)[place], family, prepare_inputs(model, None, batch=40), **options)
 
 
 def logits_of(made, name):
     model = onnx.ModelProto()
-    model.CopyFrom(made.source.model)
+    model.CopyFrom(made.graph.source.model)
     model.graph.output.append(onnx.ValueInfoProto(name=name))
     prepared = prepare(model, check=False)
     return prepared.run(made.feeds)[-1]
@@ -76,7 +75,7 @@ def test_a_model_that_takes_logits_gets_them():
     made = aim(model, "minus-inf-all")
     assert made.way.endswith("is an input of the model")
     assert np.isneginf(made.feeds["x"]).all()
-    assert made.source.model is model
+    assert made.graph.source.model is model
 
 
 @pytest.mark.parametrize("family", ["ties", "minus-inf-one", "nan-last", "gaps"])
@@ -84,10 +83,10 @@ def test_what_a_product_would_blur_is_cut_in(family):
     model = classifier_head(WIDE, outputs=["label", "probabilities", "logits"])
     made = aim(model, family)
     assert "cut at logits" in made.way
-    assert [value.name for value in made.source.model.graph.input] == ["logits"]
-    assert [value.name for value in made.source.model.graph.output] == ["label", "probabilities"]
-    assert made.source.model.graph.initializer == []
-    onnx.checker.check_model(made.source.model)
+    assert [value.name for value in made.graph.source.model.graph.input] == ["logits"]
+    assert [value.name for value in made.graph.source.model.graph.output] == ["label", "probabilities"]
+    assert made.graph.source.model.graph.initializer == []
+    onnx.checker.check_model(made.graph.source.model)
     assert aim(model, family, cut=False) is None
 
 
@@ -116,8 +115,8 @@ def test_each_head_is_a_target_and_attention_before_it_is_none():
             best = ArgMax<axis = 1>(z)
         }
     """)
-    plan = Plan(Source(model))
-    assert [target.source for target in targets(plan)] == ["y", "inner"]
+    graph = ModelGraph(Source(model))
+    assert [target.source for target in targets(graph)] == ["y", "inner"]
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

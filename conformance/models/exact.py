@@ -1,0 +1,107 @@
+"""What a node should have made of the values that it got, and how far it may be off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softops.opset.graph.domains import DOMAINS
+from softops.opset.nodes.node import attributes_of
+
+from ..cases.build import Truth, truth_of
+from ..cases.calls import Call
+from ..cases.case import Case
+from ..measure.bounds import CHAINED, JUDGED, Chain, extended, family_allowance, known
+from ..measure.ulp import Doubles, is_float
+from ..verdicts.allowances import scores_of
+from ..verdicts.rules import allowance
+from .graph import Arrays, FamilyNode, ModelGraph
+
+Inputs = Sequence[NDArray[Any] | None]
+"""Of a node, None for one left out."""
+
+_CHAINED_MAX = 2**26
+"""Larger operands are not multiplied in twice the precision: that takes four times their memory."""
+
+
+class Exact(NamedTuple):
+    """The exact value of an output, in ``np.longdouble``, and how far each element may be from it."""
+
+    value: NDArray[Any]
+    allowed: Doubles
+
+
+def exact_output(family: FamilyNode, inputs: Inputs) -> Exact | None:
+    """Return the exact value of the output that ``family`` stands for; None where there is no rule for it."""
+    row = family.operator
+    if row.op_type in JUDGED:
+        x = inputs[0]
+        assert x is not None
+        exact = row.exact(x, family.axis)
+        return Exact(exact, family_allowance(row, x, exact, family.axis))
+    asked = _as_case(family, inputs)
+    if asked is None:
+        return None
+    case, truth = asked
+    allowed = allowance(case, truth, family.place)
+    return None if allowed is None else Exact(truth.exact[family.place], allowed)
+
+
+def chain_to(graph: ModelGraph, tensor: str, values: Arrays, *, inside: bool = False) -> Chain | None:
+    """Return the value of a tensor that matrix products and sums make of known values; None for any other."""
+    value = graph.value(tensor, values) if inside else None
+    if value is not None:
+        return known(value) if is_float(value.dtype) and value.size <= _CHAINED_MAX else None
+    node = graph.producers.get(tensor)
+    if node is None or node.op_type not in CHAINED or node.domain not in DOMAINS:
+        return None
+    # A legacy Add or Gemm that names its broadcasting is read by the backend alone.
+    options = attributes_of(node)
+    if "broadcast" in options or not all(node.input):
+        return None
+    operands = [chain_to(graph, name, values, inside=True) for name in node.input]
+    usable = [operand for operand in operands if operand is not None]
+    return extended(node.op_type, options, usable) if len(usable) == len(operands) else None
+
+
+def undecided_labels(family: FamilyNode, inputs: Inputs) -> NDArray[np.bool_] | None:
+    """Return the rows of a LinearClassifier whose label hangs on rounding; None where it cannot be told."""
+    asked = _as_case(family, inputs) if family.operator.op_type == "LinearClassifier" else None
+    if asked is None:
+        return None
+    scores, error = scores_of(*asked)
+    if scores.shape[-1] < 2:
+        # One score stands for two labels.
+        return np.asarray((np.abs(scores) <= error).any(-1))
+    return np.asarray((lead(scores) <= 2 * error.max(-1)) | np.isnan(scores).any(-1))
+
+
+def lead(scores: NDArray[Any]) -> NDArray[Any]:
+    """Return by how much the largest of each row is ahead of the second."""
+    second, first = np.moveaxis(np.partition(scores, -2, axis=-1)[..., -2:], -1, 0)
+    return np.asarray(first - second)
+
+
+def _as_case(family: FamilyNode, inputs: Inputs) -> tuple[Case, Truth] | None:
+    row, x = family.operator, inputs[0]
+    assert x is not None
+    defaults = {name: entry.default for name, entry in row.attributes.items()}
+    given = attributes_of(family.node)
+    call = Call(list(inputs), {**defaults, **given}, max(len(family.node.output), 1))
+    try:
+        truth = truth_of(row, call)
+    except (TypeError, ValueError):  # a form that only the backend knows
+        return None
+    case = Case(
+        op=row.op_type,
+        domain=row.domain,
+        opset=row.since_version,
+        dtype=x.dtype.name,
+        axis=family.axis,
+        shape=x.shape,
+        family="given",
+    )
+    return case, truth

@@ -1,0 +1,183 @@
+"""What was found: the report on one runtime, and the comparison of several, as Python values and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..measure.metrics import OutputReport
+from ..measure.plain import as_json, fields_of, plain
+from .differences import Differences
+from .step import Step
+
+
+@dataclass(eq=False)
+class Report:
+    """
+    What `softops.conformance.validate` found.
+
+    Attributes
+    ----------
+    runtime, runtime_version, softops_version, opset
+        What was run, and the version of ai.onnx that the model imports.
+    inputs
+        dtype and shape by input name.
+    seed
+        What the inputs were made up from; None where they were given.
+    seconds
+        Fastest run on these inputs, by runtime; without loading the model where the runtime can be asked.
+    apart
+        The runtime against our backend, from end to end: outputs, decisions and nodes, as measured.
+    steps
+        The verdicts on the runtime's own values: what was judged.
+    failures
+        Why it did not pass, a sentence each.
+    notes
+        What a reader should know besides.
+    compared
+        False where there was not an element to compare.
+    family
+        The family that the logits were aimed at; None for other inputs.
+    """
+
+    runtime: str
+    runtime_version: str
+    softops_version: str
+    opset: int
+    inputs: dict[str, tuple[str, tuple[int, ...]]]
+    seed: int | None
+    seconds: dict[str, float]
+    apart: Differences = field(default_factory=Differences)
+    steps: list[Step] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    compared: bool = True
+    family: str | None = None
+
+    @property
+    def outputs(self) -> dict[str, OutputReport]:
+        """The runtime against our backend, from end to end, by output name: what was measured."""
+        return self.apart.outputs
+
+    @property
+    def departure(self) -> Step | None:
+        """The first node of the softmax family, in the graph's order, that made something wrong of its input."""
+        wrong = (step for step in self.steps if step.rule == "exact value" and not step.passed)
+        return next(wrong, None)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the runtime computed every step right, and there was something to compare."""
+        return not self.failures and bool(self.outputs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the arrays, in what JSON knows; NaN and infinities as strings."""
+        result: dict[str, Any] = plain(
+            {
+                "schema": 2,
+                "passed": self.passed,
+                "compared": self.compared,
+                "family": self.family,
+                **{
+                    name: getattr(self, name)
+                    for name in ("runtime", "runtime_version", "softops_version", "opset", "seed", "seconds")
+                },
+                "inputs": {
+                    name: {"dtype": dtype, "shape": shape} for name, (dtype, shape) in self.inputs.items()
+                },
+                **self.apart.to_dict(),
+                "departure": None if self.departure is None else self.departure.tensor,
+                "steps": [fields_of(step) for step in self.steps],
+                "failures": self.failures,
+                "notes": self.notes,
+            }
+        )
+        return result
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON."""
+        return as_json(self.to_dict())
+
+
+@dataclass
+class Pair:
+    """
+    Two runtimes on the same inputs: measured, not judged, for both may be right.
+
+    Attributes
+    ----------
+    left, right
+        What the runtimes are called.
+    inputs
+        What the inputs are called: the family; empty where there is none.
+    apart
+        The left against the right: outputs, decisions, and nodes one by one.
+    """
+
+    left: str
+    right: str
+    inputs: str
+    apart: Differences
+
+
+@dataclass
+class Comparison:
+    """
+    What `compare_runtimes` found.
+
+    Attributes
+    ----------
+    reports
+        The verdict on each runtime, for each set of inputs.
+    pairs
+        Every two of the runtimes that were run, for each set of inputs.
+    not_run
+        Why a runtime could not be run, by what it is called: whatever it was asked first stands for all.
+    """
+
+    reports: list[Report] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    not_run: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def wrong(self) -> list[Report]:
+        """The reports of what was compared and found wrong."""
+        return [report for report in self.reports if report.compared and not report.passed]
+
+    @property
+    def compared(self) -> bool:
+        """Whether anything was compared."""
+        return any(report.compared for report in self.reports)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every runtime was run, and everything was compared and right."""
+        return bool(self.reports) and not self.not_run and all(report.passed for report in self.reports)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the arrays, in what JSON knows; NaN and infinities as strings."""
+        pairs = [
+            {
+                "left": pair.left,
+                "right": pair.right,
+                "inputs": pair.inputs,
+                **pair.apart.to_dict(),
+                "unlike": pair.apart.unlike,
+            }
+            for pair in self.pairs
+        ]
+        result: dict[str, Any] = plain(
+            {
+                "schema": 1,
+                "passed": self.passed,
+                "compared": self.compared,
+                "not_run": self.not_run,
+                "pairs": pairs,
+                "reports": [report.to_dict() for report in self.reports],
+            }
+        )
+        return result
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON."""
+        return as_json(self.to_dict())

@@ -1,0 +1,177 @@
+"""
+Inputs that are aimed at the logits: made so that a node of the softmax family gets the rows of a family.
+
+From the node's input the model is walked back to one of its own inputs (`inversion`). It is then run, and what really
+arrives at the node is compared with what was wanted: every number within 1e-3 of the largest of its row, equals equal,
+infinities and NaN where they belong. Where the way back ends (at a convolution or a Relu, say) or does not arrive, the
+model is cut: the node's input becomes one of the model's own, and what lies before is left out.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softops.opset.graph.files import serialize
+
+from ..cases.calls import arranged
+from ..cases.case import Case
+from ..cases.families import FAMILIES, NON_CONTIGUOUS, as_view, rows_of
+from ..errors import check_choice
+from ..measure.ulp import is_float
+from ..runtimes.loading import load, model_inputs
+from ..runtimes.softops import SoftopsRuntime
+from .cuts import Cuts, without_what_makes
+from .graph import DECISIONS, Arrays, FamilyNode, ModelGraph
+from .inversion import Inversion
+from .source import Source
+
+_NEAR = 1e-3
+
+
+class Targeted(NamedTuple):
+    """
+    A model with inputs that give one of its nodes what is wanted.
+
+    Attributes
+    ----------
+    graph
+        The model, or what is left of it behind the cut.
+    feeds
+        Its inputs by name.
+    way
+        How the node's input came by its values, in words.
+    """
+
+    graph: ModelGraph
+    feeds: Arrays
+    way: str
+
+
+def targets(graph: ModelGraph) -> list[FamilyNode]:
+    """
+    Return the nodes to aim at: going back from each output the first of the family whose input is made of floats.
+
+    Those that read the same tensor are one target.
+    """
+    found: dict[str, FamilyNode] = {}
+    for output in graph.outputs:
+        for node in _nearest(graph, output):
+            found.setdefault(node.source, node)
+    return list(found.values())
+
+
+def targeted(
+    graph: ModelGraph, target: FamilyNode, family: str, plain: Arrays, *, seed: int = 0, cut: bool = True
+) -> Targeted | None:
+    """
+    Make inputs that give a node the rows of a family.
+
+    Parameters
+    ----------
+    target
+        One of `targets`.
+    family
+        A name of `softops.conformance.cases.families.FAMILIES`.
+    plain
+        Inputs that fit the model; those that the way back does not lead to are kept.
+    cut
+        Whether the model may be cut; if not, None is returned where the way back does not arrive.
+    """
+    check_choice("a family", family, FAMILIES)
+    tensor = target.source
+    before = plain[tensor] if tensor in plain else _given(graph, tensor, plain)
+    wanted = _rows(target, before, family, seed)
+    named = f"{tensor}, the input of {target.operator.name}"
+    if tensor in plain:
+        return Targeted(graph, {**plain, tensor: wanted}, f"{named}, is an input of the model")
+    inversion = Inversion(graph, plain)
+    found = inversion.back(tensor, wanted.astype(np.float64))
+    if found is not None:
+        name, values = found
+        with np.errstate(over="ignore", invalid="ignore"):
+            feeds = {**plain, name: values.reshape(plain[name].shape).astype(plain[name].dtype)}
+        if _arrived(_given(graph, tensor, feeds), wanted):
+            through = ", ".join(dict.fromkeys(reversed(inversion.passed)))
+            how = " by least squares" if inversion.solved else ""
+            return Targeted(graph, feeds, f"{named}, is reached from the input {name} through {through}{how}")
+    if not cut:
+        return None
+    model = without_what_makes(graph, tensor)
+    needed = {value.name for value in model_inputs(model)}
+    feeds = {**{name: array for name, array in plain.items() if name in needed}, tensor: wanted}
+    behind = ModelGraph(Source(model, graph.source.folder, graph.source.notes))
+    return Targeted(behind, feeds, f"the model is cut at {named}: what lies before it was not run")
+
+
+def _nearest(graph: ModelGraph, output: str) -> Iterator[FamilyNode]:
+    seen, names = set(), [output]
+    while names:
+        name = names.pop()
+        node = graph.producers.get(name)
+        if node is None or name in seen:
+            continue
+        seen.add(name)
+        family = graph.family(name)
+        if family is not None and family.place == 0 and _is_made_of_floats(graph, family.source):
+            yield family
+        elif node.op_type not in DECISIONS:
+            names.extend(reversed([entry for entry in node.input if entry]))
+        else:
+            names.append(node.input[0])
+
+
+def _is_made_of_floats(graph: ModelGraph, tensor: str) -> bool:
+    dtype = graph.dtype(tensor)
+    return dtype is not None and is_float(dtype) and graph.constant(tensor) is None
+
+
+def _rows(target: FamilyNode, like: NDArray[Any], family: str, seed: int) -> NDArray[Any]:
+    row = target.operator
+    name = f"{row.op_type}/{family}/{like.shape}/{target.axis}/{seed}"
+    random = np.random.default_rng(zlib.crc32(name.encode()))
+    if row.axis_rule is None:
+        # An elementwise operator has no rows of its own; an attention or a loss has, but not of its first input.
+        length = like.shape[-1] if like.ndim else 1
+        made = rows_of(family, random, like.size // max(length, 1), length, like.dtype.name).reshape(
+            like.shape
+        )
+    else:
+        case = Case(
+            op=row.op_type,
+            domain=row.domain,
+            opset=row.since_version,
+            dtype=like.dtype.name,
+            shape=like.shape,
+            family=family,
+        )
+        made = arranged(row, case, random, target.axis)
+    return as_view(made, seed) if family == NON_CONTIGUOUS and made.size else made
+
+
+def _given(graph: ModelGraph, tensor: str, feeds: Arrays) -> NDArray[Any]:
+    """Return what our backend makes of ``feeds`` at a tensor."""
+    variant = Cuts(graph).given()
+    content = graph.content if variant is None else serialize(variant.model)
+    names = graph.outputs if variant is None else variant.outputs
+    outputs = load(SoftopsRuntime(), content, graph.source.folder)(feeds)
+    return np.asarray(outputs[names.index(tensor)])
+
+
+def _arrived(actual: NDArray[Any], wanted: NDArray[Any]) -> bool:
+    left, right = actual.astype(np.float64), wanted.astype(np.float64)
+    finite = np.isfinite(right)
+    if not np.array_equal(left[~finite], right[~finite], equal_nan=True) or not right.ndim:
+        return False
+    size = np.abs(np.where(finite, right, 0)).max(-1, keepdims=True, initial=0)
+    with np.errstate(invalid="ignore"):
+        if not (np.abs(left - right) <= _NEAR * size)[finite].all():
+            return False
+        order = np.argsort(right, -1)
+        steps = [np.diff(np.take_along_axis(x, order, -1), axis=-1) for x in (left, right)]
+    # What was to be equal is equal still.
+    return bool((steps[0][steps[1] == 0] == 0).all())

@@ -1,0 +1,79 @@
+"""The report of the suite as Markdown."""
+
+from __future__ import annotations
+
+import re
+
+from ..verdicts.record import CaseRecord
+from ..verdicts.suite_record import SuiteRecord
+from .summary import (
+    STATUSES,
+    Cell,
+    cells,
+    columns,
+    counted,
+    kinds,
+    place_of,
+    rows,
+    status_of,
+    tolerances,
+    values_of,
+)
+
+
+def render_markdown(report: SuiteRecord) -> str:
+    """Return the report in Markdown: verdict, counts, matrix, kinds of failures."""
+    parts = [
+        f"# {report.runtime} {report.runtime_version}: conformance of the softmax family",
+        f"**{'Passed' if report.passed else 'Not passed'}**: {len(report.cases):,} cases, {report.compared:,} "
+        f"compared, {report.bound} bounds, softops {report.softops_version}.",
+    ]
+    counts = [[STATUSES[s][0], s, f"{n:,}", STATUSES[s][1]] for s, n in counted(report.cases).items()]
+    parts.append(_table(["", "status", "cases", "meaning"], counts))
+    parts += [f"Note: {_plain(note)}." for note in report.notes]
+    if report.vanished:
+        vanished = "\n".join(f"- {_plain(text)}" for text in report.vanished)
+        parts += ["## Deviations that have vanished", vanished]
+    parts += ["## Operators, versions and dtypes", _matrix(cells(report))]
+    failures = kinds(report)
+    if failures:
+        parts.append("## Kinds of failures")
+    for kind in failures:
+        first = kind.smallest
+        known = f" Known: {first.known}." if first.known else ""
+        told = f"{_plain(first.message.rstrip('.'))}. {tolerances(first)}".strip()
+        parts += [
+            f"### {STATUSES[status_of(first)][0]} {_plain(kind.title)}",
+            f"{told}\n\n{len(kind.records):,} cases, the smallest `{first.id}`.{known} "
+            f"Reproduction: [reproductions/{kind.slug}](reproductions/{kind.slug}/ISSUE.md)",
+        ]
+        if first.worst is not None:
+            parts.append(worst_table(first))
+    return "\n\n".join(parts) + "\n"
+
+
+def worst_table(record: CaseRecord) -> str:
+    """Return a Markdown table of a record's worst element: exact, expected, actual, in decimal and hex."""
+    assert record.worst is not None
+    lines = [[name, f"`{decimal}`", f"`{hexa}`"] for name, decimal, hexa in values_of(record.worst)]
+    return _table([place_of(record.worst), "decimal", "hexadecimal"], lines)
+
+
+def _matrix(matrix: list[Cell]) -> str:
+    dtypes = columns(matrix)
+    lines = [[op, str(opset), *(_cell(row.get(name)) for name in dtypes)] for op, opset, row in rows(matrix)]
+    return _table(["operator", "opset", *dtypes], lines)
+
+
+def _cell(found: tuple[int, Cell] | None) -> str:
+    return "" if found is None else f"{STATUSES[found[1].status][0]} {found[1].counts[found[1].status]}"
+
+
+def _table(head: list[str], lines: list[list[str]]) -> str:
+    every = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in every)
+
+
+def _plain(text: str) -> str:
+    """Keep a runtime's words from being read as Markdown or HTML."""
+    return re.sub(r"([\\`*_<>\[\]#|])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,53 @@
+"""A case built: the same whenever it is built, in whichever graph, and valid."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+
+from softops.conformance.cases.build import built, call_of, material
+from softops.conformance.cases.case import Case
+from softops.conformance.cases.families import FAMILIES, rows_of
+from softops.conformance.cases.graphs import FORMS
+from softops.opset.backend import prepare
+
+CASE = Case(op="Softmax", opset=13, dtype="float32", axis=1, shape=(5, 13, 3), family="gaussian-3")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_computes_the_same(form):
+    case = replace(CASE, form=form)
+    model, feeds = built(case)
+    onnx.checker.check_model(model, full_check=True)
+    (y,) = prepare(model).run(feeds)
+    np.testing.assert_allclose(y, material(case).expected["output"], rtol=1e-6)
+
+
+def test_the_inputs_are_those_of_the_name_whatever_the_version_and_graph():
+    (x,) = call_of(CASE).inputs
+    for other in (replace(CASE, opset=17), replace(CASE, form="chained"), replace(CASE, setting="threads=2")):
+        assert call_of(other).inputs[0].tobytes() == x.tobytes()
+    assert call_of(replace(CASE, seed=1)).inputs[0].tobytes() != x.tobytes()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_makes_rows_of_any_length_in_its_dtypes(family):
+    dtypes = (
+        "float16",
+        "bfloat16",
+        "float32",
+        "float64",
+        *(("int8", "uint64") if FAMILIES[family].integers else ()),
+    )
+    for dtype in dtypes:
+        for shape in ((13, 37), (3, 1), (2, 0), (0, 5)):
+            made = rows_of(family, np.random.default_rng(0), *shape, dtype)
+            assert (made.shape, made.dtype.name) == (shape, dtype)
+
+
+def test_what_is_not_known_is_refused():
+    with pytest.raises(ValueError, match="a family among"):
+        built(replace(CASE, family="no such"))
+    with pytest.raises(ValueError, match="a form among"):
+        built(replace(CASE, form="no such"))
