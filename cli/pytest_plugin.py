@@ -14,4 +14,4 @@ SUITE = "softops.conformance"
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     """Load the suite's options and fixtures where it is among the arguments."""
     if any(SUITE in argument for argument in args):
-        early_config.pluginmanager.import_plugin(f"{SUITE}.pytest_cases")
+        early_config.pluginmanager.import_plugin(f"{SUITE}.suite.pytest_cases")

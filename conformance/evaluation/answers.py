@@ -86,7 +86,7 @@ class Reader:
             array = outputs[name]
             if not is_float(array.dtype) or not array.ndim or len(array) != rows:
                 continue
-            family = self._graph.family(name)
+            family = self._graph.family_node(name)
             made_by = "" if family is None else family.operator.op_type
             if array.ndim == 2 and array.shape[1] > 1:
                 found[name] = _kind(array.astype(np.float64))

@@ -99,7 +99,7 @@ def compare_nodes(graph: ModelGraph, actual: Arrays, expected: Arrays) -> list[N
     """Compare two runs node by node, as far as both have the values."""
     found = []
     for tensor in graph.producers:
-        family = graph.family(tensor)
+        family = graph.family_node(tensor)
         if family is None or tensor not in actual or tensor not in expected:
             continue
         after = _distance(actual[tensor], expected[tensor])

@@ -90,7 +90,7 @@ class ModelGraph:
         """The model as it was opened, serialized."""
         return serialize(self.source.model)
 
-    def family(self, tensor: str) -> FamilyNode | None:
+    def family_node(self, tensor: str) -> FamilyNode | None:
         """Return the softmax-family node that makes ``tensor``, if one does."""
         node = self.producers.get(tensor)
         row = None if node is None else self.operator(node)
@@ -198,7 +198,7 @@ class ModelGraph:
 
 def class_axis(graph: ModelGraph, output: str, array: NDArray[Any]) -> int:
     """Return along which axis an output holds the scores of classes: that of its softmax, or else the last."""
-    family = graph.family(output)
+    family = graph.family_node(output)
     if family is None or family.operator.axis_rule != "single" or not array.ndim:
         return -1
     axis = family.operator.default_axis if family.axis is None else family.axis

@@ -93,7 +93,7 @@ class _Judge:
 
     def step(self, tensor: str, values: Arrays, recomputed: Arrays) -> Step:
         """Judge ``tensor`` as made from the runtime's own values; ``recomputed`` is what our backend makes of them."""
-        actual, family = values[tensor], self._graph.family(tensor)
+        actual, family = values[tensor], self._graph.family_node(tensor)
         inputs = None if family is None else self._graph.inputs_of(family, values)
         exact = None
         if family is not None and inputs is not None and is_float(actual.dtype):
@@ -124,7 +124,7 @@ class _Judge:
         expected = ours[tensor]
         if _is_discrete(actual):
             return self._equal(tensor, actual, expected, self._undecided(tensor, expected, ours, 4))
-        family = self._graph.family(tensor)
+        family = self._graph.family_node(tensor)
         allowed = self._allowances.get(tensor, self._loose(expected) if is_float(expected.dtype) else None)
         x = None if family is None else self._graph.value(family.source, ours)
         if family is not None and x is not None and family.operator.op_type in JUDGED:
@@ -136,7 +136,7 @@ class _Judge:
 
     def row_sums(self, tensor: str, actual: Array, ours: Arrays) -> Step | None:
         """Judge the sums of a softmax, which are 1 whatever the logits were; None for anything else."""
-        family = self._graph.family(tensor)
+        family = self._graph.family_node(tensor)
         x = None if family is None else self._graph.value(family.source, ours)
         if family is None or x is None or family.operator.op_type != "Softmax":
             return None
@@ -173,7 +173,7 @@ class _Judge:
             node = graph.producers.get(node.input[-1])
         if node is None:
             return None
-        family = graph.family(node.output[0])
+        family = graph.family_node(node.output[0])
         if family is not None and (inputs := graph.inputs_of(family, values)) is not None:
             return _shaped(undecided_labels(family, inputs), expected)
         source = None if node.op_type != "ArgMax" else graph.value(node.input[0], values)
@@ -189,7 +189,7 @@ class _Judge:
         return _shaped(np.asarray(undecided), expected)
 
     def _maker(self, tensor: str) -> str:
-        family = self._graph.family(tensor)
+        family = self._graph.family_node(tensor)
         if family is not None:
             return family.operator.name
         node = self._graph.producers.get(tensor)

@@ -116,7 +116,7 @@ def _nearest(graph: ModelGraph, output: str) -> Iterator[FamilyNode]:
         if node is None or name in seen:
             continue
         seen.add(name)
-        family = graph.family(name)
+        family = graph.family_node(name)
         if family is not None and family.place == 0 and _is_made_of_floats(graph, family.source):
             yield family
         elif node.op_type not in DECISIONS:

@@ -142,7 +142,9 @@ def simplex(cut: Lines, loose: bool) -> Judged:
     low = 0.0 if cut.logarithmic else float(np.maximum(-cut.y, 0).max())
     high = float(np.maximum(cut.y - top, 0).max())
     # A LogSoftmax of nearly 0 is a small difference of larger numbers.
-    slack = float(cut.allowed.max()) if cut.logarithmic or loose else 4 * cut.u + float(cut.step.max())
+    slack = (
+        float(cut.allowed.max()) if cut.logarithmic or loose else 4 * cut.u + float(cut.half_spacing.max())
+    )
     worst = max(low, high)
     text = f"an element lies {worst:.3g} outside [{'-inf, 0' if cut.logarithmic else '0, 1'}]"
     return _check("simplex", low == 0 and high <= slack, worst, slack, text), {"simplex_violation": worst}

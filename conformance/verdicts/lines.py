@@ -47,7 +47,7 @@ class Lines:
         self.u = unit_roundoff(max(found.actual.dtype, np.dtype(np.float32), key=lambda kind: kind.itemsize))
         self.tiny = float(np.finfo(np.float32 if found.actual.dtype.itemsize <= 4 else np.float64).tiny)
         half = found.actual.dtype.itemsize == HALF
-        self.step = (
+        self.half_spacing = (
             spacing(self.exact, found.actual.dtype).astype(np.float64) if half else np.zeros(self.y.shape)
         )
 
@@ -60,7 +60,7 @@ class Lines:
     def order_slack(self) -> Doubles:
         """How far an element may fall behind one that it should not be below."""
         size = np.nan_to_num(np.abs(self.exact).astype(np.float64), posinf=0)
-        return np.asarray((4 if self.logarithmic else 10) * self.u * size + self.step + 2 * self.tiny)
+        return np.asarray((4 if self.logarithmic else 10) * self.u * size + self.half_spacing + 2 * self.tiny)
 
 
 def as_lines(row: Operator, axis: int | None, array: Array) -> Array:

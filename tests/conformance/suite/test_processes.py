@@ -6,7 +6,7 @@ import pytest
 
 from softops import conformance
 from softops.conformance.cases.case import Case
-from softops.conformance.suite.suite import suite
+from softops.conformance.suite import suite
 
 ASKED = {"ops": ["Softmax", "ArgMax"], "opsets": [13], "families": ["gaussian-3", "ties"], "quick": True}
 
