@@ -14,7 +14,7 @@ import numpy.typing as npt
 from numba import types
 
 from .arrays.layout import AlongAxis
-from .rowwise.blocks import OverBlocks, Row, part_of
+from .rowwise.blocks import OverBlocks, Row, block_at
 from .rowwise.kernels import Span, kernels_of
 from .rowwise.lanes import PerRow
 from .rowwise.log_sums import log_sums_of_rows
@@ -107,7 +107,7 @@ def _subtract_blocks(kind: Any, dst: Any, src: Any, row: Row) -> None:
     parts = _parts(m, log_of_sum)
     to = dst + row.index * row.n * itemsize(kind)
     with row.blocks as block:
-        (at, n), (place, _) = part_of(kind, src, row.n, block), part_of(kind, to, row.n, block)
+        (at, n), (place, _) = block_at(kind, src, row.n, block), block_at(kind, to, row.n, block)
         _subtract(kind, place, at, n, *parts, m=m, log_of_sum=log_of_sum)
 
 

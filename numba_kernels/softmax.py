@@ -12,7 +12,7 @@ Columns are done by the same steps, but lie side by side in vectors, so that no 
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 from numba import types
@@ -20,8 +20,8 @@ from numba import types
 from .arrays.layout import AlongAxis
 from .numerics.exp import exact_shift, exponent_shift
 from .numerics.sums import AnchoredSum, add_pair, fma_near, reciprocal
-from .rowwise.blocks import LENGTH, OverBlocks, Row, blocks_of, extremes_merged, part_of
-from .rowwise.exponentials import exp_in_frame, exponentials, frame, largest_term
+from .rowwise.blocks import BLOCK, OverBlocks, Row, block_at, blocks_of, extremes_merged
+from .rowwise.exponentials import base_and_cut, exp_above_cut, exponentials, largest_term
 from .rowwise.kernels import Span, kernels_of
 from .rowwise.lanes import ExtremesPerRow, PerRow, SumPerRow
 from .rowwise.rows import extreme_vectors, extremes, map_long_row, rows_at_once
@@ -46,6 +46,29 @@ from .vector import (
 )
 
 
+class _Scale(NamedTuple):
+    """What the exponentials of a row need, or those of several rows."""
+
+    shift: Any
+    """Of the exponent's bits, see `exact_shift`."""
+    base: Any
+    cut: Any
+    """See `base_and_cut`."""
+    lowest: Any
+    """The row's minimum."""
+
+    @property
+    def is_fast(self) -> Any:
+        """Whether the shift is enough: nothing to subtract, nothing too low to count."""
+        return (self.base == 0.0) & (self.lowest >= self.cut)
+
+
+def _scale_of(highest: Any, lowest: Any) -> _Scale:
+    """Of rows with these extremes."""
+    base, cut, top = base_and_cut(highest)
+    return _Scale(exact_shift(top), base, cut, lowest)
+
+
 def _softmax_rows(kind: Any, span: Span) -> None:
     n, work = span.n, compute_kind(kind)
     batch = rows_at_once(kind, n)
@@ -60,13 +83,13 @@ def _softmax_rows(kind: Any, span: Span) -> None:
         with loop(0, count) as row:
             bounds[row] = extreme_vectors(kind, x + row * span.src_outer, n)
         highest, lowest = bounds.all
-        scales = [PerRow(numbers) for numbers in _scales(highest, lowest)]
+        scales = [PerRow(numbers) for numbers in _scale_of(highest, lowest)]
 
         with loop(0, count) as row:
             src, dst = x + row * span.src_outer, e + row * e_stride
-            scale = [numbers[row] for numbers in scales]
-            with when(_is_plain(*scale) & (n < 2 * LENGTH)) as otherwise:
-                sums[row] = exponentials(kind, dst, src, n, batch * span.src_outer, scale[0])
+            scale = _Scale(*(numbers[row] for numbers in scales))
+            with when(scale.is_fast & (n < 2 * BLOCK)) as otherwise:
+                sums[row] = exponentials(kind, dst, src, n, batch * span.src_outer, scale.shift)
             with otherwise:
                 pair = Variable(*_exponentials_of_block(kind, dst, src, n, n.constant(0), *scale))
                 with loop(1, blocks_of(n)) as block:
@@ -80,26 +103,15 @@ def _softmax_rows(kind: Any, span: Span) -> None:
             _probabilities(kind, dst, src, n, first[row], second[row])
 
 
-def _scales(highest: Any, lowest: Any) -> Any:
-    """(shift, base, lowest that counts, lowest) of the exponentials of rows with these extremes."""
-    base, cut, top = frame(highest)
-    return exact_shift(top), base, cut, lowest
-
-
-def _is_plain(_: Any, base: Any, cut: Any, lowest: Any) -> Any:
-    """Whether exponentials need the shift alone: nothing to subtract, nothing too low to count."""
-    return (base == 0.0) & (lowest >= cut)
-
-
 @outlined
 def _exponentials_of_block(
     kind: Any, dst: Any, src: Any, n: Any, block: Any, shift: Any, base: Any, cut: Any, lowest: Any
 ) -> Any:
     """Scaled exponentials of a block of a row, whatever is in it, and their sum as a float64 pair."""
-    (dst, length), (src, _) = part_of(compute_kind(kind), dst, n, block), part_of(kind, src, n, block)
-    ahead = where(n < 2 * LENGTH, n, LENGTH) * itemsize(kind)
+    (dst, length), (src, _) = block_at(compute_kind(kind), dst, n, block), block_at(kind, src, n, block)
+    ahead = where(n < 2 * BLOCK, n, BLOCK) * itemsize(kind)
     pair = Variable()
-    with when(_is_plain(shift, base, cut, lowest)) as otherwise:
+    with when(_Scale(shift, base, cut, lowest).is_fast) as otherwise:
         pair.value = exponentials(kind, dst, src, length, ahead, shift).over_lanes()
     with otherwise:
         pair.value = exponentials(kind, dst, src, length, ahead, shift, base, cut).over_lanes()
@@ -130,11 +142,11 @@ _EXTREMES, _SUM = range(2), range(2, 4)
 
 def _look(kind: Any, dst: Any, src: Any, row: Row) -> None:
     with row.blocks as block:
-        row.keep(block, _EXTREMES, *extremes(kind, *part_of(kind, src, row.n, block)))
+        row.keep(block, _EXTREMES, *extremes(kind, *block_at(kind, src, row.n, block)))
 
 
 def _exponentiate(kind: Any, dst: Any, src: Any, row: Row) -> None:
-    scale = _scales(*(narrow(kind, bound) for bound in row.merged(_EXTREMES, extremes_merged)))
+    scale = _scale_of(*(narrow(kind, bound) for bound in row.merged(_EXTREMES, extremes_merged)))
     to = dst + row.index * row.n * itemsize(kind)
     with row.blocks as block:
         row.keep(block, _SUM, *_exponentials_of_block(kind, to, src, row.n, block, *scale))
@@ -144,7 +156,7 @@ def _scale(kind: Any, dst: Any, src: Any, row: Row) -> None:
     inverse = reciprocal(compute_kind(kind), *row.merged(_SUM, add_pair))
     to = dst + row.index * row.n * itemsize(kind)
     with row.blocks as block:
-        at, length = part_of(kind, to, row.n, block)
+        at, length = block_at(kind, to, row.n, block)
         _probabilities(kind, at, at, length, *inverse)
 
 
@@ -161,12 +173,12 @@ def softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
             number = load(kind, x + k * stride)
             highest.value = where(number > highest.value, number, highest.value)
         m = highest.value
-        base, cut, scale = frame(m)
+        base, cut, scale = base_and_cut(m)
         shift, (top, error) = exponent_shift(scale), largest_term(m)
 
         total = AnchoredSum(m, error)
         with loop(0, n) as k:
-            e = exp_in_frame(load(kind, x + k * stride), base, cut, shift)
+            e = exp_above_cut(load(kind, x + k * stride), base, cut, shift)
             store(kind, x + k * stride, e)
             total.add(e)
         first, second = reciprocal(m, *total.per_lane())

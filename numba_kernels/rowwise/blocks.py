@@ -28,7 +28,7 @@ from ..vector import (
 
 # A block has 2^13 numbers, the last one of a row up to twice as many.
 _BITS = 13
-LENGTH = 1 << _BITS
+BLOCK = 1 << _BITS
 
 
 def blocks_of(n: Any) -> Any:
@@ -39,15 +39,15 @@ def blocks_of(n: Any) -> Any:
 def block_length(block: Any, n: Any) -> Any:
     """How many numbers a block of a row has."""
     last = blocks_of(n) - 1
-    return where(block < last, LENGTH, n - (last << _BITS))
+    return where(block < last, BLOCK, n - (last << _BITS))
 
 
-def part_of(kind: Any, row: Any, n: Any, block: Any) -> Any:
+def block_at(kind: Any, row: Any, n: Any, block: Any) -> Any:
     """Where a block of a row of n numbers lies, and how many it has."""
-    return row + block * LENGTH * itemsize(kind), block_length(block, n)
+    return row + block * BLOCK * itemsize(kind), block_length(block, n)
 
 
-def merged(n: Any, of_block: Callable[[Any], Any], merge: Callable[..., Any]) -> Any:
+def merge_blocks(n: Any, of_block: Callable[[Any], Any], merge: Callable[..., Any]) -> Any:
     """``merge(*a, *b)`` over what ``of_block(block)`` gives for the blocks of a row of n numbers, in their order."""
     total = Variable(*of_block(n.constant(0)))
     with loop(1, blocks_of(n)) as block:
@@ -84,7 +84,7 @@ class Row(NamedTuple):
         def kept(block: Any) -> list[Any]:
             return [load_scalar(self._real, self._place(block, field)) for field in fields]
 
-        return merged(self.n, kept, merge)
+        return merge_blocks(self.n, kept, merge)
 
     @property
     def _real(self) -> Any:
@@ -135,7 +135,7 @@ class OverBlocks:
     def __call__(self, x: Array, out: Array) -> None:
         """Run over the rows of a contiguous array; the stages know where in `out` a row's result belongs."""
         n = x.shape[-1]
-        items = x.size // n * max(1, n // LENGTH)
+        items = x.size // n * max(1, n // BLOCK)
         kept = np.empty((items, _KEPT))
         for stage in range(self._stages):
             launch(self._kernels, x, items, address(out), (address(x), address(kept), stage), n)

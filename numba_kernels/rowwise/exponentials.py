@@ -25,15 +25,15 @@ from ..vector import (
 from .rows import last_lanes, last_vector
 
 
-def frame(m: Any) -> Any:
-    """What a row with maximum `m` needs: (base to subtract, lowest x − base that counts, m − base).
+def base_and_cut(m: Any) -> Any:
+    """What a row with maximum `m` needs: (base to subtract, the lowest x − base that counts, m − base).
 
     Of a maximum beyond `big` the subtraction is exact for every x that counts; of others none is made.
     """
-    big, cut, _, _ = traits_of(m.scalar)
-    base = where(m > big, m, where(m < -big, m, 0.0))
+    traits = traits_of(m.scalar)
+    base = where(m > traits.big, m, where(m < -traits.big, m, 0.0))
     top = m - base
-    return base, top - cut, top
+    return base, top - traits.cut, top
 
 
 def largest_term(m: Any) -> Any:
@@ -41,34 +41,34 @@ def largest_term(m: Any) -> Any:
 
     Put right in the sum and in the result, or else its error would add to that of every other probability.
     """
-    _, _, top = frame(m)
+    _, _, top = base_and_cut(m)
     return exp_scaled_exactly(top, exponent_shift(top))
 
 
-def exp_in_frame(x: Any, base: Any, lowest: Any, shift: Any) -> Any:
-    """exp(x) scaled by the row's exponent; exactly 0 below `lowest`, for −inf too."""
+def exp_above_cut(x: Any, base: Any, cut: Any, shift: Any) -> Any:
+    """exp(x) scaled by the row's exponent; exactly 0 where x − base < cut, for −inf too."""
     x = x - base
-    return where(x < lowest, 0.0, exp_scaled(x, shift))
+    return where(x < cut, 0.0, exp_scaled(x, shift))
 
 
-def _exponential(x: Any, shift: Any, base: Any, lowest: Any) -> Any:
+def _exponential(x: Any, shift: Any, base: Any, cut: Any) -> Any:
     shift = splat(bits(x), shift)
     if base is None:
         return exp_scaled(x, shift)
-    base, lowest = splat(x, base), splat(x, lowest)
+    base, cut = splat(x, base), splat(x, cut)
     # where a row is spread wide, most vectors hold nothing that counts
     e = Variable(splat(x, 0.0))
-    with when(~all_set(x - base < lowest)):
-        e.value = exp_in_frame(x, base, lowest, shift)
+    with when(~all_set(x - base < cut)):
+        e.value = exp_above_cut(x, base, cut, shift)
     return e.value
 
 
 def exponentials(
-    kind: Any, to: Any, src: Any, n: Any, ahead: Any, shift: Any, base: Any = None, lowest: Any = None
+    kind: Any, to: Any, src: Any, n: Any, ahead: Any, shift: Any, base: Any = None, cut: Any = None
 ) -> AnchoredSum:
     """Write the scaled exponentials of a part of a row, of at least one vector; their sum.
 
-    With `base` and `lowest` of the row's `frame`, anything may be in it; without, what needs neither. `to` is of the
+    With `base` and `cut` (see `base_and_cut`) anything may be in it; without, what needs neither. `to` is of the
     computing type and may be `src`. What lies `ahead` bytes further is wanted next.
 
     In two loops over a chunk of the row that stays in the nearest cache: one loop holds too many values at once for the
@@ -85,10 +85,10 @@ def exponentials(
             at = src + i * vector_bytes(kind)
             x = load(kind, at)
             prefetch(at + ahead)
-            store(work, to, _exponential(x, shift, base, lowest), i)
+            store(work, to, _exponential(x, shift, base, cut), i)
         total.add_chunk(work, to, first, end)
     with when(n % width != 0):
-        e = _exponential(last, shift, base, lowest)
+        e = _exponential(last, shift, base, cut)
         store(work, to + (n - width) * itemsize(work), e)
         total.add(last_lanes(e, n % width))
     return total

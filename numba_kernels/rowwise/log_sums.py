@@ -4,7 +4,7 @@ Without that term the sum keeps its relative precision down to the smallest numb
 at a time:
 
     for each row: its maximum and minimum
-    for each row on the fast path: Σ exp(x), float32 in the cheapest way that its extremes promise to be enough
+    for each row on the fast path: Σ exp(x), float32 in the lowest precision that its extremes let suffice
     of all rows at once: the sum without the maximum's term
     for each row for which that was not enough: once more, from exact exponentials
     of all rows at once: log1p
@@ -20,7 +20,7 @@ from ..numerics.exp import exponent_shift
 from ..numerics.log import log1p_vector
 from ..vector import Variable, computed_as, loop, outlined, splat, when, where
 from ..vector.types import vector_of
-from .blocks import LENGTH
+from .blocks import BLOCK
 from .lanes import ExtremesPerRow, PerRow, SumPerRow
 from .log_sums_blocks import exact_sum, robust_log_sum, sum_of_blocks
 from .log_sums_fast import (
@@ -48,7 +48,7 @@ def log_sums_of_rows(kind: Any, src: Any, stride: Any, count: Any, n: Any) -> An
     bounds, sums = ExtremesPerRow(kind), SumPerRow(kind)
 
     found = Variable(like, like, like)
-    with when(n < 2 * LENGTH) as otherwise:
+    with when(n < 2 * BLOCK) as otherwise:
         with loop(0, count) as row:
             bounds[row] = extreme_vectors(kind, src + row * stride, n)
         highest, lowest = bounds.all
@@ -63,7 +63,7 @@ def log_sums_of_rows(kind: Any, src: Any, stride: Any, count: Any, n: Any) -> An
     m, shift, precision = PerRow(highest), PerRow(exponent_shift(highest)), PerRow(precision)
     fast = PerRow(where(is_fast(highest, lowest), splat(like, 1.0), 0.0))
 
-    with when(n < 2 * LENGTH), loop(0, count) as row:
+    with when(n < 2 * BLOCK), loop(0, count) as row:
         at = src + row * stride
         with when(fast[row] > 0.0) as otherwise:
             for each in (PLAIN, PAIR, EXACT) if single else (PAIR,):

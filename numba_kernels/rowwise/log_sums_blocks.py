@@ -21,7 +21,7 @@ from ..vector import (
     when,
     widen,
 )
-from .blocks import LENGTH, Row, extremes_merged, merged, part_of
+from .blocks import BLOCK, Row, block_at, extremes_merged, merge_blocks
 from .log_sums_fast import EXACT, PAIR, exact_is_enough, fast_sum, is_fast, least_enough, without_top
 from .log_sums_robust import add_robust_sums, robust_sum, without_one_top
 from .rows import extremes
@@ -33,12 +33,12 @@ def sum_of_block(kind: Any, src: Any, n: Any, block: Any) -> Any:
 
     The sum is NaN where something needs a look.
     """
-    at, length = part_of(kind, src, n, block)
+    at, length = block_at(kind, src, n, block)
     highest, lowest = extremes(kind, at, length)
     nan = n.constant(np.nan, types.float64)
     pair = Variable(nan, nan)
     with when(is_fast(highest, lowest)):
-        ahead = n.constant(LENGTH * itemsize(kind))
+        ahead = n.constant(BLOCK * itemsize(kind))
         pair.value = fast_sum(kind, at, length, exponent_shift(highest), ahead, PAIR).over_lanes()
     return widen(highest), widen(lowest), *pair.value
 
@@ -59,7 +59,7 @@ def merge_sums(
 
 def sum_of_blocks(kind: Any, src: Any, n: Any) -> Any:
     """What `sum_of_block` gives, of all blocks of a row."""
-    return merged(n, partial(sum_of_block, kind, src, n), partial(merge_sums, compute_kind(kind)))
+    return merge_blocks(n, partial(sum_of_block, kind, src, n), partial(merge_sums, compute_kind(kind)))
 
 
 @outlined
@@ -67,19 +67,19 @@ def robust_log_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
     """log Σ exp(x − m) of a row with anything in it."""
 
     def robust_sum_of_block(block: Any) -> Any:
-        return robust_sum(kind, *part_of(kind, src, n, block), m)
+        return robust_sum(kind, *block_at(kind, src, n, block), m)
 
-    return log1p_vector(*without_one_top(*merged(n, robust_sum_of_block, add_robust_sums)))
+    return log1p_vector(*without_one_top(*merge_blocks(n, robust_sum_of_block, add_robust_sums)))
 
 
 def exact_sum(kind: Any, src: Any, n: Any, shift: Any) -> Any:
     """Σ exp(x) of a float32 row on the fast path, scaled, with all that the exponentials are off by, as a pair."""
-    return merged(n, partial(_exact_sum_of_block, kind, src, n, shift), add_pair)
+    return merge_blocks(n, partial(_exact_sum_of_block, kind, src, n, shift), add_pair)
 
 
 @outlined
 def _exact_sum_of_block(kind: Any, src: Any, n: Any, shift: Any, block: Any) -> Any:
-    at, length = part_of(kind, src, n, block)
+    at, length = block_at(kind, src, n, block)
     return fast_sum(kind, at, length, shift, n.constant(0), EXACT).over_lanes()
 
 
@@ -104,9 +104,9 @@ def add_block_again(kind: Any, dst: Any, src: Any, row: Row) -> None:
                 exact = _exact_sum_of_block(kind, src, row.n, exponent_shift(m), block)
                 parts.value = *exact, others.constant(0.0)
             with otherwise:
-                parts.value = robust_sum(kind, *part_of(kind, src, row.n, block), m)
+                parts.value = robust_sum(kind, *block_at(kind, src, row.n, block), m)
         else:
-            parts.value = robust_sum(kind, *part_of(kind, src, row.n, block), m)
+            parts.value = robust_sum(kind, *block_at(kind, src, row.n, block), m)
         row.keep(block, _AGAIN, *parts.value)
 
 

@@ -29,7 +29,7 @@ from ..vector import (
     where,
     widen,
 )
-from .exponentials import frame
+from .exponentials import base_and_cut
 from .log_sums_robust import far
 from .rows import tail_of
 
@@ -66,7 +66,7 @@ def least_enough(like: Any, precision: Any) -> Any:
 
 def is_fast(m: Any, lowest: Any) -> Any:
     """Whether rows with these extremes may take the fast path."""
-    base, _, low = frame(m)
+    base, _, low = base_and_cut(m)
     return (base == 0.0) & (lowest >= low - far(low))
 
 

@@ -34,7 +34,7 @@ from ..vector import (
     widen,
 )
 from ..vector.types import vector_of
-from .exponentials import frame
+from .exponentials import base_and_cut
 from .rows import tail_of
 from .slices import slices
 
@@ -121,7 +121,7 @@ def _sum_raised(kind: Any, src: Any, n: Any, m: Any) -> RaisedSum:
 
 def _unit(m: Any) -> Any:
     """What takes the scale off the sums of rows with maxima `m`."""
-    _, _, scale = frame(m)
+    _, _, scale = base_and_cut(m)
     e, error = exp_scaled_exactly(scale, exponent_shift(scale))
     return 1.0 / (widen(e) + widen(error))
 
@@ -132,7 +132,7 @@ def _sum_scaled(kind: Any, src: Any, stride: Any, count: Any, m: Any, last: Any)
     Anything may be in them: what is too low counts for nothing, of an infinite maximum nothing is left. In two loops
     over a chunk, as in `exponentials`.
     """
-    base, _, scale = frame(m)
+    base, _, scale = base_and_cut(m)
     top, shift, lowest, zero = only_finite(m), exponent_shift(scale), scale - far(scale), splat(m, 0.0)
     work = extract(m, 0)
     scratch = chunk_scratch(work, src)
