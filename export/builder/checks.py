@@ -8,7 +8,7 @@ import onnx
 
 from softops.opset.errors import one_line
 from softops.opset.graph.files import serialize
-from softops.opset.runtimes.releases import minor_release, newest_opset
+from softops.opset.runtimes.releases import minor_release, readable_by
 
 
 def check_model(model: onnx.ModelProto, for_runtime: str | None = None) -> None:
@@ -59,7 +59,7 @@ def _load_in_onnxruntime(data: bytes | str, opset: int, for_runtime: str | None)
         from onnxruntime.capi import onnxruntime_pybind11_state as errors
     except ImportError:
         return
-    if opset > newest_opset("onnxruntime", onnxruntime.__version__).opset:
+    if opset > readable_by(f"onnxruntime=={onnxruntime.__version__}").opset:
         return
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

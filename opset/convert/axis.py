@@ -35,16 +35,7 @@ _NEGATIVE_SINCE = 11
 
 
 def convert_axis(step: Step) -> list[onnx.NodeProto]:
-    """
-    Return the nodes that do at the target what the node does at the source.
-
-    Raises
-    ------
-    ModelError
-        The axis lies outside the input's rank.
-    UnsupportedModelError
-        The axis is an attribute of the function around the node, and going down needs its value.
-    """
+    """Return the nodes that do at the target what the node does at the source."""
     return _Rewriter(step).convert()
 
 

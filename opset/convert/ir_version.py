@@ -27,14 +27,8 @@ def fit_ir_version(model: onnx.ModelProto, *, lower: bool) -> None:
     """
     Set the IR version that fits the model's opsets.
 
-    Parameters
-    ----------
-    model
-        The model, its opset imports already those that it shall have.
-    lower
-        Whether the version may become lower than it is: to the lowest that the opsets and the content allow,
-        so that a runtime as old as the opset reads the file. Metadata does not count, a reader skips
-        fields it does not know.
+    It may become ``lower`` than it is, down to the lowest that the opsets and the content allow, so that a runtime as
+    old as the opset reads the file. Metadata does not count: a reader skips fields it does not know.
     """
     needed = helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True)
     kept = min(model.ir_version, _needed_by_content(model)) if lower else model.ir_version

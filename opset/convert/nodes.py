@@ -15,16 +15,7 @@ _NEGATIVE_AXES = ("Reduce", "Arg", "TopK", "Flatten", "Concat", "Split", "Squeez
 
 
 def convert_node(step: Step) -> list[NodeProto]:
-    """
-    Return what does at the target what the node does at the source, subgraphs left alone.
-
-    Raises
-    ------
-    ModelError
-        The node is not one of the source's opset.
-    UnsupportedModelError
-        The target has nothing that does the same, or nobody here knows it.
-    """
+    """Return what does at the target what the node does at the source, subgraphs left alone; or refuse."""
     node = step.node
     if schema_of(node.op_type, step.source) is None:
         message = (

@@ -20,13 +20,8 @@ def convert_by_onnx(step: Step) -> list[onnx.NodeProto]:
     """
     Return the nodes that onnx's converter makes of the node, between neighbouring opsets.
 
-    The node goes alone, with the types of its inputs and outputs and those constants it could need.
-
-    Raises
-    ------
-    UnsupportedModelError
-        The converter refuses, or the node has subgraphs or references to a function's attributes that it
-        would have to change.
+    The node goes alone, with the types of its inputs and outputs and those constants it could need. One with
+    subgraphs is refused, and one whose references to a function's attributes would have to change.
     """
     node, scope = step.node, step.scope
     if subgraphs(node):

@@ -14,37 +14,22 @@ from ..graph.types import type_word
 
 Schema = onnx.defs.OpSchema
 
-# Versions from which on a node means something else although nothing about its form says so, or whose new
-# attributes have defaults that change its meaning. Read off the texts and off onnx's own converter.
+# What means something else from a version on although nothing about its form says so, or has new attributes whose
+# defaults change its meaning. Read off the texts and off onnx's own converter.
 _MEANING_CHANGED = {
-    "Max": {8},
-    "Mean": {8},
-    "Min": {8},
-    "Sum": {8},
-    "BatchNormalization": {6, 9},
-    "Dropout": {6},
-    "Gemm": {6},
-    "Cast": {9, 28},
-    "Scan": {9},
-    "Upsample": {9, 10},
-    "Resize": {11, 18},
-    "Scatter": {11},
-    "DequantizeLinear": {13, 21},
-    "QuantizeLinear": {13, 21, 28},
-    "RoiAlign": {16},
-    "ScatterElements": {16, 18},
-    "ScatterND": {16, 18},
-    "Pad": {19},
-    "Split": {18},
-    "DFT": {20},
-    "GridSample": {20},
-    "GroupNormalization": {21},
-    "Range": {27},
-    "Mod": {28},
-    "SpaceToDepth": {28},
-    "Softmax": {13},
-    "LogSoftmax": {13},
-    "Hardmax": {13},
+    6: {"BatchNormalization", "Dropout", "Gemm"},
+    8: {"Max", "Mean", "Min", "Sum"},
+    9: {"BatchNormalization", "Cast", "Scan", "Upsample"},
+    10: {"Upsample"},
+    11: {"Resize", "Scatter"},
+    13: {"DequantizeLinear", "QuantizeLinear", "Softmax", "LogSoftmax", "Hardmax"},
+    16: {"RoiAlign", "ScatterElements", "ScatterND"},
+    18: {"Resize", "ScatterElements", "ScatterND", "Split"},
+    19: {"Pad"},
+    20: {"DFT", "GridSample"},
+    21: {"DequantizeLinear", "GroupNormalization", "QuantizeLinear"},
+    27: {"Range"},
+    28: {"Cast", "Mod", "QuantizeLinear", "SpaceToDepth"},
 }
 # The versions whose texts were compared. At 6 `consumed_inputs` went, which said nothing about the result; at 7
 # broadcasting came, and before 6 there are few to compare: these are left to onnx's converter.
@@ -94,7 +79,7 @@ def stays(node: onnx.NodeProto, source: int, target: int) -> bool:
     defaults, and no meaning is known to have changed. Types are not looked at.
     """
     version = max(source, target)
-    if version not in _COMPARED or version in _MEANING_CHANGED.get(node.op_type, ()):
+    if version not in _COMPARED or node.op_type in _MEANING_CHANGED.get(version, ()):
         return False
     if node.op_type == "BatchNormalization" and version == 14 and len(node.output) > 1:
         return False  # those beyond the first changed; without them it is the same, save for training_mode

@@ -84,18 +84,7 @@ def convert_version(model: ModelSource, target_opset: int) -> onnx.ModelProto:
 
 
 def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.ModelProto:
-    """
-    Return a loaded model at another opset; tensors in files stay there.
-
-    Parameters
-    ----------
-    model
-        The model.
-    target_opset
-        As for `convert_version`.
-    own
-        Whether the model may be changed in place.
-    """
+    """As `convert_version`, of a loaded model, changed in place if it is our ``own``; tensors in files stay there."""
     target = _checked_opset(target_opset, "the target")
     source = _checked_opset(opset_of(model), "the model")
     versions = {source, *filter(None, (imported_opset(function) for function in model.functions))}

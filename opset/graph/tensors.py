@@ -25,18 +25,17 @@ def array_of(tensor: onnx.TensorProto) -> NDArray[Any]:
         message = f"expected the values of tensor {tensor.name!r} in memory (they lie in a file); pass the model's path"
         raise ModelError(message)
     try:
-        array = _strings_of(tensor) if tensor.data_type == onnx.TensorProto.STRING else _numbers_of(tensor)
+        array: NDArray[Any] = (
+            _strings_of(tensor)
+            if tensor.data_type == onnx.TensorProto.STRING
+            else onnx.numpy_helper.to_array(tensor)
+        )
     except Exception as error:  # numbers that do not fill the shape, unknown types, text that is none
         message = (
             f"expected values that fill tensor {tensor.name!r} of shape {list(tensor.dims)} "
             f"({one_line(error)}); export the model again"
         )
         raise ModelError(message) from error
-    return array
-
-
-def _numbers_of(tensor: onnx.TensorProto) -> NDArray[Any]:
-    array: NDArray[Any] = onnx.numpy_helper.to_array(tensor)
     return array
 
 

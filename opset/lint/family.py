@@ -140,7 +140,9 @@ def _axes_of(scope: Scope, node: NodeProto, row: Operator) -> _Axes:
         return _reduced(scope, node, row)
     if row.op_type == "Attention":
         precision = integer(node, "softmax_precision")
-        detail = "the keys" + ("" if precision is None else f", softmax_precision={type_word(precision).upper()}")
+        detail = "the keys" + (
+            "" if precision is None else f", softmax_precision={type_word(precision).upper()}"
+        )
         # The softmax goes over the last axis of Q·Kᵀ, which no input has: the keys.
         return _Axes(None, row.axis_rule, None, detail, known=False)
     written = integer(node, "axis") if "axis" in row.attributes else None

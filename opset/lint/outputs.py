@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto
 
 from ..graph.domains import canonical_domain
 from ..graph.scopes import Made, Scope, Value
@@ -30,39 +30,18 @@ _NORMALISERS = {
 # Choose among their first input's elements, or pass them on as another type.
 _FIRST = {
     "": {
-        *(
-            "Slice",
-            "Gather",
-            "GatherElements",
-            "GatherND",
-            "Split",
-            "TopK",
-            "Expand",
-            "Tile",
-            "Pad",
-            "Compress",
-        ),
+        *("Slice", "Gather", "GatherElements", "GatherND", "Split", "TopK", "Compress", "ReverseSequence"),
         *("ReduceMax", "ReduceMin", "ReduceMean", "ReduceSum", "GlobalAveragePool", "AveragePool", "MaxPool"),
-        *("Clip", "Resize", "QuantizeLinear", "DequantizeLinear", "CastLike", "Squeeze", "ReverseSequence"),
+        *("Expand", "Tile", "Pad", "Resize", "Squeeze"),
+        *("Clip", "QuantizeLinear", "DequantizeLinear", "CastLike"),
     },
     ML: {"ZipMap"},
     MICROSOFT: {"QuantizeLinear", "DequantizeLinear"},
 }
 # Probabilities if all that goes in is: averages, mixtures, complements.
 _ALL = {
-    "Concat",
-    "Add",
-    "Sub",
-    "Mul",
-    "Div",
-    "Pow",
-    "Sum",
-    "Mean",
-    "Max",
-    "Min",
-    "Where",
-    "MatMul",
-    "SequenceConstruct",
+    *("Add", "Sub", "Mul", "Div", "Pow", "Sum", "Mean", "Max", "Min", "MatMul"),
+    *("Concat", "Where", "SequenceConstruct"),
 }
 # Numbers that are neither scores nor probabilities, and operators whose insides are not followed.
 _OPAQUE = {
@@ -195,35 +174,20 @@ def _of_classical(made: Made) -> _Verdict:
 
 def _is_log_undone(exp: Made) -> bool:
     """exp(LogSoftmax(x)) and exp(x - logsumexp(x))."""
-    if exp.node.op_type != "Exp":
-        return False
-    inner = _maker_behind(exp.scope, exp.node, 0)
-    if inner is not None and inner.node.op_type == "Sub":
-        subtracted = _maker_behind(inner.scope, inner.node, 1)
-        return subtracted is not None and subtracted.node.op_type in {
-            "ReduceLogSumExp",
-            "ReduceLogSum",
-            "Log",
-        }
-    return inner is not None and inner.node.op_type == "LogSoftmax"
+    inner = _maker_behind(exp, 0) if exp.node.op_type == "Exp" else None
+    if inner is None or inner.node.op_type != "Sub":
+        return inner is not None and inner.node.op_type == "LogSoftmax"
+    subtracted = _maker_behind(inner, 1)
+    return subtracted is not None and subtracted.node.op_type in {"ReduceLogSumExp", "ReduceLogSum", "Log"}
 
 
 def _is_quotient_by_sum(div: Made) -> bool:
     """x / sum(x), 1 / (1 + exp(-x)) and the like: the normaliser written out."""
-    if div.node.op_type != "Div":
-        return False
-    divisor = _maker_behind(div.scope, div.node, 1)
-    return divisor is not None and divisor.node.op_type in {
-        "ReduceSum",
-        "ReduceL1",
-        "Add",
-        "Sum",
-        "Clip",
-        "Max",
-    }
+    divisor = _maker_behind(div, 1) if div.node.op_type == "Div" else None
+    sums = {"ReduceSum", "ReduceL1", "Add", "Sum", "Clip", "Max"}
+    return divisor is not None and divisor.node.op_type in sums
 
 
-def _maker_behind(scope: Scope, node: NodeProto, position: int) -> Made | None:
-    if len(node.input) <= position:
-        return None
-    return next(sources(scope, node.input[position]), None)
+def _maker_behind(made: Made, position: int) -> Made | None:
+    given = made.node.input
+    return next(sources(made.scope, given[position]), None) if len(given) > position else None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from onnx import NodeProto, TensorProto
 
 from ..graph.domains import canonical_domain
-from ..graph.scopes import Made, Scope
+from ..graph.scopes import Scope
 from ..operators.table import unquantized
 from .calls import label_of
 from .family import NodeRecord, integer
@@ -19,14 +19,8 @@ _NORMALISERS = {"Softmax", "LogSoftmax", "Hardmax"}
 _HALVES = {"float16": 2048, "bfloat16": 256}  # where 1 is less than half a unit in the last place
 _WIDER = {TensorProto.FLOAT, TensorProto.DOUBLE}
 _TAKES_LOGITS = {"Softmax", "LogSoftmax", "SoftmaxCrossEntropyLoss"}
-_SUMS = {
-    "Softmax",
-    "LogSoftmax",
-    "ReduceLogSumExp",
-    "SoftmaxCrossEntropyLoss",
-    "NegativeLogLikelihoodLoss",
-    "Attention",
-}
+_LOSSES = {"SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss"}
+_SUMS = {"Softmax", "LogSoftmax", "ReduceLogSumExp", "Attention", *_LOSSES}
 
 
 def _flatten_rule(seen: Seen, record: NodeRecord) -> Finding | None:
@@ -130,39 +124,20 @@ def _half_accumulation(seen: Seen, record: NodeRecord) -> Finding | None:
     )
 
 
-def _log_of_softmax(seen: Seen) -> Finding | None:
-    made = _logged(seen)
-    if made is None or made.node.op_type != "Softmax":
+def _log_of(op_type: str, where: str, cure: str) -> Callable[[Seen], Finding | None]:
+    def rule(seen: Seen) -> Finding | None:
+        if canonical_domain(seen.node.domain) or seen.node.op_type != "Log" or not seen.node.input:
+            return None
+        for made in sources(seen.scope, seen.node.input[0]):
+            if made is None or canonical_domain(made.node.domain) or made.output:
+                continue
+            if made.node.op_type == op_type:
+                return Finding(f"Log of {op_type} '{label_of(made.node)}' is -inf wherever {where}", cure)
+            if made.node.op_type in ("Softmax", "Sigmoid"):
+                return None  # of several branches the first is spoken of
         return None
-    return Finding(
-        f"Log of Softmax '{label_of(made.node)}' is -inf wherever a probability is too small for the dtype: in float32 "
-        "about 104 below the largest logit",
-        "replace the two by LogSoftmax with the axis of the Softmax, which is finite there; `softops export "
-        "fuse` does where nothing else reads the probabilities",
-    )
 
-
-def _log_of_sigmoid(seen: Seen) -> Finding | None:
-    made = _logged(seen)
-    if made is None or made.node.op_type != "Sigmoid":
-        return None
-    return Finding(
-        f"Log of Sigmoid '{label_of(made.node)}' is -inf wherever the sigmoid is too small for the dtype: in float32 "
-        "below about -104, and in some runtimes below -88",
-        "replace the two by Neg, Softplus, Neg: log(sigmoid(x)) = -softplus(-x), which is finite there",
-    )
-
-
-def _logged(seen: Seen) -> Made | None:
-    """The Softmax or Sigmoid that a Log is taken of."""
-    if canonical_domain(seen.node.domain) or seen.node.op_type != "Log" or not seen.node.input:
-        return None
-    for made in sources(seen.scope, seen.node.input[0]):
-        if made is None or canonical_domain(made.node.domain) or made.output:
-            continue
-        if made.node.op_type in ("Softmax", "Sigmoid"):
-            return made
-    return None
+    return rule
 
 
 def _is_in_scan(scope: Scope | None) -> bool:
@@ -194,7 +169,16 @@ OF_FAMILY: dict[str, Callable[[Seen, NodeRecord], Finding | None]] = {
 """What is asked about each node of the softmax family, by the code of the warning."""
 
 OF_OTHERS: dict[str, Callable[[Seen], Finding | None]] = {
-    "log-of-softmax": _log_of_softmax,
-    "log-of-sigmoid": _log_of_sigmoid,
+    "log-of-softmax": _log_of(
+        "Softmax",
+        "a probability is too small for the dtype: in float32 about 104 below the largest logit",
+        "replace the two by LogSoftmax with the axis of the Softmax, which is finite there; `softops export "
+        "fuse` does where nothing else reads the probabilities",
+    ),
+    "log-of-sigmoid": _log_of(
+        "Sigmoid",
+        "the sigmoid is too small for the dtype: in float32 below about -104, and in some runtimes below -88",
+        "replace the two by Neg, Softplus, Neg: log(sigmoid(x)) = -softplus(-x), which is finite there",
+    ),
 }
 """What is asked about every other node."""

@@ -13,12 +13,7 @@ from ..graph.walk import attribute_of
 from ..operators.table import unquantized
 from .family import MICROSOFT, ML, integer
 
-_FLOATS = (
-    TensorProto.FLOAT16,
-    TensorProto.BFLOAT16,
-    TensorProto.FLOAT,
-    TensorProto.DOUBLE,
-)
+_FLOATS = (TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE)
 _MOVES = {"Identity", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Dropout", "Cast"}
 
 

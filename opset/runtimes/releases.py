@@ -28,66 +28,69 @@ class Readable(NamedTuple):
     ml_opset: int
 
 
+# The first release that reads so much; those in between read as much as the one before them.
 _ONNXRUNTIME = {
     (0, 1): Readable(8, 3, 1),
-    (0, 2): Readable(8, 3, 1),
     (0, 3): Readable(9, 3, 1),
     (0, 4): Readable(10, 5, 1),
-    (0, 5): Readable(10, 5, 1),
     (1, 0): Readable(11, 6, 2),
-    (1, 1): Readable(11, 6, 2),
-    (1, 2): Readable(11, 6, 2),
     (1, 3): Readable(12, 7, 2),
-    (1, 4): Readable(12, 7, 2),
-    (1, 5): Readable(12, 7, 2),
     (1, 6): Readable(13, 7, 2),
-    (1, 7): Readable(13, 7, 2),
     (1, 8): Readable(14, 7, 2),
     (1, 9): Readable(15, 8, 2),
-    (1, 10): Readable(15, 8, 2),
     (1, 11): Readable(16, 8, 2),
     (1, 12): Readable(17, 8, 3),
-    (1, 13): Readable(17, 8, 3),
     (1, 14): Readable(18, 8, 3),
     (1, 15): Readable(19, 9, 3),
-    (1, 16): Readable(19, 9, 3),
     (1, 17): Readable(20, 9, 4),
     (1, 18): Readable(21, 10, 5),
-    (1, 19): Readable(21, 10, 5),
-    (1, 20): Readable(21, 10, 5),
     (1, 21): Readable(22, 10, 5),
-    (1, 22): Readable(22, 10, 5),
     (1, 23): Readable(23, 11, 5),
     (1, 24): Readable(25, 13, 5),
     (1, 25): Readable(26, 13, 5),
-    (1, 26): Readable(26, 13, 5),
-    (1, 27): Readable(26, 13, 5),
-    (1, 28): Readable(26, 13, 5),
-    (1, 29): Readable(26, 13, 5),
-    (1, 30): Readable(26, 13, 5),
-    (1, 31): Readable(26, 13, 5),
     (1, 32): Readable(28, 14, 5),
 }
-
-_RUNTIMES = {"onnxruntime": _ONNXRUNTIME}
+_MINOR_RELEASES = {0: range(1, 6), 1: range(33)}
+"""The minor releases up to the newest of the table, by major version."""
 
 
 def readable_by(release: str) -> Readable:
     """
-    As `newest_opset`, of a release written as pip writes it: ``"onnxruntime==1.17"``.
+    Return the newest opset, IR version and ai.onnx.ml opset that a release of a runtime reads.
+
+    Parameters
+    ----------
+    release
+        As pip writes it: ``"onnxruntime==1.17"`` or ``"onnxruntime==1.17.3"``; onnxruntime is the one runtime
+        whose releases are in the table. Patch releases read what their minor release reads, and one newer than
+        the table what the newest in it does, since newer releases read all that older ones do.
 
     Raises
     ------
     LookupError
-        As `newest_opset`.
+        The runtime is not in the table, or the release was never made.
     ValueError
         ``release`` is not of the form ``NAME==VERSION``.
     """
-    return newest_opset(*_name_and_version(release))
+    name, version = _name_and_version(release)
+    if name != "onnxruntime":
+        message = f"expected a runtime of the table: onnxruntime (got {name!r}); choose one of these"
+        raise LookupError(message)
+    major, minor = _minor(name, version)
+    newest = max(_MINOR_RELEASES)
+    if (major, minor) <= (newest, max(_MINOR_RELEASES[newest])) and minor not in _MINOR_RELEASES.get(
+        major, ()
+    ):
+        message = (
+            f"expected a release of {name} from 0.1 on (got {version!r}, which was never made); "
+            "check the number"
+        )
+        raise LookupError(message)
+    return _ONNXRUNTIME[max(first for first in _ONNXRUNTIME if first <= (major, minor))]
 
 
 def minor_release(release: str) -> tuple[str, int, int]:
-    """Return name, major and minor version of ``"onnxruntime==1.17"``; raises as `readable_by`."""
+    """Return name, major and minor version of ``"onnxruntime==1.17"``; raises a ValueError as `readable_by`."""
     name, version = _name_and_version(release)
     return name, *_minor(name, version)
 
@@ -110,48 +113,3 @@ def _minor(runtime: str, version: str) -> tuple[int, int]:
         )
         raise ValueError(message)
     return int(found[1]), int(found[2])
-
-
-def newest_opset(runtime: str, version: str) -> Readable:
-    """
-    Return the newest opset, IR version and ai.onnx.ml opset that a release of a runtime reads.
-
-    Parameters
-    ----------
-    runtime
-        ``"onnxruntime"``, the one runtime whose releases are in the table.
-    version
-        Release, such as ``"1.17"`` or ``"1.17.3"``: patch releases read what their minor release reads. Of
-        a release newer than the table that of the newest release in it is returned, since newer releases
-        read all that older ones do.
-
-    Returns
-    -------
-    Readable
-        ``(opset, ir_version, ml_opset)``.
-
-    Raises
-    ------
-    LookupError
-        The runtime is not in the table, or the release was never made.
-    ValueError
-        ``version`` is not a version number.
-    """
-    table = _RUNTIMES.get(runtime)
-    if table is None:
-        message = (
-            f"expected a runtime of the table: {', '.join(_RUNTIMES)} (got {runtime!r}); choose one of these"
-        )
-        raise LookupError(message)
-    release = _minor(runtime, version)
-    newest = max(table)
-    if release > newest:
-        return table[newest]
-    if release not in table:
-        oldest = ".".join(map(str, min(table)))
-        message = (
-            f"expected a release of {runtime} from {oldest} on (got {version!r}, which was never made); "
-            "check the number"
-        )
-        raise LookupError(message)
-    return table[release]
