@@ -15,10 +15,9 @@ from .log_softmax import log_softmax
 from .rowwise.gather import Batch, reading, run_reading
 from .rowwise.lanes import PerRow
 from .rowwise.log_sums import log_sums_of_rows
-from .vector import Variable, itemsize, load_scalar, loop, store_scalar, traced, when, widen
+from .vector import Variable, itemsize, load_scalar, loop, store_scalar, when, widen
 
 
-@traced
 def _cross_entropy_lines(dst: Any, batch: Batch, labels: Any, weights: Any) -> None:
     """The float64 losses of lines, from the addresses of all labels (−1: ignored) and weights."""
     _, kind, index, address, stride, count, n = batch

@@ -27,13 +27,11 @@ from .vector import (
     narrow,
     splat,
     store_scalar,
-    traced,
     when,
     where,
 )
 
 
-@traced
 def _gradient_line(kind: Any, dst: Any, src: Any, n: Any, index: Any, labels: Any, scales: Any) -> None:
     """The gradient of a row, from the addresses of all labels (−1: ignored) and scales."""
     label = load_scalar(n.constant(0), labels + index * 8)

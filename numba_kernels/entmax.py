@@ -1,9 +1,14 @@
 """sparsemax and entmax15: between softmax and hardmax, exactly 0 for scores far enough below the maximum.
 
-Both are powers of ``x − threshold``, with the threshold at which they sum to one. What the sum exceeds one by is a
-convex, falling function f of the threshold, so Newton's steps from below stay below the root, and at each of them
-``f'/f + slope'/slope ≤ 1`` (new over old): their product falls to a quarter or less. From n · n down to the rounding of
-the sum that takes at most 25 + log₂ n steps, whatever the scores; some 5 for most.
+    threshold = -1
+    until the terms sum to one:
+        g = max((x - max(x)) * scale - threshold, 0)
+        threshold += (sum(term(g)) - 1) / sum(slope(g))
+    p = term(g)
+
+What the sum exceeds one by is a convex, falling function f of the threshold, so Newton's steps from below stay below
+the root, and at each of them ``f'/f + slope'/slope ≤ 1`` (new over old): their product falls to a quarter or less.
+From n · n down to the rounding of the sum that takes at most 25 + log₂ n steps, whatever the scores; some 5 for most.
 """
 
 from dataclasses import dataclass
@@ -15,22 +20,23 @@ import numpy.typing as npt
 from .arrays.layout import AlongAxis
 from .numerics.sums import added, fold, two_sum
 from .rowwise.kernels import each_row, kernels_of
-from .rowwise.rows import fold_row, map_row, nan_at, row_maximum
+from .rowwise.rows import nan_at, row_maximum
+from .rowwise.slices import slices
 from .vector import (
-    first_lane,
+    Variable,
+    any_set,
     itemsize,
     lanes,
     load,
     load_partial,
+    loop,
     narrow,
     outlined,
     splat,
     store,
-    traced,
     where,
     widen,
 )
-from .vector.flow import choose, repeat
 
 # The rounding of the terms leaves the sum uncertain by less: no threshold is better than one this close.
 _CLOSE = 2.0**-51
@@ -42,7 +48,7 @@ _ROUGH = 2.0**-22
 
 @dataclass(frozen=True)
 class _Terms:
-    """What a score adds: to entmax15 (`halved`: the square of half of it) or to sparsemax."""
+    """What a score adds, that is g above the threshold: g² of half of it to entmax15 (`halved`), g to sparsemax."""
 
     halved: bool
 
@@ -60,124 +66,114 @@ class _Terms:
     def value(self, g: Any) -> Any:
         return g * g if self.halved else g
 
-    def slope_of(self, g: Any) -> Any:
+    def slope(self, g: Any) -> Any:
         return g + g if self.halved else where(g > 0.0, splat(g, 1.0), 0.0)
 
-    def add(self, total: Any, lost: Any, slope: Any, g: Any) -> Any:
-        total, error = two_sum(total, self.value(g))
-        return total, lost + error, slope + self.slope_of(g)
 
-    def rough_sum(self, kind: Any, src: Any, n: Any, m: Any, threshold: Any) -> Any:
-        """(sum, slope) over a row, its terms in the computing type alone: three roundings each."""
-        zero = splat(load_partial(kind, src, 0, 0.0), 0.0)
-        top, base = splat(zero, m), splat(zero, threshold)
+class _Sum:
+    """The sum of terms in two parts, and of their slopes, lane by lane."""
 
-        def step(x: Any, total: Any, slope: Any) -> Any:
-            g = (x - top) * self.scale - base
+    def __init__(self, terms: _Terms, zero: Any) -> None:
+        self._terms, self._sums = terms, Variable(zero, zero, zero)
+
+    def add(self, g: Any) -> None:
+        total, lost, slope = self._sums.value
+        total, error = two_sum(total, self._terms.value(g))
+        self._sums.value = total, lost + error, slope + self._terms.slope(g)
+
+    def per_lane(self) -> Any:
+        """(total, what it lost, slope)."""
+        return self._sums.value
+
+
+def _row(terms: _Terms, kind: Any, dst: Any, src: Any, n: Any) -> None:
+    """A row, in place or not."""
+    zero = widen(splat(load_partial(kind, src, 0, 0.0), 0.0))
+    m = widen(row_maximum(kind, src, n))
+    m_v = splat(zero, m)
+    threshold = Variable(_rough_threshold(terms, kind, src, n, m), m.constant(0.0))
+    with loop(0, n.constant(_STEPS)) as step:
+        high, low = threshold.value
+        high_v, low_v, sums = splat(zero, high), splat(zero, low), _Sum(terms, zero)
+        for part in slices(kind, n):
+            sums.add(terms.above(part.load(src, -np.inf), m_v, high_v, low_v))
+        total, lost, slope = sums.per_lane()
+        total, lost = fold(total, lost)
+        excess = (total - 1.0) + lost
+        high, error = two_sum(high, excess / added(slope))
+        threshold.value = high, low + error
+        step.leave_if(~(abs(excess) > _CLOSE))
+    high_v, low_v = (splat(zero, half) for half in threshold.value)
+    # 0, or NaN for the whole row
+    spoil = splat(zero, where(nan_at(kind, src, n) == n, m - m, np.nan))
+    for part in slices(kind, n):
+        x = part.load(src)
+        part.store(dst, narrow(x, terms.value(terms.above(x, m_v, high_v, low_v)) + spoil))
+
+
+def _rough_threshold(terms: _Terms, kind: Any, src: Any, n: Any, m: Any) -> Any:
+    """A threshold below the right one, from terms in the computing type: three roundings each.
+
+    These steps cost little. They go on to where the rounding of the terms counts.
+    """
+    zero = splat(load_partial(kind, src, 0, 0.0), 0.0)
+    top, threshold = splat(zero, m), Variable(m.constant(-1.0))
+    with loop(0, n.constant(_STEPS)) as step:
+        base, sums = splat(zero, threshold.value), Variable(widen(zero), widen(zero))
+        for part in slices(kind, n):
+            g = (part.load(src, -np.inf) - top) * terms.scale - base
             g = where(g > 0.0, g, 0.0)
-            return total + widen(self.value(g)), slope + widen(self.slope_of(g))
-
-        total, slope = fold_row(kind, (src,), n, step, widen(zero), widen(zero), fill=-np.inf)
-        return added(total), added(slope)
-
-
-def _row_of(terms: _Terms) -> Any:
-    """``row(kind, dst, src, n)``, in place or not."""
-
-    @outlined
-    def row(kind: Any, dst: Any, src: Any, n: Any) -> None:
-        zero = widen(splat(load_partial(kind, src, 0, 0.0), 0.0))
-        m = widen(row_maximum(kind, src, n))
-        # NaN, for the whole row, or 0
-        spoil = where(nan_at(kind, src, n) == n, m - m, np.nan)
-        m_v = splat(zero, m)
-
-        def rough(_: Any, high: Any, going: Any) -> Any:
-            def step() -> Any:
-                total, slope = terms.rough_sum(kind, src, n, m, high)
-                # steps that cost little and stay below the root, up to where the rounding of their terms counts
-                below = total - 1.0 > 2.0**-6 + 2 * _ROUGH * slope
-                return where(below, high + ((total - 1.0) / slope - _ROUGH), high), below
-
-            return choose(going, step, lambda: (high, going))
-
-        def exact(_: Any, high: Any, low: Any, excess: Any) -> Any:
-            def step() -> Any:
-                def one(x: Any, total: Any, lost: Any, slope: Any) -> Any:
-                    g = terms.above(x, m_v, splat(zero, high), splat(zero, low))
-                    return terms.add(total, lost, slope, g)
-
-                sums, lost, slope = fold_row(kind, (src,), n, one, zero, zero, zero, fill=-np.inf)
-                total, rest = fold(sums, lost)
-                over = (total - 1.0) + rest
-                higher, error = two_sum(high, over / added(slope))
-                return higher, low + error, over
-
-            return choose(abs(excess) > _CLOSE, step, lambda: (high, low, excess))
-
-        start = m.constant(-1.0)
-        high, _ = repeat(0, n.constant(_STEPS), rough, start, n > 0)
-        high, low, _ = repeat(0, n.constant(_STEPS), exact, high, m.constant(0.0), 1.0 + spoil)
-        high_v, low_v, spoil_v = splat(zero, high), splat(zero, low), splat(zero, spoil)
-        map_row(
-            kind,
-            dst,
-            (src,),
-            n,
-            lambda x: narrow(x, terms.value(terms.above(x, m_v, high_v, low_v)) + spoil_v),
-        )
-
-    return row
+            total, slope = sums.value
+            sums.value = total + widen(terms.value(g)), slope + widen(terms.slope(g))
+        total, slope = (added(each) for each in sums.value)
+        step.leave_if(~(total - 1.0 > 2.0**-6 + 2 * _ROUGH * slope))
+        threshold.value += (total - 1.0) / slope - _ROUGH
+    return threshold.value
 
 
-def _tile_of(terms: _Terms) -> Any:
-    @traced
-    def tile(kind: Any, at: Any, n: Any, width: Any) -> None:
-        """Columns of `n` numbers, in place; each column stops at its own step, whatever its neighbours do."""
-        along, step = width * itemsize(kind), lanes(kind)
+def _tile(terms: _Terms, kind: Any, at: Any, n: Any, width: Any) -> None:
+    """Columns of `n` numbers, in place; each column stops at its own step, whatever its neighbours do."""
+    stride = width * itemsize(kind)
+    with loop(0, width, lanes(kind)) as column:
+        src = at + column * itemsize(kind)
+        first = load(kind, src)
+        extremes = Variable(first, splat(first, 0.0))
+        with loop(0, n) as k:
+            x, (top, nan) = load(kind, src + k * stride), extremes.value
+            extremes.value = where(x > top, x, top), where(x == x, nan, x)
+        top, nan = extremes.value
+        m = widen(top)
+        zero, spoil = splat(m, 0.0), (m - m) + widen(nan)
 
-        def columns(column: Any) -> None:
-            top_of = at + column * itemsize(kind)
+        newton = Variable(zero - 1.0, zero, 1.0 + spoil)
+        with loop(0, n.constant(_STEPS)) as step:
+            high, low, excess = newton.value
+            going = abs(excess) > _CLOSE
+            step.leave_if(~any_set(going))
+            sums = _Sum(terms, zero)
+            with loop(0, n) as k:
+                sums.add(terms.above(load(kind, src + k * stride), m, high, low))
+            total, lost, slope = sums.per_lane()
+            excess = where(going, (total - 1.0) + lost, excess)
+            higher, error = two_sum(high, excess / slope)
+            newton.value = where(going, higher, high), where(going, low + error, low), excess
+        high, low, _ = newton.value
 
-            def extremes(k: Any, top: Any, seen: Any) -> Any:
-                x = load(kind, top_of + k * along)
-                return where(x > top, x, top), where(x == x, seen, x)
-
-            first = load(kind, top_of)
-            top, seen = repeat(0, n, extremes, first, splat(first, 0.0))
-            m = widen(top)
-            zero, spoil = splat(m, 0.0), (m - m) + widen(seen)
-
-            def newton(_: Any, high: Any, low: Any, excess: Any) -> Any:
-                going = abs(excess) > _CLOSE
-
-                def round_of() -> Any:
-                    def one(k: Any, total: Any, lost: Any, slope: Any) -> Any:
-                        g = terms.above(load(kind, top_of + k * along), m, high, low)
-                        return terms.add(total, lost, slope, g)
-
-                    total, lost, slope = repeat(0, n, one, zero, zero, zero)
-                    over = where(going, (total - 1.0) + lost, excess)
-                    higher, error = two_sum(high, over / slope)
-                    return where(going, higher, high), where(going, low + error, low), over
-
-                return choose(first_lane(going) == step, lambda: (high, low, excess), round_of)
-
-            high, low, _ = repeat(0, n.constant(_STEPS), newton, zero - 1.0, zero, 1.0 + spoil)
-
-            def finish(k: Any) -> None:
-                x = load(kind, top_of + k * along)
-                store(kind, top_of + k * along, narrow(x, terms.value(terms.above(x, m, high, low)) + spoil))
-
-            repeat(0, n, finish)
-
-        repeat(0, width, columns, step=step)
-
-    return tile
+        with loop(0, n) as k:
+            x = load(kind, src + k * stride)
+            p = terms.value(terms.above(x, m, high, low)) + spoil
+            store(kind, src + k * stride, narrow(x, p))
 
 
 def _operator(name: str, terms: _Terms) -> AlongAxis:
-    return AlongAxis(name, kernels_of(each_row(_row_of(terms)), _tile_of(terms)))
+    @outlined
+    def row(kind: Any, dst: Any, src: Any, n: Any) -> None:
+        _row(terms, kind, dst, src, n)
+
+    def tile(kind: Any, at: Any, n: Any, width: Any) -> None:
+        _tile(terms, kind, at, n, width)
+
+    return AlongAxis(name, kernels_of(each_row(row), tile))
 
 
 _SPARSEMAX = _operator("sparsemax", _Terms(halved=False))

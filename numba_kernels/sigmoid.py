@@ -8,7 +8,7 @@ from numba import types
 from .arrays.layout import Elementwise, two_elementwise
 from .numerics.exp import exp_split, traits_of
 from .rowwise.slices import over_elements, over_elements_in_two
-from .vector import Variable, any_set, bits, fma, narrow, splat, traced, when, where, widen
+from .vector import Variable, any_set, bits, fma, narrow, splat, when, where, widen
 
 # From where the result is 1, and the power of two by which exp(−x), 1 and their sum are lowered, so that nothing
 # overflows.
@@ -44,7 +44,6 @@ _KERNELS = over_elements_in_two(_denominator, _quotient)
 _OPERATOR = Elementwise("sigmoid", _KERNELS)
 
 
-@traced
 def _gradient(dy: Any, y: Any) -> Any:
     p = widen(y)
     # in this order nothing under- or overflows before the result does

@@ -8,26 +8,24 @@ from .arrays.layout import Elementwise
 from .numerics.exp_below import exp_below
 from .numerics.log import log1p_unit
 from .rowwise.slices import over_elements
-from .vector import narrow, splat, traced, where, widen
+from .vector import narrow, splat, where, widen
 
 
-@traced
-def softplus_vector(x: Any) -> Any:
+def _softplus(x: Any) -> Any:
     """max(x, 0) + log(1 + exp(−|x|)), in float64 until it is rounded."""
     zero = splat(x, 0.0)
     e = exp_below(where(x < zero, x, zero - x), zero)
     return narrow(x, widen(where(x > zero, x, zero)) + log1p_unit(e, x))
 
 
-@traced
-def log_sigmoid_vector(x: Any) -> Any:
+def _log_sigmoid(x: Any) -> Any:
     """−softplus(−x), with its signs of zero too."""
     minus = splat(x, -0.0)
-    return minus - softplus_vector(minus - x)
+    return minus - _softplus(minus - x)
 
 
-_SOFTPLUS = Elementwise("softplus", over_elements(softplus_vector))
-_LOG_SIGMOID = Elementwise("log_sigmoid", over_elements(log_sigmoid_vector))
+_SOFTPLUS = Elementwise("softplus", over_elements(_softplus))
+_LOG_SIGMOID = Elementwise("log_sigmoid", over_elements(_log_sigmoid))
 
 
 def softplus(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:

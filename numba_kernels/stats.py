@@ -11,7 +11,7 @@ from .numerics.sums import add, fold, two_sum
 from .rowwise.gather import Batch, reading, run_reading
 from .rowwise.rows import is_nan, nan_at, row_maximum
 from .rowwise.slices import slices
-from .vector import Variable, itemsize, load_partial, loop, splat, store_scalar, traced, when, where, widen
+from .vector import Variable, itemsize, load_partial, loop, splat, store_scalar, when, where, widen
 
 Stats = tuple[Array, Array]
 
@@ -30,7 +30,6 @@ def _sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
     return high + low
 
 
-@traced
 def _stats_lines(dst: Any, batch: Batch) -> None:
     kind, n = batch.kind, batch.n
     maxima, sums = dst

@@ -18,17 +18,12 @@ from ..vector import (
     maximum,
     minimum,
     outlined,
-    prefetch,
     splat,
     store,
-    store_partial,
     traced,
-    vector_bytes,
     when,
     where,
 )
-from ..vector.flow import choose, repeat
-from ..vector.functions import as_tuple
 
 # So many bytes of a few rows stay in the nearest cache from one stage to the next.
 _NEAR = 16384
@@ -104,41 +99,6 @@ def map_long_row(
         store(to_kind, dst, function(load(from_kind, src, i)), i)
     with when(n % width != 0):
         store(to_kind, dst + (n - width) * itemsize(to_kind), function(last))
-
-
-def map_row(kind: Any, dst: Any, sources: tuple[Any, ...], n: Any, vector: Any, ahead: Any = None) -> None:
-    """``vector(*vectors)`` of rows of n numbers, from one or several of `kind`, to one; `dst` may be among them.
-
-    What lies `ahead` bytes behind the sources is wanted next.
-    """
-    step = lanes(kind)
-    vectors, end = n // step, (n - n % step) * itemsize(kind)
-
-    def rest() -> None:
-        last = [load_partial(kind, source + end, n % step, 0.0) for source in sources]
-        store_partial(kind, dst + end, vector(*last), n % step)
-
-    def one(i: Any) -> None:
-        for source in sources if ahead is not None else ():
-            prefetch(source + i * vector_bytes(kind) + ahead)
-        store(kind, dst, vector(*(load(kind, source, i) for source in sources)), i)
-
-    repeat(0, vectors, one)
-    choose(n % step != 0, rest)
-
-
-def fold_row(kind: Any, sources: tuple[Any, ...], n: Any, add: Any, *carried: Any, fill: float = 0.0) -> Any:
-    """``carried = add(*vectors, *carried)`` over the vectors of rows of n numbers, the last one filled up."""
-    step = lanes(kind)
-    end = (n - n % step) * itemsize(kind)
-
-    def rest() -> Any:
-        return add(*(load_partial(kind, source + end, n % step, fill) for source in sources), *carried)
-
-    carried = as_tuple(
-        repeat(0, n // step, lambda i, *c: add(*(load(kind, source, i) for source in sources), *c), *carried)
-    )
-    return choose(n % step != 0, rest, lambda: carried)
 
 
 def row_maximum(kind: Any, src: Any, n: Any) -> Any:

@@ -44,7 +44,6 @@ from .rows import row_maximum
 from .slices import slices
 
 
-@traced
 def _quotient(x: Any, m: Any, options: Any) -> Any:
     """(x − m) / T in float64 as a pair; `options` is the address of T and of a factor for x and m, 1 or 1/2."""
     real = x.constant(0.0, types.float64)
