@@ -23,8 +23,9 @@ def _sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
     anchor = splat(minus_m, 2.0)
     sums = Variable(anchor, splat(anchor, 0.0))
     for part in slices(kind, n):
-        x = widen(part.load(src, -np.inf))
-        sums.value = add(*sums.value, exp_of_pair(*two_sum(x, minus_m)))
+        e = exp_of_pair(*two_sum(widen(part.load(src, -np.inf)), minus_m))
+        total, lost = sums.value
+        sums.value = add(total, lost, e)
     total, lost = sums.value
     high, low = fold(total - anchor, lost)
     return high + low

@@ -94,8 +94,6 @@ class _Round(Value):
     __slots__ = ("_loop",)
     _loop: "loop"
 
-    _loop: "loop"
-
     def leave_if(self, condition: Value) -> None:
         """End the loop, in the middle of a round, where the condition holds (``break``)."""
         self._loop._leave_if(condition)
