@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays.layout import AlongAxis
-from .numerics.sums import added, fold, two_sum
+from .numerics.sums import reduce_add, reduce_add_pairs, two_sum
 from .rowwise.kernels import each_row, kernels_of
 from .rowwise.rows import nan_at, row_maximum
 from .rowwise.slices import slices
@@ -98,9 +98,9 @@ def _row(terms: _Terms, kind: Any, dst: Any, src: Any, n: Any) -> None:
         for part in slices(kind, n):
             sums.add(terms.above(part.load(src, -np.inf), m_v, high_v, low_v))
         total, lost, slope = sums.per_lane()
-        total, lost = fold(total, lost)
+        total, lost = reduce_add_pairs(total, lost)
         excess = (total - 1.0) + lost
-        high, error = two_sum(high, excess / added(slope))
+        high, error = two_sum(high, excess / reduce_add(slope))
         threshold.value = high, low + error
         step.leave_if(~(abs(excess) > _CLOSE))
     high_v, low_v = (splat(zero, half) for half in threshold.value)
@@ -125,7 +125,7 @@ def _rough_threshold(terms: _Terms, kind: Any, src: Any, n: Any, m: Any) -> Any:
             g = where(g > 0.0, g, 0.0)
             total, slope = sums.value
             sums.value = total + widen(terms.value(g)), slope + widen(terms.slope(g))
-        total, slope = (added(each) for each in sums.value)
+        total, slope = (reduce_add(each) for each in sums.value)
         step.leave_if(~(total - 1.0 > 2.0**-6 + 2 * _ROUGH * slope))
         threshold.value += (total - 1.0) / slope - _ROUGH
     return threshold.value

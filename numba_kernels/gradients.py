@@ -12,7 +12,7 @@ from numba import types
 from .arrays.layout import two_rows_to_rows
 from .compile.jit import Kernels, over_rows
 from .numerics.exp_below import exp_below
-from .numerics.sums import fold, two_sum
+from .numerics.sums import reduce_add_pairs, two_sum
 from .rowwise.slices import slices
 from .vector import (
     Variable,
@@ -43,7 +43,7 @@ def _dot(kind: Any, a: Any, b: Any, n: Any) -> Any:
             product = x * y
             high, error = two_sum(high, product)
             total.value = high, low + error + fma_exact(x, y, 0.0 - product)
-    return fold(*total.value)
+    return reduce_add_pairs(*total.value)
 
 
 def _softmax_grad_vector(dy: Any, y: Any, high: Any, low: Any) -> Any:
@@ -63,7 +63,7 @@ def _sum(kind: Any, src: Any, _: Any, n: Any) -> Any:
         high, low = sums.value
         high, error = two_sum(high, widen(part.load(src)))
         sums.value = high, low + error
-    total, rest = fold(*sums.value)
+    total, rest = reduce_add_pairs(*sums.value)
     return total, where(rest == rest, rest, 0.0)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays.layout import AlongAxis
-from .numerics.sums import largest
+from .numerics.sums import reduce_max
 from .rowwise.kernels import each_row, kernels_of
 from .rowwise.rows import is_nan, nan_at, tail_of
 from .rowwise.slices import slices
@@ -56,7 +56,7 @@ def argmax(kind: Any, src: Any, n: Any) -> Any:
     with when(first_lane(is_nan(seen)) < width) as otherwise:
         index.value = nan_at(kind, src, n)
     with otherwise:
-        m = splat(tail, largest(m))
+        m = splat(tail, reduce_max(m))
         with loop(0, vectors) as i:
             i.leave_if(first_lane(load(kind, src, i) == m) < width)
         with when(i < vectors) as behind:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .arrays.inputs import Array, address, as_floats, check_axis
 from .numerics.exp_below import exp_of_pair
-from .numerics.sums import add, fold, two_sum
+from .numerics.sums import add_compensated, reduce_add_pairs, two_sum
 from .rowwise.gather import Batch, reading, run_reading
 from .rowwise.rows import is_nan, nan_at, row_maximum
 from .rowwise.slices import slices
@@ -25,9 +25,9 @@ def _sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
     for part in slices(kind, n):
         e = exp_of_pair(*two_sum(widen(part.load(src, -np.inf)), minus_m))
         total, lost = sums.value
-        sums.value = add(total, lost, e)
+        sums.value = add_compensated(total, lost, e)
     total, lost = sums.value
-    high, low = fold(total - anchor, lost)
+    high, low = reduce_add_pairs(total - anchor, lost)
     return high + low
 
 

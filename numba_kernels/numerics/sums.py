@@ -17,7 +17,7 @@ from ..vector import Variable, fma, fma_exact, fuses, load, loop, narrow, splat,
 HEADROOM = 64
 
 
-def add(total: Any, lost: Any, value: Any) -> Any:
+def add_compensated(total: Any, lost: Any, value: Any) -> Any:
     """One step: (total + value, lost + what that rounded off); |total| ≥ |value| must hold where the two are of a type.
 
     A float64 total of float32 values loses nothing worth keeping.
@@ -41,7 +41,7 @@ class AnchoredSum:
 
     def add(self, value: Any) -> None:
         """Add a vector."""
-        self._sum.value = add(*self._sum.value, value)
+        self._sum.value = add_compensated(*self._sum.value, value)
 
     def add_chunk(self, kind: Any, address: Any, first: Any, last: Any) -> None:
         """Add vectors `first` to `last` of those that begin at an address, from the nearest cache.
@@ -52,7 +52,7 @@ class AnchoredSum:
         total, lost = self._sum.value
         chunk = Variable(splat(total, 0.0) if self._exact else total, lost)
         with loop(first, last) as i:
-            chunk.value = add(*chunk.value, load(kind, address, i))
+            chunk.value = add_compensated(*chunk.value, load(kind, address, i))
         own, lost = chunk.value
         self._sum.value = (total + own if self._exact else own), lost
 
@@ -70,9 +70,9 @@ class AnchoredSum:
         """The sum over all lanes as float64 numbers (high, low)."""
         high, low = self.per_lane()
         if self._exact:
-            high = added(high + low)
+            high = reduce_add(high + low)
             return high, splat(high, 0.0)
-        return fold(high, low)
+        return reduce_add_pairs(high, low)
 
 
 @traced
@@ -92,7 +92,7 @@ def add_pair(high: Any, low: Any, high2: Any, low2: Any) -> Any:
 def fma_near(a: Any, b: Any, c: Any) -> Any:
     """``a * b + c`` right to half a unit and a little on every machine, for |a| and |b| below 2^100.
 
-    Where nothing fuses, load, loop, the product is taken with its rounding error (Dekker).
+    Where nothing fuses, the product is taken with its rounding error (Dekker).
     """
     if fuses():
         return fma(a, b, c)
@@ -106,7 +106,7 @@ def fma_near(a: Any, b: Any, c: Any) -> Any:
     return total + (rest + error)
 
 
-def added(value: Any) -> Any:
+def reduce_add(value: Any) -> Any:
     """The plain sum over the lanes, added pairwise."""
     while value.lanes > 1:
         a, b = split(value)
@@ -114,7 +114,7 @@ def added(value: Any) -> Any:
     return value
 
 
-def fold(high: Any, low: Any) -> Any:
+def reduce_add_pairs(high: Any, low: Any) -> Any:
     """The sum over the lanes of a float64 pair of vectors as a pair of numbers, added pairwise."""
     while high.lanes > 1:
         a, b = split(high)
@@ -124,7 +124,7 @@ def fold(high: Any, low: Any) -> Any:
     return high, low
 
 
-def largest(value: Any) -> Any:
+def reduce_max(value: Any) -> Any:
     """The largest lane; NaN lanes may or may not be passed over."""
     while value.lanes > 1:
         a, b = split(value)

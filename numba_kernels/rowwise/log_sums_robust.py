@@ -12,7 +12,7 @@ from ..numerics import double_double
 from ..numerics.exp import exp_scaled_exactly, exponent_shift, traits_of
 from ..numerics.exp_below import RAISED, exp_below_raised
 from ..numerics.log import log1p_vector
-from ..numerics.sums import AnchoredSum, add_pair, added, fold, two_sum
+from ..numerics.sums import AnchoredSum, add_pair, reduce_add, reduce_add_pairs, two_sum
 from ..vector import (
     CHUNK,
     Variable,
@@ -57,8 +57,8 @@ def robust_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
     tail = tail_of(kind, src, n, -np.inf)
     m = splat(tail, m)
     total, tops = _sum_scaled(kind, src, vector_bytes(kind), n // lanes(kind), m, tail)
-    high = added(total) * extract(_unit(m), 0)
-    return high, splat(high, 0.0), added(widen(tops))
+    high = reduce_add(total) * extract(_unit(m), 0)
+    return high, splat(high, 0.0), reduce_add(widen(tops))
 
 
 def add_robust_sums(high: Any, low: Any, tops: Any, high2: Any, low2: Any, tops2: Any) -> Any:
@@ -102,8 +102,8 @@ class RaisedSum:
     def over_lanes(self) -> Any:
         """(high, low, tops) over all lanes, as `robust_sum` gives them."""
         total, lost, tops = self._sums.value
-        high, low = fold(total, lost)
-        count, _ = fold(tops, splat(tops, 0.0))
+        high, low = reduce_add_pairs(total, lost)
+        count, _ = reduce_add_pairs(tops, splat(tops, 0.0))
         return high * 2.0**-RAISED, low * 2.0**-RAISED, count
 
 
@@ -187,7 +187,7 @@ def log_sum_double_double(kind: Any, src: Any, n: Any, m: Any) -> Any:
     for part in slices(kind, n):
         e = double_double.exp_below(widen(part.load(src, -np.inf)), m_v)
         total.value = double_double.add(*total.value, *e)
-    high, low = double_double.fast_two_sum(*fold(*total.value))
+    high, low = double_double.fast_two_sum(*reduce_add_pairs(*total.value))
     # one Newton step from the logarithm in float64
     guess = log1p_vector(high, splat(high, -1.0))
     e, error = double_double.multiply(high, low, *double_double.exp(-guess, splat(guess, 0.0)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics.sums import largest
+from ..numerics.sums import reduce_max
 from ..vector import (
     Variable,
     first_lane,
@@ -83,7 +83,7 @@ def extreme_vectors(kind: Any, src: Any, n: Any) -> Any:
 def extremes(kind: Any, src: Any, n: Any) -> Any:
     """The largest and the smallest number of a row; a NaN may be passed over."""
     high, low = extreme_vectors(kind, src, n)
-    return largest(high), -largest(-low)
+    return reduce_max(high), -reduce_max(-low)
 
 
 def map_long_row(
