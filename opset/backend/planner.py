@@ -2,28 +2,25 @@
 From a graph to a `Plan`: each node gets its operation, each value its slot, each function call is put in place.
 
 An operator's version is the one that the opset imports of the model, or of the function it stands in, say; so
-it is in If, Loop and Scan too. Where a function of the model is named like an operator that ONNX has at that
-version, the operator is meant: ONNX leaves it open, and onnxruntime reads it so.
+it is in If, Loop and Scan too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import onnx
 
 from ..errors import ModelError, UnsupportedModelError
-from ..graph.domains import is_of_onnx, opset_versions
-from ..graph.functions import FunctionKey, bound_function, function_key
+from ..graph.domains import opset_versions
+from ..graph.functions import FunctionKey, Library, bound_function, called_function, function_key
 from ..graph.tensors import array_of, constant_of, dense_array_of
 from ..nodes.fallback import reference_implementation
 from ..nodes.node import Node, Operation, Run, Subgraph, Value, attributes_of, described, with_short_domain
 from ..nodes.schema_functions import schema_body, typed_function
 from ..nodes.table import IMPLEMENTATIONS
 from .plan import LEFT_OUT, Plan, Slot, Step
-
-Library = Mapping[FunctionKey, onnx.FunctionProto]
 
 
 def plan_graph(graph: onnx.GraphProto, opsets: dict[str, int], library: Library) -> Plan:
@@ -149,16 +146,17 @@ class _Draft:
     def _node(self, proto: onnx.NodeProto, env: _Environment) -> None:
         label = described(proto)
         inputs = [env.find(name, label) for name in proto.input]
-        key = function_key(proto)
         version = env.opsets.get(proto.domain)
-        if key in env.library and not is_of_onnx(proto, version or 1):
+        function = called_function(proto, env.library, version)
+        if function is not None:
+            key = function_key(proto)
             if key in env.calls:
                 message = (
                     f"expected functions that do not call themselves (got {proto.op_type}, which does, by itself or "
                     "by others); export the model again"
                 )
                 raise ModelError(message)
-            self._call(env.library[key], proto, inputs, env, env.library, env.calls | {key})
+            self._call(function, proto, inputs, env, env.library, env.calls | {key})
             return
         if version is None:
             message = (
