@@ -42,7 +42,7 @@ def test_the_page_has_every_row_and_is_right_throughout():
         (f"[{row.domain + '.' if row.domain else ''}{row.op_type}]({row.schema_url})", str(row.since_version))
         for row in operators()
     }
-    assert found.keys() == names, "generate the page again: docs/development.md says how"
+    assert found.keys() == names, "generate the page again: docs/contributing.md says how"
     assert set(found.values()) == {"all"}
     for heading in ("Official tests", "Differences", "Where ONNX leaves a meaning open"):
         assert f"\n## {heading}\n" in text
