@@ -104,11 +104,11 @@ def _parts(m: Any, log_of_sum: Any) -> Any:
 def _subtract_blocks(kind: Any, dst: Any, src: Any, row: Row) -> None:
     """The last stage, behind those of the log-sums."""
     m, log_of_sum = log_sum_of_blocks(kind, row)
-    parts = _parts(m, log_of_sum)
+    parts = (*_parts(m, log_of_sum), m, log_of_sum)
     to = dst + row.index * row.n * itemsize(kind)
     with row.blocks as block:
         (at, n), (place, _) = block_at(kind, src, row.n, block), block_at(kind, to, row.n, block)
-        _subtract(kind, place, at, n, *parts, m=m, log_of_sum=log_of_sum)
+        _subtract(kind, place, at, n, *parts)
 
 
 _FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _subtract_blocks)

@@ -41,7 +41,8 @@ class AnchoredSum:
 
     def add(self, value: Any) -> None:
         """Add a vector."""
-        self._sum.value = add_compensated(*self._sum.value, value)
+        total, lost = self._sum.value
+        self._sum.value = add_compensated(total, lost, value)
 
     def add_chunk(self, kind: Any, address: Any, first: Any, last: Any) -> None:
         """Add vectors `first` to `last` of those that begin at an address, from the nearest cache.
@@ -52,7 +53,8 @@ class AnchoredSum:
         total, lost = self._sum.value
         chunk = Variable(splat(total, 0.0) if self._exact else total, lost)
         with loop(first, last) as i:
-            chunk.value = add_compensated(*chunk.value, load(kind, address, i))
+            own, lost = chunk.value
+            chunk.value = add_compensated(own, lost, load(kind, address, i))
         own, lost = chunk.value
         self._sum.value = (total + own if self._exact else own), lost
 

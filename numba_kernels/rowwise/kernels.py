@@ -150,7 +150,7 @@ def _over_lines(lines: Any, spare_of: Any) -> Kernels:
 
     @traced
     def over(kind: Any, layout: Any, first: Any, last: Any, spare: Any) -> None:
-        lines(kind, Span(*layout, first=first, last=last, spare=spare))
+        lines(kind, Span(*(*layout, first, last, spare)))
 
     def make(kind: Any) -> tuple[Any, Any]:
         spare = spare_of(kind)

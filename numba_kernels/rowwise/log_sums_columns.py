@@ -23,7 +23,8 @@ def log_sum_of_columns(kind: Any, src: Any, stride: Any, n: Any) -> Any:
     # seldom is less than that enough for all lanes
     precision = splat(m, EXACT)
     total = sum_of_vectors(kind, src, stride, n, m, exponent_shift(m), EXACT)
-    high, low = without_top(*total.per_lane(), m=m, precision=precision)
+    high, low = total.per_lane()
+    high, low = without_top(high, low, m, precision)
     settled = is_fast(m, lowest) & (high > least_enough(m, precision))
     pair = Variable(high, low)
     with when(~all_set(settled)):
