@@ -25,8 +25,6 @@ from .rowwise.slices import slices
 from .vector import (
     Variable,
     any_set,
-    itemsize,
-    lanes,
     load,
     load_partial,
     loop,
@@ -131,38 +129,35 @@ def _rough_threshold(terms: _Terms, kind: Any, src: Any, n: Any, m: Any) -> Any:
     return threshold.value
 
 
-def _tile(terms: _Terms, kind: Any, at: Any, n: Any, width: Any) -> None:
-    """Columns of `n` numbers, in place; each column stops at its own step, whatever its neighbours do."""
-    stride = width * itemsize(kind)
-    with loop(0, width, lanes(kind)) as column:
-        src = at + column * itemsize(kind)
-        first = load(kind, src)
-        extremes = Variable(first, splat(first, 0.0))
-        with loop(0, n) as k:
-            x, (top, nan) = load(kind, src + k * stride), extremes.value
-            extremes.value = where(x > top, x, top), where(x == x, nan, x)
-        top, nan = extremes.value
-        m = widen(top)
-        zero, spoil = splat(m, 0.0), (m - m) + widen(nan)
+def _columns(terms: _Terms, kind: Any, x: Any, n: Any, stride: Any) -> None:
+    """A vector of columns of n numbers, in place; each stops at its own step, whatever its neighbours do."""
+    first = load(kind, x)
+    extremes = Variable(first, splat(first, 0.0))
+    with loop(0, n) as k:
+        number, (top, nan) = load(kind, x + k * stride), extremes.value
+        extremes.value = where(number > top, number, top), where(number == number, nan, number)
+    top, nan = extremes.value
+    m = widen(top)
+    zero, spoil = splat(m, 0.0), (m - m) + widen(nan)
 
-        newton = Variable(zero - 1.0, zero, 1.0 + spoil)
-        with loop(0, n.constant(_STEPS)) as step:
-            high, low, excess = newton.value
-            going = abs(excess) > _CLOSE
-            step.leave_if(~any_set(going))
-            sums = _Sum(terms, zero)
-            with loop(0, n) as k:
-                sums.add(terms.above(load(kind, src + k * stride), m, high, low))
-            total, lost, slope = sums.per_lane()
-            excess = where(going, (total - 1.0) + lost, excess)
-            higher, error = two_sum(high, excess / slope)
-            newton.value = where(going, higher, high), where(going, low + error, low), excess
-        high, low, _ = newton.value
-
+    newton = Variable(zero - 1.0, zero, 1.0 + spoil)
+    with loop(0, n.constant(_STEPS)) as step:
+        high, low, excess = newton.value
+        going = abs(excess) > _CLOSE
+        step.leave_if(~any_set(going))
+        sums = _Sum(terms, zero)
         with loop(0, n) as k:
-            x = load(kind, src + k * stride)
-            p = terms.value(terms.above(x, m, high, low)) + spoil
-            store(kind, src + k * stride, narrow(x, p))
+            sums.add(terms.above(load(kind, x + k * stride), m, high, low))
+        total, lost, slope = sums.per_lane()
+        excess = where(going, (total - 1.0) + lost, excess)
+        higher, error = two_sum(high, excess / slope)
+        newton.value = where(going, higher, high), where(going, low + error, low), excess
+    high, low, _ = newton.value
+
+    with loop(0, n) as k:
+        number = load(kind, x + k * stride)
+        p = terms.value(terms.above(number, m, high, low)) + spoil
+        store(kind, x + k * stride, narrow(number, p))
 
 
 def _operator(name: str, terms: _Terms) -> AlongAxis:
@@ -170,10 +165,10 @@ def _operator(name: str, terms: _Terms) -> AlongAxis:
     def row(kind: Any, dst: Any, src: Any, n: Any) -> None:
         _row(terms, kind, dst, src, n)
 
-    def tile(kind: Any, at: Any, n: Any, width: Any) -> None:
-        _tile(terms, kind, at, n, width)
+    def columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
+        _columns(terms, kind, x, n, stride)
 
-    return AlongAxis(name, kernels_of(each_row(row), tile))
+    return AlongAxis(name, kernels_of(each_row(row), columns))
 
 
 _SPARSEMAX = _operator("sparsemax", _Terms(halved=False))

@@ -68,24 +68,21 @@ def argmax(kind: Any, src: Any, n: Any) -> Any:
     return index.value
 
 
-def _hardmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
-    """Columns of `n` numbers, in place."""
-    stride = width * itemsize(kind)
-    with loop(0, width, lanes(kind)) as column:
-        x = at + column * itemsize(kind)
-        first = load(kind, x)
-        best = Variable(first, bits(splat(first, 0.0)))
-        with loop(1, n) as k:
-            number, (m, index) = load(kind, x + k * stride), best.value
-            # the first NaN stays: nothing is greater, and a number never replaces it
-            taken = (number > m) | (is_nan(number) & (m == m))
-            best.value = where(taken, number, m), where(taken, splat(index, k), index)
-        _, index = best.value
-        with loop(0, n) as k:
-            store(kind, x + k * stride, where(index == splat(index, k), splat(first, 1.0), 0.0))
+def _hardmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
+    """A vector of columns of n numbers, in place."""
+    first = load(kind, x)
+    best = Variable(first, bits(splat(first, 0.0)))
+    with loop(1, n) as k:
+        number, (m, index) = load(kind, x + k * stride), best.value
+        # the first NaN stays: nothing is greater, and a number never replaces it
+        taken = (number > m) | (is_nan(number) & (m == m))
+        best.value = where(taken, number, m), where(taken, splat(index, k), index)
+    _, index = best.value
+    with loop(0, n) as k:
+        store(kind, x + k * stride, where(index == splat(index, k), splat(first, 1.0), 0.0))
 
 
-_KERNELS = kernels_of(each_row(_hardmax_row), _hardmax_tile)
+_KERNELS = kernels_of(each_row(_hardmax_row), _hardmax_columns)
 _OPERATOR = AlongAxis("hardmax", _KERNELS)
 
 

@@ -24,9 +24,7 @@ from .rowwise.rows import map_long_row, rows_at_once
 from .rowwise.tempered import tempered
 from .vector import (
     all_set,
-    computed_as,
     itemsize,
-    lanes,
     load,
     loop,
     minimum,
@@ -114,26 +112,23 @@ def _subtract_blocks(kind: Any, dst: Any, src: Any, row: Row) -> None:
 _FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _subtract_blocks)
 
 
-def _log_softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
-    """Columns of `n` numbers, in place."""
-    stride = width * itemsize(kind)
-    with loop(0, width, lanes(kind)) as column:
-        x = at + column * itemsize(kind)
-        m, log_of_sum = log_sum_of_columns(kind, x, stride, n)
-        if computed_as(kind.type) != types.float32:
-            with loop(0, n) as k:
-                store(kind, x + k * stride, _in_float64(load(kind, x + k * stride), m, log_of_sum))
-        else:
-            coarse, fine, fast = _parts(m, log_of_sum)
-            with when(all_set(fast > 0.0)) as otherwise, loop(0, n) as k:
-                store(kind, x + k * stride, _difference(load(kind, x + k * stride), coarse, fine))
-            with otherwise, loop(0, n) as k:
-                number = load(kind, x + k * stride)
-                exact = _in_float64(number, m, log_of_sum)
-                store(kind, x + k * stride, where(fast > 0.0, _difference(number, coarse, fine), exact))
+def _log_softmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
+    """A vector of columns of n numbers, in place."""
+    m, log_of_sum = log_sum_of_columns(kind, x, stride, n)
+    if m.scalar != types.float32:
+        with loop(0, n) as k:
+            store(kind, x + k * stride, _in_float64(load(kind, x + k * stride), m, log_of_sum))
+    else:
+        coarse, fine, fast = _parts(m, log_of_sum)
+        with when(all_set(fast > 0.0)) as otherwise, loop(0, n) as k:
+            store(kind, x + k * stride, _difference(load(kind, x + k * stride), coarse, fine))
+        with otherwise, loop(0, n) as k:
+            number = load(kind, x + k * stride)
+            exact = _in_float64(number, m, log_of_sum)
+            store(kind, x + k * stride, where(fast > 0.0, _difference(number, coarse, fine), exact))
 
 
-_KERNELS = kernels_of(_log_softmax_rows, _log_softmax_tile)
+_KERNELS = kernels_of(_log_softmax_rows, _log_softmax_columns)
 _OPERATOR = AlongAxis("log_softmax", _KERNELS, _FEW_LONG_ROWS)
 
 

@@ -33,7 +33,6 @@ from .vector import (
     fuses,
     is_half,
     itemsize,
-    lanes,
     load,
     loop,
     minimum,
@@ -122,10 +121,10 @@ def _probabilities(kind: Any, dst: Any, src: Any, n: Any, first: Any, second: An
     """Scaled exponentials, of the computing type, times 1 / Σ e = first + second; `dst` may be `src`."""
     work = compute_kind(kind)
     first, second = (splat(load(work, src), part) for part in (first, second))
-    map_long_row(kind, dst, work, src, n, partial(finish, first=first, second=second))
+    map_long_row(kind, dst, work, src, n, partial(_divided, first=first, second=second))
 
 
-def finish(e: Any, first: Any, second: Any) -> Any:
+def _divided(e: Any, first: Any, second: Any) -> Any:
     """A scaled exponential times 1 / Σ e = first + second."""
     if fuses():
         return fma(e, first, e * second)
@@ -163,34 +162,31 @@ def _scale(kind: Any, dst: Any, src: Any, row: Row) -> None:
 _FEW_LONG_ROWS = OverBlocks(_look, _exponentiate, _scale, halves=False)
 
 
-def softmax_tile(kind: Any, at: Any, n: Any, width: Any) -> None:
-    """Columns of `n` numbers, in place."""
-    stride = width * itemsize(kind)
-    with loop(0, width, lanes(kind)) as column:
-        x = at + column * itemsize(kind)
-        highest = Variable(load(kind, x))
-        with loop(1, n) as k:
-            number = load(kind, x + k * stride)
-            highest.value = where(number > highest.value, number, highest.value)
-        m = highest.value
-        base, cut, scale = base_and_cut(m)
-        shift, (top, error) = exponent_shift(scale), largest_term(m)
+def _softmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
+    """A vector of columns of n numbers, in place."""
+    highest = Variable(load(kind, x))
+    with loop(1, n) as k:
+        number = load(kind, x + k * stride)
+        highest.value = where(number > highest.value, number, highest.value)
+    m = highest.value
+    base, cut, scale = base_and_cut(m)
+    shift, (top, error) = exponent_shift(scale), largest_term(m)
 
-        total = AnchoredSum(m, error)
-        with loop(0, n) as k:
-            e = exp_above_cut(load(kind, x + k * stride), base, cut, shift)
-            store(kind, x + k * stride, e)
-            total.add(e)
-        first, second = reciprocal(m, *total.per_lane())
-        # what the largest probability lacks for the rounding error of the largest exponential; added without error
-        lacks = fma_near(top, first, fma(error, first, top * second)) - fma_near(top, first, top * second)
+    total = AnchoredSum(m, error)
+    with loop(0, n) as k:
+        e = exp_above_cut(load(kind, x + k * stride), base, cut, shift)
+        store(kind, x + k * stride, e)
+        total.add(e)
+    first, second = reciprocal(m, *total.per_lane())
+    # what the largest probability lacks for the rounding error of the largest exponential; added without error
+    lacks = fma_near(top, first, fma(error, first, top * second)) - fma_near(top, first, top * second)
 
-        with loop(0, n) as k:
-            e = load(kind, x + k * stride)
-            store(kind, x + k * stride, finish(e, first, second) + where(e == top, lacks, 0.0))
+    with loop(0, n) as k:
+        e = load(kind, x + k * stride)
+        store(kind, x + k * stride, _divided(e, first, second) + where(e == top, lacks, 0.0))
 
 
-_KERNELS = kernels_of(_softmax_rows, softmax_tile)
+_KERNELS = kernels_of(_softmax_rows, _softmax_columns)
 _OPERATOR = AlongAxis("softmax", _KERNELS, _FEW_LONG_ROWS)
 
 

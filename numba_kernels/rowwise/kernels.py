@@ -65,6 +65,9 @@ def _spare_of_rows(kind: Any) -> Any:
     return _rows_spare if isinstance(kind, np.integer) else _nothing_spare
 
 
+Columns = Callable[..., None]
+
+
 class Span(NamedTuple):
     """Lines `first` to `last` of n numbers, strides in bytes, and the address of spare memory where any is needed."""
 
@@ -98,8 +101,14 @@ def each_row(row: Any) -> Any:
     return rows
 
 
-def _short_rows(tile: Any) -> Any:
-    """`lines` for contiguous rows of less than one vector, from what is done to a tile of columns."""
+def _compute_tile(columns: Columns, work: Any, tile: Any, n: Any, width: Any) -> None:
+    """Do what is done to columns to a tile of them."""
+    with loop(0, width, lanes(work)) as column:
+        columns(work, tile + column * itemsize(work), n, width * itemsize(work))
+
+
+def _over_short_rows(columns: Columns) -> Any:
+    """`lines` for contiguous rows of less than one vector, from what is done to columns."""
 
     def short_rows(kind: Any, span: Span) -> None:
         # n times four vectors at the most, less than a stack scratch holds
@@ -109,16 +118,16 @@ def _short_rows(tile: Any) -> Any:
             used = _whole_vectors(kind, count)
             x, y = span.src + line * span.src_outer, span.dst + line * span.dst_outer
             load_transposed(kind, scratch, x, n, count, used, span.src_outer)
-            tile(compute_kind(kind), scratch, n, used)
+            _compute_tile(columns, compute_kind(kind), scratch, n, used)
             store_transposed(kind, y, scratch, n, count, used, span.dst_outer)
 
     return short_rows
 
 
-def _columns(tile: Any) -> Any:
-    """`lines` for lines with others between their numbers, from what is done to a tile of columns."""
+def _over_columns(columns: Columns) -> Any:
+    """`lines` for lines with others between their numbers, from what is done to columns."""
 
-    def columns(kind: Any, span: Span) -> None:
+    def tiles(kind: Any, span: Span) -> None:
         n, inner, spare = span.n, span.inner, span.spare
         size, width = itemsize(kind), tile_width(kind, n)
         with loop(span.first // inner, (span.last + (inner - 1)) // inner) as outer:
@@ -130,10 +139,10 @@ def _columns(tile: Any) -> Any:
                 x = span.src + outer * span.src_outer + column * size
                 y = span.dst + outer * span.dst_outer + column * size
                 load_columns(kind, spare, x, n, count, used, span.src_along)
-                tile(compute_kind(kind), spare, n, used)
+                _compute_tile(columns, compute_kind(kind), spare, n, used)
                 store_columns(kind, y, spare, n, count, used, span.dst_along)
 
-    return columns
+    return tiles
 
 
 def _whole_vectors(kind: Any, count: Any) -> Any:
@@ -189,17 +198,13 @@ def _over_lines(lines: Any, spare_of: Any) -> Kernels:
     return Kernels(make)
 
 
-Tile = Callable[..., Any]
+def kernels_of(rows: Any, columns: Columns) -> LineKernels:
+    """The kernels of an operator from its `lines` for contiguous rows and from ``columns(kind, x, n, stride)``.
 
-
-def kernels_of(rows: Any, tile: Tile) -> LineKernels:
-    """The kernels of an operator from its `lines` for contiguous rows and from ``tile(kind, at, n, width)``.
-
-    A tile is `width` columns, whole vectors, of n numbers of the computing type, and is done in place.
+    That is done, in place, to n vectors of the computing type, `stride` bytes apart, in each lane of which lies a line.
     """
-    whole, short = (
+    return LineKernels(
         _over_lines(rows, _spare_of_rows),
-        _over_lines(_short_rows(tile), lambda _: _nothing_spare),
+        _over_lines(_over_columns(columns), lambda _: _tile_spare),
+        _over_lines(_over_short_rows(columns), lambda _: _nothing_spare),
     )
-    columns = _over_lines(_columns(tile), lambda _: _tile_spare)
-    return LineKernels(whole, columns, short)
