@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, same_dtype
-from .node import Implementation, Node, Operation
+from .node import Implementation, Node, Operation, same_for_all
 
 NUMPY_BROADCASTING = 7
 """From this version on the operators of two inputs broadcast like NumPy; before, by attributes."""
@@ -37,9 +37,9 @@ def relu(x: Array, out: Array | None = None) -> Any:
     return np.maximum(x, x.dtype.type(0), out=out)
 
 
-def erf(_: Node) -> Operation:
+def erf(x: Array) -> Array:
     """Rounded once from float64; onnx's own computes it in float32 whatever the dtype."""
-    return Operation(lambda x: _ERF(x).astype(x.dtype), fresh=True)
+    return np.asarray(_ERF(x).astype(x.dtype))
 
 
 def binary(ufunc: Callable[..., Any]) -> Implementation:
@@ -107,17 +107,13 @@ def extremum(ufunc: Callable[..., Any]) -> Implementation:
             result = ufunc(result, other)
         return np.asarray(result)
 
-    return lambda _: Operation(run, fresh=True)
+    return same_for_all(run)
 
 
-def where(_: Node) -> Operation:
+def where(condition: Array, a: Array, b: Array) -> Array:
     """Where the condition holds the first, else the second."""
-
-    def run(condition: Array, a: Array, b: Array) -> Array:
-        same_dtype(a, b)
-        return np.where(condition, a, b)
-
-    return Operation(run, fresh=True)
+    same_dtype(a, b)
+    return np.where(condition, a, b)
 
 
 def dequantize(node: Node) -> Operation | None:

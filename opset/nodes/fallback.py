@@ -9,7 +9,7 @@ the node beforehand; and they know no attribute that a later version has dropped
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -61,14 +61,13 @@ def reference_implementation(node: Node) -> Operation | None:
         "evaluator_cls": lambda graph, **_: _Evaluator(graph, node.planning.closed_graph(graph)),
     }
     try:
-        made = implementation(_plain(proto), parameters)
-        if defaults := _other_defaults(proto, version, made.attributes_names_):
-            proto = _plain(proto)
-            proto.attribute.extend(defaults)
-            made = implementation(proto, parameters)
+        given = _completed(proto, version, ())
+        made = implementation(given, parameters)
+        if (completed := _completed(proto, version, made.attributes_names_)) != given:
+            made = implementation(completed, parameters)
     except Exception as error:  # whatever an implementation stumbles over
         raise _unsupported(proto, error) from error
-    is_old_resize = node.proto.op_type in ("Resize", "Upsample") and version != node.version
+    is_old_resize = proto.op_type == "Resize" and proto is not node.proto
     return Operation(_resize(made.run, node.proto) if is_old_resize else made.run, many=True)
 
 
@@ -121,29 +120,20 @@ def _resize(run: Function, node: onnx.NodeProto) -> Function:
     return resize
 
 
-def _plain(node: onnx.NodeProto) -> onnx.NodeProto:
-    """A copy of the node without what has no meaning."""
-    plain = onnx.NodeProto()
-    plain.CopyFrom(node)
-    del plain.attribute[:]
-    plain.attribute.extend(a for a in node.attribute if a.name not in _NO_MEANING)
-    return plain
-
-
-def _other_defaults(node: onnx.NodeProto, version: int, known: set[str]) -> list[onnx.AttributeProto]:
-    """The defaults of the node's version, for attributes that the implementation knows and the node does not give."""
-    if not onnx.defs.has(node.op_type, version, node.domain):
-        return []
-    schema = onnx.defs.get_schema(node.op_type, version, node.domain)
-    missing = known - {attribute.name for attribute in node.attribute}
-    defaults = []
-    for name in missing & schema.attributes.keys():
-        default = onnx.AttributeProto()
-        default.CopyFrom(schema.attributes[name].default_value)
-        if default.type != onnx.AttributeProto.UNDEFINED:
-            default.name = name
-            defaults.append(default)
-    return defaults
+def _completed(node: onnx.NodeProto, version: int, known: Container[str]) -> onnx.NodeProto:
+    """The node with its version's defaults of the attributes that the implementation knows."""
+    completed = onnx.NodeProto()
+    completed.CopyFrom(node)
+    del completed.attribute[:]
+    completed.attribute.extend(a for a in node.attribute if a.name not in _NO_MEANING)
+    if onnx.defs.has(node.op_type, version, node.domain):
+        given = {attribute.name for attribute in node.attribute}
+        for name, attribute in onnx.defs.get_schema(node.op_type, version, node.domain).attributes.items():
+            default = attribute.default_value
+            if name in known and name not in given and default.type != onnx.AttributeProto.UNDEFINED:
+                completed.attribute.append(default)
+                completed.attribute[-1].name = name
+    return completed
 
 
 def _unsupported(node: onnx.NodeProto, error: Exception) -> UnsupportedModelError:

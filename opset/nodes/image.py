@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import HALVES, Array
 from .node import Node, Operation
-from .window import window_of
+from .window import under_kernel
 
 
 def _usual(node: Node) -> bool:
@@ -34,13 +34,12 @@ def conv(node: Node) -> Operation | None:
             raise ValueError(message)
         dtype = x.dtype
         wide = np.dtype(np.float64) if dtype.kind not in "iu" else dtype
-        window = window_of(node.attributes, w.shape[2:], x.shape[2:])
         weights: Any = w.astype(wide, copy=False).reshape(
             groups, w.shape[0] // groups, w.shape[1], *w.shape[2:]
         )
         total: Any = 0
         shape: tuple[int, ...] = ()
-        for place, piece in window.positions(x.astype(wide, copy=False), 0):
+        for place, piece in under_kernel(x.astype(wide, copy=False), w.shape[2:], node.attributes):
             shape = piece.shape[2:]
             columns = piece.reshape(len(x), groups, w.shape[1], math.prod(shape))
             matrix = np.ascontiguousarray(weights[(slice(None), slice(None), slice(None), *place)])
@@ -60,19 +59,18 @@ def max_pool(node: Node) -> Operation | None:
     kernel = tuple(node.attributes["kernel_shape"])
 
     def run(x: Array) -> Array:
-        window = window_of(node.attributes, kernel, x.shape[2:])
         result: Any = None
-        for _, piece in window.positions(x, _lowest(x.dtype)):
+        for _, piece in under_kernel(x, kernel, node.attributes, _lowest(x.dtype)):
             result = piece.copy() if result is None else np.maximum(result, piece, out=result)
         return np.asarray(result)
 
     def run_with_indices(x: Array) -> tuple[Array, Array]:
-        window = window_of(node.attributes, kernel, x.shape[2:])
         size = math.prod(x.shape[2:])
         numbered = np.arange(size).reshape(1, 1, *x.shape[2:])
-        pieces = window.positions(x, _lowest(x.dtype))
+        pieces = under_kernel(x, kernel, node.attributes, _lowest(x.dtype))
         best: Any = None
-        for (_, piece), (_, index) in zip(pieces, window.positions(numbered, -1), strict=True):
+        indices = under_kernel(numbered, kernel, node.attributes, -1)
+        for (_, piece), (_, index) in zip(pieces, indices, strict=True):
             if best is None:
                 best, chosen = piece.copy(), np.broadcast_to(index, piece.shape).copy()
                 continue
@@ -98,11 +96,10 @@ def average_pool(node: Node) -> Operation | None:
     all_count = bool(node.attributes.get("count_include_pad", 0))
 
     def run(x: Array) -> Array:
-        window = window_of(node.attributes, kernel, x.shape[2:])
         wide = np.float32 if x.dtype in HALVES else x.dtype
-        total = sum(piece for _, piece in window.positions(x.astype(wide, copy=False), 0))
+        total = sum(piece for _, piece in under_kernel(x.astype(wide, copy=False), kernel, node.attributes))
         ones = np.ones((1, 1, *x.shape[2:]), wide)
-        counts = sum(piece for _, piece in window.positions(ones, float(all_count)))
+        counts = sum(piece for _, piece in under_kernel(ones, kernel, node.attributes, float(all_count)))
         return np.asarray(total / counts).astype(x.dtype, copy=False)
 
     return Operation(run, fresh=True)

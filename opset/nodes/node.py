@@ -135,6 +135,11 @@ Implementation = Callable[[Node], Operation | None]
 """Gives what a node does, or None for a form that it does not know."""
 
 
+def same_for_all(run: Function, *, fresh: bool = True) -> Implementation:
+    """The implementation of an operator that does the same at every node."""
+    return lambda _: Operation(run, fresh=fresh)
+
+
 def with_short_domain(node: onnx.NodeProto) -> onnx.NodeProto:
     """The node, ONNX's own domain called ``""`` and not ``"ai.onnx"``."""
     if node.domain != "ai.onnx":

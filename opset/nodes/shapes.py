@@ -16,20 +16,10 @@ _PLAIN_DTYPES = "bfloat16 bool float16 float32 float64 int8 int16 int32 int64 ui
 _CASTABLE = frozenset(_PLAIN_DTYPES.split())
 
 
-def identity(_: Node) -> Operation:
-    """The input itself."""
-    return Operation(lambda x: x)
-
-
 def shape(node: Node) -> Operation:
     """The lengths of the dimensions, or of some of them."""
     start, end = node.attributes.get("start", 0), node.attributes.get("end")
     return Operation(lambda x: np.array(x.shape[start:end], np.int64), fresh=True)
-
-
-def size(_: Node) -> Operation:
-    """How many numbers there are."""
-    return Operation(lambda x: np.array(x.size, np.int64), fresh=True)
 
 
 def reshape(node: Node) -> Operation:
@@ -90,16 +80,6 @@ def unsqueeze(node: Node) -> Operation:
     return Operation(lambda x, axes: np.expand_dims(x, tuple(axes.ravel().tolist())))
 
 
-def expand(_: Node) -> Operation:
-    """Broadcast with a shape, in memory of its own."""
-
-    def run(x: Array, lengths: Array) -> Array:
-        target = np.broadcast_shapes(x.shape, tuple(lengths.tolist()))
-        return np.array(np.broadcast_to(x, target), order="C")
-
-    return Operation(run, fresh=True)
-
-
 def constant_of_shape(node: Node) -> Operation:
     """One number everywhere; 0 unless an attribute says otherwise."""
     value = node.attributes.get("value")
@@ -128,23 +108,15 @@ def dropout(node: Node) -> Operation | None:
     return Operation(lambda x, *_: (x, np.ones(x.shape, bool if node.version >= 10 else x.dtype)), many=True)
 
 
-def optional(_: Node) -> Operation:
-    """An optional holds its element itself, or None."""
-    return Operation(lambda x=None: x)
+def expand(x: Array, lengths: Array) -> Array:
+    """Broadcast with a shape, in memory of its own."""
+    target = np.broadcast_shapes(x.shape, tuple(lengths.tolist()))
+    return np.array(np.broadcast_to(x, target), order="C")
 
 
-def has_element(_: Node) -> Operation:
-    """Whether an optional holds something."""
-    return Operation(lambda x=None: np.array(x is not None), fresh=True)
-
-
-def element(_: Node) -> Operation:
-    """What an optional holds."""
-
-    def run(x: Any) -> Any:
-        if x is None:
-            message = "the optional is empty"
-            raise ValueError(message)
-        return x
-
-    return Operation(run)
+def element(x: Any) -> Any:
+    """What an optional holds, which is the element itself or None."""
+    if x is None:
+        message = "the optional is empty"
+        raise ValueError(message)
+    return x
