@@ -67,5 +67,5 @@ def test_the_suite_has_cases_and_bounds(domain, op_type):
 def test_the_page_says_what_it_does(domain, op_type):
     text = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
     assert f"[{domain + '.' if domain else ''}{op_type}](" in text, (
-        "generate it: docs/development.md says how"
+        "generate it: docs/contributing.md says how"
     )
