@@ -61,6 +61,23 @@ def test_outputs_belong_to_the_caller():
     assert [output.tolist() for output in rep.run([x])] == [[5, 6], [1, 2], [3, 4]]
 
 
+def test_outputs_share_nothing_with_each_other():
+    model = parse("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        agraph (float[n,2] x) => (float[n,2] p, float[2,n] q, float[n,2] r) {
+            p = Softmax (x)
+            q = Transpose (p)
+            r = Identity (p)
+        }
+    """)
+    rep, x = prepare(model), np.zeros((3, 2), np.float32)
+    outputs = rep.run([x])
+    for number, output in enumerate(outputs):
+        output[:] = number
+    assert [sorted(set(output.flat)) for output in outputs] == [[0], [1], [2]]
+    assert all(output.flags.c_contiguous for output in outputs)
+
+
 def test_infinities_and_nans_pass_without_warnings():
     x = np.float32([[0, -np.inf], [np.nan, 0], [np.inf, 0]])
     (y,) = run_node(onnx.helper.make_node("Softmax", ["x"], ["y"]), [x])

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import onnx
 import pytest
+import threadpoolctl
 
 from softops.opset import operator
 from softops.opset.backend import prepare
@@ -48,16 +49,31 @@ def test_large_heads(large, tail, function):
     np.testing.assert_allclose(p, function(scores), rtol=1e-5, atol=5e-6)
 
 
+def blas_threads():
+    return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+
+
 def test_the_number_of_blas_threads_is_as_before(large):
-    threadpoolctl = pytest.importorskip("threadpoolctl")
-
-    def counts():
-        return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
-
-    before = counts()
+    before = blas_threads()
     x, w, b = large
     prepare(head("s = Gemm <transB = 1> (x, w, b) p = Softmax (s)", 256, 300, w, b)).run([x])
-    assert counts() == before
+    assert blas_threads() == before
+
+
+def test_another_thread_may_limit_blas_afterwards(large):
+    # threadpoolctl lets one thread at a time set limits: that one must be let go of
+    x, w, b = large
+    prepare(head("s = Gemm <transB = 1> (x, w, b) p = Softmax (s)", 256, 300, w, b)).run([x])
+    found = []
+
+    def limited():
+        with threadpoolctl.threadpool_limits(1, user_api="blas"):
+            found.extend(blas_threads())
+
+    thread = threading.Thread(target=limited)
+    thread.start()
+    thread.join()
+    assert set(found) == {1}
 
 
 def test_one_model_in_many_threads(large):
