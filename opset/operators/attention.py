@@ -35,22 +35,25 @@ def _kernel(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int)
     a = checked(inputs, attributes, version=row.since_version, outputs=outputs)
     narrow = a.q.dtype
     wide = np.float64 if narrow == np.float64 else np.float32
+    asked = a.mode if outputs == 4 else None
+    shown: Any = None
     key = _joined(a.past_key, _by_head(a.k, a.kv_heads))
     value = _joined(a.past_value, _by_head(a.v, a.kv_heads))
     with np.errstate(all="ignore"):
         scores = _scores(a, key, wide)
-        shown = scores.astype(narrow) if outputs == 4 and a.mode == 0 else None
+        if asked == 0:
+            shown = scores.astype(narrow)
         if a.softcap:
             cap = wide(a.softcap)
             scores /= cap
             np.tanh(scores, out=scores)
             scores *= cap
-        if outputs == 4 and a.mode == 1:
+        if asked == 1:
             shown = scores.astype(narrow)
         bias = _bias(a, key.shape[2])
         if bias is not None:
             scores += bias
-        if outputs == 4 and a.mode == 2:
+        if asked == 2:
             shown = scores.astype(narrow)
         precision = np.dtype(wide) if a.precision is None else dtype_named(a.precision)
         scores = scores.astype(precision, copy=False)
@@ -58,7 +61,7 @@ def _kernel(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int)
         if bias is not None and bias.size:
             empty = bias.max(-1, keepdims=True, initial=-np.inf) == -np.inf
             np.copyto(chances, np.zeros((), chances.dtype), where=empty)
-        if outputs == 4 and a.mode == 3:
+        if asked == 3:
             shown = chances.astype(narrow)
         result = _mixed(chances.astype(wide, copy=False), value, a.kv_heads).astype(narrow, copy=False)
     if a.q.ndim == 3:
@@ -66,8 +69,7 @@ def _kernel(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int)
         result = np.ascontiguousarray(result.transpose(0, 2, 1, 3)).reshape(n, queries, heads * size)
     if outputs == 1:
         return (result,)
-    present = [_own(part, (a.k, a.v)[i]) for i, part in enumerate((key, value))]
-    return tuple(x for x in (result, *present, shown) if x is not None)[:outputs]
+    return (result, _own(key, a.k), _own(value, a.v), shown)[:outputs]
 
 
 def _by_head(x: Array, heads: int) -> Array:

@@ -38,7 +38,9 @@ def checked(inputs: Inputs, attributes: Attributes, *, version: int, outputs: in
     """
     q, k, v, mask, past_key, past_value, valid = (*inputs, None)[:7]
     numbers = _in_range(attributes)
-    heads, kv_heads = _heads(q, k, v, numbers["q_num_heads"], numbers["kv_num_heads"], version)
+    heads, kv_heads = _heads(
+        q, k, v, given=numbers["q_num_heads"], kv_given=numbers["kv_num_heads"], version=version
+    )
     size = _check_shapes(q, k, v, heads, kv_heads)
     past = _check_past(k, v, past_key, past_value, kv_heads)
     if valid is not None:
@@ -102,26 +104,20 @@ def _in_range(attributes: Attributes) -> dict[str, Any]:
     return values
 
 
-def _heads(
-    q: Array, k: Array, v: Array, given: int | None, kv_given: int | None, version: int
-) -> tuple[int, int]:
+def _heads(q: Array, k: Array, v: Array, *, given: Any, kv_given: Any, version: int) -> tuple[int, int]:
     """H and G."""
     ranks = (q.ndim, k.ndim, v.ndim)
     shapes = "the shapes are (batch, sequence, heads * size) and (batch, heads, sequence, size)"
     _expect(ranks in ((3, 3, 3), (4, 4, 4)), "Q, K and V of rank 3 or of rank 4", f"ranks {ranks}", shapes)
     both = (given, kv_given)
     if q.ndim == 3:
-        if given is None or kv_given is None:
-            message = (
-                f"Attention expected q_num_heads and kv_num_heads with 3-D tensors (got {both}); set both"
-            )
-            raise ValueError(message)
-        heads, kv_heads = given, kv_given
+        _expect(None not in both, "q_num_heads and kv_num_heads with 3-D tensors", both, "set both")
+        heads, kv_heads = both
     else:
         heads, kv_heads = q.shape[1], k.shape[1]
-        agrees = (
-            both == (None, None) if version >= 25 else given in (None, heads) and kv_given in (None, kv_heads)
-        )
+        agrees = given in (None, heads) and kv_given in (None, kv_heads)
+        if version >= 25:
+            agrees = both == (None, None)
         wanted = f"no q_num_heads and kv_num_heads with 4-D tensors of {heads} and {kv_heads} heads"
         _expect(agrees, wanted, both, "leave them out")
     fits = kv_heads > 0 and heads % kv_heads == 0
@@ -169,10 +165,8 @@ def _check_past(k: Array, v: Array, past_key: Array | None, past_value: Array | 
 
 
 def _check_valid(valid: Array, batch: int, keys: int) -> None:
-    shape = (batch,)
-    _expect(
-        valid.shape == shape, f"nonpad_kv_seqlen of shape {shape}", valid.shape, "pass one for each sample"
-    )
+    wanted = f"nonpad_kv_seqlen of shape {(batch,)}"
+    _expect(valid.shape == (batch,), wanted, valid.shape, "pass one for each sample")
     fits = not batch or (valid.min() >= 0 and valid.max() <= keys)
     wanted = f"nonpad_kv_seqlen from 0 to the {keys} keys"
     _expect(fits, wanted, valid.tolist(), "count the keys that are no padding")

@@ -36,14 +36,7 @@ def rule_at(opset: int) -> AxisRule:
 
 
 def within(axis: int, rank: int, name: str) -> int:
-    """
-    Return ``axis`` counted from the start.
-
-    Raises
-    ------
-    numpy.exceptions.AxisError
-        It lies outside [-r, r-1]; ``name`` says of what.
-    """
+    """Return ``axis`` counted from the start; an AxisError of that name where it lies outside [-r, r-1]."""
     if not -rank <= axis < rank:
         expected = f"an axis in [{-rank}, {rank - 1}]" if rank else "an array of rank 1 or more"
         raise AxisError(axis, rank, f"{name}: expected {expected}")
@@ -59,31 +52,10 @@ def along(
     name: str | None = None,
 ) -> NDArray[Any]:
     """
-    Apply ``function(array, axis)``, which works along one axis, to ``x`` under an axis rule.
+    Apply ``function(array, axis)``, which works along one axis and keeps the shape, to ``x`` under an axis rule.
 
-    Parameters
-    ----------
-    rule
-        ``"flatten"`` or ``"single"``.
-    function
-        Takes an array and an axis, returns an array of the same shape.
-    x
-        Array of rank r >= 1, any strides. It is copied only where its trailing dimensions cannot be
-        merged in place.
-    axis
-        In [-r, r-1].
-    name
-        What to name in the error, such as ``"Softmax-11"``.
-
-    Returns
-    -------
-    ndarray
-        Shape of ``x``.
-
-    Raises
-    ------
-    numpy.exceptions.AxisError
-        ``axis`` lies outside [-r, r-1].
+    ``x`` may have any strides; it is copied only where its trailing dimensions cannot be merged in place. An
+    AxisError, where ``axis`` lies outside [-r, r-1], speaks of ``name``, such as ``"Softmax-11"``.
     """
     axis = within(axis, x.ndim, name or rule)
     if rule == "single" or axis == x.ndim - 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,6 @@ NUMBERS = ("float32", "float64", "int64", "int32")
 _softmax, _sigmoid = numba_kernel("softmax"), numba_kernel("sigmoid")
 
 
-class _Model(NamedTuple):
-    """The attributes as matrices, checked: ``x @ weight.T + intercept`` are the scores."""
-
-    weight: NDArray[np.float32]
-    intercept: NDArray[np.float32]
-    labels: NDArray[Any]
-
-
 def _by(chosen_and_scores: Callable[..., tuple[NDArray[np.intp], NDArray[Any]]]) -> Implementation:
     """Make an operator of ``chosen_and_scores(x, weight, intercept, post_transform)``."""
 
@@ -37,17 +29,17 @@ def _by(chosen_and_scores: Callable[..., tuple[NDArray[np.intp], NDArray[Any]]])
             message = f"{row.name} expected an input of shape (N, C) or (C,) (got {x.shape}); reshape it"
             raise ValueError(message)
         matrix = np.atleast_2d(x)
-        model = _checked(row.name, matrix.shape[1], attributes)
-        chosen, scores = chosen_and_scores(
-            matrix, model.weight, model.intercept, attributes["post_transform"]
-        )
-        return model.labels[chosen], scores
+        weight, intercept, labels = _checked(row.name, matrix.shape[1], attributes)
+        chosen, scores = chosen_and_scores(matrix, weight, intercept, attributes["post_transform"])
+        return labels[chosen], scores
 
     return run
 
 
-def _checked(name: str, features: int, attributes: Attributes) -> _Model:
-    """Refuse shapes, labels and a transform that do not fit together."""
+def _checked(
+    name: str, features: int, attributes: Attributes
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]:
+    """Return weight, intercept and labels; the scores are ``x @ weight.T + intercept``."""
     if attributes["post_transform"] not in POST_TRANSFORMS:
         message = (
             f"{name} expected a post_transform of {', '.join(POST_TRANSFORMS)} "
@@ -80,7 +72,7 @@ def _checked(name: str, features: int, attributes: Attributes) -> _Model:
         raise ValueError(message)
     if not intercept.size:
         intercept = np.zeros(scores, np.float32)
-    return _Model(coefficients.reshape(scores, features), intercept, labels)
+    return coefficients.reshape(scores, features), intercept, labels
 
 
 def _given(values: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ..oracle import arbitrary_precision, softmax
 from ..oracle.arbitrary_precision import cut_off, to_odd
@@ -17,11 +17,11 @@ from .signature import LONG_INTEGERS, Attribute, Parameter, floats
 _logsumexp = numba_kernel("logsumexp")
 
 
-def _over_axes(function: Callable[..., NDArray[Any]]) -> Implementation:
-    """Make an operator of ``function(x, axes, keepdims=...)``; a copy of x over no axes."""
+def _over_axes(function: Callable[..., NDArray[Any]], dtype: DTypeLike | None = None) -> Implementation:
+    """Make an operator of ``function(x, axes, keepdims=...)``, x as ``dtype``; a copy of x over no axes."""
 
     def run(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
-        x = inputs[0]
+        x = inputs[0].astype(dtype or inputs[0].dtype, copy=False)
         axes = _reduced_axes(row, x.ndim, inputs, attributes)
         return (function(x, axes, keepdims=bool(attributes["keepdims"])) if axes else x.copy(),)
 
@@ -76,18 +76,9 @@ def _of_integers(x: NDArray[Any], axes: tuple[int, ...], *, keepdims: bool) -> N
     return result if keepdims else result.squeeze(axes)
 
 
-_of_extended = _over_axes(softmax.logsumexp)
-_exact_of_floats = _over_axes(to_odd(arbitrary_precision.logsumexp))
-_exact_of_integers = _over_axes(cut_off(arbitrary_precision.logsumexp))
-
-
-def _reference(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
-    return _of_extended(row, (inputs[0].astype(np.longdouble), *inputs[1:]), attributes, outputs)
-
-
-def _reference_float64(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
-    exact = _exact_of_floats if inputs[0].dtype.kind == "f" else _exact_of_integers
-    return exact(row, inputs, attributes, outputs)
+def _exact(x: NDArray[Any], axes: tuple[int, ...], *, keepdims: bool) -> NDArray[Any]:
+    of_type = cut_off if x.dtype.kind in "iu" else to_odd
+    return of_type(arbitrary_precision.logsumexp)(x, axes, keepdims=keepdims)
 
 
 def _row(since_version: int) -> Operator:
@@ -119,8 +110,8 @@ def _row(since_version: int) -> Operator:
         outputs=(Parameter("reduced", "T"),),
         attributes=attributes,
         kernel=_over_axes(_kernel),
-        reference=_reference,
-        reference_float64=_reference_float64,
+        reference=_over_axes(softmax.logsumexp, np.longdouble),
+        reference_float64=_over_axes(_exact),
         notes=tuple(notes),
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -194,14 +193,6 @@ class Operator:
     def _allowed(self) -> tuple[frozenset[np.dtype[Any]], ...]:
         return tuple(frozenset(map(dtype_named, self._names_of(parameter))) for parameter in self.inputs)
 
-    @cached_property
-    def _defaults(self) -> Attributes:
-        return MappingProxyType({name: attribute.default for name, attribute in self.attributes.items()})
-
-    @cached_property
-    def _required(self) -> frozenset[str]:
-        return frozenset(name for name, attribute in self.attributes.items() if attribute.required)
-
     def _names_of(self, parameter: Parameter) -> tuple[str, ...]:
         return self.types.get(parameter.type, (parameter.type,))
 
@@ -235,23 +226,19 @@ class Operator:
         return given
 
     def _completed(self, attributes: Attributes | None) -> Attributes:
-        if attributes:
-            if not attributes.keys() <= self.attributes.keys():
-                unknown = ", ".join(sorted(attributes.keys() - self.attributes.keys()))
-                known = ", ".join(self.attributes) or "none"
-                message = f"{self.name} has the attributes {known} (got {unknown}); remove the others"
-                raise ValueError(message)
-            given = {name: as_text(value) for name, value in attributes.items() if value is not None}
-            for name, value in given.items():
-                check_attribute(self.name, name, self.attributes[name].type, value)
-            attributes = {**self._defaults, **given}
-        else:
-            attributes = self._defaults
-        for name in self._required:
-            if attributes[name] is None:
+        attributes = attributes or {}
+        if unknown := attributes.keys() - self.attributes.keys():
+            known = ", ".join(self.attributes) or "none"
+            message = f"{self.name} has the attributes {known} (got {', '.join(sorted(unknown))}); remove the others"
+            raise ValueError(message)
+        given = {name: as_text(value) for name, value in attributes.items() if value is not None}
+        for name, value in given.items():
+            check_attribute(self.name, name, self.attributes[name].type, value)
+        for name, attribute in self.attributes.items():
+            if attribute.required and name not in given:
                 message = f"{self.name} needs the attribute {name} (got none); set it"
                 raise ValueError(message)
-        return attributes
+        return {name: attribute.default for name, attribute in self.attributes.items()} | given
 
     def _wrong_dtype(self, parameter: Parameter, dtype: np.dtype[Any]) -> str:
         *others, last = self._names_of(parameter)

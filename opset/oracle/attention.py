@@ -19,53 +19,26 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """
-    The inputs and attributes of one Attention node, checked, with the defaults filled in.
+    """The inputs and attributes of one Attention node, checked, with the defaults filled in."""
 
-    Attributes
-    ----------
-    q, k, v
-        As given, 3-D or 4-D.
-    mask, past_key, past_value, valid
-        As given or None; ``valid`` is nonpad_kv_seqlen.
-    heads, kv_heads
-        Of the queries, and of keys and values.
-    size
-        Of a head.
-    scale
-        The factor of Q K^T; None for 1/sqrt(size), or 1 where that is 0.
-    softcap
-        0 for none.
-    causal
-        Whether the causal rule holds.
-    left, right
-        The window's bounds; -1 for none.
-    mode
-        What qk_matmul_output is, 0 to 3.
-    precision
-        Name of the dtype of the softmax, or None for that of Q.
-    pads
-        Whether a mask may be shorter than the keys.
-    """
-
-    q: Array
+    q: Array  # 3-D or 4-D, as all that is given
     k: Array
     v: Array
     mask: Array | None
     past_key: Array | None
     past_value: Array | None
-    valid: Array | None
-    heads: int
+    valid: Array | None  # nonpad_kv_seqlen
+    heads: int  # of the queries
     kv_heads: int
-    size: int
-    scale: float | None
-    softcap: float
+    size: int  # of a head
+    scale: float | None  # of Q K^T; None for 1/sqrt(size), or 1 where that is 0
+    softcap: float  # 0 for none
     causal: bool
-    left: int
+    left: int  # how far the window goes; -1 for without end
     right: int
-    mode: int
-    precision: str | None
-    pads: bool
+    mode: int  # what qk_matmul_output is, 0 to 3
+    precision: str | None  # dtype of the softmax; None for that of Q
+    pads: bool  # whether a mask may be shorter than the keys
 
 
 def attention(a: Arguments) -> tuple[Extended, ...]:
