@@ -44,6 +44,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softops.opset import operator
+from softops.opset.operators.table import unquantized
 
 from ..cases.build import Truth
 from ..cases.case import Case
@@ -163,9 +164,8 @@ def quantized(asked: Question, size: Doubles) -> Doubles:
     assert x_scale is not None
     assert y_scale is not None
     near = ((x - (0 if x_zero is None else x_zero)) * x_scale).astype(np.float32)
-    assert asked.row.quantizes is not None
     attributes = asked.truth.call.attributes
-    row = operator(asked.row.quantizes, attributes.get("opset", 13))
+    row = operator(unquantized(asked.case.op, asked.case.domain), attributes.get("opset", 13))
     axis = attributes.get("axis", -1) if row.axis_rule else None
     real = row.exact(near.astype(np.float32), axis).astype(np.longdouble)
     g = 2 * unit_roundoff(np.dtype(np.float32)) * np.abs(near.astype(np.float64))

@@ -75,9 +75,13 @@ def _top_k_by(index_of: Callable[..., Indices]) -> Implementation:
         lines = np.moveaxis(inputs[0], axis, -1)
         index = index_of(lines, k, largest=bool(attributes.get("largest", 1)))
         values = np.take_along_axis(lines, index, -1)
-        return tuple(np.ascontiguousarray(np.moveaxis(part, -1, axis)) for part in (values, index))
+        return np.moveaxis(values, -1, axis), np.moveaxis(index, -1, axis)
 
     return run
+
+
+def _in_one_piece(implementation: Implementation) -> Implementation:
+    return lambda *node: tuple(map(np.ascontiguousarray, implementation(*node)))
 
 
 def _axis_and_k(row: Operator, inputs: Inputs, attributes: Attributes) -> tuple[int, int]:
@@ -164,7 +168,7 @@ def _top_k_row(since_version: int) -> Operator:
         inputs=tuple(inputs),
         outputs=(Parameter("Values", "T"), Parameter("Indices", "I")),
         attributes=attributes,
-        kernel=_top_k_by(_top_k),
+        kernel=_in_one_piece(_top_k_by(_top_k)),
         reference=_top_k_by(decisions.top_k),
         notes=tuple(notes),
     )

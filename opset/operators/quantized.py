@@ -12,6 +12,10 @@ from .axis import along, rule_at
 from .row import Attributes, Inputs, Operator, Outputs, numba_kernel
 from .signature import Attribute, Parameter
 
+DOMAIN = "com.microsoft"
+COMPUTED = {"QLinearSoftmax": "Softmax", "QLinearSigmoid": "Sigmoid"}
+"""The operator of ai.onnx that each computes in between."""
+
 _softmax, _sigmoid = numba_kernel("softmax"), numba_kernel("sigmoid")
 
 
@@ -74,7 +78,7 @@ def _rounded(value: NDArray[Any], dtype: DTypeLike, inputs: Inputs) -> NDArray[A
 def _row(op_type: str, *notes: str, inputs: tuple[Parameter, ...], **more: Any) -> Operator:
     return Operator(
         op_type=op_type,
-        domain="com.microsoft",
+        domain=DOMAIN,
         since_version=1,
         types={"T": ("uint8", "int8")},
         inputs=inputs,
@@ -106,7 +110,6 @@ ROWS: tuple[Operator, ...] = (
         attributes={"axis": Attribute("int", -1), "opset": Attribute("int", required=True)},
         kernel=_softmax_kernel,
         reference=_softmax_reference,
-        quantizes="Softmax",
     ),
     _row(
         "QLinearSigmoid",
@@ -119,6 +122,5 @@ ROWS: tuple[Operator, ...] = (
         ),
         kernel=_sigmoid_kernel,
         reference=_sigmoid_reference,
-        quantizes="Sigmoid",
     ),
 )

@@ -71,8 +71,6 @@ class Operator:
         `reference` is exact enough for that.
     rounding
         From the exact result to the dtype of an output, given the inputs as well.
-    quantizes
-        Of an operator on quantized tensors, the one of ai.onnx that it computes in between; otherwise None.
     notes
         Where ONNX leaves a meaning open: what we do, and why.
     """
@@ -90,7 +88,6 @@ class Operator:
     reference: Implementation
     reference_float64: Implementation | None = None
     rounding: Rounding = _rounded
-    quantizes: str | None = None
     notes: tuple[str, ...] = ()
 
     @property

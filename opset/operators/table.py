@@ -64,8 +64,7 @@ def is_known(op_type: str, domain: str = "") -> bool:
 
 def unquantized(op_type: str, domain: str = "") -> str:
     """Return the operator of ai.onnx that a quantized one computes in between; the name itself of any other."""
-    rows = _VERSIONS.get((canonical_domain(domain), op_type))
-    return op_type if rows is None else rows[-1].quantizes or op_type
+    return quantized.COMPUTED.get(op_type, op_type) if domain == quantized.DOMAIN else op_type
 
 
 def operator(op_type: str, opset: int, domain: str = "") -> Operator:
