@@ -26,14 +26,7 @@ class RuntimeHungError(ModelNotRunError):
 
 
 def check_choice(what: str, given: str, known: Iterable[str]) -> None:
-    """
-    Refuse a name that is none of those that are known.
-
-    Raises
-    ------
-    ValueError
-        It is none.
-    """
+    """Refuse a name that is none of those that are known, by a ValueError."""
     if given not in known:
         message = f"expected {what} among {', '.join(known)} (got {given!r}); choose one of these"
         raise ValueError(message)

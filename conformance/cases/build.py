@@ -27,16 +27,8 @@ class Truth(NamedTuple):
     """
     What is known of a case whatever its form: shared between the cases that differ in that alone.
 
-    Attributes
-    ----------
-    call
-        The node's inputs and attributes.
-    names
-        Of the outputs.
-    exact
-        Outputs before rounding, in `numpy.longdouble`; integers, strings and copies as they are.
-    dtypes
-        Of the outputs.
+    The node's inputs and attributes, and of its outputs the names, the values before rounding (in `numpy.longdouble`;
+    integers, strings and copies as they are) and the dtypes.
     """
 
     call: Call
@@ -75,12 +67,7 @@ def built(case: Case) -> tuple[bytes, dict[str, Array]]:
     """
     Return the serialized model of a case, and what is fed.
 
-    Raises
-    ------
-    ValueError
-        There is no such family, form or variant.
-    UnknownOperatorError, UnknownOpsetError
-        There is no such operator.
+    ValueError: there is no such family, form or variant; UnknownOperatorError, UnknownOpsetError: no such operator.
     """
     row, known = row_of(case), truth(case)
     named = zip((parameter.name for parameter in row.inputs), known.call.inputs, strict=False)

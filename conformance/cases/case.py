@@ -10,16 +10,9 @@ from numpy.typing import NDArray
 
 class Material(NamedTuple):
     """
-    What a case is made of.
+    What a case is made of: the model, and arrays by name.
 
-    Attributes
-    ----------
-    model
-        The serialized model.
-    feeds
-        Arrays by input name, as they are fed: some on purpose not contiguous.
-    expected
-        The oracle's outputs by output name, in the model's order, rounded once to their dtypes.
+    Inputs as they are fed, some on purpose not contiguous, and the oracle's outputs in the model's order, rounded once.
     """
 
     model: bytes

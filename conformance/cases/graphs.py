@@ -43,17 +43,10 @@ def model_of(
     opset: int,
 ) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """
-    Return the model of a node in a form, and the feeds for it.
+    Return the model of a node in a form, one of `FORMS`, and the feeds for it.
 
-    Parameters
-    ----------
-    form
-        A name of `FORMS`.
-    feeds, outputs
-        Arrays by name: the node's inputs, of which the first is what its form is about, and what it gives, of which
-        only dtypes and ranks are used.
-    opset
-        Version of the node's domain.
+    The first of ``feeds`` is what the form is about; of ``outputs`` only dtypes and ranks are used; ``opset`` is the
+    version of the node's domain.
     """
     check_choice("a form", form, FORMS)
     opsets: dict[str, int] = (

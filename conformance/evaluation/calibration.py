@@ -61,16 +61,9 @@ class Calibration:
         columns: NDArray[np.intp] | None,
     ) -> None:
         """
-        Add a batch of N rows.
+        Add a batch of N rows: labels and true labels, (N,), and probabilities, (N, C), or None.
 
-        Parameters
-        ----------
-        labels, truth
-            The answers and the true labels, shape (N,).
-        probabilities
-            Shape (N, C); None where the model gives none.
-        columns
-            The column of each true label, shape (N,); None where it is not known.
+        ``columns`` has the column of each true label, (N,); None where it is not known.
         """
         self._rows += len(labels)
         if truth is None:

@@ -31,12 +31,7 @@ class Batch(NamedTuple):
 
 class Dataset:
     """
-    The rows of a dataset in batches that fit the model.
-
-    Parameters
-    ----------
-    dataset, labels, batch
-        As for `softops.conformance.evaluate`.
+    The rows of a dataset in batches that fit the model; arguments as for `softops.conformance.evaluate`.
 
     Attributes
     ----------
@@ -47,10 +42,8 @@ class Dataset:
 
     Raises
     ------
-    ValueError, TypeError
-        An array is missing, or does not fit the model or the others.
-    OSError
-        A file cannot be read.
+    ValueError, TypeError, OSError
+        An array is missing, does not fit the model or the others, or cannot be read.
     """
 
     def __init__(self, model: onnx.ModelProto, dataset: Any, labels: Any, batch: int) -> None:

@@ -22,23 +22,9 @@ from .dataset import Dataset
 
 class Tally:
     """
-    Runs batch after batch and adds up.
+    Runs batch after batch and adds up, by runtime: ours first, of one that failed on the way nothing.
 
-    Parameters
-    ----------
-    graph, runs
-        The model, and what runs it, by runtime: ours first.
-    rtol
-        As for `softops.conformance.evaluate`.
-
-    Attributes
-    ----------
-    calibrations, seconds
-        By runtime; of one that failed on the way there is nothing.
-    agreements
-        Each runtime against ours, and every two of them.
-    wrong, not_run
-        What is wrong, a sentence each, and why a runtime could not be run, by name.
+    ``agreements`` has each runtime against ours, and every two of them; ``wrong`` and ``not_run`` as in `Evaluation`.
     """
 
     def __init__(self, graph: ModelGraph, runs: Mapping[str, Run], rtol: float) -> None:

@@ -34,16 +34,7 @@ _UNDO: dict[str, Callable[[Doubles, Doubles], Doubles]] = {
 
 
 class Inversion:
-    """
-    Goes back through one node after another.
-
-    Attributes
-    ----------
-    passed
-        The operators that the way led through.
-    solved
-        Whether a matrix product was among them.
-    """
+    """Goes back through one node after another; notes the operators, and whether a product was solved."""
 
     def __init__(self, graph: ModelGraph, plain: Arrays) -> None:
         self.passed: list[str] = []

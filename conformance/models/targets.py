@@ -34,18 +34,7 @@ _NEAR = 1e-3
 
 
 class Targeted(NamedTuple):
-    """
-    A model with inputs that give one of its nodes what is wanted.
-
-    Attributes
-    ----------
-    graph
-        The model, or what is left of it behind the cut.
-    feeds
-        Its inputs by name.
-    way
-        How the node's input came by its values, in words.
-    """
+    """The model, or what is left behind the cut, its inputs by name, and how the node came by its values, in words."""
 
     graph: ModelGraph
     feeds: Arrays

@@ -105,15 +105,7 @@ def examine(
     """
     Run a model in a runtime and in our backend, and judge it: one report of `validate`.
 
-    Parameters
-    ----------
-    label
-        What the runtime is called in the report; its own name by default.
-
-    Returns
-    -------
-    tuple
-        The report, and the runtime's values by name: inputs, cuts and outputs.
+    ``label`` is what the runtime is called in it. The runtime's values come along, by name: inputs, cuts and outputs.
     """
     name = label or name_of(runtime)
     whole = run_whole(graph, runtime, feeds)

@@ -53,16 +53,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Kind:
-    """
-    Failures that look alike: one operator, dtype, outcome, verdict, and status.
-
-    Attributes
-    ----------
-    slug
-        Its name as a folder's.
-    records
-        Its cases; the first is the smallest, and the simplest among these.
-    """
+    """Failures that look alike: one operator, dtype, outcome, verdict and status; the smallest case first."""
 
     slug: str
     records: tuple[CaseRecord, ...]

@@ -16,16 +16,7 @@ from .protocol import Feeds, LoadingRuntime, Run
 
 
 class BackendRuntime(LoadingRuntime):
-    """
-    A module or class with ``prepare(model, device)``, whose result has ``run(inputs)``.
-
-    Raises
-    ------
-    RuntimeNotInstalledError
-        There is no such module, or nothing of that name in it.
-    ValueError
-        It has no ``prepare``.
-    """
+    """A module or class with ``prepare(model, device)``, whose result has ``run(inputs)``."""
 
     def __init__(self, path: str) -> None:
         module, _, attribute = path.partition(":")

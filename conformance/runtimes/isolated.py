@@ -29,17 +29,7 @@ class Isolated(LoadingRuntime):
     """
     A runtime in a process of its own, which is stopped when it does not answer, and started again when needed.
 
-    Parameters
-    ----------
-    runtime
-        A name, or an object that can be pickled.
-    seconds
-        The time limit of each load and each run.
-
-    Raises
-    ------
-    UnknownRuntimeError, RuntimeNotInstalledError, ValueError, TypeError
-        As for `softops.conformance.runtimes.names.get_runtime`.
+    ``runtime`` is a name, or an object that can be pickled; ``seconds`` the time limit of each load and each run.
     """
 
     def __init__(self, runtime: str | Runtime, seconds: float, setting: str = "") -> None:

@@ -19,14 +19,7 @@ from .protocol import Run, Runtime, name_of
 
 
 def refusal(runtime: Runtime, op: str, domain: str, opset: int, dtype: str) -> str | None:
-    """
-    Return the reason why a runtime does not take an operator, or None.
-
-    Raises
-    ------
-    ModelNotRunError
-        It fails to say so.
-    """
+    """Return the reason why a runtime does not take an operator, or None; ModelNotRunError where it fails to say so."""
     supports = getattr(runtime, "supports", None)
     if supports is None:
         return None

@@ -40,16 +40,7 @@ _NOT_SUPPORTED = (
 
 
 class OnnxRuntime(LoadingRuntime):
-    """
-    onnxruntime on a provider, by default the CPU with all graph optimisations.
-
-    Raises
-    ------
-    RuntimeNotInstalledError
-        onnxruntime is not installed, or this build lacks the provider.
-    ValueError
-        There is no such level, or the number of threads is none.
-    """
+    """onnxruntime on a provider, by default the CPU with all graph optimisations."""
 
     name = "onnxruntime"
 

@@ -19,16 +19,7 @@ _NOT_SUPPORTED = ("wasn't fully converted", "Not supported", "not supported")
 
 
 class OpenVino(LoadingRuntime):
-    """
-    OpenVINO on a device, by default the CPU in the precision that OpenVINO chooses for it.
-
-    Raises
-    ------
-    RuntimeNotInstalledError
-        openvino is not installed, or has no such device here.
-    ValueError
-        The number of threads is none.
-    """
+    """OpenVINO on a device, by default the CPU in the precision that OpenVINO chooses for it."""
 
     name = "openvino"
 

@@ -6,14 +6,7 @@ from collections.abc import Mapping
 
 
 def options_of(name: str, text: str, known: Mapping[str, str]) -> dict[str, str]:
-    """
-    Read the options of a runtime, ``key=value`` with commas between; those left out have their default.
-
-    Raises
-    ------
-    ValueError
-        An option is not known.
-    """
+    """Read the options of a runtime, ``key=value`` with commas between; those left out have their default."""
     given = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         key, equals, value = part.partition("=")
@@ -26,14 +19,7 @@ def options_of(name: str, text: str, known: Mapping[str, str]) -> dict[str, str]
 
 
 def threads_of(text: str) -> int:
-    """
-    Read a number of threads; 0 where it is left out.
-
-    Raises
-    ------
-    ValueError
-        It is none.
-    """
+    """Read a number of threads; 0 where it is left out."""
     if text and not (text.isdecimal() and int(text)):
         message = f"expected a number of threads of 1 or more (got {text!r}); leave it out for all"
         raise ValueError(message)

@@ -43,12 +43,7 @@ def dump(cases: Iterable[Case], directory: Path, *, advance: Any = None) -> int:
     """
     Write the models and inputs of cases into a new or empty folder; return how many cases there are.
 
-    Raises
-    ------
-    FileExistsError
-        The folder holds something already.
-    OSError
-        It cannot be made or written to.
+    FileExistsError: the folder holds something already.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         message = f"expected a new or empty folder (got {directory}, which holds something); name another"
@@ -95,12 +90,7 @@ class SavedRuntime:
     """
     The outputs in a folder that `dump` wrote and someone else filled.
 
-    Raises
-    ------
-    OSError
-        There is no such folder, or no index in it.
-    ValueError
-        The index is none of this schema, or names files outside the folder.
+    ValueError: the index is none of this schema, or names files outside the folder.
     """
 
     version = ""

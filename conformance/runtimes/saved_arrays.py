@@ -27,16 +27,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def read_outputs(path: Path, model: onnx.ModelProto) -> list[NDArray[Any]]:
-    """
-    Return the outputs of a model from a file, in its order.
-
-    Raises
-    ------
-    OSError
-        The file cannot be read.
-    ValueError
-        It is no .npz of plain arrays, or lacks an output.
-    """
+    """Return a model's outputs from a file, in its order; ValueError where one lacks, or it is no .npz of plain arrays."""
     arrays = read_npz(path)
     outputs = []
     for value in model.graph.output:

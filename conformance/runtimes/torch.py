@@ -20,14 +20,7 @@ Arguments = list[Any]
 
 
 class TorchRuntime(LoadingRuntime):
-    """
-    torch on the CPU: ``torch.softmax`` and its relatives, called as the node says.
-
-    Raises
-    ------
-    RuntimeNotInstalledError
-        torch is not installed.
-    """
+    """torch on the CPU: ``torch.softmax`` and its relatives, called as the node says."""
 
     name = "torch"
 

@@ -30,17 +30,10 @@ def examine_in_processes(
     runtime: str, listed: Sequence[Case], bound: Bound, time_limit: float | None, jobs: int
 ) -> Iterator[CaseRecord]:
     """
-    Yield the record of each case, in the order of the cases.
+    Yield the record of each case, in the order of the cases, from ``jobs`` processes that each make a runtime.
 
     A process that dies, as one does with the runtime in it, takes nothing along: its cases are run again in
     processes of their own (`softops.conformance.runtimes.isolated`), and the others go on.
-
-    Parameters
-    ----------
-    runtime
-        Its name; each process makes its own.
-    jobs
-        How many processes.
     """
     parts = _parts(listed)
     while parts:

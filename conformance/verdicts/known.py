@@ -31,20 +31,7 @@ NOT_REPORTED = "not reported yet"
 
 @dataclass(frozen=True)
 class Deviation:
-    """
-    A known deviation.
-
-    Attributes
-    ----------
-    cases
-        Patterns of the names of its cases.
-    outcome, verdicts
-        What becomes of them; ``verdicts`` are those that may fail.
-    why, issue
-        The cause, and the upstream issue's address or ``not reported yet``.
-    shown_by
-        Names of cases that show it.
-    """
+    """A known deviation: an entry of a file as the top of this module describes it."""
 
     cases: tuple[str, ...]
     outcome: str

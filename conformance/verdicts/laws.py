@@ -48,17 +48,9 @@ def keep(
     laws: Sequence[Law], case: Case, x: NDArray[Any], found: Errors, *, loose: bool
 ) -> tuple[list[Check], dict[str, Any]]:
     """
-    Judge whether an operator's output keeps its laws.
+    Judge whether an operator's output keeps its laws: the checks, and the figures of a record.
 
-    Parameters
-    ----------
-    loose
-        Whether the allowances are other people's: the order is then held to those alone.
-
-    Returns
-    -------
-    tuple
-        The checks, and the figures of a record.
+    ``loose`` says that the allowances are other people's: the order is then held to those alone.
     """
     checks, figures = list[Check](), dict[str, Any]()
     cut = Lines(case, x, found) if laws and found.exact.size else None

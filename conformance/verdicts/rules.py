@@ -71,16 +71,7 @@ RULES = {
 
 
 def allowance(case: Case, truth: Truth, place: int, bound: Bound = "strict") -> Doubles | None:
-    """
-    Return how far each element of an output may be from its exact value; None where it must be equal.
-
-    Parameters
-    ----------
-    place
-        Which output, counted from 0.
-    bound
-        Whose bound.
-    """
+    """Return how far each element of an output may be from its exact value; None where it must be equal."""
     asked = Question(case, row_of(case), truth, place)
     if asked.exact.dtype != np.longdouble:
         return None
