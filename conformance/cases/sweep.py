@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from softops.opset import Operator, operators
 
@@ -14,7 +14,6 @@ from .graphs import FORMS
 from .variations import PLAIN, VARIATIONS, Variation
 
 Depth = Literal["quick", "default", "full"]
-DEPTHS: tuple[Depth, ...] = get_args(Depth)
 
 QUICK_DTYPES = ("float32", "float16", "uint8")
 
@@ -166,19 +165,12 @@ class Sweep:
     def _lengths(self) -> Iterator[Case]:
         # With no length in the model, it is loaded once for all of them.
         form = "dynamic" if self.row.domain != "ai.onnx.ml" else "plain"
-        huge: tuple[int, ...] = ()
-        if self.depth == "full" or (self.depth == "default" and self.dtype == "float32"):
-            huge = _HUGE
-        elif self.depth == "default":
-            huge = _HUGE[:1]
+        large = self.depth == "full" or (self.depth == "default" and self.dtype == "float32")
+        huge = () if self.depth == "quick" else _HUGE if large else _HUGE[:1]
         for length in (*_LENGTHS[self.depth], *huge):
             if length <= self.variation.longest:
                 yield self._case((3 if length < 10_000 else 2, length), form=form)
-        if (
-            self.variation.tall
-            and self.depth != "quick"
-            and (self.dtype == "float32" or self.depth == "full")
-        ):
+        if self.variation.tall and large:
             yield self._case(_TALL, form=form)
 
     def _forms(self) -> Iterator[Case]:

@@ -16,6 +16,7 @@ from ..models.graph import ModelGraph
 Arrays = Mapping[str, NDArray[Any]]
 
 _SUMS_NEAR = 1e-2
+_PREFERRED = ("probability", "logarithm", "single", "logit")
 _PASSED_ON = ("Identity", "Cast", "Squeeze", "Reshape", "Flatten", "Unsqueeze")
 
 
@@ -58,13 +59,7 @@ class Reader:
                 "validate it without a dataset"
             )
             raise ValueError(message)
-        self.classes: NDArray[Any] | None = None
         self.classes = self._classes(self.read(outputs, rows))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the outputs that are read."""
-        return tuple(name for name in (self._label, self._score) if name is not None)
 
     def read(self, outputs: Arrays, rows: int) -> Answer:
         """Return the answers."""
@@ -94,23 +89,18 @@ class Reader:
                     return name, "probability"
             elif array.size == rows and made_by == "Sigmoid":
                 found[name] = "single"
-        for kind in ("probability", "logarithm", "single", "logit"):
-            for name, has in found.items():
-                if has == kind:
-                    return name, kind
-        return None, ""
+        best = min(found, key=lambda name: _PREFERRED.index(found[name]), default=None)
+        return best, "" if best is None else found[best]
 
     def _classes(self, answer: Answer) -> NDArray[Any] | None:
         if answer.scores is None:
             return None
-        columns = answer.scores.shape[1]
+        columns = np.arange(answer.scores.shape[1])
         named = None if self._label is None else self._named(self._label)
-        if named is not None and named.shape == (columns,):
+        if named is not None and named.shape == columns.shape:
             return named
         numbers = answer.labels.dtype.kind in "iu"
-        if numbers and np.array_equal(answer.labels, answer.scores.argmax(-1)):
-            return np.arange(columns)
-        return None
+        return columns if numbers and np.array_equal(answer.labels, answer.scores.argmax(-1)) else None
 
     def _named(self, tensor: str) -> NDArray[Any] | None:
         """Return the constant that the label is taken from."""
@@ -122,10 +112,8 @@ class Reader:
         if node.op_type == "Gather":
             return self._graph.constant(node.input[0])
         given = attributes_of(node)
-        for key in ("classlabels_strings", "classlabels_int64s", "classlabels_ints", "values_strings"):
-            if given.get(key):
-                return np.array(given[key])
-        return None
+        names = ("classlabels_strings", "classlabels_int64s", "classlabels_ints", "values_strings")
+        return next((np.array(given[name]) for name in names if given.get(name)), None)
 
 
 def _is_label(array: NDArray[Any], rows: int) -> bool:

@@ -27,7 +27,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def read_outputs(path: Path, model: onnx.ModelProto) -> list[NDArray[Any]]:
-    """Return a model's outputs from a file, in its order; ValueError where one lacks, or it is no .npz of plain arrays."""
+    """Return a model's outputs from a file, in its order; ValueError where one lacks or is no plain array."""
     arrays = read_npz(path)
     outputs = []
     for value in model.graph.output:
