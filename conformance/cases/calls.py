@@ -29,6 +29,12 @@ def row_of(case: Case) -> Operator:
     return operator(case.op, case.opset, case.domain)
 
 
+def case_of(row: Operator, dtype: str, shape: tuple[int, ...], family: str, **more: Any) -> Case:
+    """Return the case of a row at the version that it is since, or another that is given."""
+    fields = {"opset": row.since_version, **more}
+    return Case(op=row.op_type, domain=row.domain, dtype=dtype, shape=shape, family=family, **fields)
+
+
 def lines(row: Operator, shape: tuple[int, ...], axis: int | None) -> tuple[int, int]:
     """Return how many lines of which length an array has for an operator: (rows, length)."""
     place = line_axis(row, len(shape), axis)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from softops.opset import Operator, operators
 
+from .calls import case_of
 from .case import Case
 from .families import FAMILIES, Family
 from .graphs import FORMS
@@ -215,14 +216,13 @@ class Sweep:
         seed: int | None = None,
     ) -> Case:
         variation = self.variation
-        return Case(
-            op=self.row.op_type,
-            domain=self.row.domain,
+        return case_of(
+            self.row,
+            self.dtype,
+            shape,
+            family or variation.plain,
             opset=self.opset,
-            dtype=self.dtype,
             axis=variation.axis if axis == "as varied" else axis,
-            shape=shape,
-            family=family or variation.plain,
             seed=self.seed if seed is None else seed,
             variant=variation.variants[0] if variant is None else variant,
             form=form,

@@ -12,7 +12,7 @@ from softops.opset.graph.domains import DOMAINS
 from softops.opset.nodes.node import attributes_of
 
 from ..cases.build import Truth, truth_of
-from ..cases.calls import Call
+from ..cases.calls import Call, case_of
 from ..cases.case import Case
 from ..measure.bounds import CHAINED, JUDGED, Chain, extended, family_allowance, known
 from ..measure.ulp import Doubles, is_float
@@ -95,13 +95,4 @@ def _as_case(family: FamilyNode, inputs: Inputs) -> tuple[Case, Truth] | None:
         truth = truth_of(row, call)
     except (TypeError, ValueError):  # a form that only the backend knows
         return None
-    case = Case(
-        op=row.op_type,
-        domain=row.domain,
-        opset=row.since_version,
-        dtype=x.dtype.name,
-        axis=family.axis,
-        shape=x.shape,
-        family="given",
-    )
-    return case, truth
+    return case_of(row, x.dtype.name, x.shape, "given", axis=family.axis), truth

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from softops.opset.graph.files import serialize
 
-from ..cases.calls import arranged
-from ..cases.case import Case
+from ..cases.calls import arranged, case_of
 from ..cases.families import FAMILIES, NON_CONTIGUOUS, as_view, rows_of
 from ..errors import check_choice
 from ..measure.ulp import is_float
@@ -130,14 +129,7 @@ def _rows(target: FamilyNode, like: NDArray[Any], family: str, seed: int) -> NDA
             like.shape
         )
     else:
-        case = Case(
-            op=row.op_type,
-            domain=row.domain,
-            opset=row.since_version,
-            dtype=like.dtype.name,
-            shape=like.shape,
-            family=family,
-        )
+        case = case_of(row, like.dtype.name, like.shape, family)
         made = arranged(row, case, random, target.axis)
     return as_view(made, seed) if family == NON_CONTIGUOUS and made.size else made
 
