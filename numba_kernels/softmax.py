@@ -90,11 +90,11 @@ def _softmax_rows(kind: Any, span: Span) -> None:
             with when(scale.is_fast & (n < 2 * BLOCK)) as otherwise:
                 sums[row] = exponentials(kind, dst, src, n, batch * span.src_outer, scale.shift)
             with otherwise:
-                pair = Variable(*_exponentials_of_block(kind, dst, src, n, n.constant(0), *scale))
+                total = Variable(*_exponentials_of_block(kind, dst, src, n, n.constant(0), *scale))
                 with loop(1, blocks_of(n)) as block:
                     more = _exponentials_of_block(kind, dst, src, n, block, *scale)
-                    pair.value = add_pair(*pair.value, *more)
-                sums.set_pair(row, *pair.value)
+                    total.value = add_pair(*total.value, *more)
+                sums.set_pair(row, *total.value)
 
         first, second = (PerRow(numbers) for numbers in reciprocal(highest, *sums.all))
         with loop(0, count) as row:
@@ -121,10 +121,10 @@ def _probabilities(kind: Any, dst: Any, src: Any, n: Any, first: Any, second: An
     """Scaled exponentials, of the computing type, times 1 / Σ e = first + second; `dst` may be `src`."""
     work = compute_kind(kind)
     first, second = (splat(load(work, src), part) for part in (first, second))
-    map_long_row(kind, dst, work, src, n, partial(_divided, first=first, second=second))
+    map_long_row(kind, dst, work, src, n, partial(_quotient, first=first, second=second))
 
 
-def _divided(e: Any, first: Any, second: Any) -> Any:
+def _quotient(e: Any, first: Any, second: Any) -> Any:
     """A scaled exponential times 1 / Σ e = first + second."""
     if fuses():
         return fma(e, first, e * second)
@@ -139,7 +139,7 @@ def _divided(e: Any, first: Any, second: Any) -> Any:
 _EXTREMES, _SUM = range(2), range(2, 4)
 
 
-def _look(kind: Any, dst: Any, src: Any, row: Row) -> None:
+def _find_extremes(kind: Any, dst: Any, src: Any, row: Row) -> None:
     with row.blocks as block:
         row.keep(block, _EXTREMES, *extremes(kind, *block_at(kind, src, row.n, block)))
 
@@ -151,7 +151,7 @@ def _exponentiate(kind: Any, dst: Any, src: Any, row: Row) -> None:
         row.keep(block, _SUM, *_exponentials_of_block(kind, to, src, row.n, block, *scale))
 
 
-def _scale(kind: Any, dst: Any, src: Any, row: Row) -> None:
+def _divide(kind: Any, dst: Any, src: Any, row: Row) -> None:
     inverse = reciprocal(compute_kind(kind), *row.merged(_SUM, add_pair))
     to = dst + row.index * row.n * itemsize(kind)
     with row.blocks as block:
@@ -159,7 +159,7 @@ def _scale(kind: Any, dst: Any, src: Any, row: Row) -> None:
         _probabilities(kind, at, at, length, *inverse)
 
 
-_FEW_LONG_ROWS = OverBlocks(_look, _exponentiate, _scale, halves=False)
+_FEW_LONG_ROWS = OverBlocks(_find_extremes, _exponentiate, _divide, halves=False)
 
 
 def _softmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
@@ -183,7 +183,7 @@ def _softmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
 
     with loop(0, n) as k:
         e = load(kind, x + k * stride)
-        store(kind, x + k * stride, _divided(e, first, second) + where(e == top, lacks, 0.0))
+        store(kind, x + k * stride, _quotient(e, first, second) + where(e == top, lacks, 0.0))
 
 
 _KERNELS = kernels_of(_softmax_rows, _softmax_columns)

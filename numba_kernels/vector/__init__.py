@@ -4,7 +4,7 @@ These names are all that a kernel needs; what comes in are Numba's scalars, and 
 Imports nothing of softops; what is private of Numba is in `numba_internals` alone.
 """
 
-from .control import Variable, loop, once, when
+from .control import Variable, loop, when
 from .functions import outlined, traced
 from .memory import (
     CHUNK,
@@ -49,7 +49,7 @@ from .operations import (
 from .types import KINDS, VECTOR_BYTES, computed_as
 from .values import Value
 
-__all__ = ["Variable", "loop", "once", "when"]
+__all__ = ["Variable", "loop", "when"]
 __all__ += ["Value", "outlined", "traced"]
 __all__ += ["load", "load_partial", "load_scalar", "prefetch", "store", "store_partial", "store_scalar"]
 __all__ += ["CHUNK", "chunk_scratch", "stack_scratch", "vector_bytes"]

@@ -82,21 +82,22 @@ class _Block:
         close(block for block in self._builder.function.blocks[self._first :] if block is not self._after)
         self._builder.position_at_end(self._after)
 
-    def _leave_if(self, condition: Value) -> None:
-        going_on = self._builder.append_basic_block("on")
-        self._builder.cbranch(condition.ir, self._after, going_on)
-        self._builder.position_at_end(going_on)
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            self._close(self._after)
 
 
 class _Round(Value):
     """The number of a loop's round; after the loop the one it ended with."""
 
-    __slots__ = ("_loop",)
-    _loop: "loop"
+    __slots__ = ("_after",)
+    _after: Any
 
     def leave_if(self, condition: Value) -> None:
         """End the loop, in the middle of a round, where the condition holds (``break``)."""
-        self._loop._leave_if(condition)
+        going_on = self.builder.append_basic_block("on")
+        self.builder.cbranch(condition.ir, self._after, going_on)
+        self.builder.position_at_end(going_on)
 
 
 class loop(_Block):  # noqa: N801  # read as a statement
@@ -120,7 +121,7 @@ class loop(_Block):  # noqa: N801  # read as a statement
         builder.cbranch(builder.icmp_signed("<", self._index, self._last.ir), inside, self._after)
         builder.position_at_end(inside)
         index = _Round(builder, types.int64, self._index)
-        index._loop = self
+        index._after = self._after
         return index
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
@@ -128,29 +129,6 @@ class loop(_Block):  # noqa: N801  # read as a statement
             following = self._builder.add(self._index, self._step.ir)
             self._index.add_incoming(following, self._builder.block)
             self._close(self._head)
-
-
-class once(_Block):  # noqa: N801
-    """``with once(like) as here``: a block that ``here.leave_if(condition)`` ends early."""
-
-    __slots__ = ()
-
-    def __init__(self, like: Value) -> None:
-        super().__init__(like.builder)
-
-    def __enter__(self) -> "once":
-        inside = self._open("once")
-        self._builder.branch(inside)
-        self._builder.position_at_end(inside)
-        return self
-
-    def leave_if(self, condition: Value) -> None:
-        """Go on behind the block where the condition holds."""
-        self._leave_if(condition)
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None:
-            self._close(self._after)
 
 
 class when(_Block):  # noqa: N801
@@ -168,10 +146,6 @@ class when(_Block):  # noqa: N801
         self._builder.position_at_end(inside)
         return _Otherwise(self._builder, branch, self._after)
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None:
-            self._close(self._after)
-
 
 class _Otherwise(_Block):
     __slots__ = ("_branch", "_target")
@@ -187,7 +161,3 @@ class _Otherwise(_Block):
         inside = self._open("else", self._target)
         redirect(self._branch, self._target, inside)
         self._builder.position_at_end(inside)
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None:
-            self._close(self._after)

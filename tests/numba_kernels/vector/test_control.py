@@ -8,7 +8,6 @@ from softops.numba_kernels.vector import (
     load,
     load_scalar,
     loop,
-    once,
     splat,
     store,
     store_scalar,
@@ -119,20 +118,6 @@ def test_branches(run, x):
     out = numbers(run, work, [x], 1)
     assert out[0] == np.sign(x)
     assert out[1] == (0 if x == 0 else -1)
-
-
-@pytest.mark.parametrize("count", [0, 1, 2])
-def test_a_block_can_be_left_early(run, count):
-    def work(kind, dst, src, n):
-        reached = Variable(n.constant(0))
-        with once(n) as here:
-            here.leave_if(n == 0)
-            reached.value = 1
-            here.leave_if(n == 1)
-            reached.value = 2
-        put(kind, dst, 0, reached.value)
-
-    assert numbers(run, work, [0], count)[0] == count
 
 
 def test_a_variable_of_a_vector(run):
