@@ -90,7 +90,7 @@ def decompose(
             found.add(name)
             opened = _inlined(name, opened)
 
-    def edit(scope: Scope) -> bool:
+    def edit(scope: Scope) -> list[onnx.NodeProto] | None:
         nodes: list[onnx.NodeProto] = []
         here: set[str] = set()
         for node in scope.nodes:
@@ -99,9 +99,8 @@ def decompose(
                 nodes += simpler(node, scope)
             else:
                 nodes.append(node)
-        scope.nodes = nodes
         found.update(here)
-        return bool(here)
+        return nodes if here else None
 
     edit_scopes(opened, edit)
     if missing := sorted(names - found):

@@ -81,11 +81,11 @@ def fuse(model: ModelSource, *, path: str | os.PathLike[str] | None = None) -> o
     return opened.finish(path)
 
 
-def _fuse_scope(scope: Scope) -> bool:
+def _fuse_scope(scope: Scope) -> list[onnx.NodeProto] | None:
     changed = False
     while _fuse_once(scope):
         changed = True
-    return changed
+    return [node for node in scope.nodes if scope.has(node)] if changed else None
 
 
 def _fuse_once(scope: Scope) -> bool:

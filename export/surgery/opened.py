@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
-from onnx import TensorProto, helper
+from onnx import NodeProto, TensorProto, helper
 
 from softops.opset import ModelError, ModelSource, UnsupportedModelError, load_model
 from softops.opset.errors import one_line
@@ -122,8 +122,12 @@ def opened_copy(model: onnx.ModelProto, folder: Path | None) -> OpenModel:
     return OpenModel(model, folder, inferred, valid)
 
 
-def edit_scopes(opened: OpenModel, edit: Callable[[Scope], bool]) -> None:
-    """Call ``edit`` on every scope, subgraphs before the graph around them; True says it changed the nodes."""
+Edit = Callable[[Scope], list[NodeProto] | None]
+"""Gives the nodes that shall stand in a scope; None where nothing changes."""
+
+
+def edit_scopes(opened: OpenModel, edit: Edit) -> None:
+    """Edit every scope of a model, subgraphs before the graph around them."""
     scopes = [opened.scope]
     for function in opened.model.functions:
         opsets = opset_versions(function.opset_import)
@@ -134,13 +138,14 @@ def edit_scopes(opened: OpenModel, edit: Callable[[Scope], bool]) -> None:
         _edit(scope, edit)
 
 
-def _edit(scope: Scope, edit: Callable[[Scope], bool]) -> None:
+def _edit(scope: Scope, edit: Edit) -> None:
     for node in scope.nodes:
         for inner in scope.subscopes(node):
             _edit(inner, edit)
-    if edit(scope):
+    nodes = edit(scope)
+    if nodes is not None:
         del scope.body.node[:]
-        scope.body.node.extend(scope.nodes)
+        scope.body.node.extend(nodes)
 
 
 def _without_files(model: onnx.ModelProto) -> onnx.ModelProto:

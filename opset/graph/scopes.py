@@ -54,7 +54,7 @@ class Scope:
     Attributes
     ----------
     nodes
-        The nodes, in order; see `replace`.
+        The nodes, in order; after `replace` those that it `has` still.
     outputs
         Names that are read from outside.
     types, constants, producers
@@ -179,8 +179,7 @@ class Scope:
         graphs = subgraphs(node)
         typed: list[onnx.GraphProto | None] = [None] * len(graphs)
         if self._typed is not None and graphs:
-            place = next(place for place, own in enumerate(self.nodes) if own is node)
-            typed[:] = subgraphs(self._typed.node[place])
+            typed[:] = subgraphs(self._typed.node[self._places[id(node)]])
         return [
             Scope(
                 graph,
@@ -201,25 +200,30 @@ class Scope:
 
     def replace(self, old: NodeProto, new: NodeProto, others: Iterable[NodeProto] = ()) -> None:
         """Put a node in the place of another that writes the same; ``others`` go, and constants only they read."""
+        place = self._places[id(old)]
         gone = [old, *others]
         for node in gone:
             self._take_out(node)
+        self.nodes[place] = new
+        self._places[id(new)] = place
+        self.producers.update(dict.fromkeys(new.output, new))
         self._read(new, self.consumers)
-        for name in dict.fromkeys(name for node in gone for name in node.input):
+        for name in {name for node in gone for name in node.input}:
             held = self.producers.get(name)
             unread = not self.consumers.get(name) and name not in self.outputs
             if held is not None and unread and held.op_type == "Constant":
                 self._take_out(held)
-                gone.append(held)
-        self.producers.update(dict.fromkeys(new.output, new))
-        out = {id(node) for node in gone[1:]}
-        self.nodes = [new if node is old else node for node in self.nodes if id(node) not in out]
 
     def has(self, node: NodeProto) -> bool:
-        """Whether a node that makes something was not taken out."""
-        return any(self.producers.get(name) is node for name in node.output)
+        """Whether a node was not taken out."""
+        return id(node) in self._places
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {id(node): place for place, node in enumerate(self.nodes)}
 
     def _take_out(self, node: NodeProto) -> None:
+        del self._places[id(node)]
         for name in dict.fromkeys(names_read(node)):
             self.consumers[name] = [user for user in self.consumers[name] if user is not node]
         for name in node.output:
