@@ -23,19 +23,10 @@ from . import rows
 @dataclass(frozen=True)
 class Family:
     """
-    A named family.
+    A named family, with the description that users see, and what makes its rows.
 
-    Attributes
-    ----------
-    name, description
-        As users see it.
-    make
-        What makes its rows (`rows`).
-    integers
-        Whether it says something for integers as well.
-    special
-        Whether it holds NaN, infinities or masks: where a family is not asked for the operator's
-        arithmetic but for its verdicts on special values.
+    ``integers`` says that it is of use for integers as well; ``special`` that it holds NaN, infinities or masks, and so
+    is not asked for the operator's arithmetic but for its verdicts on special values.
     """
 
     name: str

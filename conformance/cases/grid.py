@@ -29,20 +29,14 @@ def cases(
 
     Parameters
     ----------
-    ops
-        Names of operators, with or without their domain; all by default.
-    opsets
-        Versions of the operators' domains to be imported; by default each at which an operator changed,
-        and in a full run the last before the next change as well.
-    dtypes, families
-        Names; all by default.
+    ops, opsets, dtypes, families
+        Names of operators, with or without their domain, versions of these to be imported, and names; all by default,
+        of the versions each at which an operator changed, and in a full run the last before the next change as well.
     depth
         ``quick``: the families in three dtypes; ``full``: every axis, form and length in every dtype, and every
         family from ten seeds.
-    seed
-        What the inputs are made from.
-    settings
-        Of the runtime: each is tried on a few cases.
+    seed, settings
+        What the inputs are made from, and settings of the runtime: each is tried on a few cases.
 
     Raises
     ------

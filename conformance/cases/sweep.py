@@ -75,11 +75,7 @@ class Sweep:
         return self.leads or (self.depth == "default" and "float" in self.dtype)
 
     def cases(self) -> Iterator[Case]:
-        """
-        Yield them, those of one model next to each other.
-
-        Some are among them twice.
-        """
+        """Yield them, those of one model next to each other; some are among them twice."""
         yield from self._of_families()
         yield from self._variants()
         yield from self._axes()

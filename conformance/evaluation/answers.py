@@ -30,22 +30,13 @@ class Answer(NamedTuple):
 
 class Reader:
     """
-    Reads the answers from the outputs of a model of N rows.
+    Reads the answers from the outputs of a model of N rows; ValueError where no output is one.
 
     The label is the first output of integers or strings, one for each row; without one it is the number of the
     largest score. The scores are the outcome of a Softmax if there is one, else the first output of (N, C) floats:
     probabilities where they lie in [0, 1] and sum to 1 within 1e-2 (or their exponentials do). A single
-    probability in [0, 1] of the outcome of a Sigmoid stands for two classes.
-
-    Attributes
-    ----------
-    classes
-        The label of each column, (C,); None where the model does not tell.
-
-    Raises
-    ------
-    ValueError
-        No output is an answer.
+    probability in [0, 1] of the outcome of a Sigmoid stands for two classes. ``classes`` has the label of each column,
+    (C,), where the model tells.
     """
 
     def __init__(self, graph: ModelGraph, outputs: Arrays, rows: int) -> None:

@@ -64,16 +64,7 @@ class OutputReport:
 
 
 def compare(name: str, actual: NDArray[Any], expected: NDArray[Any]) -> OutputReport:
-    """
-    Measure how far ``actual`` is from ``expected``.
-
-    Raises
-    ------
-    TypeError
-        The dtypes differ.
-    ValueError
-        The shapes differ.
-    """
+    """Measure how far ``actual`` is from ``expected``; TypeError or ValueError where dtypes or shapes differ."""
     if dtype_name(actual) != dtype_name(expected):
         message = f"expected {name} in {dtype_name(expected)} (got {dtype_name(actual)}); convert one of them"
         raise TypeError(message)

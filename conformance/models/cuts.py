@@ -32,14 +32,7 @@ class Variant(NamedTuple):
 
 
 class Cuts:
-    """
-    The cuts of a model.
-
-    Attributes
-    ----------
-    names
-        What they are called.
-    """
+    """The cuts of a model, by name."""
 
     def __init__(self, graph: ModelGraph) -> None:
         self._graph = graph

@@ -34,24 +34,13 @@ def prepare_inputs(
     """
     Return one array for each input of ``model``, of its dtype and a shape that fits.
 
-    Parameters
-    ----------
-    inputs
-        An array, for a model of one input; arrays by name; the path of an ``.npz`` file of arrays by name
-        (never a pickle); or None to make them up. A bfloat16 may come as its bits in uint16.
-    seed, batch, scale
-        For generated inputs: floats are Gaussian with standard deviation ``scale``, integers 0 or 1, a
-        dynamic first axis has length ``batch`` and other dynamic axes 16, the same name the same length.
+    ``inputs`` is an array, for a model of one input; arrays by name; the path of an ``.npz`` file of arrays by name
+    (never a pickle); or None to make them up. A bfloat16 may come as its bits in uint16. Made up, floats are Gaussian
+    of standard deviation ``scale``, integers 0 or 1, a dynamic first axis has length ``batch`` and other dynamic axes
+    16, the same name the same length.
 
-    Raises
-    ------
-    TypeError
-        An array is not of the dtype that the model takes.
-    ValueError
-        An array is missing or not asked for, does not fit the shape that the model takes, or cannot be
-        made up; the file is not an ``.npz`` of plain arrays.
-    OSError
-        The file cannot be read.
+    TypeError: an array is not of the dtype that the model takes; ValueError: one is missing, not asked for, of another
+    shape, or cannot be made up.
     """
     wanted = model_inputs(model)
     if inputs is None:

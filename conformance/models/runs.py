@@ -38,16 +38,9 @@ class CutRun(NamedTuple):
     """
     The values at the cuts and outputs of a model, by name.
 
-    Attributes
-    ----------
-    theirs
-        What the runtime gives when it is asked for all of them.
-    recomputed
-        What our backend makes of the runtime's own values, for each from those before it.
-    ours
-        What our backend gives in a run of its own; empty where these are the outputs alone.
-    failures
-        Why they cannot be judged: another number, dtype or shape.
+    ``theirs`` is what the runtime gives when it is asked for all of them, ``recomputed`` what our backend makes of the
+    runtime's own values, for each from those before it, ``ours`` what our backend gives in a run of its own; empty
+    where these are the outputs alone. ``failures`` says why they cannot be judged: another number, dtype or shape.
     """
 
     theirs: Arrays

@@ -24,16 +24,10 @@ _SMALL_BYTES = 2**16
 
 class Source(NamedTuple):
     """
-    A model to validate.
+    A model to validate, the folder of its tensors' files where the large ones are not in it, and what was changed in
+    it.
 
-    Attributes
-    ----------
-    model
-        The model; where ``folder`` is not None its large tensors are not in it.
-    folder
-        Where the files of its tensors lie.
-    notes
-        What was changed so that it can be compared, a sentence each.
+    ``notes`` has a sentence for each change that was made so that the model can be compared.
     """
 
     model: onnx.ModelProto
@@ -46,16 +40,7 @@ def open_source(model: ModelSource) -> Source:
     Read a model; ``model`` itself is left alone.
 
     ZipMap at an output is taken out, and what goes into it compared: it is the numbers that matter, and not
-    every runtime has maps.
-
-    Raises
-    ------
-    ModelError
-        Not a model, or one whose files are missing, or one of more than 2 GiB in memory.
-    OSError
-        The file cannot be read.
-    TypeError
-        ``model`` is something else.
+    every runtime has maps. ModelError: not a model, one whose files are missing, or of more than 2 GiB in memory.
     """
     proto, folder = _read(model)
     if _too_large(proto):

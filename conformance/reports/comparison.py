@@ -22,11 +22,6 @@ def write_report(found: Comparison, path: str | os.PathLike[str], *, title: str)
 
     A name that ends in ``.html``, ``.json`` or ``.md`` is one file; any other is a folder, made if need be, of
     ``report.json``, ``report.md``, ``report.html`` and, where there are several reports, a page for each.
-
-    Raises
-    ------
-    OSError
-        It cannot be written.
     """
     target, pages = Path(path), list[str]()
     if not is_file(target) and len(found.reports) > 1:

@@ -15,14 +15,7 @@ _LABELS_MAX = 12
 
 
 def write_evaluation(found: Evaluation, path: str | os.PathLike[str], *, title: str) -> None:
-    """
-    Write an evaluation to a ``.html``, ``.json`` or ``.md`` file, or to a folder of all three.
-
-    Raises
-    ------
-    OSError
-        It cannot be written.
-    """
+    """Write an evaluation to a ``.html``, ``.json`` or ``.md`` file, or to a folder of all three."""
     write_forms(
         path,
         {

@@ -18,14 +18,7 @@ def is_file(path: Path) -> bool:
 
 
 def check_place(path: str | os.PathLike[str]) -> None:
-    """
-    Look before the work whether a report can be written.
-
-    Raises
-    ------
-    OSError
-        There is no folder to write into, or a file has the folder's name.
-    """
+    """Look before the work whether a report can be written: OSError where there is no folder, or a file of its name."""
     target = Path(path)
     if is_file(target):
         check_target(target)
@@ -43,10 +36,7 @@ def write_forms(path: str | os.PathLike[str], forms: Mapping[str, Callable[[], s
     """
     Write one file, or a folder, made if need be, of ``report.html``, ``report.json`` and ``report.md``.
 
-    Parameters
-    ----------
-    forms
-        What renders the report, by each ending of `FILES`.
+    ``forms`` has what renders the report, by each ending of `FILES`.
     """
     target = Path(path)
     if is_file(target):

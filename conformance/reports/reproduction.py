@@ -32,11 +32,6 @@ def write_reproductions(report: SuiteRecord, directory: Path) -> None:
     Write a folder of `FILES` for each kind of failure into ``directory``, as far as its case can be built.
 
     Folders of an earlier report are taken away: those that hold nothing but such files.
-
-    Raises
-    ------
-    OSError
-        A folder cannot be made or written to.
     """
     directory.mkdir(parents=True, exist_ok=True)
     failures = kinds(report)

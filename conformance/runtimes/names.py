@@ -73,14 +73,7 @@ def chosen_runtimes(runtimes: Sequence[str | Runtime]) -> tuple[dict[str, Runtim
     Return the runtimes that are installed by what they are called, and of the others why they cannot be run.
 
     A runtime is called as it was named, options and all: of two that differ in these alone the runtime's own name
-    would not tell which is which.
-
-    Raises
-    ------
-    UnknownRuntimeError, TypeError
-        As for `get_runtime`.
-    ValueError
-        There is none, or one twice; the options of one are none that it takes.
+    would not tell which is which. Raises as `get_runtime`; ValueError where there is none, or one twice.
     """
     named = {runtime if isinstance(runtime, str) else name_of(runtime): runtime for runtime in runtimes}
     if not named or len(named) != len(runtimes):

@@ -28,16 +28,7 @@ _KEPT_MODELS = 4
 
 
 class Examiner:
-    """
-    Judges case after case.
-
-    Parameters
-    ----------
-    runtime
-        What is tested.
-    bound
-        Whose bounds are applied.
-    """
+    """Judges case after case in a runtime, by the bounds of that name."""
 
     def __init__(self, runtime: Runtime, bound: Bound = "strict") -> None:
         self._runtime = runtime

@@ -75,14 +75,7 @@ def _expression(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def known_deviations(runtime: str, version: str) -> Known:
-    """
-    Return what is known of a runtime: of this version, or else of the nearest older, or the oldest one.
-
-    Raises
-    ------
-    ValueError
-        The file is not of the form that this module describes.
-    """
+    """Return what is known of a runtime: of this version, or else of the nearest older, or the oldest one."""
     found = _files(_file_name(runtime))
     if not found:
         return Known(version)

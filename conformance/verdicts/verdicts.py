@@ -49,14 +49,7 @@ VERDICTS: dict[str, str] = {
 def assess(
     case: Case, truth: Truth, outputs: Sequence[Array], bound: Bound = "strict"
 ) -> tuple[list[Check], dict[str, Any]]:
-    """
-    Judge the outputs that a runtime gave.
-
-    Returns
-    -------
-    tuple
-        The checks, and the figures that `softops.conformance.verdicts.record.CaseRecord` takes by name.
-    """
+    """Judge the outputs that a runtime gave: the checks, and the figures that `CaseRecord` takes by name."""
     arrays = list(outputs)
     checks = formed(truth, arrays)
     if not all(check.passed for check in checks):
