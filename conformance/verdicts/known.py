@@ -127,8 +127,11 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _parsed(text: str) -> tuple[Deviation, ...]:
-    listed: Any = json.loads(text)["deviations"]
-    return tuple(
-        Deviation(**{name: tuple(part) if isinstance(part, list) else part for name, part in entry.items()})
-        for entry in listed
-    )
+    return tuple(map(_deviation, json.loads(text)["deviations"]))
+
+
+def _deviation(entry: dict[str, Any]) -> Deviation:
+    fields: dict[str, Any] = {
+        name: tuple(part) if isinstance(part, list) else part for name, part in entry.items()
+    }
+    return Deviation(**fields)
