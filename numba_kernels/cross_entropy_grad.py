@@ -21,6 +21,7 @@ from .rowwise.rows import row_maximum
 from .rowwise.slices import slices
 from .vector import (
     extract,
+    full,
     itemsize,
     load_partial,
     load_scalar,
@@ -37,7 +38,7 @@ def _gradient_line(kind: Any, dst: Any, src: Any, n: Any, index: Any, labels: An
     label = load_scalar(n.constant(0), labels + index * 8)
     with when(label < 0) as otherwise:
         for part in slices(kind, n):
-            part.store(dst, splat(part.load(src), 0.0))
+            part.store(dst, full(kind, 0.0))
     with otherwise:
         scale = load_scalar(n.constant(0.0, types.float64), scales + index * 8)
         at_label = label * itemsize(kind)

@@ -25,8 +25,8 @@ from .rowwise.slices import slices
 from .vector import (
     Variable,
     any_set,
+    full,
     load,
-    load_partial,
     loop,
     narrow,
     outlined,
@@ -86,7 +86,7 @@ class _Sum:
 
 def _row(terms: _Terms, kind: Any, dst: Any, src: Any, n: Any) -> None:
     """A row, in place or not."""
-    zero = widen(splat(load_partial(kind, src, 0, 0.0), 0.0))
+    zero = widen(full(kind, 0.0))
     m = widen(row_maximum(kind, src, n))
     m_v = splat(zero, m)
     threshold = Variable(_rough_threshold(terms, kind, src, n, m), m.constant(0.0))
@@ -114,7 +114,7 @@ def _rough_threshold(terms: _Terms, kind: Any, src: Any, n: Any, m: Any) -> Any:
 
     These steps cost little. They go on to where the rounding of the terms counts.
     """
-    zero = splat(load_partial(kind, src, 0, 0.0), 0.0)
+    zero = full(kind, 0.0)
     top, threshold = splat(zero, m), Variable(m.constant(-1.0))
     with loop(0, n.constant(_STEPS)) as step:
         base, sums = splat(zero, threshold.value), Variable(widen(zero), widen(zero))

@@ -18,8 +18,8 @@ from .vector import (
     Variable,
     fma,
     fma_exact,
+    full,
     itemsize,
-    load_partial,
     loop,
     narrow,
     splat,
@@ -31,7 +31,7 @@ from .vector import (
 
 def _dot(kind: Any, a: Any, b: Any, n: Any) -> Any:
     """Σ a · b of two rows as a float64 pair: in float64 for float32 factors, compensated for float64 ones."""
-    zero = widen(splat(load_partial(kind, a, 0, 0.0), 0.0))
+    zero = widen(full(kind, 0.0))
     total = Variable(zero, zero)
     for part in slices(kind, n):
         x, y = part.load(a), part.load(b)
@@ -57,7 +57,7 @@ def _softmax_grad_vector(dy: Any, y: Any, high: Any, low: Any) -> Any:
 
 def _sum(kind: Any, src: Any, _: Any, n: Any) -> Any:
     """Σ of the first row as a float64 pair; (±inf, 0) or (NaN, 0) where it is not finite."""
-    zero = widen(splat(load_partial(kind, src, 0, 0.0), 0.0))
+    zero = widen(full(kind, 0.0))
     sums = Variable(zero, zero)
     for part in slices(kind, n):
         high, low = sums.value

@@ -14,6 +14,7 @@ from .vector import (
     Variable,
     bits,
     first_lane,
+    full,
     itemsize,
     lanes,
     load,
@@ -26,13 +27,12 @@ from .vector import (
     when,
     where,
 )
-from .vector.types import vector_of
 
 
 def _hardmax_row(kind: Any, dst: Any, src: Any, n: Any) -> None:
     best = argmax(kind, src, n)
     for part in slices(kind, n):
-        part.store(dst, kind.constant(0.0, vector_of(kind.type)))
+        part.store(dst, full(kind, 0.0))
     store_scalar(kind, dst + best * itemsize(kind), 1.0)
 
 

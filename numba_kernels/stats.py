@@ -11,14 +11,14 @@ from .numerics.sums import add_compensated, reduce_add_pairs, two_sum
 from .rowwise.gather import Batch, reading, run_reading
 from .rowwise.rows import is_nan, nan_at, row_maximum
 from .rowwise.slices import slices
-from .vector import Variable, itemsize, load_partial, loop, splat, store_scalar, when, where, widen
+from .vector import Variable, full, itemsize, loop, splat, store_scalar, when, where, widen
 
 Stats = tuple[Array, Array]
 
 
 def _sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
     """Σ exp(x − m) over a row with maximum m, right to the last place of float64 for every kind."""
-    minus_m = splat(widen(load_partial(kind, src, 0, 0.0)), -widen(m))
+    minus_m = widen(full(kind, -m))
     # above every summand (see `sums`)
     anchor = splat(minus_m, 2.0)
     sums = Variable(anchor, splat(anchor, 0.0))

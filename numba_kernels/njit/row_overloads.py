@@ -110,7 +110,7 @@ def _to_row(stub: Callable[..., Any], for_dtype: Any) -> None:
 
 @helper
 def _one_line(place: Any, x: Any) -> Any:
-    """The places (see `gather`) of a row that lies together."""
+    """The places (see `places`) of a row that lies together."""
     return place, np.int64(0), x.size * x.itemsize, x.itemsize
 
 

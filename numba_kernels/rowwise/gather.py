@@ -1,7 +1,7 @@
-"""Lines of any array, wherever they lie, without a copy of the array.
+"""Kernels over the lines of any array, wherever they lie, without a copy of the array.
 
-A line is the n numbers along an axis. Kernels find it by its `Places`. Lines whose numbers are neighbours are used as
-they lie; others go through a scratch, some lines at a time, since neighbours along another axis share cache lines:
+Lines whose numbers are neighbours are used as they lie; others go through a scratch, some lines at a time, since
+neighbours along another axis share cache lines:
 
     for each few lines:
         gather them into the scratch
@@ -9,7 +9,6 @@ they lie; others go through a scratch, some lines at a time, since neighbours al
         scatter them to the result, where there are lines of it
 """
 
-import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -19,7 +18,6 @@ from ..arrays.inputs import Array, address
 from ..arrays.layout import launch
 from ..compile.jit import Kernels, helper, over_rows
 from ..vector import (
-    Variable,
     compute_kind,
     itemsize,
     load_scalar,
@@ -28,27 +26,14 @@ from ..vector import (
     minimum,
     store_scalar,
     traced,
-    when,
     where,
 )
 from .kernels import keep, new_scratch
+from .places import Places, line_at, places_of
 from .rows import rows_at_once
 
 # So many lines are in a scratch at a time, fewer where they take more than so many bytes.
 _SCRATCH_LINES, _SCRATCH_BYTES = 16, 256 * 1024
-
-
-class Places(NamedTuple):
-    """Where the lines of an array lie, in bytes."""
-
-    start: Any
-    """The address of the first line."""
-    offsets: Any
-    """The address of the offsets of all lines from the first; 0 where one stride leads from each to the next."""
-    stride: Any
-    """From one line to the next, where they do."""
-    along: Any
-    """From one number of a line to the next."""
 
 
 class Batch(NamedTuple):
@@ -64,34 +49,9 @@ class Batch(NamedTuple):
     n: Any
 
 
-def places_of(x: Array, axis: int) -> tuple[Places, Array | None]:
-    """The places of the lines of `x` along `axis`, in C order of the other axes; and what must live as long."""
-    if axis == x.ndim - 1 and x.flags.c_contiguous:
-        return Places(address(x), 0, x.shape[axis] * x.itemsize, x.itemsize), None
-    along = x.strides[axis] if x.shape[axis] > 1 else x.itemsize
-    others = [(x.shape[d], x.strides[d]) for d in range(x.ndim) if d != axis and x.shape[d] > 1]
-    for (_, outer), (length, inner) in itertools.pairwise(others):
-        if outer != length * inner:
-            break
-    else:
-        return Places(address(x), 0, others[-1][1] if others else 0, along), None
-    offsets = np.zeros(1, np.int64)
-    for length, stride in others:
-        offsets = (offsets[:, None] + np.arange(length, dtype=np.int64) * stride).ravel()
-    return Places(address(x), address(offsets), 0, along), offsets
-
-
-def line_at(places: Places, line: Any) -> Any:
-    """The address of a line."""
-    offset = Variable(line * places.stride)
-    with when(places.offsets != 0):
-        offset.value = load_scalar(line.constant(0), places.offsets + line * 8)
-    return places.start + offset.value
-
-
 @traced
 def _lines_in_scratch(kind: Any, n: Any) -> Any:
-    """How many lines of n numbers a scratch takes at a time."""
+    """How many lines of n numbers a scratch has room for."""
     return maximum(minimum(_SCRATCH_BYTES // (n * itemsize(compute_kind(kind))), _SCRATCH_LINES), 1)
 
 
@@ -121,23 +81,22 @@ def reading(compute: Any) -> Kernels:
     @traced
     def as_they_lie(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
         places, more = Places(*src[:4]), src[4:]
-        few = where(places.offsets == 0, rows_at_once(kind, n), 1)
-        with loop(first, last, few) as index:
-            count = minimum(few, last - index)
+        at_once = where(places.offsets == 0, rows_at_once(kind, n), 1)
+        with loop(first, last, at_once) as index:
+            count = minimum(at_once, last - index)
             compute(dst, Batch(kind, kind, index, line_at(places, index), places.stride, count, n), *more)
 
     @traced
     def gathered(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, scratch: Any) -> None:
-        places, more, work, many = Places(*src[:4]), src[4:], compute_kind(kind), _lines_in_scratch(kind, n)
-        few, stride = minimum(rows_at_once(work, n), many), n * itemsize(work)
-        with loop(first, last, many) as start:
-            held = minimum(many, last - start)
-            _gather(kind, scratch, places, start, held, n)
-            with loop(0, held, few) as line:
-                count = minimum(few, held - line)
-                compute(
-                    dst, Batch(kind, work, start + line, scratch + line * stride, stride, count, n), *more
-                )
+        places, more, work = Places(*src[:4]), src[4:], compute_kind(kind)
+        room, stride = _lines_in_scratch(kind, n), n * itemsize(work)
+        at_once = minimum(rows_at_once(work, n), room)
+        with loop(first, last, room) as start:
+            end = minimum(room, last - start)
+            _gather(kind, scratch, places, start, end, n)
+            with loop(0, end, at_once) as line:
+                row, count = scratch + line * stride, minimum(at_once, end - line)
+                compute(dst, Batch(kind, work, start + line, row, stride, count, n), *more)
 
     return _over(as_they_lie, gathered, _source_lies)
 
@@ -171,9 +130,9 @@ def through_scratch(
     The body is written once, in a loop.
     """
     source, target = Places(*src[:4]), Places(*dst)
-    many, stride = _lines_in_scratch(kind, n), n * itemsize(compute_kind(kind))
-    with loop(first, last, many) as start:
-        count = minimum(many, last - start)
+    room, stride = _lines_in_scratch(kind, n), n * itemsize(compute_kind(kind))
+    with loop(first, last, room) as start:
+        count = minimum(room, last - start)
         _gather(kind, scratch, source, start, count, n)
         with loop(0, count) as line:
             yield start + line, scratch + line * stride

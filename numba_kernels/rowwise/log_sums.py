@@ -18,8 +18,7 @@ from numba import types
 
 from ..numerics.exp import exponent_shift
 from ..numerics.log import log1p_vector
-from ..vector import Variable, computed_as, loop, outlined, splat, when, where
-from ..vector.types import vector_of
+from ..vector import Variable, computed_as, full, loop, outlined, splat, when, where
 from .blocks import BLOCK
 from .lanes import ExtremesPerRow, PerRow, SumPerRow
 from .log_sums_blocks import exact_sum, robust_log_sum, sum_of_blocks
@@ -44,7 +43,7 @@ def log_sums_of_rows(kind: Any, src: Any, stride: Any, count: Any, n: Any) -> An
     Of as many rows as `rows_at_once` says at the most. The logarithm is float64, and NaN for a row with a NaN or +inf,
     or nothing but −inf.
     """
-    single, like = computed_as(kind.type) == types.float32, kind.constant(0.0, vector_of(kind.type))
+    single, like = computed_as(kind.type) == types.float32, full(kind, 0.0)
     bounds, sums = ExtremesPerRow(kind), SumPerRow(kind)
 
     found = Variable(like, like, like)

@@ -21,6 +21,7 @@ from ..vector import (
     computed_as,
     extract,
     fma,
+    full,
     lanes,
     load,
     loop,
@@ -33,7 +34,6 @@ from ..vector import (
     where,
     widen,
 )
-from ..vector.types import vector_of
 from .exponentials import base_and_cut
 from .rows import tail_of
 from .slices import slices
@@ -182,7 +182,7 @@ def log_sum_double_double(kind: Any, src: Any, n: Any, m: Any) -> Any:
 
     For rows whose maximum and logarithm cancel.
     """
-    zero = widen(kind.constant(0.0, vector_of(kind.type)))
+    zero = widen(full(kind, 0.0))
     m_v, total = splat(zero, m), Variable(zero, zero)
     for part in slices(kind, n):
         e = double_double.exp_below(widen(part.load(src, -np.inf)), m_v)

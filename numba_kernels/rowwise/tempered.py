@@ -25,8 +25,8 @@ from ..vector import (
     compute_kind,
     fma,
     fma_exact,
+    full,
     itemsize,
-    load_partial,
     load_scalar,
     loop,
     narrow,
@@ -38,8 +38,9 @@ from ..vector import (
     where,
     widen,
 )
-from .gather import Places, line_at, over_scratch, places_of, run_writing, through_scratch, writing
+from .gather import over_scratch, run_writing, through_scratch, writing
 from .log_sums_robust import RaisedSum, without_one_top
+from .places import Places, line_at, places_of
 from .rows import row_maximum
 from .slices import slices
 
@@ -66,14 +67,9 @@ def _sum_of_others(kind: Any, src: Any, n: Any, m: Any, options: Any) -> Any:
     return without_one_top(*total.over_lanes())
 
 
-def _highest(kind: Any, src: Any, n: Any) -> Any:
-    """A vector with the maximum of a row in every lane."""
-    return splat(load_partial(kind, src, 0, 0.0), row_maximum(kind, src, n))
-
-
 @outlined
 def _softmax_row(kind: Any, dst: Any, src: Any, n: Any, options: Any) -> None:
-    m = _highest(kind, src, n)
+    m = full(kind, row_maximum(kind, src, n))
     high, low = _sum_of_others(kind, src, n, m, options)
     total, error = two_sum(splat(high, 1.0), high)
     first, second = reciprocal(total, total, error + low)
@@ -85,7 +81,7 @@ def _softmax_row(kind: Any, dst: Any, src: Any, n: Any, options: Any) -> None:
 
 @outlined
 def _log_softmax_row(kind: Any, dst: Any, src: Any, n: Any, options: Any) -> None:
-    m = _highest(kind, src, n)
+    m = full(kind, row_maximum(kind, src, n))
     log_of_sum = log1p_vector(*_sum_of_others(kind, src, n, m, options))
     for part in slices(kind, n):
         x = part.load(src)

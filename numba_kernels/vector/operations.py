@@ -87,6 +87,11 @@ def splat(like: Any, value: Any) -> Any:
     return number.spread(like.lanes) if like.lanes > 1 else number
 
 
+def full(kind: Any, value: Any) -> Any:
+    """A vector of numbers as `kind` is computed, with `value` in every lane."""
+    return splat(kind.constant(0, vector_of(kind.type)), value)
+
+
 def where(mask: Any, a: Any, b: Any) -> Any:
     """Lane by lane `a` where the mask is set, else `b`."""
     x, y = alike(a, b)

@@ -155,6 +155,10 @@ def test_lanes(over, real):
     everywhere = np.broadcast_to
     shape = a.reshape(rows).shape
     same_bits(over(lambda x: splat(x, vector.extract(x, 3)), 1), everywhere(third, shape).ravel())
+    same_bits(
+        over(lambda x: vector.full(vector.extract(x, 0), vector.extract(x, 3)), 1),
+        everywhere(third, shape).ravel(),
+    )
     expected = a.reshape(rows).copy()
     expected[:, 2:3] = first
     same_bits(over(lambda x: vector.insert(x, 2, vector.extract(x, 0)), 1), expected.ravel())
