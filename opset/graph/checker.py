@@ -38,15 +38,9 @@ def checkable(model: ModelProto, *, mixed_opsets: bool) -> ModelProto:
     A copy for `onnx.checker`, in which tensors that lie elsewhere are empty.
 
     Inputs and outputs of unknown rank, and the long name of ONNX's own domain, are allowed and taken by runtimes,
-    but not by the checker: the copy has a rank, and the short name.
-
-    Parameters
-    ----------
-    model
-        The model, which stays as it is.
-    mixed_opsets
-        Whether a function may read an operator by another version than the model: ONNX forbids it, although
-        each function names its opset. Such functions are left out then.
+    but not by the checker: the copy has a rank, and the short name. ONNX forbids that a function reads an operator by
+    another version than the model, although each function names its opset: with ``mixed_opsets`` such functions are
+    left out.
     """
     copy = deepcopy(plainly_named(model))
     for tensor in filter(is_external, tensors(copy)):

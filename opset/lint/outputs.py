@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from enum import Enum
+from enum import IntEnum
 from typing import NamedTuple
 
 from onnx import ModelProto
@@ -70,10 +70,12 @@ _CURES = {
 _DEEPEST = 100
 
 
-class _Verdict(Enum):
-    YES = "normalised"
-    NO = "not normalised"
-    OPEN = "cannot be told"
+class _Verdict(IntEnum):
+    """The worst first: of several values that one is made of, it counts."""
+
+    NOT_NORMALISED = 0
+    CANNOT_BE_TOLD = 1
+    NORMALISED = 2
 
 
 def not_a_probability(model: ModelProto, main: Scope, release: str | None) -> Iterator[Finding]:
@@ -83,7 +85,7 @@ def not_a_probability(model: ModelProto, main: Scope, release: str | None) -> It
         if not is_named_like_probabilities(output.name) or not _holds_floats(main, output.name):
             continue
         verdict, by = judge.judge(Value(main, output.name))
-        if verdict is _Verdict.NO and by is not None:
+        if verdict is _Verdict.NOT_NORMALISED and by is not None:
             yield Finding(
                 f"output '{output.name}' is named like probabilities, but {by.node.op_type} "
                 f"'{label_of(by.node)}' makes it, which does not normalise",
@@ -119,10 +121,10 @@ class _Judge:
         made = value.scope.maker(value.name)
         # An input or a constant: whoever gives it knows.
         if made is None or depth > _DEEPEST:
-            return _Judgement(_Verdict.OPEN)
+            return _Judgement(_Verdict.CANNOT_BE_TOLD)
         key = id(made.scope), id(made.node), made.output
         if key not in self._known:
-            self._known[key] = _Judgement(_Verdict.OPEN)  # what goes in a circle stays so
+            self._known[key] = _Judgement(_Verdict.CANNOT_BE_TOLD)  # what goes in a circle stays so
             self._known[key] = self._of_node(made, depth + 1)
         return self._known[key]
 
@@ -137,15 +139,14 @@ class _Judge:
             given = node.input[1:] if node.op_type == "Where" else node.input
             computed = [Value(scope, name) for name in given if scope.maker(name) is not None]
             # Of inputs and constants alone: scores, such as those of a linear model.
-            return _Judgement(self._worst(computed, depth).verdict if computed else _Verdict.NO, made)
+            return _Judgement(
+                self._worst(computed, depth).verdict if computed else _Verdict.NOT_NORMALISED, made
+            )
         return _Judgement(_verdict_of(made), made)
 
     def _worst(self, parts: list[Value], depth: int) -> _Judgement:
-        judgements = {part.verdict: part for part in (self.judge(part, depth) for part in reversed(parts))}
-        order = (_Verdict.NO, _Verdict.OPEN, _Verdict.YES)
-        return next(
-            (judgements[verdict] for verdict in order if verdict in judgements), _Judgement(_Verdict.OPEN)
-        )
+        judgements = [self.judge(part, depth) for part in reversed(parts)]
+        return min(reversed(judgements), key=lambda judgement: judgement.verdict)
 
 
 def _verdict_of(made: Made) -> _Verdict:
@@ -155,21 +156,21 @@ def _verdict_of(made: Made) -> _Verdict:
         or _is_log_undone(made)
         or _is_quotient_by_sum(made)
     ):
-        return _Verdict.YES
+        return _Verdict.NORMALISED
     if domain == ML:
         return _of_classical(made)
-    return _Verdict.OPEN if domain or op_type in _OPAQUE else _Verdict.NO
+    return _Verdict.CANNOT_BE_TOLD if domain or op_type in _OPAQUE else _Verdict.NOT_NORMALISED
 
 
 def _of_classical(made: Made) -> _Verdict:
     """The operators of ai.onnx.ml: classifiers give scores unless told otherwise."""
     node = made.node
     if text(node, "post_transform", "NONE") != "NONE" or node.op_type.startswith("TreeEnsemble"):
-        return _Verdict.YES  # the leaves of a forest hold probabilities already
+        return _Verdict.NORMALISED  # the leaves of a forest hold probabilities already
     if node.op_type == "SVMClassifier" and attribute_of(node, "prob_a") is not None:
-        return _Verdict.YES
+        return _Verdict.NORMALISED
     known = {"LinearClassifier", "LinearRegressor", "SVMClassifier", "SVMRegressor", "Scaler"}
-    return _Verdict.NO if node.op_type in known else _Verdict.OPEN
+    return _Verdict.NOT_NORMALISED if node.op_type in known else _Verdict.CANNOT_BE_TOLD
 
 
 def _is_log_undone(exp: Made) -> bool:
