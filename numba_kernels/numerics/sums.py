@@ -39,13 +39,15 @@ class AnchoredSum:
         self._anchor = widen(splat(like, 0.0)) if self._exact else splat(like, 2.0 ** (HEADROOM + 2))
         self._sum = Variable(self._anchor, splat(like, 0.0) if lost is None else lost)
 
-    def add(self, value: Any) -> None:
-        """Add a vector."""
+    def add(self, value: Any, error: Any = None) -> None:
+        """Add a vector, and what it is off by, which is small against the sum."""
         total, lost = self._sum.value
         self._sum.value = add_compensated(total, lost, value)
+        if error is not None:
+            self._add_error(error)
 
-    def add_chunk(self, kind: Any, address: Any, first: Any, last: Any) -> None:
-        """Add vectors `first` to `last` of those that begin at an address, from the nearest cache.
+    def add_chunk(self, kind: Any, address: Any, first: Any, last: Any, error: Any = None) -> None:
+        """Add vectors `first` to `last` of those that begin at an address in the nearest cache, and their errors.
 
         A float64 total of float32 is begun anew for each chunk: it is not held in registers, then, while a loop before
         this one needs them all.
@@ -57,9 +59,10 @@ class AnchoredSum:
             chunk.value = add_compensated(own, lost, load(kind, address, i))
         own, lost = chunk.value
         self._sum.value = (total + own if self._exact else own), lost
+        if error is not None:
+            self._add_error(error)
 
-    def add_error(self, error: Any) -> None:
-        """Add a vector that is small against the sum."""
+    def _add_error(self, error: Any) -> None:
         total, lost = self._sum.value
         self._sum.value = (total + widen(error), lost) if self._exact else (total, lost + error)
 

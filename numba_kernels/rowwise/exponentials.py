@@ -1,5 +1,6 @@
 """The scaled exponentials of a row, exp(x) times a power of two that follows from its maximum, and their sum."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ..numerics.exp import exp_scaled, exp_scaled_exactly, exponent_shift, traits_of
@@ -9,7 +10,9 @@ from ..vector import (
     Variable,
     all_set,
     bits,
+    chunk_scratch,
     compute_kind,
+    extract,
     itemsize,
     lanes,
     load,
@@ -91,4 +94,27 @@ def exponentials(
         e = _exponential(last, shift, base, cut)
         store(work, to + (n - width) * itemsize(work), e)
         total.add(last_lanes(e, n % width))
+    return total
+
+
+def sum_in_chunks(
+    kind: Any, src: Any, stride: Any, count: Any, like: Any, term: Callable[[Any], Any], ahead: Any = None
+) -> AnchoredSum:
+    """The sum, lane by lane, of what ``term(x)`` gives for vectors, and what that is off by.
+
+    The vectors are like `like` and lie `stride` bytes apart. In two loops over a chunk, as in `exponentials`; the terms
+    lie in a scratch meanwhile.
+    """
+    work = extract(like, 0)
+    scratch, total = chunk_scratch(work, src), AnchoredSum(like)
+    with loop(0, count, CHUNK) as first:
+        end, errors = minimum(first + CHUNK, count), Variable(splat(like, 0.0))
+        with loop(first, end) as i:
+            at = src + i * stride
+            if ahead is not None:
+                prefetch(at + ahead)
+            e, error = term(load(kind, at))
+            store(work, scratch, e, i - first)
+            errors.value += error
+        total.add_chunk(work, scratch - first * vector_bytes(work), first, end, errors.value)
     return total

@@ -5,7 +5,8 @@ from typing import Any
 from ..numerics.exp import exponent_shift
 from ..numerics.log import log1p_vector
 from ..vector import Variable, all_set, load, loop, splat, when, where
-from .log_sums_fast import EXACT, is_fast, least_enough, sum_of_vectors, without_top
+from .exponentials import sum_in_chunks
+from .log_sums_fast import EXACT, exponential_in, is_fast, least_enough, without_top
 from .log_sums_robust import robust_sum_of_columns
 
 
@@ -22,7 +23,7 @@ def log_sum_of_columns(kind: Any, src: Any, stride: Any, n: Any) -> Any:
     m, lowest = extremes.value
     # seldom is less than that enough for all lanes
     precision = splat(m, EXACT)
-    total = sum_of_vectors(kind, src, stride, n, m, exponent_shift(m), EXACT)
+    total = sum_in_chunks(kind, src, stride, n, m, exponential_in(EXACT, exponent_shift(m)))
     high, low = total.per_lane()
     high, low = without_top(high, low, m, precision)
     settled = is_fast(m, lowest) & (high > least_enough(m, precision))

@@ -3,6 +3,7 @@
 For what needs no look: no base to subtract, nothing too low to count.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,25 +12,18 @@ from numba import types
 from ..numerics.exp import exp_scaled, exp_scaled_exactly, exp_scaled_pair, exponent_shift
 from ..numerics.sums import AnchoredSum, fma_near, two_sum
 from ..vector import (
-    CHUNK,
-    Variable,
     bits,
-    chunk_scratch,
     extract,
     itemsize,
     lanes,
-    load,
-    loop,
-    minimum,
     prefetch,
     splat,
-    store,
     vector_bytes,
     when,
     where,
     widen,
 )
-from .exponentials import base_and_cut
+from .exponentials import base_and_cut, sum_in_chunks
 from .log_sums_robust import far
 from .rows import tail_of
 
@@ -75,51 +69,28 @@ def exact_is_enough(fast: Any, others: Any) -> Any:
     return fast & (others > 2.0**-13)
 
 
-def _exponential(x: Any, shift: Any, precision: float) -> Any:
-    """The exponential in a precision, and what it is off by; there is but one for float64."""
-    if x.scalar == types.float64 or precision == PAIR:
-        return exp_scaled_pair(x, shift)
-    if precision == EXACT:
-        return exp_scaled_exactly(x, shift)
-    return exp_scaled(x, shift), splat(x, 0.0)
+def exponential_in(precision: float, shift: Any) -> Callable[[Any], Any]:
+    """What gives scaled exponentials in a precision, and what they are off by; there is but one for float64."""
+
+    def exponential(x: Any) -> Any:
+        if x.scalar == types.float64 or precision == PAIR:
+            return exp_scaled_pair(x, shift)
+        if precision == EXACT:
+            return exp_scaled_exactly(x, shift)
+        return exp_scaled(x, shift), splat(x, 0.0)
+
+    return exponential
 
 
 def fast_sum(kind: Any, src: Any, n: Any, shift: Any, ahead: Any, precision: float) -> AnchoredSum:
     """Σ exp(x), scaled, over a part of a row; what lies `ahead` bytes further is wanted next."""
     tail = tail_of(kind, src, n, -np.inf)
-    shift = splat(bits(tail), shift)
-    total = sum_of_vectors(kind, src, vector_bytes(kind), n // lanes(kind), tail, shift, precision, ahead)
+    exponential = exponential_in(precision, splat(bits(tail), shift))
+    total = sum_in_chunks(kind, src, vector_bytes(kind), n // lanes(kind), tail, exponential, ahead)
     with when(n % lanes(kind) != 0):
         prefetch(src + n * itemsize(kind) + ahead)
         there = tail != -np.inf
-        e, error = (where(there, part, 0.0) for part in _exponential(tail, shift, precision))
-        total.add(e)
-        total.add_error(error)
-    return total
-
-
-def sum_of_vectors(
-    kind: Any, src: Any, stride: Any, count: Any, like: Any, shift: Any, precision: float, ahead: Any = None
-) -> AnchoredSum:
-    """Σ exp(x), scaled, lane by lane over vectors like `like`, `stride` bytes apart, with what they are off by.
-
-    In two loops over a chunk, as in `exponentials`; the exponentials lie in a scratch meanwhile.
-    """
-    work = extract(like, 0)
-    scratch = chunk_scratch(work, src)
-    total = AnchoredSum(like)
-    with loop(0, count, CHUNK) as first:
-        last = minimum(first + CHUNK, count)
-        errors = Variable(splat(like, 0.0))
-        with loop(first, last) as i:
-            at = src + i * stride
-            if ahead is not None:
-                prefetch(at + ahead)
-            e, error = _exponential(load(kind, at), shift, precision)
-            store(work, scratch, e, i - first)
-            errors.value += error
-        total.add_chunk(work, scratch - first * vector_bytes(work), first, last)
-        total.add_error(errors.value)
+        total.add(*(where(there, part, 0.0) for part in exponential(tail)))
     return total
 
 

@@ -12,12 +12,10 @@ from ..numerics import double_double
 from ..numerics.exp import exp_scaled_exactly, exponent_shift, traits_of
 from ..numerics.exp_below import RAISED, exp_below_raised
 from ..numerics.log import log1p_vector
-from ..numerics.sums import AnchoredSum, add_pair, reduce_add, reduce_add_pairs, two_sum
+from ..numerics.sums import add_pair, reduce_add, reduce_add_pairs, two_sum
 from ..vector import (
-    CHUNK,
     Variable,
     all_set,
-    chunk_scratch,
     computed_as,
     extract,
     fma,
@@ -25,16 +23,14 @@ from ..vector import (
     lanes,
     load,
     loop,
-    minimum,
     outlined,
     splat,
-    store,
     vector_bytes,
     when,
     where,
     widen,
 )
-from .exponentials import base_and_cut
+from .exponentials import base_and_cut, sum_in_chunks
 from .rows import tail_of
 from .slices import slices
 
@@ -129,35 +125,23 @@ def _unit(m: Any) -> Any:
 def _sum_scaled(kind: Any, src: Any, stride: Any, count: Any, m: Any, last: Any) -> Any:
     """(scaled Σ exp(x) in float64 without the terms of x = m, how many those are) over float32 vectors and a last one.
 
-    Anything may be in them: what is too low counts for nothing, of an infinite maximum nothing is left. In two loops
-    over a chunk, as in `exponentials`.
+    Anything may be in them: what is too low counts for nothing, of an infinite maximum nothing is left.
     """
     base, _, scale = base_and_cut(m)
     top, shift, lowest, zero = only_finite(m), exponent_shift(scale), scale - far(scale), splat(m, 0.0)
-    work = extract(m, 0)
-    scratch = chunk_scratch(work, src)
-    total, tops, errors = AnchoredSum(m), Variable(zero), Variable(zero)
+    tops = Variable(zero)
 
     def term(x: Any) -> Any:
-        below, e = x - base, Variable(zero)
+        below, e = x - base, Variable(zero, zero)
         with when(~all_set(below < lowest)):
             is_top = x == top
             left_out = (below < lowest) | is_top
-            e.value, error = (where(left_out, 0.0, part) for part in exp_scaled_exactly(below, shift))
-            errors.value += error
+            e.value = tuple(where(left_out, 0.0, part) for part in exp_scaled_exactly(below, shift))
             tops.value += where(is_top, splat(x, 1.0), 0.0)
         return e.value
 
-    with loop(0, count, CHUNK) as first:
-        end = minimum(first + CHUNK, count)
-        errors.value = zero
-        with loop(first, end) as i:
-            store(work, scratch, term(load(kind, src + i * stride)), i - first)
-        total.add_chunk(work, scratch - first * vector_bytes(work), first, end)
-        total.add_error(errors.value)
-    errors.value = zero
-    total.add(term(last))
-    total.add_error(errors.value)
+    total = sum_in_chunks(kind, src, stride, count, m, term)
+    total.add(*term(last))
     return total.per_lane()[0], tops.value
 
 
