@@ -89,7 +89,7 @@ def test_a_wrong_result_is_told(module, wrong):
 
 
 def test_a_library_that_fails_or_errs_is_left_out_and_the_others_are_timed(module):
-    peer, runner = module("peer"), module("runner")
+    peer, runner = module("peers.peer"), module("runner")
 
     class Failing(peer.Peer):
         name = "failing"
