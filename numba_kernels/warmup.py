@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays.inputs import Array
+from .arrays.layout import RANKS
 from .cross_entropy import cross_entropy
 from .cross_entropy_grad import cross_entropy_grad
 from .entmax import entmax15, sparsemax
@@ -26,11 +27,21 @@ from .vector import KINDS
 _SHAPES = ((2, 40), (16, 2048), (1, 32768), (2, 5), (4096, 5))
 
 
+def _in_each_rank(operator: Callable[..., Any]) -> Callable[[Array], None]:
+    """Run an operator on the numbers of an array of rank 2 in arrays of every rank that has a short way."""
+
+    def run(x: Array) -> None:
+        for rank in range(1, RANKS + 1):
+            operator(x[0] if rank == 1 else x.reshape((1,) * (rank - 2) + x.shape))
+
+    return run
+
+
 def _along(operator: Callable[..., Any]) -> Callable[[Array], None]:
     """Run an operator along rows and along columns."""
 
     def run(x: Array) -> None:
-        operator(x, 1)
+        _in_each_rank(operator)(x)
         operator(x, 0)
 
     return run
@@ -59,9 +70,9 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "logsumexp": _along(logsumexp),
     "sparsemax": _along(sparsemax),
     "entmax15": _along(entmax15),
-    "sigmoid": sigmoid,
-    "log_sigmoid": log_sigmoid,
-    "softplus": softplus,
+    "sigmoid": _in_each_rank(sigmoid),
+    "log_sigmoid": _in_each_rank(log_sigmoid),
+    "softplus": _in_each_rank(softplus),
     "softmax_grad": lambda x: softmax_grad(x, x),
     "log_softmax_grad": lambda x: log_softmax_grad(x, x),
     "sigmoid_grad": lambda x: sigmoid_grad(x, x),

@@ -20,6 +20,8 @@ from .small import small_elements, small_rows
 LANES = {size: VECTOR_BYTES // max(size, 4) for size in (2, 4, 8)}
 # Rows from this length on are worth spreading over threads, one by one.
 LONG = 32768
+# The short way for small arrays is compiled for each rank up to this one.
+RANKS = 4
 # Numba knows no arrays of bfloat16; for where they lie, their bits are as good.
 _BITS = np.dtype(np.int16)
 
@@ -77,7 +79,7 @@ class _Operator:
         """The result, in `out` if there is one."""
         if (
             type(given) is np.ndarray
-            and given.ndim
+            and 0 < given.ndim <= RANKS
             and given.size < PARALLEL_FROM
             and type(axis) is int
             and (axis == -1 or axis == given.ndim - 1)

@@ -20,11 +20,6 @@ def at(x: Any) -> Any:
 
 
 @helper
-def hold(x: Any) -> Any:
-    """Keep an array's memory until here: Numba lets go of an array after its last use by name."""
-
-
-@helper
 def extent(x: Any) -> Any:
     """The lowest address of an array's memory, and the one behind its last byte."""
     low, high = at(x), at(x) + x.itemsize

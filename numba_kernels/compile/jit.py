@@ -2,7 +2,8 @@
 
 Two ways to compile, and nothing else in the package calls Numba's decorators:
 
-- `helper`: a small function that other jitted functions call. Never cached by itself: it is compiled into its callers.
+- `helper`: a small function that other jitted functions call. Never cached by itself: Numba inlines it into its callers
+  before it compiles them, so that what it calls is not optimised and emitted once more for its sake.
 - `kernel`: a function that Python calls with addresses and sizes; releases the GIL; cached on disk.
 
 There is one `prange`, in `_over_parts`, which calls kernels by their addresses: what stands in such a loop itself Numba
@@ -31,16 +32,10 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from ..vector import KINDS, load_scalar, traced
 from .cache import enable_cache, identity
-from .linked import LinkedCompiler
 
 _OPTIONS: Any = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
-# What only jitted functions call needs no way in from Python or C, and no machine code of its own.
-_INNER: Any = _OPTIONS | {
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-    "pipeline_class": LinkedCompiler,
-}
-
+# What only jitted functions call needs no way in from Python or C.
+_INNER: Any = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 Numbers = int | tuple[int, ...]
 Form = tuple[int, int, int]
@@ -59,8 +54,13 @@ def _distinct(function: Callable[..., Any], maker: Any = None) -> Callable[..., 
 
 
 def helper(function: Callable[..., Any]) -> Any:
-    """Compile `function` for use inside kernels; LLVM inlines it there."""
-    return numba.njit(**_INNER)(_distinct(function))
+    """Compile `function` as a part of the jitted functions that call it."""
+    return numba.njit(inline="always", **_INNER)(_distinct(function))
+
+
+@traced
+def keep_alive(owner: Any) -> None:
+    """Keep an array's memory until here: Numba lets go of an array after its last use by name."""
 
 
 def shared(function: Callable[..., Any]) -> Any:

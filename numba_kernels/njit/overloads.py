@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays.lines import contiguous_lines
-from ..arrays.strides import STEPS, apart, at, hold, kept, only, reduced, spread
-from ..compile.jit import by_type, helper
+from ..arrays.strides import STEPS, apart, at, kept, only, reduced, spread
+from ..compile.jit import by_type, helper, keep_alive
 from ..hardmax import _KERNELS as _HARDMAX
 from ..hardmax import hardmax
 from ..log_softmax import _KERNELS as _LOG_SOFTMAX
@@ -77,7 +77,7 @@ def _ends(name: str, x: Any, out: Any, kind: Any) -> tuple[Any, Any]:
         if x.size and at(result) != at(out):
             final = turned(kind, x, result)
             spread(kind, at(out), out.strides, at(final), final.strides, out.shape)
-            hold(final)
+            keep_alive(final)
         return out
 
     if not given:
@@ -137,7 +137,7 @@ def _to_numbers(stub: Stub, kernels: Any, empty: float) -> None:
             if x.size:
                 moved = last_axis(kind, x, place)
                 rows(at(result), (at(moved), np.int64(0), n * x.itemsize, x.itemsize), outer * inner, n)
-                hold(moved)
+                keep_alive(moved)
             return shaped(result, x.shape, place)
 
         return numbers

@@ -12,8 +12,8 @@ import numpy as np
 from numba.core.errors import TypingError
 
 from ..arrays.layout import LineKernels
-from ..arrays.strides import apart, at, hold, spread
-from ..compile.jit import Kernels, by_type, helper
+from ..arrays.strides import apart, at, spread
+from ..compile.jit import Kernels, by_type, helper, keep_alive
 from ..hardmax import _KERNELS as _HARDMAX
 from ..log_softmax import _KERNELS as _LOG_SOFTMAX
 from ..logsumexp import _KERNELS as _LOGSUMEXP
@@ -103,7 +103,7 @@ def _to_row(stub: Callable[..., Any], for_dtype: Any) -> None:
                 spread(kind, place, scratch.strides, at(x), x.strides, x.shape)
                 one_row(place, place, x.size, x.itemsize)
                 spread(kind, at(out), out.strides, place, scratch.strides, x.shape)
-                hold(scratch)
+                keep_alive(scratch)
 
         return row
 
@@ -133,7 +133,7 @@ def _to_number(stub: Callable[..., Any], kernels: Any, empty: float) -> None:
                 row = np.empty(x.shape, x.dtype)
                 spread(kind, at(row), row.strides, at(x), x.strides, x.shape)
                 kernel(place, _one_line(at(row), x), np.int64(1), x.size)
-                hold(row)
+                keep_alive(row)
             return load_scalar(kind, place)
 
         return number

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..arrays.inputs import Array, address
 from ..arrays.layout import launch
-from ..compile.jit import Kernels, helper, over_rows
+from ..compile.jit import Kernels, helper, keep_alive, over_rows
 from ..vector import (
     compute_kind,
     itemsize,
@@ -28,7 +28,7 @@ from ..vector import (
     traced,
     where,
 )
-from .kernels import keep, new_scratch
+from .kernels import new_scratch
 from .places import Places, line_at, places_of
 from .rows import rows_at_once
 
@@ -160,7 +160,7 @@ def _over(as_they_lie: Any, gathered: Any, lie: Any) -> Kernels:
         else:
             owner, scratch = new_scratch(_lines_in_scratch(kind, n) * n, kind)
             gathered(kind, dst, src, first, last, n, scratch)
-            keep(owner)
+            keep_alive(owner)
 
     return over_rows(lines)
 
@@ -172,7 +172,7 @@ def over_scratch(gathered: Any) -> Kernels:
     def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
         owner, scratch = new_scratch(_lines_in_scratch(kind, n) * n, kind)
         gathered(kind, dst, src, first, last, n, scratch)
-        keep(owner)
+        keep_alive(owner)
 
     return over_rows(lines)
 

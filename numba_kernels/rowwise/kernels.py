@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays.layout import LineKernels
-from ..compile.jit import Form, Kernels, OverParts, helper, kernel, words_at
+from ..compile.jit import Form, Kernels, OverParts, helper, keep_alive, kernel, words_at
 from ..vector import (
     compute_kind,
     is_half,
@@ -35,11 +35,6 @@ def new_scratch(numbers: Any, kind: Any) -> Any:
     """Memory for so many numbers of the computing type and a vector more; its owner and an aligned address in it."""
     owner = np.empty(numbers * itemsize(compute_kind(kind)) + 128, np.uint8)
     return owner, (owner.ctypes.data + 63) // 64 * 64
-
-
-@helper
-def keep(owner: Any) -> Any:
-    """Hold the memory of a scratch until here: Numba lets go of an array after its last use by name."""
 
 
 # What is spare: room for a few rows of halves in the computing type, for a tile, for nothing
@@ -178,7 +173,7 @@ def _over_lines(lines: Any, spare_of: Any) -> Kernels:
             owner, place = spare(kind, n)
             layout = (dst, src, n, inner, src_outer, src_along, dst_outer, dst_along)
             over(kind, layout, 0, count, place)
-            keep(owner)
+            keep_alive(owner)
             return 1
 
         def for_form(form: Form) -> Any:
@@ -188,7 +183,7 @@ def _over_lines(lines: Any, spare_of: Any) -> Kernels:
                 layout = words(given)
                 owner, place = spare(kind, layout[2])
                 over(kind, layout, first, last, place)
-                keep(owner)
+                keep_alive(owner)
                 return 1
 
             return kernel(part)

@@ -14,7 +14,7 @@ def refuse(*args, **kwargs):
     raise AssertionError("compiled")
 
 numba.core.compiler.compile_extra = refuse
-for shape in [(2, 40), (100, 1000), (1, 50000)]:
+for shape in [(2, 40), (2, 40), (100, 1000), (1, 50000)]:
     x = np.ones(shape, np.float32)
     for name in NAMES:
         for axis in (0, 1):
@@ -22,6 +22,9 @@ for shape in [(2, 40), (100, 1000), (1, 50000)]:
     for options in ({"temperature": 2.0}, {"where": x > 0}):
         if "softmax" in NAMES:
             kernels.softmax(x, **options)
+for shape in [(40,), (5,), (2, 40), (1, 3, 40), (1, 1, 3, 5)] * 2:
+    for name in NAMES:
+        getattr(kernels, name)(np.ones(shape, np.float32))
 print("done")
 """
 

@@ -129,3 +129,8 @@ def test_a_home_that_cannot_be_found(copy, ask):
     module.write_text(code_before + module.read_text())
     (copy / "__pycache__").touch()
     assert ask(copy, "folder", XDG_CACHE_HOME=None, HOME=None) == "None"
+
+
+def test_debug_information_can_be_asked_for(run_python, tmp_path):
+    code = "import numpy as np; from softops.numba_kernels import logsumexp; print(logsumexp(np.zeros((1, 2)))[0])"
+    assert float(run_python(code, NUMBA_CACHE_DIR=tmp_path, NUMBA_DEBUGINFO=1)) == pytest.approx(0.693147)
