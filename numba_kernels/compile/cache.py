@@ -30,10 +30,8 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
-from numba.core.caching import _Cache
-from numba.core.compiler import CompileResult
-from numba.core.runtime.nrt import rtsys
-from numba.core.serialize import dumps
+
+from ..vector.numba_internals import Cache, CompileResult, dumps, rtsys
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDER_NAME = re.compile(r"kernels-[0-9a-f]{16}")
@@ -129,7 +127,7 @@ def _title(function: Any) -> str:
     return "-".join((names[0], names[-1])).strip("_")
 
 
-class KernelCache(_Cache):
+class KernelCache(Cache):
     """One file per compiled signature, named by what it was compiled from and for; no index.
 
     Numba's own cache keeps an index per function that two processes starting at once overwrite for each other

@@ -28,9 +28,9 @@ import numba
 import numba.extending
 from llvmlite import ir
 from numba import types
-from numba.core.compiler_lock import global_compiler_lock
 
 from ..vector import KINDS, load_scalar, traced
+from ..vector.numba_internals import global_compiler_lock
 from .cache import enable_cache, identity
 
 _OPTIONS: Any = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}

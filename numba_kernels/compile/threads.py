@@ -37,8 +37,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core.compiler_lock import global_compiler_lock
-from numba.np.ufunc import parallel as layer
+
+from ..vector.numba_internals import global_compiler_lock
+from ..vector.numba_internals import threading_layers as layer
 
 # Below this many numbers starting threads costs more than it saves (a launch takes some 5 µs).
 PARALLEL_FROM = 16384

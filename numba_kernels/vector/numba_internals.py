@@ -6,6 +6,10 @@
 - ``codegen().magic_tuple()``: the only place where Numba says which machine it compiles for, NUMBA_CPU_NAME and
   NUMBA_CPU_FEATURES considered.
 - ``numba.cpython.unsafe.tuple.tuple_setitem``: a tuple with another value at a place that is not known while compiling.
+- ``numba.core.caching._Cache``, ``CompileResult._rebuild`` and ``_reduce``, ``serialize.dumps``: what a cache of one's
+  own is, how compiled code is taken apart and put together; ``rtsys``: the run-time functions that such code needs.
+- ``compiler_lock.global_compiler_lock``: held while Numba compiles, and here over forks.
+- ``numba.np.ufunc.parallel``: whether and with what Numba has started its threads; the pools are modules beside it.
 - llvmlite writes a vector constant number by number; `Splat` overrides how, which halves the text of a kernel.
 - llvmlite wants a function's result type before its code, which tells it; `set_result_type` replaces it.
 - llvmlite's branches do not change where they lead to; `redirect` does that.
@@ -17,12 +21,19 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils
+from numba.core.caching import _Cache as Cache
+from numba.core.compiler import CompileResult
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.extending import _Intrinsic as Intrinsic
 from numba.core.registry import cpu_target
+from numba.core.runtime.nrt import rtsys
+from numba.core.serialize import dumps
 from numba.cpython.unsafe.tuple import tuple_setitem
+from numba.np.ufunc import parallel as threading_layers
 
 __all__ = ["Intrinsic", "Splat", "close", "is_closed", "llvm_function", "machine", "parts_of_tuple"]
 __all__ += ["redirect", "set_result_type", "stack_place", "tuple_setitem"]
+__all__ += ["Cache", "CompileResult", "dumps", "global_compiler_lock", "rtsys", "threading_layers"]
 
 
 class Splat(ir.Constant):
