@@ -12,7 +12,7 @@ optimises three times and translates twice.
 Options, and why:
 
 - ``fastmath=False`` everywhere, and stated: a helper that does not state it takes the flags of its first caller,
-  a user's ``fastmath=True`` included. What may be fused is written as a fused operation (`simd.fma`), what may be
+  a user's ``fastmath=True`` included. What may be fused is written as a fused operation (`vector.fma`), what may be
   reassociated is written as several accumulators; the result's bits do not depend on the compiler's mood.
 - ``error_model="numpy"``: a division by zero gives inf or NaN, not a branch and an exception in the middle of a loop.
 - ``nogil=True``: kernels touch no Python object, so other threads may run.
