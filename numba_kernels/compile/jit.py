@@ -1,10 +1,13 @@
 """The one place where Numba's options are chosen.
 
-Two ways to compile, and nothing else in the package calls Numba's decorators:
+These ways to compile, and nothing else in the package calls Numba's decorators:
 
 - `helper`: a small function that other jitted functions call. Never cached by itself: Numba inlines it into its callers
   before it compiles them, so that what it calls is not optimised and emitted once more for its sake.
+- `shared`: the same for a function that Python calls as well, uncompiled.
 - `kernel`: a function that Python calls with addresses and sizes; releases the GIL; cached on disk.
+- `small_kernel`: one that is done before another thread could make use of the GIL, and keeps it.
+- `by_type`: what stands for a function of Python's in a user's jitted function.
 
 There is one `prange`, in `_over_parts`, which calls kernels by their addresses: what stands in such a loop itself Numba
 optimises three times and translates twice.
