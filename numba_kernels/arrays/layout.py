@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numpy import empty, ndarray  # by their own names: each look-up in a module counts in a small call
 
 from ..compile.jit import Kernels, c_function
 from ..compile.threads import PARALLEL_FROM, run
@@ -46,6 +47,11 @@ def _plain(x: Array) -> bool:
     return type(x) is np.ndarray and bool(x.flags.c_contiguous)
 
 
+def _is_like(out: Any, dtype: np.dtype[Any], rank: int) -> bool:
+    """Whether `out` is a contiguous array of that dtype and rank that can be written to; its shape is not asked."""
+    return type(out) is ndarray and out.dtype == dtype and out.ndim == rank and bool(out.flags.carray)
+
+
 def _direct(out: Array | None, places: tuple[int, ...]) -> bool:
     """Whether a kernel may write to `out` while it reads contiguous sources: apart from them, or exactly one."""
     if out is None or not _plain(out):
@@ -77,34 +83,23 @@ class _Operator:
 
     def run(self, given: npt.ArrayLike, out: Array | None, axis: int = -1) -> Array:
         """The result, in `out` if there is one."""
-        if (
-            type(given) is np.ndarray
-            and 0 < given.ndim <= RANKS
-            and given.size < PARALLEL_FROM
-            and type(axis) is int
-            and (axis == -1 or axis == given.ndim - 1)
-            and given.flags.carray
-        ):
-            dtype = given.dtype
-            codes = self._codes.get(dtype)
-            if codes is not None:
-                if out is None:
-                    result = np.empty(given.shape, dtype)
-                elif (
-                    type(out) is np.ndarray
-                    and out.dtype == dtype
-                    and out.ndim == given.ndim
-                    and out.flags.carray
-                ):
-                    result = out
-                else:
-                    return self._checked(given, out, axis)
-                if dtype.itemsize == 2:
-                    done = self._small(codes, given.view(_BITS), result.view(_BITS))
-                else:
-                    done = self._small(codes, given, result)
-                if done:
-                    return result
+        if type(given) is ndarray and type(axis) is int and given.flags.carray:
+            shape, dtype = given.shape, given.dtype
+            codes, rank = self._codes.get(dtype), len(shape)
+            if (
+                codes
+                and 0 < rank <= RANKS
+                and given.size < PARALLEL_FROM
+                and (axis == -1 or axis == rank - 1)
+            ):
+                result = empty(shape, dtype) if out is None else out
+                if out is None or _is_like(out, dtype, rank):
+                    if dtype.itemsize == 2:
+                        done = self._small(codes, given.view(_BITS), result.view(_BITS))
+                    else:
+                        done = self._small(codes, given, result)
+                    if done:
+                        return result
         return self._checked(given, out, axis)
 
     def _checked(self, given: npt.ArrayLike, out: Array | None, axis: int) -> Array:
