@@ -14,6 +14,7 @@ gives the model's outputs in its order. It may have more, and everything does wi
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -41,7 +42,7 @@ class Runtime(Protocol):
         ...
 
 
-class LoadingRuntime:
+class LoadingRuntime(ABC):
     """A runtime that loads a model once for many inputs, and refuses then what it does not take."""
 
     name = ""
@@ -52,9 +53,9 @@ class LoadingRuntime:
         """What is not taken is told when a model is loaded or run."""
         return None
 
+    @abstractmethod
     def load(self, model: bytes) -> Run:
         """Load a serialized model and return what runs it."""
-        raise NotImplementedError
 
     def run(self, model: bytes, feeds: Feeds) -> Sequence[NDArray[Any]]:
         """Run a serialized model."""

@@ -4,6 +4,7 @@ A kernel sees addresses and sizes. An array whose lines do not lie as kernels ta
 the result once back.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +61,7 @@ def _direct(out: Array | None, places: tuple[int, ...]) -> bool:
     return all(start == place or abs(start - place) >= size for place in places)
 
 
-class _Operator:
+class _Operator(ABC):
     """An operator that gives a number for each number of an array."""
 
     __slots__ = ("_codes", "_name", "_small", "_table", "kernels")
@@ -70,9 +71,8 @@ class _Operator:
         self._name = name
         self._small = small
         self._table = np.zeros((len(KINDS), 2), np.int64)
-        self._codes: dict[
-            np.dtype[Any], int
-        ] = {}  # of dtypes for which a kernel has run, the address in the table
+        # by dtypes for which a kernel has run: the address of its row in the table
+        self._codes: dict[np.dtype[Any], int] = {}
 
     def _learn(self, dtype: np.dtype[Any], which: int, kernels: Kernels, parameters: int) -> None:
         """Take the short way for small arrays from now on, to a kernel that has run: no first call waits for it."""
@@ -102,8 +102,9 @@ class _Operator:
                         return result
         return self._checked(given, out, axis)
 
+    @abstractmethod
     def _checked(self, given: npt.ArrayLike, out: Array | None, axis: int) -> Array:
-        raise NotImplementedError
+        """The result for anything that may be given, or an error that says what may."""
 
 
 class Elementwise(_Operator):
