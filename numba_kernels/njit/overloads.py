@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.jitted import STEPS, address_of, copy_numbers, disjoint, single, with_axis, without_axis
 from ..arrays.lines import contiguous_lines
-from ..arrays.strides import STEPS, apart, at, kept, only, reduced, spread
 from ..compile.jit import by_type, helper, keep_alive
 from ..hardmax import _KERNELS as _HARDMAX
 from ..hardmax import hardmax
@@ -70,13 +70,13 @@ def _ends(name: str, x: Any, out: Any, kind: Any) -> tuple[Any, Any]:
     def start_direct(x: Any, out: Any) -> Any:
         if x.shape != out.shape:
             raise ValueError(message)
-        return out if x.size == 0 or at(x) == at(out) or apart(x, out) else new(x)
+        return out if x.size == 0 or address_of(x) == address_of(out) or disjoint(x, out) else new(x)
 
     @helper
     def finish_given(x: Any, result: Any, out: Any) -> Any:
-        if x.size and at(result) != at(out):
+        if x.size and address_of(result) != address_of(out):
             final = turned(kind, x, result)
-            spread(kind, at(out), out.strides, at(final), final.strides, out.shape)
+            copy_numbers(kind, address_of(out), out.strides, address_of(final), final.strides, out.shape)
             keep_alive(final)
         return out
 
@@ -107,12 +107,14 @@ def _along_axis(stub: Stub, kernels: Any) -> None:
                 size = x.itemsize
                 src, (outer, n, inner, step, along) = source(kind, x, place, result)
                 if inner == 1 and n < lanes(kind):
-                    short_rows(at(result), src, outer, n, inner, step, along, n * size, size)
+                    short_rows(address_of(result), src, outer, n, inner, step, along, n * size, size)
                 elif inner == 1:
-                    rows(at(result), src, outer, n, inner, step, along, n * size, size)
+                    rows(address_of(result), src, outer, n, inner, step, along, n * size, size)
                 else:
                     block_size, row_size = n * inner * size, inner * size
-                    columns(at(result), src, outer * inner, n, inner, step, along, block_size, row_size)
+                    columns(
+                        address_of(result), src, outer * inner, n, inner, step, along, block_size, row_size
+                    )
             return finish(x, result, out)
 
         return lines
@@ -128,7 +130,9 @@ def _to_numbers(stub: Stub, kernels: Any, empty: float) -> None:
         kind, rows = KINDS[x.dtype], kernels[DTYPES[x.dtype]][0]
         checked = _checked_axis(x.ndim, axis_out_of_bounds(name, x, axis))
         last_axis = STEPS[x.layout].last_axis
-        shaped = kept if literal_bool(name, "keepdims", keepdims) else reduced if x.ndim > 1 else only
+        shaped = (
+            with_axis if literal_bool(name, "keepdims", keepdims) else without_axis if x.ndim > 1 else single
+        )
 
         def numbers(x: Any, axis: Any = -1, keepdims: Any = False) -> Any:
             place = checked(axis)
@@ -136,7 +140,12 @@ def _to_numbers(stub: Stub, kernels: Any, empty: float) -> None:
             result = np.full(outer * inner, empty, x.dtype)
             if x.size:
                 moved = last_axis(kind, x, place)
-                rows(at(result), (at(moved), np.int64(0), n * x.itemsize, x.itemsize), outer * inner, n)
+                rows(
+                    address_of(result),
+                    (address_of(moved), np.int64(0), n * x.itemsize, x.itemsize),
+                    outer * inner,
+                    n,
+                )
                 keep_alive(moved)
             return shaped(result, x.shape, place)
 
@@ -168,7 +177,7 @@ def _elementwise(stub: Stub, kernels: Any) -> None:
         def elements(x: Any, out: Any = None) -> Any:
             result = start(x, out)
             src = numbers(kind, x, result)
-            spans(at(result), src, np.int64(x.size), np.int64(1))
+            spans(address_of(result), src, np.int64(x.size), np.int64(1))
             return finish(x, result, out)
 
         return elements

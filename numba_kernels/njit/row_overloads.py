@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numba.core.errors import TypingError
 
+from ..arrays.jitted import address_of, copy_numbers, disjoint
 from ..arrays.layout import LineKernels
-from ..arrays.strides import apart, at, spread
 from ..compile.jit import Kernels, by_type, helper, keep_alive
 from ..hardmax import _KERNELS as _HARDMAX
 from ..log_softmax import _KERNELS as _LOG_SOFTMAX
@@ -36,7 +36,7 @@ def _ready(x: Any, out: Any) -> Any:
     """Whether a kernel can write to `out` while it reads `x`, once `x` lies there if it has steps."""
     if out.strides[0] != out.itemsize:
         return False
-    return apart(x, out) or (at(x) == at(out) and x.strides[0] == out.strides[0])
+    return disjoint(x, out) or (address_of(x) == address_of(out) and x.strides[0] == out.strides[0])
 
 
 def _of_lines(kernels: LineKernels) -> Any:
@@ -92,17 +92,17 @@ def _to_row(stub: Callable[..., Any], for_dtype: Any) -> None:
             if x.size == 0:
                 return
             if _ready(x, out):
-                dst, src = at(out), at(x)
+                dst, src = address_of(out), address_of(x)
                 if x.strides[0] != x.itemsize:
-                    spread(kind, dst, out.strides, src, x.strides, x.shape)
+                    copy_numbers(kind, dst, out.strides, src, x.strides, x.shape)
                     src = dst
                 one_row(dst, src, x.size, x.itemsize)
             else:
                 scratch = np.empty(x.shape, x.dtype)
-                place = at(scratch)
-                spread(kind, place, scratch.strides, at(x), x.strides, x.shape)
+                place = address_of(scratch)
+                copy_numbers(kind, place, scratch.strides, address_of(x), x.strides, x.shape)
                 one_row(place, place, x.size, x.itemsize)
-                spread(kind, at(out), out.strides, place, scratch.strides, x.shape)
+                copy_numbers(kind, address_of(out), out.strides, place, scratch.strides, x.shape)
                 keep_alive(scratch)
 
         return row
@@ -128,11 +128,11 @@ def _to_number(stub: Callable[..., Any], kernels: Any, empty: float) -> None:
             if x.size == 0:
                 store_scalar(kind, place, empty)
             elif x.strides[0] == x.itemsize:
-                kernel(place, _one_line(at(x), x), np.int64(1), x.size)
+                kernel(place, _one_line(address_of(x), x), np.int64(1), x.size)
             else:
                 row = np.empty(x.shape, x.dtype)
-                spread(kind, at(row), row.strides, at(x), x.strides, x.shape)
-                kernel(place, _one_line(at(row), x), np.int64(1), x.size)
+                copy_numbers(kind, address_of(row), row.strides, address_of(x), x.strides, x.shape)
+                kernel(place, _one_line(address_of(row), x), np.int64(1), x.size)
                 keep_alive(row)
             return load_scalar(kind, place)
 

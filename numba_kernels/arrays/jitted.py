@@ -1,8 +1,4 @@
-"""How an array lies in memory, asked inside jitted code: what `layout` does in Python for calls from there.
-
-The lines along an axis must be found in the same way here and there: whether a line is done as a row or in a tile of
-columns can show in the last bit.
-"""
+"""What `layout` does in Python, for calls from inside jitted code; the lines along an axis are those of `lines`."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +10,7 @@ from .lines import contiguous_lines, lines_of, memory_order, replaced
 
 
 @helper
-def at(x: Any) -> Any:
+def address_of(x: Any) -> Any:
     """The address of an array's first number."""
     return np.int64(x.ctypes.data)
 
@@ -22,7 +18,7 @@ def at(x: Any) -> Any:
 @helper
 def extent(x: Any) -> Any:
     """The lowest address of an array's memory, and the one behind its last byte."""
-    low, high = at(x), at(x) + x.itemsize
+    low, high = address_of(x), address_of(x) + x.itemsize
     for d in range(x.ndim):
         reach = (x.shape[d] - 1) * x.strides[d]
         low, high = low + min(reach, 0), high + max(reach, 0)
@@ -30,7 +26,7 @@ def extent(x: Any) -> Any:
 
 
 @helper
-def apart(x: Any, y: Any) -> Any:
+def disjoint(x: Any, y: Any) -> Any:
     """Whether two arrays, neither of them empty, share no memory; False where they interlace without sharing."""
     x_low, x_high = extent(x)
     y_low, y_high = extent(y)
@@ -56,7 +52,7 @@ def permuted(values: Any, order: Any) -> Any:
 
 
 @helper
-def spread(kind: Any, dst: Any, dst_strides: Any, src: Any, src_strides: Any, shape: Any) -> Any:
+def copy_numbers(kind: Any, dst: Any, dst_strides: Any, src: Any, src_strides: Any, shape: Any) -> Any:
     """Copy numbers from one order to another. (Numba's own assignment takes ten seconds to compile.)"""
     for index in np.ndindex(shape):
         to, origin = dst, src
@@ -78,12 +74,12 @@ def new_c(x: Any) -> Any:
 
 @helper
 def source_c(kind: Any, x: Any, axis: Any, result: Any) -> Any:
-    return at(x), contiguous_lines(x.shape, x.itemsize, axis)
+    return address_of(x), contiguous_lines(x.shape, x.itemsize, axis)
 
 
 @helper
 def numbers_c(kind: Any, x: Any, result: Any) -> Any:
-    return at(x)
+    return address_of(x)
 
 
 @helper
@@ -114,8 +110,8 @@ def new_a(x: Any) -> Any:
 @helper
 def numbers_a(kind: Any, x: Any, result: Any) -> Any:
     strides = permuted(x.strides, memory_order(x.shape, x.strides))
-    spread(kind, at(result), result.strides, at(x), strides, result.shape)
-    return at(result)
+    copy_numbers(kind, address_of(result), result.strides, address_of(x), strides, result.shape)
+    return address_of(result)
 
 
 @helper
@@ -126,7 +122,7 @@ def source_a(kind: Any, x: Any, axis: Any, result: Any) -> Any:
         place = d if order[d] == axis else place
     lines = lines_of(result.shape, permuted(x.strides, order), x.itemsize, place)
     if lines.outer:
-        return at(x), lines
+        return address_of(x), lines
     numbers_a(kind, x, result)
     return source_c(kind, result, place, result)
 
@@ -139,7 +135,14 @@ def turned_a(kind: Any, x: Any, result: Any) -> Any:
     if not turned:
         return result
     back = np.empty(x.shape, x.dtype)
-    spread(kind, at(back), permuted(back.strides, order), at(result), result.strides, result.shape)
+    copy_numbers(
+        kind,
+        address_of(back),
+        permuted(back.strides, order),
+        address_of(result),
+        result.strides,
+        result.shape,
+    )
     return back
 
 
@@ -148,7 +151,9 @@ def last_axis_a(kind: Any, x: Any, axis: Any) -> Any:
     """A copy in C order with `axis` at the end."""
     order = moved_last(x.shape, axis)
     moved = np.empty(permuted(x.shape, order), x.dtype)
-    spread(kind, at(moved), moved.strides, at(x), permuted(x.strides, order), moved.shape)
+    copy_numbers(
+        kind, address_of(moved), moved.strides, address_of(x), permuted(x.strides, order), moved.shape
+    )
     return moved
 
 
@@ -179,13 +184,13 @@ STEPS = {
 
 
 @helper
-def kept(numbers: Any, shape: Any, axis: Any) -> Any:
+def with_axis(numbers: Any, shape: Any, axis: Any) -> Any:
     """The numbers in the shape of the array, length one along `axis`."""
     return numbers.reshape(replaced(shape, axis, 1))
 
 
 @helper
-def reduced(numbers: Any, shape: Any, axis: Any) -> Any:
+def without_axis(numbers: Any, shape: Any, axis: Any) -> Any:
     """The numbers in the shape of an array of rank 2 or more, without `axis`."""
     rest = shape[1:]
     for d in range(axis):
@@ -194,6 +199,6 @@ def reduced(numbers: Any, shape: Any, axis: Any) -> Any:
 
 
 @helper
-def only(numbers: Any, shape: Any, axis: Any) -> Any:
+def single(numbers: Any, shape: Any, axis: Any) -> Any:
     """The one number."""
     return numbers[0]
