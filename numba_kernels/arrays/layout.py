@@ -5,6 +5,7 @@ the result once back.
 """
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,13 @@ from ..compile.jit import Kernels, c_function
 from ..compile.threads import PARALLEL_FROM, run
 from ..vector import KINDS, VECTOR_BYTES
 from .inputs import Array, address, as_floats, as_pair, check_axis, check_out
-from .lines import contiguous_lines, lines_of, memory_order
+from .lines import contiguous_lines as find_contiguous_lines
+from .lines import lines_of as find_lines
+from .lines import memory_order
 from .small import small_elements, small_rows
+
+# Calls on arrays of the same few shapes find the same lines again.
+contiguous_lines, lines_of = (lru_cache(maxsize=1024)(find) for find in (find_contiguous_lines, find_lines))
 
 # How many numbers a vector holds, by their size; halves are computed in float32.
 LANES = {size: VECTOR_BYTES // max(size, 4) for size in (2, 4, 8)}
@@ -148,30 +154,32 @@ class AlongAxis(_Operator):
 
     def _computed(self, x: Array, out: Array | None, axis: int) -> Array:
         """The result for an array that is not empty, its axes in the order of the memory."""
-        size = x.itemsize
-        if x.flags.c_contiguous:
+        size, contiguous = x.itemsize, x.flags.c_contiguous
+        lines = (
+            contiguous_lines(x.shape, size, axis) if contiguous else lines_of(x.shape, x.strides, size, axis)
+        )
+        if not lines.outer:
+            x, contiguous = np.ascontiguousarray(x), True
             lines = contiguous_lines(x.shape, size, axis)
-        else:
-            lines = lines_of(x.shape, x.strides, size, axis)
-            if not lines.outer:
-                x = np.ascontiguousarray(x)
-                lines = contiguous_lines(x.shape, size, axis)
-        target, places = out, None
+        src, dst, target, places = address(x), 0, out, None
         if out is not None:
-            same = address(out) == address(x) and out.strides == x.strides
-            if same or not np.may_share_memory(out, x):
+            dst = address(out)
+            if contiguous and out.flags.c_contiguous and (dst == src or abs(dst - src) >= x.nbytes):
+                places = lines
+            elif (dst == src and out.strides == x.strides) or not np.may_share_memory(out, x):
                 places = lines_of(out.shape, out.strides, size, axis)
         if target is None or places is None or not places.outer:
-            target, places = np.empty(x.shape, x.dtype), contiguous_lines(x.shape, size, axis)
+            target = np.empty(x.shape, x.dtype)
+            dst, places = address(target), lines if contiguous else contiguous_lines(x.shape, size, axis)
         few = self._few_long_rows
         if few is not None and axis == x.ndim - 1 and target.flags.c_contiguous and few.suits(x):
             few(x, target)
         else:
             short = lines.n < LANES[size]
-            contiguous = self.kernels.short_rows if short else self.kernels.rows
-            kernels = contiguous if lines.inner == 1 else self.kernels.columns
+            of_rows = self.kernels.short_rows if short else self.kernels.rows
+            kernels = of_rows if lines.inner == 1 else self.kernels.columns
             count = lines.outer * lines.inner
-            launch(kernels, x, count, address(target), address(x), *lines[1:], *places[3:])
+            launch(kernels, x, count, dst, src, *lines[1:], *places[3:])
             if lines.inner == 1 and x.size < PARALLEL_FROM:
                 self._learn(x.dtype, int(not short), kernels, 9)
         if out is None or target is out:
