@@ -16,7 +16,20 @@ ROOT = Path(__file__).parents[1]
 # modules. `errors` may be imported from everywhere.
 ROOMS = {
     "numba_kernels": ["vector", "compile", "numerics", "arrays", "rowwise", "", "njit"],
-    "opset": ["graph", "oracle", "operators", "runtimes", "nodes", "backend", "convert", "lint", ""],
+    "opset": [
+        "graph",
+        "oracle",
+        "operators",
+        "runtimes",
+        "nodes",
+        "classical",
+        "networks",
+        "implementations",
+        "backend",
+        "convert",
+        "lint",
+        "",
+    ],
     "export": ["builder", "heads", "sources", "surgery", ""],
     "conformance": [
         *("measure", "cases", "verdicts", "runtimes", "models", "evaluation", "reports", "suite", ""),

@@ -11,14 +11,12 @@ from collections.abc import Iterable, Sequence
 
 import onnx
 
-from ..errors import ModelError, UnsupportedModelError
+from ..errors import ModelError
 from ..graph.domains import opset_versions
 from ..graph.functions import FunctionKey, Library, bound_function, called_function, function_key
 from ..graph.tensors import array_of, constant_of, dense_array_of
-from ..nodes.fallback import reference_implementation
-from ..nodes.node import Node, Operation, Run, Subgraph, attributes_of, described, with_short_domain
-from ..nodes.schema_functions import schema_body, typed_function
-from ..nodes.table import IMPLEMENTATIONS
+from ..implementations.choice import operation_of
+from ..nodes.node import Node, Run, Subgraph, attributes_of, described, with_short_domain
 from .draft import Draft, Environment
 from .plan import LEFT_OUT, Plan, Slot, Step
 
@@ -108,7 +106,7 @@ def _add_node(proto: onnx.NodeProto, env: Environment) -> None:
         constants=[env.draft.constants.get(slot) for slot in inputs],
         planning=planning,
     )
-    operation = _operation(node)
+    operation = operation_of(node)
     if isinstance(operation, onnx.FunctionProto):
         _call(operation, proto, inputs, env, {}, frozenset())
         return
@@ -161,17 +159,3 @@ class _Planning:
         plan = _function(function)
         # Inputs left out at the end are None here too.
         return lambda inputs: plan.run([*inputs, *[None] * (len(plan.inputs) - len(inputs))])
-
-
-def _operation(node: Node) -> Operation | onnx.FunctionProto:
-    """What the node does, or the function that says so."""
-    own = IMPLEMENTATIONS.get((node.proto.domain, node.proto.op_type), lambda _: None)
-    for implementation in (own, reference_implementation, schema_body, typed_function):
-        found = implementation(node)
-        if found is not None:
-            return found
-    message = (
-        f"expected operators of ONNX or functions of the model (got {node.proto.op_type!r} of the domain "
-        f"{node.proto.domain or 'ai.onnx'!r}, version {node.version}); export without it"
-    )
-    raise UnsupportedModelError(message)

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import strategies as st
 from onnx.backend.test.loader import load_model_tests
 
+from softops.opset.backend import run_node
+
 ModelOf = Callable[..., onnx.ModelProto]
 
 
@@ -76,6 +78,20 @@ def onnxruntime_node(
 @pytest.fixture(scope="session")
 def onnxruntime_of() -> Callable[..., list[np.ndarray]]:
     return onnxruntime_node
+
+
+@pytest.fixture
+def assert_as_onnxruntime(onnxruntime_of):
+    def check(op_type, opset, inputs, attributes, outputs=1):
+        names = [f"x{k}" for k in range(len(inputs))]
+        node = onnx.helper.make_node(op_type, names, [f"y{k}" for k in range(outputs)], **attributes)
+        actual = run_node(node, list(inputs), opset_version=opset)
+        expected = onnxruntime_of(op_type, opset, inputs, attributes, outputs=outputs)
+        for ours, theirs in zip(actual, expected, strict=True):
+            assert ours.dtype == theirs.dtype
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)  # float32, sums in another order
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import HALVES, Array
-from .node import Node, Operation
+from ..nodes.arrays import HALVES, Array
+from ..nodes.node import Node, Operation
 from .window import under_kernel
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..classical.zip_map import zip_map
+from ..networks import image
+from ..nodes import control, elementwise, matrices, pieces, shapes
+from ..nodes.elementwise import binary, extremum, unary
+from ..nodes.family import family
+from ..nodes.node import Implementation, same_for_all
 from ..operators.table import operators
-from . import classical, control, elementwise, image, matrices, pieces, shapes
-from .elementwise import binary, extremum, unary
-from .family import family
-from .node import Implementation, same_for_all
 
 IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Abs"): unary(np.abs),
@@ -72,6 +74,6 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Unsqueeze"): shapes.unsqueeze,
     ("", "Where"): same_for_all(elementwise.where),
     ("", "Xor"): binary(np.logical_xor),
-    ("ai.onnx.ml", "ZipMap"): classical.zip_map,
+    ("ai.onnx.ml", "ZipMap"): zip_map,
     **{(row.domain, row.op_type): family for row in operators()},
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import Array
-from .node import Node, Operation
+from ..nodes.arrays import Array
+from ..nodes.node import Node, Operation
 
 
 def zip_map(node: Node) -> Operation:

@@ -3,7 +3,7 @@
 import onnx
 
 from softops.opset import operators
-from softops.opset.nodes.table import IMPLEMENTATIONS
+from softops.opset.implementations.table import IMPLEMENTATIONS
 
 
 def test_every_operator_is_one_of_onnx_or_of_our_table():

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from ..graph.functions import bound_function
-from .node import Node, Operation, Run, Value
+from ..nodes.node import Node, Operation, Run, Value
 
 _REMEMBERED = 16
 """So many combinations of dtypes and shapes keep their plans."""

@@ -17,7 +17,7 @@ import onnx
 from onnx.reference import op_run
 
 from ..errors import UnsupportedModelError, one_line
-from .node import Function, Node, Operation, Run, Value
+from ..nodes.node import Function, Node, Operation, Run, Value
 
 _LOADERS = {
     "": "onnx.reference.ops",

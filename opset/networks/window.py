@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array
+from ..nodes.arrays import Array
 
 
 def under_kernel(

@@ -1,0 +1,100 @@
+"""Which implementation runs a node, and whether it is one that somebody has verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import onnx
+
+from ..errors import ModelError, UnknownOpsetError, UnsupportedModelError
+from ..graph.domains import opset_versions
+from ..graph.walk import bodies_in, subgraphs
+from ..nodes.node import Node, Operation, Run, Subgraph, Value, attributes_of, with_short_domain
+from .fallback import reference_implementation
+from .schema_functions import schema_body, typed_function
+from .table import IMPLEMENTATIONS
+
+
+def operation_of(node: Node) -> Operation | onnx.FunctionProto:
+    """
+    Return what a node does, or the function that says so.
+
+    Raises
+    ------
+    UnsupportedModelError
+        Nobody here can run it.
+    """
+    for implementation in (_own, reference_implementation, schema_body, typed_function):
+        found = implementation(node)
+        if found is not None:
+            return found
+    message = (
+        f"expected operators of ONNX or functions of the model (got {node.proto.op_type!r} of the domain "
+        f"{node.proto.domain or 'ai.onnx'!r}, version {node.version}); export without it"
+    )
+    raise UnsupportedModelError(message)
+
+
+def is_verified(node: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
+    """
+    Tell whether what our backend runs for a node has been tested against others than onnx's reference.
+
+    True for the implementations of our table, for constants, and for what ONNX defines by a body of such nodes;
+    False where onnx's reference implementation runs, and where nobody knows the operator. A node with subgraphs is
+    verified if all nodes in these are. What a call of a function of the model comes to, the nodes in its body say.
+
+    Parameters
+    ----------
+    node
+        Of a model or function, with its attributes' values in place.
+    opsets
+        Version by domain that the model or function imports.
+    """
+    inside = (inner for graph in subgraphs(node) for body in bodies_in(graph) for inner in body.node)
+    return all(_is_verified_alone(with_short_domain(each), opsets) for each in (node, *inside))
+
+
+def _is_verified_alone(proto: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
+    if proto.op_type == "Constant" and not proto.domain:
+        return True
+    attributes, constants = attributes_of(proto), [None] * len(proto.input)
+    try:
+        node = Node(
+            proto=proto, opsets=opsets, attributes=attributes, constants=constants, planning=_NoPlanning()
+        )
+        if _own(node) is not None:
+            return True
+        body = None if reference_implementation(node) is not None else schema_body(node)
+    except (
+        ModelError,
+        UnknownOpsetError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ):  # what does not run is not verified
+        return False
+    return body is not None and all(
+        is_verified(inner, opset_versions(body.opset_import)) for inner in body.node
+    )
+
+
+def _own(node: Node) -> Operation | None:
+    implementation = IMPLEMENTATIONS.get((node.proto.domain, node.proto.op_type))
+    return None if implementation is None else implementation(node)
+
+
+class _NoPlanning:
+    """Plans nothing: what is asked is only which implementation a node has."""
+
+    def subgraph(self, graph: onnx.GraphProto) -> Subgraph:
+        return Subgraph(_never, 0)
+
+    def closed_graph(self, graph: onnx.GraphProto) -> Run:
+        return _never
+
+    def function(self, function: onnx.FunctionProto) -> Run:
+        return _never
+
+
+def _never(inputs: object) -> list[Value]:
+    raise AssertionError(inputs)
