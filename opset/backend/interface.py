@@ -13,7 +13,7 @@ from onnx.onnx_cpp2py_export import checker as c_checker
 from ..errors import ModelError, UnknownOpsetError, one_line
 from ..graph.domains import newest_version, opset_versions
 from ..graph.external import external_tensors
-from ..graph.functions import check_number_of_calls, functions_by_key
+from ..graph.functions import functions_by_key
 from ..graph.model import ModelSource, load_model
 from ..nodes.node import with_short_domain
 from .checks import check_model, check_opset
@@ -61,8 +61,8 @@ class SoftopsBackend(Backend):
         Raises
         ------
         ModelError
-            Not a model, not a valid one, one whose external data is not at hand, or one whose functions call
-            functions more than 100,000 times in all.
+            Not a model, not a valid one, one whose external data is not at hand, or one that nobody can follow: see
+            `load_model`.
         UnsupportedModelError
             An operator of the model is unknown, to us and to onnx's reference evaluator.
         UnknownOpsetError
@@ -79,7 +79,6 @@ class SoftopsBackend(Backend):
                 f"{outside[0]!r}); pass the model's path"
             )
             raise ModelError(message)
-        check_number_of_calls(proto)
         if check:
             check_model(proto, model)
         return SoftopsBackendRep(proto.graph, opsets, functions_by_key(proto.functions))

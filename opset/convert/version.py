@@ -22,7 +22,7 @@ from onnx import shape_inference
 from ..errors import ModelError, UnknownOpsetError, UnsupportedModelError, one_line
 from ..graph.checker import checkable, kept_outside, plainly_named
 from ..graph.domains import DOMAINS, IR_WITH_OPSETS, IR_WITH_PLAIN_INITIALIZERS, imported_opset
-from ..graph.functions import Library, called_function, check_number_of_calls, functions_by_key
+from ..graph.functions import Library, called_function, functions_by_key
 from ..graph.model import ModelSource, load_model
 from ..graph.names import Names, names_of
 from ..graph.scopes import Scope
@@ -92,7 +92,6 @@ def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.M
         return model
     if not own:
         model = deepcopy(model)
-    check_number_of_calls(model)
     with kept_outside(model):
         _check(model, "expected a valid model (onnx.checker: {}); export it again", ModelError)
         if target < SINGLE_SINCE <= source:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from graphlib import CycleError, TopologicalSorter
 
 import onnx
 
-from ..errors import ModelError
 from .domains import is_of_onnx
-from .walk import Body, bodies_in
-
-MOST_CALLS = 100_000
-"""So many calls are put in place; functions that call functions can ask for more than any machine has room for."""
 
 FunctionKey = tuple[str, str, str]
 """Domain, name and overload: what a node names a function by."""
@@ -41,40 +34,6 @@ def called_function(node: onnx.NodeProto, library: Library, version: int | None)
     """
     function = library.get(function_key(node))
     return None if function is None or is_of_onnx(node, version or 1) else function
-
-
-def number_of_calls(model: onnx.ModelProto) -> int:
-    """
-    How many calls of functions a model makes, those within the functions that it calls counted each time.
-
-    0 where functions call each other in a circle.
-    """
-    library = functions_by_key(model.functions)
-    direct = {key: _calls_in(function, library) for key, function in library.items()}
-    total: dict[FunctionKey, int] = {}
-    try:
-        for key in TopologicalSorter({key: calls.keys() for key, calls in direct.items()}).static_order():
-            total[key] = sum(count * (1 + total[called]) for called, count in direct[key].items())
-    except CycleError:
-        return 0
-    return sum(count * (1 + total[called]) for called, count in _calls_in(model.graph, library).items())
-
-
-def check_number_of_calls(model: onnx.ModelProto) -> None:
-    """Raise a ModelError where a model makes more than `MOST_CALLS`."""
-    number = number_of_calls(model)
-    if number > MOST_CALLS:
-        message = (
-            f"expected a model that calls functions {MOST_CALLS:,} times at most, the calls within them counted "
-            f"(got {number:,}); export it with fewer functions inside functions"
-        )
-        raise ModelError(message)
-
-
-def _calls_in(body: Body, library: Library) -> Counter[FunctionKey]:
-    """The calls in a body and its subgraphs, by function."""
-    calls = Counter(function_key(node) for inner in bodies_in(body) for node in inner.node)
-    return Counter({key: count for key, count in calls.items() if key in library})
 
 
 def bound_function(function: onnx.FunctionProto, call: onnx.NodeProto) -> onnx.FunctionProto:

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from ..errors import ModelError
 from .domains import IR_WITH_OPSETS
+from .expansion import check_depth, check_expansion
 from .external import read_external_data
 from .names import names_in
 from .walk import bodies
@@ -19,12 +20,14 @@ ModelSource = onnx.ModelProto | bytes | bytearray | memoryview | str | os.PathLi
 """What is taken wherever a model is asked for."""
 
 
-def load_model(source: ModelSource, *, external_data: bool = True) -> onnx.ModelProto:
+def load_model(
+    source: ModelSource, *, external_data: bool = True, any_functions: bool = False
+) -> onnx.ModelProto:
     """
     Return the model that ``source`` holds.
 
     Only the container is looked at: that it is a serialized ``ModelProto`` with an IR version and a
-    graph. Whether the graph is right is for ``onnx.checker`` to say.
+    graph, and that it can be followed. Whether the graph is right is for ``onnx.checker`` to say.
 
     Parameters
     ----------
@@ -33,23 +36,27 @@ def load_model(source: ModelSource, *, external_data: bool = True) -> onnx.Model
         which is returned as it is.
     external_data
         Read tensors that lie in files beside the model as well. Only a path tells where they are.
+    any_functions
+        Take functions that call themselves, or come to more nodes than anyone can follow (see `check_expansion`).
 
     Raises
     ------
     ModelError
-        The file or the bytes are not an ONNX model, a name in it is not UTF-8, or a tensor's file is missing,
-        too short, or outside the model's folder.
+        The file or the bytes are not an ONNX model, a name in it is not UTF-8, a tensor's file is missing, too
+        short, or outside the model's folder, a function calls itself, functions come to more than 100,000 nodes, or
+        graphs lie more than 30 deep in each other.
     OSError
         The file cannot be read (``FileNotFoundError``, ``PermissionError``).
     TypeError
         ``source`` is something else.
     """
     if isinstance(source, onnx.ModelProto):
-        _check_is_model(source, "the ModelProto")
-        _check_names(source, "the ModelProto")
+        _check(source, "the ModelProto", any_functions=any_functions)
         return source
     if isinstance(source, bytes | bytearray | memoryview):
-        return _parse(bytes(source), f"{len(source)} bytes")
+        model = _parse(bytes(source), f"{len(source)} bytes")
+        _check(model, f"{len(source)} bytes", any_functions=any_functions)
+        return model
     if not isinstance(source, str | os.PathLike):
         message = (
             f"expected a model as a path, bytes or onnx.ModelProto (got {type(source).__name__}); "
@@ -67,6 +74,7 @@ def load_model(source: ModelSource, *, external_data: bool = True) -> onnx.Model
         message = f"expected an ONNX model file (no file at {path}); check the path"
         raise FileNotFoundError(message) from None
     model = _parse(content, str(path))
+    _check(model, str(path), any_functions=any_functions)
     if external_data:
         read_external_data(model, path)
     return model
@@ -81,13 +89,19 @@ def _parse(content: bytes, name: str) -> onnx.ModelProto:
         model.ParseFromString(content)
     except DecodeError:
         message = (
-            f"expected an ONNX model ({name} is not one, or it is cut short); "
+            f"expected an ONNX model ({name} is not one, or cut short, or its graphs lie too deep in each other); "
             "pass a file written by an ONNX exporter, and for a text form parse it first with onnx.load"
         )
         raise ModelError(message) from None
-    _check_is_model(model, name)
-    _check_names(model, name)
     return model
+
+
+def _check(model: onnx.ModelProto, name: str, *, any_functions: bool) -> None:
+    _check_is_model(model, name)
+    check_depth(model)
+    _check_names(model, name)
+    if model.functions and not any_functions:
+        check_expansion(model)
 
 
 def _check_is_model(model: onnx.ModelProto, name: str) -> None:

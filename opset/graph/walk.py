@@ -64,6 +64,14 @@ def bodies_in(root: Body) -> Iterator[Body]:
         waiting.extend(reversed([graph for node in body.node for graph in subgraphs(node)]))
 
 
+def levels_in(root: Body) -> Iterator[list[Body]]:
+    """A graph or function by itself, then the graphs of its nodes, then those of the nodes in these, and so on."""
+    level = [root]
+    while level:
+        yield level
+        level = [graph for body in level for node in body.node for graph in subgraphs(node)]
+
+
 def bodies(model: onnx.ModelProto) -> Iterator[Body]:
     """Every graph, subgraph and function body of a model, each before those inside it."""
     for root in (model.graph, *training_graphs(model), *model.functions):

@@ -11,24 +11,20 @@ from collections.abc import Iterator, Mapping
 import onnx
 from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
 
-from ..errors import one_line
+from ..errors import ModelError, one_line
 from ..graph.checker import skeleton
 from ..graph.domains import opset_versions
+from ..graph.expansion import check_expansion
 from ..graph.external import is_external
-from ..graph.functions import (
-    MOST_CALLS,
-    FunctionKey,
-    bound_function,
-    called_function,
-    functions_by_key,
-    number_of_calls,
-)
+from ..graph.functions import FunctionKey, bound_function, called_function, functions_by_key
 from ..graph.scopes import Scope, Value
 from ..graph.types import ValueType, value_info
 from ..graph.walk import named_subgraphs
 
 # More calls than these nobody could read.
 _MOST_READ = 2000
+# Nobody writes models that lie deeper in themselves, and Python does not follow much deeper.
+_MOST_DEEP = 150
 # Shape inference reads the small tensors (shapes, axes) alone; larger ones would be copied for nothing.
 _MOST_ELEMENTS = 1024
 
@@ -51,7 +47,7 @@ class Calls:
         self._called: set[FunctionKey] = set()
         self._calls = 0
         self._bodies: dict[_Body, GraphProto] = {}
-        self._number_of_calls = number_of_calls(model)
+        self._can_be_inferred = self._can_be_followed(model)
         # Before there were imports, opset 1 was all there was.
         opsets = opset_versions(model.opset_import) or {"": 1}
         # What has a default counts as known, although a caller may override it.
@@ -60,7 +56,7 @@ class Calls:
         )
         self.main = self._open(main, "", ())
         idle = [function for key, function in self._library.items() if key not in self._called]
-        alone = [self._call(function, NodeProto(), None, ()) for function in idle]
+        alone = [self._call(function, NodeProto(), None, (), 0) for function in idle]
         self._outermost = [self.main, *(scope for scope in alone if scope is not None)]
 
     def __iter__(self) -> Iterator[tuple[Scope, NodeProto]]:
@@ -71,22 +67,43 @@ class Calls:
             inner = scope.inner.get(id(node), {}).values()
             waiting.extend((inside, step) for inside in reversed(inner) for step in reversed(inside.nodes))
 
-    def _open(self, scope: Scope, path: str, calls: tuple[FunctionKey, ...]) -> Scope:
+    def _can_be_followed(self, model: ModelProto) -> bool:
+        """Whether shape inference, which follows every call, comes to an end; a note where it does not."""
+        try:
+            check_expansion(model)
+        except ModelError as error:
+            self.notes[f"no shapes were inferred: {error}"] = None
+            return False
+        return True
+
+    def _open(self, scope: Scope, path: str, calls: tuple[FunctionKey, ...], depth: int = 0) -> Scope:
         """Fill in the scopes of what the nodes run inside, whose names begin with ``path``."""
+        if depth > _MOST_DEEP:
+            self.notes[f"calls and graphs more than {_MOST_DEEP} deep in each other are not looked into"] = (
+                None
+            )
+            return scope
         for node in scope.nodes:
             function = called_function(node, self._library, scope.opset_of(node))
             if function is not None:
-                call = self._call(function, node, scope, calls)
+                call = self._call(function, node, scope, calls, depth)
                 scope.inner[id(node)] = {} if call is None else {"": call}
                 continue
             for name, graph in named_subgraphs(node):
                 where = f"{path}{label_of(node)}.{name}"
                 inner = Scope(graph, scope.opsets, parent=scope, opener=node, overridable=False, where=where)
-                scope.inner.setdefault(id(node), {})[name] = self._open(inner, f"{where} / ", calls)
+                scope.inner.setdefault(id(node), {})[name] = self._open(
+                    inner, f"{where} / ", calls, depth + 1
+                )
         return scope
 
     def _call(
-        self, function: FunctionProto, call: NodeProto, caller: Scope | None, calls: tuple[FunctionKey, ...]
+        self,
+        function: FunctionProto,
+        call: NodeProto,
+        caller: Scope | None,
+        calls: tuple[FunctionKey, ...],
+        depth: int,
     ) -> Scope | None:
         key = (function.domain, function.name, function.overload)
         name = f"function {key[0] or 'ai.onnx'}.{key[1]}" + (f":{key[2]}" if key[2] else "")
@@ -108,7 +125,7 @@ class Calls:
         where = name if caller is not None else f"{name} (never called)"
         opsets = opset_versions(function.opset_import)
         scope = Scope(self._bodies[body], opsets, arguments=arguments, overridable=False, where=where)
-        return self._open(scope, f"{where} / ", (*calls, key))
+        return self._open(scope, f"{where} / ", (*calls, key), depth + 1)
 
     def _body(self, function: FunctionProto, call: NodeProto, types: Mapping[str, ValueType]) -> GraphProto:
         """The function as a graph, its attributes and types those of a call."""
@@ -125,8 +142,7 @@ class Calls:
         return self._inferred(model)
 
     def _inferred(self, model: ModelProto) -> GraphProto:
-        if self._number_of_calls > MOST_CALLS:  # which shape inference would all follow
-            self.notes[f"no shapes were inferred: its functions make {self._number_of_calls:,} calls"] = None
+        if not self._can_be_inferred:
             return model.graph
         try:
             return onnx.shape_inference.infer_shapes(model, data_prop=True).graph

@@ -119,7 +119,7 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
     LookupError, ValueError
         ``for_runtime`` names no known release.
     """
-    proto = load_model(model, external_data=False)
+    proto = load_model(model, external_data=False, any_functions=True)
     calls = Calls(plainly_named(proto))
     main, batch = calls.main, _batch_symbols(calls.main)
     # Two calls of a function that say the same are one: dictionaries keep the order and drop what is equal.
