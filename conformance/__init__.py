@@ -7,10 +7,10 @@ from .measure.metrics import OutputReport
 from .measure.ulp import ulp_distance, ulp_error
 from .models.comparison import compare_runtimes
 from .models.report import Comparison, Pair, Report
-from .models.step import Step
 from .models.validate import validate
 from .runtimes.names import runtimes
 from .runtimes.protocol import Runtime
+from .steps.step import Step
 from .suite.report import SuiteReport
 from .suite.suite import run
 from .verdicts.record import CaseRecord

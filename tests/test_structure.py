@@ -32,7 +32,18 @@ ROOMS = {
     ],
     "export": ["builder", "heads", "sources", "surgery", ""],
     "conformance": [
-        *("measure", "cases", "verdicts", "runtimes", "models", "evaluation", "reports", "suite", ""),
+        *(
+            "measure",
+            "cases",
+            "verdicts",
+            "runtimes",
+            "steps",
+            "models",
+            "evaluation",
+            "reports",
+            "suite",
+            "",
+        ),
     ],
     "cli": ["terminal", "demo", "export", ""],
 }

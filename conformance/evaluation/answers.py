@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from softops.opset.nodes.node import attributes_of
 
 from ..measure.ulp import is_float
-from ..models.graph import ModelGraph
+from ..steps.graph import ModelGraph
 
 Arrays = Mapping[str, NDArray[Any]]
 

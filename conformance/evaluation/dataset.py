@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from softops.export.sources.arrays import read_npz
 
-from ..models.graph import Arrays
 from ..models.inputs import prepare_inputs
 from ..runtimes.loading import model_inputs
+from ..steps.graph import Arrays
 
 _USUAL_NAMES = ("labels", "label", "y")
 

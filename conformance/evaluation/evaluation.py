@@ -12,15 +12,15 @@ from softops.opset import ModelSource
 
 from ..errors import ModelNotRunError
 from ..measure.plain import as_json, plain
-from ..models.graph import ModelGraph
-from ..models.judge import Bounds
 from ..models.report import Report
-from ..models.source import open_source
 from ..models.validate import examine
 from ..runtimes.loading import load
 from ..runtimes.names import chosen_runtimes
 from ..runtimes.protocol import Runtime
 from ..runtimes.softops import SoftopsRuntime
+from ..steps.graph import ModelGraph
+from ..steps.judge import Bounds
+from ..steps.source import open_source
 from .agreement import Agreement
 from .calibration import Scores
 from .dataset import Dataset

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import ModelNotRunError
 from ..measure.metrics import dtype_name
-from ..models.graph import Arrays, ModelGraph
 from ..runtimes.protocol import Run
+from ..steps.graph import Arrays, ModelGraph
 from .agreement import Agreement
 from .answers import Answer, Reader
 from .calibration import Calibration

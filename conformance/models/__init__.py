@@ -1,5 +1,5 @@
 """
-A user's model: opened, run, cut at steps, each step judged once, a report; and several runtimes side by side.
+A user's model in a runtime: what it is fed, the report on it, and several runtimes side by side.
 A path, bytes or a ModelProto comes in, and arrays or nothing.
-It imports measure, cases, verdicts and runtimes.
+It imports measure, cases, verdicts, runtimes and steps.
 """

@@ -11,12 +11,12 @@ from softops.opset import ModelSource
 from ..errors import ModelNotRunError
 from ..runtimes.names import chosen_runtimes
 from ..runtimes.protocol import Runtime
+from ..steps.graph import Arrays, ModelGraph
+from ..steps.judge import Bounds
+from ..steps.source import open_source
 from .differences import Differences, compare_nodes, compare_outputs
-from .graph import Arrays, ModelGraph
 from .inputs import Inputs, prepare_inputs
-from .judge import Bounds
 from .report import Comparison, Pair
-from .source import open_source
 from .targets import targeted, targets
 from .validate import examine
 

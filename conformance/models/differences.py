@@ -12,7 +12,7 @@ from ..measure.decisions import Decisions, decisions
 from ..measure.metrics import OutputReport, compare, unlike
 from ..measure.plain import fields_of
 from ..measure.ulp import is_float, ulp_distance
-from .graph import Arrays, ModelGraph, class_axis
+from ..steps.graph import Arrays, ModelGraph, class_axis
 
 
 @dataclass(frozen=True)

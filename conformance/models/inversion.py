@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from softops.opset.nodes.node import attributes_of
 
 from ..measure.ulp import Doubles
-from .graph import Arrays, ModelGraph
+from ..steps.graph import Arrays, ModelGraph
 
 _SOLVED_MAX = 2**23
 """Systems with larger matrices are not solved, which would take minutes."""

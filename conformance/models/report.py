@@ -7,8 +7,8 @@ from typing import Any
 
 from ..measure.metrics import OutputReport
 from ..measure.plain import as_json, fields_of, plain
+from ..steps.step import Step
 from .differences import Differences
-from .step import Step
 
 
 @dataclass(eq=False)

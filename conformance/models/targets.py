@@ -24,10 +24,10 @@ from ..errors import check_choice
 from ..measure.ulp import is_float
 from ..runtimes.loading import load, model_inputs
 from ..runtimes.softops import SoftopsRuntime
-from .cuts import Cuts, without_what_makes
-from .graph import DECISIONS, Arrays, FamilyNode, ModelGraph
+from ..steps.cuts import Cuts, without_what_makes
+from ..steps.graph import DECISIONS, Arrays, FamilyNode, ModelGraph
+from ..steps.source import Source
 from .inversion import Inversion
-from .source import Source
 
 _NEAR = 1e-3
 

@@ -12,14 +12,14 @@ from ..measure.metrics import dtype_name
 from ..runtimes.names import get_runtime
 from ..runtimes.protocol import Runtime, name_of, version_of
 from ..runtimes.softops import SoftopsRuntime
+from ..steps.graph import Arrays, ModelGraph
+from ..steps.judge import Bounds, changed_outputs, judged
+from ..steps.runs import run_cut, run_whole
+from ..steps.source import open_source
+from ..steps.step import Step
 from .differences import Differences, compare_nodes, compare_outputs
-from .graph import Arrays, ModelGraph
 from .inputs import Inputs, prepare_inputs
-from .judge import Bounds, changed_outputs, judged
 from .report import Report
-from .runs import run_cut, run_whole
-from .source import open_source
-from .step import Step
 
 
 def validate(

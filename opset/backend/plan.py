@@ -9,7 +9,7 @@ that they share memory with no input, no constant and no other output. Nothing e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,9 @@ from ..nodes.node import Operation, Value
 
 Slot = int
 """The place of a value in the list of all values of a run."""
+
+Watch = Callable[[int, int, int], None]
+"""Called after each step with how many are done, of how many, and how many bytes it made."""
 
 LEFT_OUT: Slot = 0
 """The slot of inputs that a node leaves out; it always holds None."""
@@ -50,7 +53,11 @@ class Plan:
     """
 
     def __init__(
-        self, template: list[Value], inputs: Sequence[Slot], outputs: Sequence[Slot], steps: Sequence[Step]
+        self,
+        template: list[Value],
+        inputs: Sequence[Slot],
+        outputs: Sequence[Slot],
+        steps: Sequence[Step],
     ) -> None:
         self.template, self.inputs, self._outputs = template, tuple(inputs), tuple(outputs)
         chained = _chained(steps, outputs)
@@ -58,12 +65,12 @@ class Plan:
         fresh = {slot for step in chained if step.operation.fresh for slot in step.outputs}
         self._copied = [slot not in fresh or slot in outputs[:place] for place, slot in enumerate(outputs)]
 
-    def run(self, inputs: Sequence[Value]) -> list[Value]:
+    def run(self, inputs: Sequence[Value], watch: Watch | None = None) -> list[Value]:
         """Run the steps; the outputs may share memory with inputs, constants and each other (see `run_for_caller`)."""
         values = self.template.copy()
         for slot, value in zip(self.inputs, inputs, strict=True):
             values[slot] = value
-        for step in self._steps:
+        for place, step in enumerate(self._steps, 1):
             operation = step.operation
             try:
                 made = operation.run(*[values[slot] for slot in step.inputs])
@@ -78,13 +85,15 @@ class Plan:
                 if isinstance(error, (TypeError, ValueError) if operation.plain_errors else ModelError):
                     raise
                 raise _node_error(step, values, error) from error
+            if watch is not None:
+                watch(place, len(self._steps), sum(_bytes(values[slot]) for slot in step.outputs))
             for slot in step.dead:
                 values[slot] = None
         return [values[slot] for slot in self._outputs]
 
-    def run_for_caller(self, inputs: Sequence[Value]) -> list[Value]:
+    def run_for_caller(self, inputs: Sequence[Value], watch: Watch | None = None) -> list[Value]:
         """As `run`, with outputs that are the caller's own, and contiguous."""
-        outputs = self.run(inputs)
+        outputs = self.run(inputs, watch)
         for place, copied in enumerate(self._copied):
             value = outputs[place]
             if copied or type(value) is not np.ndarray or not value.flags.c_contiguous:
@@ -147,6 +156,12 @@ def _described(value: Value) -> str:
     if isinstance(value, np.ndarray | np.generic):
         return f"{value.dtype}{list(value.shape)}"
     return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def _bytes(value: Value) -> int:
+    if isinstance(value, list):
+        return sum(map(_bytes, value))
+    return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
 def _copy(value: Value) -> Value:

@@ -13,6 +13,7 @@ from onnx.backend.base import BackendRep
 from ..errors import ModelError, UnknownOpsetError, one_line
 from ..graph.functions import FunctionKey
 from .feeds import Feeds
+from .plan import Watch
 from .planner import plan_graph
 from .value_info import ValueInfo, value_info
 
@@ -68,7 +69,9 @@ class SoftopsBackendRep(BackendRep):
         return list(self._outputs)
 
     # A list like onnxruntime's, where the base class promises a tuple: callers may change it.
-    def run(self, inputs: Mapping[str, Any] | Sequence[Any], **kwargs: Any) -> list[Any]:  # type: ignore[override]
+    def run(  # type: ignore[override]
+        self, inputs: Mapping[str, Any] | Sequence[Any], *, watch: Watch | None = None, **kwargs: Any
+    ) -> list[Any]:
         """
         Run the model once.
 
@@ -76,6 +79,9 @@ class SoftopsBackendRep(BackendRep):
         ----------
         inputs
             Arrays by input name, or in the order of `input_names`.
+        watch
+            Called after each node, or nodes that are run as one, with how many are done, of how many, and how many
+            bytes it made.
 
         Returns
         -------
@@ -99,4 +105,4 @@ class SoftopsBackendRep(BackendRep):
             raise TypeError(message)
         values = self._feeds.values(inputs)
         # A copy, as two threads cannot be in one context; a quarter of what entering np.errstate takes.
-        return self._quiet.copy().run(self._plan.run_for_caller, values)
+        return self._quiet.copy().run(self._plan.run_for_caller, values, watch)

@@ -35,6 +35,24 @@ def operation_of(node: Node) -> Operation | onnx.FunctionProto:
     raise UnsupportedModelError(message)
 
 
+def is_known(node: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
+    """Tell whether anything here runs a node, and all nodes in its subgraphs, verified or not."""
+    inside = (inner for graph in subgraphs(node) for body in bodies_in(graph) for inner in body.node)
+    return all(_is_known_alone(with_short_domain(each), opsets) for each in (node, *inside))
+
+
+def _is_known_alone(proto: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
+    if proto.op_type == "Constant" and not proto.domain:
+        return True
+    if proto.domain not in opsets:
+        return False
+    try:
+        operation_of(_alone(proto, opsets))
+    except (ModelError, UnknownOpsetError):
+        return False
+    return True
+
+
 def is_verified(node: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
     """
     Tell whether what our backend runs for a node has been tested against others than onnx's reference.
@@ -57,11 +75,8 @@ def is_verified(node: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
 def _is_verified_alone(proto: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
     if proto.op_type == "Constant" and not proto.domain:
         return True
-    attributes, constants = attributes_of(proto), [None] * len(proto.input)
     try:
-        node = Node(
-            proto=proto, opsets=opsets, attributes=attributes, constants=constants, planning=_NoPlanning()
-        )
+        node = _alone(proto, opsets)
         if _own(node) is not None:
             return True
         body = None if reference_implementation(node) is not None else schema_body(node)
@@ -75,6 +90,18 @@ def _is_verified_alone(proto: onnx.NodeProto, opsets: Mapping[str, int]) -> bool
         return False
     return body is not None and all(
         is_verified(inner, opset_versions(body.opset_import)) for inner in body.node
+    )
+
+
+def _alone(proto: onnx.NodeProto, opsets: Mapping[str, int]) -> Node:
+    """A node of which nothing is known but itself."""
+    constants = [None] * len(proto.input)
+    return Node(
+        proto=proto,
+        opsets=opsets,
+        attributes=attributes_of(proto),
+        constants=constants,
+        planning=_NoPlanning(),
     )
 
 

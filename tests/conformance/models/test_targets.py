@@ -7,10 +7,10 @@ from onnx import numpy_helper
 
 from softops.conformance import compare_runtimes
 from softops.conformance.cases.families import FAMILIES
-from softops.conformance.models.graph import ModelGraph
 from softops.conformance.models.inputs import prepare_inputs
-from softops.conformance.models.source import Source
 from softops.conformance.models.targets import targeted, targets
+from softops.conformance.steps.graph import ModelGraph
+from softops.conformance.steps.source import Source
 from softops.export import classifier_head
 from softops.opset.backend import prepare
 

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from softops.conformance import ModelNotRunError, validate
-from softops.conformance.models import source
+from softops.conformance.steps import source
 from softops.export import classifier_head
 from softops.opset import ModelError
 from softops.opset.backend import prepare
