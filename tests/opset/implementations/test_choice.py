@@ -3,7 +3,7 @@
 import pytest
 from onnx import TensorProto, helper
 
-from softops.opset.implementations.choice import is_verified
+from softops.opset.implementations.choice import is_known, is_verified
 
 node = helper.make_node
 NEWEST = {"": 21, "ai.onnx.ml": 4}
@@ -67,3 +67,11 @@ def test_a_function_of_onnx_is_what_the_nodes_in_its_body_are():
     assert is_verified(node("Mish", ["x"], ["y"]), NEWEST)
     normalized, mean = (node(op, ["x"], ["y"]) for op in ("MeanVarianceNormalization", "ReduceMean"))
     assert is_verified(normalized, NEWEST) == is_verified(mean, NEWEST)
+
+
+def test_what_nobody_runs_is_not_known():
+    opsets = {"": 17, "own": 1}
+    assert is_known(helper.make_node("Det", ["x"], ["y"]), opsets)
+    assert not is_known(helper.make_node("Zork", ["x"], ["y"]), opsets)
+    assert not is_known(helper.make_node("Zork", ["x"], ["y"], domain="own"), opsets)
+    assert not is_known(helper.make_node("Zork", ["x"], ["y"], domain="other"), opsets)
