@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from .arrays.inputs import Array, address
+from .arrays.addresses import Array, address, in_c_order
 from .arrays.labels import classified, reduce_losses
 from .log_softmax import log_softmax
 from .rowwise.gather import Batch, reading, run_reading
@@ -97,7 +97,7 @@ def cross_entropy(
     Raises
     ------
     TypeError
-        Another dtype of logits or labels.
+        Another dtype of logits or labels, a masked array, or an ignore_index that is no integer.
     ValueError
         Labels out of range or of another shape, weights of another shape, an unknown reduction.
     numpy.exceptions.AxisError
@@ -157,7 +157,7 @@ def nll_loss(
     Raises
     ------
     TypeError
-        Another dtype of log_prob or labels.
+        Another dtype of log_prob or labels, a masked array, or an ignore_index that is no integer.
     ValueError
         Labels out of range or of another shape, weights of another shape, an unknown reduction.
     numpy.exceptions.AxisError
@@ -176,5 +176,5 @@ def nll_loss(
     if x.size:
         picked = np.take_along_axis(x, np.expand_dims(np.maximum(targets, 0), axis), axis).squeeze(axis)
         with np.errstate(invalid="ignore"):
-            losses = np.where(targets < 0, 0.0, -picked.astype(np.float64) * weights)
+            losses = in_c_order(np.where(targets < 0, 0.0, -picked.astype(np.float64) * weights))
     return reduce_losses(losses, weights, reduction, x.dtype)

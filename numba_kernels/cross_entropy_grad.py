@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from .arrays.inputs import Array, address
+from .arrays.addresses import Array, address, in_c_order
 from .arrays.labels import classified, sum_exactly
 from .numerics.exp_below import exp_below
 from .rowwise.gather import run_writing, writing
@@ -99,7 +99,7 @@ def cross_entropy_grad(
     Raises
     ------
     TypeError
-        Another dtype of logits or labels.
+        Another dtype of logits or labels, a masked array, or an ignore_index that is no integer.
     ValueError
         Labels out of range or of another shape, weights or `out` of another shape, an unknown reduction.
     numpy.exceptions.AxisError
@@ -118,7 +118,7 @@ def cross_entropy_grad(
     )
     if reduction == "mean":
         with np.errstate(invalid="ignore", divide="ignore"):
-            scales = np.where(targets < 0, 0.0, scales / sum_exactly(scales))
+            scales = in_c_order(np.where(targets < 0, 0.0, scales / sum_exactly(scales)))
     if x.size == 0:
         return np.empty(x.shape, x.dtype) if out is None else out
     return run_writing(_KERNELS, x, axis, out, address(targets), address(scales))

@@ -7,7 +7,8 @@ import numpy.typing as npt
 from numba import types
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .arrays.inputs import Array, address, as_floats, check_axis, check_out
+from .arrays.addresses import Array, address
+from .arrays.inputs import as_floats, check_axis, check_out
 from .numerics.log import log1p_vector
 from .rowwise.blocks import OverBlocks, Row
 from .rowwise.gather import Batch, reading, run_reading

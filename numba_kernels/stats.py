@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays.inputs import Array, address, as_floats, check_axis
+from .arrays.addresses import Array, address
+from .arrays.foreign import as_array
+from .arrays.inputs import as_floats, check_axis
 from .numerics.exp_below import exp_of_pair
 from .numerics.sums import add_compensated, reduce_add_pairs, two_sum
 from .rowwise.gather import Batch, reading, run_reading
@@ -127,7 +129,7 @@ def merge_stats(a: tuple[npt.ArrayLike, npt.ArrayLike], b: tuple[npt.ArrayLike, 
     """
     name = "merge_stats"
     tops = [as_floats(name, part[0]) for part in (a, b)]
-    sums = [np.asarray(part[1], np.float64) for part in (a, b)]
+    sums = [as_array(name, part[1], "a sum").astype(np.float64) for part in (a, b)]
     if tops[0].dtype != tops[1].dtype:
         message = f"{name} takes maxima of one dtype (got {tops[0].dtype} and {tops[1].dtype}); convert one"
         raise TypeError(message)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays.inputs import Array
+from .arrays.addresses import Array
 from .arrays.layout import RANKS
 from .cross_entropy import cross_entropy
 from .cross_entropy_grad import cross_entropy_grad

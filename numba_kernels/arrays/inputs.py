@@ -1,8 +1,5 @@
 """What a user gives, as arrays that kernels take, and the checks and messages that all operators share."""
 
-import ctypes
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,20 +7,16 @@ import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..vector import KINDS
+from .addresses import Array
+from .foreign import as_array
 
-Array = npt.NDArray[Any]
-
-
-def as_array(x: Any) -> Array:
-    """Whatever holds an array, as one of NumPy's: lists, ``__array__``, DLPack."""
-    foreign = hasattr(x, "__dlpack__") and not hasattr(x, "__array__")
-    return np.from_dlpack(x) if foreign else np.asarray(x)
+_CURE = "x.filled(value), or to softmax, log_softmax and logsumexp x.data and where=~np.ma.getmaskarray(x)"
 
 
 def as_floats(name: str, x: npt.ArrayLike) -> Array:
     """`x` as an array of a dtype the kernels take."""
     if type(x) is not np.ndarray:
-        x = as_array(x)
+        x = as_array(name, x, cure=_CURE)
     if x.dtype not in KINDS:
         known = "float16, bfloat16, float32 or float64"
         message = f"{name} takes {known} (got {x.dtype}); convert with x.astype(np.float32)"
@@ -53,6 +46,9 @@ def check_axis(name: str, x: Array, axis: int) -> int:
 
 def check_out(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Refuse an `out` that cannot take the result."""
+    if isinstance(out, np.ma.MaskedArray):
+        message = f"{name} writes to arrays without a mask (got a masked array as out); pass out.data"
+        raise TypeError(message)
     if isinstance(out, np.ndarray) and out.shape == shape and out.dtype == dtype and out.flags.writeable:
         return
     wanted = f"np.empty({shape}, {dtype.name!r})"
@@ -64,28 +60,3 @@ def check_out(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any])
         raise ValueError(message)
     message = f"{name} writes to out (got a read-only array); pass {wanted}"
     raise ValueError(message)
-
-
-def _address_function() -> Callable[[Array], int]:
-    """How to ask for the address of an array's first number.
-
-    ``x.__array_interface__`` takes 1.5 µs, longer than many a call. In CPython the pointer is the first field behind
-    the object's header (part of NumPy's ABI) and reading it takes 0.2 µs; where that does not hold, the slow way does.
-    """
-
-    def asked(x: Array) -> int:
-        pointer: int = x.__array_interface__["data"][0]
-        return pointer
-
-    if sys.implementation.name != "cpython":
-        return asked
-    header, read = object.__basicsize__, ctypes.c_ssize_t.from_address
-
-    def peeked(x: Array) -> int:
-        return read(id(x) + header).value
-
-    sample = np.zeros(3)
-    return peeked if peeked(sample[1:]) == asked(sample[1:]) else asked
-
-
-address = _address_function()

@@ -1,5 +1,6 @@
 """What the losses on class labels share: labels, weights, and how losses become one."""
 
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,9 @@ import numpy.typing as npt
 from ..compile.jit import kernel
 from ..numerics.sums import two_sum
 from ..vector import KINDS, load_scalar
-from .inputs import Array, address, as_array, as_floats, check_axis, check_out
+from .addresses import Array, address, in_c_order
+from .foreign import as_array
+from .inputs import as_floats, check_axis, check_out
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -24,7 +27,7 @@ def _total(src: Any, n: Any) -> Any:
 
 
 def sum_exactly(x: Array) -> float:
-    """The sum of a contiguous float64 array, as if in twice the precision; plain where it is not finite."""
+    """The sum of a float64 array in C order, as if in twice the precision; plain where it is not finite."""
     total: float = _total(address(x), x.size)
     return total if np.isfinite(total) else float(np.sum(x))
 
@@ -62,10 +65,10 @@ def classified(
 
 
 def _checked_labels(
-    name: str, labels: npt.ArrayLike, shape: tuple[int, ...], classes: int, ignore: int | None
+    name: str, labels: npt.ArrayLike, shape: tuple[int, ...], classes: int, ignore_index: int | None
 ) -> Array:
     """Class indices as contiguous int64, −1 where ignored."""
-    given = as_array(labels)
+    given = as_array(name, labels, "labels", "labels.filled(-1) and ignore_index=-1")
     if given.dtype.kind not in "iu":
         message = f"{name} takes integer labels (got {given.dtype}); convert with labels.astype(np.int64)"
         raise TypeError(message)
@@ -74,8 +77,9 @@ def _checked_labels(
             f"{name} takes one label for each row: shape {shape} (got {given.shape}); drop the class axis"
         )
         raise ValueError(message)
+    ignore = None if ignore_index is None else _checked_ignore_index(name, ignore_index)
     if ignore is None and (given.size == 0 or (given.min() >= 0 and given.max() < classes)):
-        return np.ascontiguousarray(given, np.int64)
+        return in_c_order(given, np.int64)
     ignored = np.zeros(shape, bool) if ignore is None else given == ignore
     wrong = ((given < 0) | (given >= classes)) & ~ignored
     if wrong.any():
@@ -85,20 +89,28 @@ def _checked_labels(
             "pass ignore_index= for rows without a class"
         )
         raise ValueError(message)
-    return np.where(ignored, np.int64(-1), given.astype(np.int64))
+    return in_c_order(np.where(ignored, np.int64(-1), given.astype(np.int64)))
+
+
+def _checked_ignore_index(name: str, ignore_index: Any) -> int:
+    try:
+        return operator.index(ignore_index)
+    except TypeError:
+        message = f"{name} takes one integer as ignore_index (got {ignore_index!r}); pass for instance -100, or None"
+        raise TypeError(message) from None
 
 
 def _checked_weights(name: str, weight: npt.ArrayLike | None, classes: int, labels: Array) -> Array:
     """The weight of every row in float64: its class's, 1 without weights, 0 where ignored."""
     if weight is None:
-        return (labels >= 0).astype(np.float64)
-    given = as_array(weight)
+        return in_c_order(labels >= 0, np.float64)
+    given = as_array(name, weight, "weight", "weight.filled(value)")
     if given.shape != (classes,) or (given.dtype.kind != "f" and given.dtype not in KINDS):
         message = (
             f"{name} takes {classes} float weights, one a class (got {given.dtype} of shape {given.shape})"
         )
         raise ValueError(message)
-    return np.where(labels < 0, 0.0, np.append(given.astype(np.float64), 0.0)[labels])
+    return in_c_order(np.where(labels < 0, 0.0, np.append(given.astype(np.float64), 0.0)[labels]))
 
 
 def reduce_losses(losses: Array, weights: Array, reduction: str, dtype: np.dtype[Any]) -> Array:

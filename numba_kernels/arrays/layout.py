@@ -15,7 +15,8 @@ from numpy import empty, ndarray  # by their own names: each look-up in a module
 from ..compile.jit import Kernels, c_function
 from ..compile.threads import PARALLEL_FROM, run
 from ..vector import KINDS, VECTOR_BYTES
-from .inputs import Array, address, as_floats, as_pair, check_axis, check_out
+from .addresses import Array, address, first_number
+from .inputs import as_floats, as_pair, check_axis, check_out
 from .lines import contiguous_lines as find_contiguous_lines
 from .lines import lines_of as find_lines
 from .lines import memory_order
@@ -161,9 +162,9 @@ class AlongAxis(_Operator):
         if not lines.outer:
             x, contiguous = np.ascontiguousarray(x), True
             lines = contiguous_lines(x.shape, size, axis)
-        src, dst, target, places = address(x), 0, out, None
+        src, dst, target, places = first_number(x), 0, out, None
         if out is not None:
-            dst = address(out)
+            dst = first_number(out)
             if contiguous and out.flags.c_contiguous and (dst == src or abs(dst - src) >= x.nbytes):
                 places = lines
             elif (dst == src and out.strides == x.strides) or not np.may_share_memory(out, x):

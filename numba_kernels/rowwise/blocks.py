@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from ..arrays.inputs import Array, address
+from ..arrays.addresses import Array, address
 from ..arrays.layout import LONG, launch
 from ..compile.jit import Kernels, over_rows
 from ..compile.threads import parts_for

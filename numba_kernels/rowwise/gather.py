@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.inputs import Array, address
+from ..arrays.addresses import Array, first_number
 from ..arrays.layout import launch
 from ..compile.jit import Kernels, helper, keep_alive, over_rows
 from ..vector import (
@@ -192,7 +192,7 @@ def run_writing(kernels: Kernels, x: Array, axis: int, out: Array | None, *more:
     """
     target = out
     if out is not None and np.may_share_memory(out, x):
-        same = address(out) == address(x) and out.strides == x.strides
+        same = first_number(out) == first_number(x) and out.strides == x.strides
         target = out if same else None
     if target is None:
         target = np.empty(x.shape, x.dtype)

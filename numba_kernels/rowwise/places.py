@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.inputs import Array, address
+from ..arrays.addresses import Array, address, first_number
 from ..vector import Variable, load_scalar, when
 
 
@@ -32,11 +32,11 @@ def places_of(x: Array, axis: int) -> tuple[Places, Array | None]:
         if outer != length * inner:
             break
     else:
-        return Places(address(x), 0, others[-1][1] if others else 0, along), None
+        return Places(first_number(x), 0, others[-1][1] if others else 0, along), None
     offsets = np.zeros(1, np.int64)
     for length, stride in others:
         offsets = (offsets[:, None] + np.arange(length, dtype=np.int64) * stride).ravel()
-    return Places(address(x), address(offsets), 0, along), offsets
+    return Places(first_number(x), address(offsets), 0, along), offsets
 
 
 def line_at(places: Places, line: Any) -> Any:

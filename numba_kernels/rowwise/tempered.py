@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from ..arrays.inputs import Array, address, as_floats, check_axis, check_out
+from ..arrays.addresses import Array, address
+from ..arrays.foreign import as_array
+from ..arrays.inputs import as_floats, check_axis, check_out
 from ..compile.jit import Kernels
 from ..numerics.exp_below import exp_of_pair, exp_of_pair_raised
 from ..numerics.log import log1p_vector
@@ -143,7 +145,7 @@ def _checked_temperature(name: str, temperature: Any) -> float:
 
 def _checked_mask(name: str, mask: npt.ArrayLike, shape: tuple[int, ...]) -> Array:
     """The mask in the shape of x, not copied."""
-    given = np.asarray(mask)
+    given = as_array(name, mask, "where", "where.filled(False)")
     if given.dtype != np.bool_:
         message = (
             f"{name} takes a where of bool (got {given.dtype}); compare, or convert with where.astype(bool)"

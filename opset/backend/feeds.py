@@ -10,6 +10,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ..errors import FeedError, ModelError
+from ..graph.given import as_array
 from ..graph.types import dimension_of, type_word
 
 _TEXT_KINDS = "OUST"
@@ -156,7 +157,10 @@ def _check_tensor(value: Any, expected: onnx.TypeProto.Tensor, what: str) -> NDA
     if value is None:
         message = f"{what} expected an array (got None); pass an array"
         raise FeedError(message)
-    array = np.asarray(value)
+    try:
+        array = as_array(value, what)
+    except TypeError as error:
+        raise FeedError(str(error)) from None
     if expected.elem_type == onnx.TensorProto.STRING:
         if array.dtype.kind not in _TEXT_KINDS:
             message = f"{what} expected strings (got {array.dtype}); convert with x.astype(object)"

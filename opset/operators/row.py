@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..graph.given import as_array
 from ..oracle.rounding import rounded as round_once
 from .axis import AxisRule
 from .signature import Attribute, Parameter, as_text, check_attribute, dtype_named
@@ -204,7 +205,10 @@ class Operator:
         if not 1 <= outputs <= len(self.outputs):
             message = f"{self.name} has {len(self.outputs)} outputs (got outputs={outputs}); ask for those"
             raise ValueError(message)
-        given = [None if x is None else np.asarray(x) for x in inputs]
+        given = [
+            x if x is None or type(x) is np.ndarray else as_array(x, f"{self.name}: {parameter.name}")
+            for x, parameter in zip(inputs, self.inputs, strict=False)
+        ]
         given.extend([None] * (len(self.inputs) - len(given)))
         bound: dict[str, np.dtype[Any]] = {}
         for array, parameter, allowed in zip(given, self.inputs, self._allowed, strict=True):

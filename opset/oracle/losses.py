@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..graph.given import as_array
 from .rounding import rounded
 from .softmax import extended, log_softmax
 
@@ -92,7 +93,10 @@ def reduced_losses(
     if reduction not in ("none", "mean", "sum"):
         message = f"expected reduction 'none', 'mean' or 'sum' (got {reduction!r}); choose one of these"
         raise ValueError(message)
-    labels = np.asarray(labels)
+    labels = as_array(labels, "labels")
+    if ignore_index is not None and not isinstance(ignore_index, int | np.integer):
+        message = f"expected one integer as ignore_index (got {ignore_index!r}); pass for instance -100"
+        raise TypeError(message)
     if labels.dtype.kind not in "iu":
         message = (
             f"expected labels of an integer dtype (got {labels.dtype}); convert with labels.astype(np.int64)"

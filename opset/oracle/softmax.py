@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..graph.given import as_array
 from .rounding import checked, rounded
 
 MANTISSA_BITS: int = int(np.finfo(np.longdouble).nmant) + 1
@@ -103,7 +104,7 @@ def hardmax(x: ArrayLike, axis: int = -1, *, dtype: DTypeLike | None = None) -> 
 
 def extended(x: ArrayLike, axis: int | None = None) -> Extended:
     """Return ``x`` as longdouble, if it is of one of the float dtypes and has that axis."""
-    array = np.asarray(x)
+    array = as_array(x, "x")
     if axis is not None:
         normalize_axis_index(
             axis, array.ndim
