@@ -25,6 +25,7 @@ from .append_arguments import (
     Labels,
     check_logits,
     check_place,
+    check_several,
     count_classes,
     float_output,
     free_names,
@@ -110,7 +111,8 @@ def append_head(
     TypeError
         The output is no tensor of floats; a label of a type that is not taken.
     ValueError
-        The model has no such output; an unknown activation, an axis or a number of labels that does not fit,
+        The model has no such output; an unknown activation, an axis or a number of labels that does not fit, an
+        axis of length 1 (but for a sigmoid alone),
         labels that repeat, a temperature of 0, a name that is taken, or nothing to append; a softmax or sigmoid
         of what is one already.
     OSError
@@ -132,6 +134,12 @@ def append_head(
     logits, element, dims = float_output(opened, output)
     check_logits(opened, logits, activation)
     at = check_place(axis, len(dims), logits)
+    if (
+        activation in ("softmax", "log_softmax", "hardmax", "argmax")
+        or labels is not None
+        or top_k is not None
+    ):
+        check_several(dims, at, labels, logits)
     classes, top_k = count_classes(dims[at], labels, top_k)
     table = check_labels(labels, classes)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto
+
+from softops.opset.graph.types import declared_type, shape_words
 
 from ..builder.arguments import check_temperature
 from ..builder.counts import check_integer, check_top_k
@@ -34,11 +36,7 @@ def float_output(opened: OpenModel, name: str | None) -> tuple[str, int, Dims]:
         got = TensorProto.DataType.Name(tensor.elem_type).lower() if kind == "tensor_type" else kind
         message = f"expected an output of floats (got {got} for {value.name!r}); name the one of the logits"
         raise TypeError(message)
-    dims: Dims = [
-        int(dim.dim_value) if dim.HasField("dim_value") else (dim.dim_param or None)
-        for dim in tensor.shape.dim
-    ]
-    return value.name, tensor.elem_type, dims
+    return value.name, tensor.elem_type, list(declared_type(known).shape or ())
 
 
 def named_output(graph: onnx.GraphProto, name: str | None) -> onnx.ValueInfoProto:
@@ -76,6 +74,29 @@ def check_place(axis: object, rank: int, name: str) -> int:
         message = f"expected {room} (got axis {at} of {name!r}); choose the axis of the classes"
         raise ValueError(message)
     return at % rank
+
+
+def check_several(dims: Dims, axis: int, labels: Labels | None, name: str) -> None:
+    """Raise where one class alone lies along the axis: every probability would be 1, and every label the first."""
+    if dims[axis] != 1:
+        return
+    wanted = len(labels) if isinstance(labels, Sized) else None
+    # The first axis is most often the batch: it is named where no other can be meant.
+    long = sorted((at for at, size in enumerate(dims) if size != 1), key=lambda at: (dims[at] == wanted, at))
+    cure = (
+        f"pass axis={long[-1]}, along which {name!r} has {_number(dims[long[-1]])}"
+        if long
+        else "there is no other"
+    )
+    message = (
+        f"expected more than one class along the axis (got axis {axis} of {name!r}, whose shape is "
+        f"{shape_words(tuple(dims))}); {cure}"
+    )
+    raise ValueError(message)
+
+
+def _number(size: int | str | None) -> str:
+    return f"{size} classes" if isinstance(size, int) else "a number of classes that is not known"
 
 
 def count_classes(dim: int | str | None, labels: Labels | None, top_k: int | None) -> tuple[int, int | None]:

@@ -17,6 +17,7 @@ from softops.opset.graph.checker import skeleton
 from softops.opset.graph.domains import IR_WITH_PLAIN_INITIALIZERS, imported_opset, opset_versions
 from softops.opset.graph.external import external_tensors, is_external, save_beside_data
 from softops.opset.graph.files import MODEL_BYTES_MAX, serialize
+from softops.opset.graph.inference import infer_types
 from softops.opset.graph.names import Names, names_of
 from softops.opset.graph.scopes import Scope
 from softops.opset.graph.walk import remove_stale_types
@@ -116,7 +117,7 @@ def opened_copy(model: onnx.ModelProto, folder: Path | None) -> OpenModel:
     else:
         valid = True
     try:
-        inferred = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(serialized), data_prop=True)
+        inferred = infer_types(small)
     except (onnx.shape_inference.InferenceError, ValueError):
         inferred = onnx.load_model_from_string(serialized)
     return OpenModel(model, folder, inferred, valid)

@@ -17,12 +17,12 @@ from copy import deepcopy
 
 import onnx
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
-from onnx import shape_inference
 
 from ..errors import ModelError, UnknownOpsetError, UnsupportedModelError, one_line
-from ..graph.checker import checkable, kept_outside, plainly_named
+from ..graph.checker import checkable, kept_outside
 from ..graph.domains import DOMAINS, IR_WITH_OPSETS, IR_WITH_PLAIN_INITIALIZERS, imported_opset
 from ..graph.functions import Library, called_function, functions_by_key
+from ..graph.inference import infer_types
 from ..graph.model import ModelSource, load_model
 from ..graph.names import Names, names_of
 from ..graph.scopes import Scope
@@ -148,7 +148,7 @@ def _convert(model: onnx.ModelProto, source: int, target: int) -> None:
 def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same model with the types of the values in between, as far as they can be inferred."""
     try:
-        return shape_inference.infer_shapes(plainly_named(model), data_prop=True)
+        return infer_types(model)
     except Exception:  # what is wrong with the model is for the checker to say; types are then those it names
         return model
 

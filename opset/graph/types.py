@@ -37,6 +37,28 @@ def declared_type(given: onnx.TypeProto) -> ValueType:
     return ValueType(_DTYPES.get(tensor.elem_type), shape)
 
 
+def contradiction(declared: ValueType, known: ValueType) -> str | None:
+    """
+    What is declared of a value and cannot be, beside what is known of it; None where both can be true.
+
+    A declared length of 0 says nothing: some exporters write it where any length goes.
+    """
+    if declared.dtype is not None and known.dtype is not None and declared.dtype != known.dtype:
+        return f"{declared.dtype}, and is {known.dtype}"
+    if declared.shape is None or known.shape is None:
+        return None
+    differ = len(declared.shape) != len(known.shape) or any(
+        isinstance(one, int) and isinstance(other, int) and one not in (0, other)
+        for one, other in zip(declared.shape, known.shape, strict=True)
+    )
+    return f"{shape_words(declared.shape)}, and is {shape_words(known.shape)}" if differ else None
+
+
+def shape_words(shape: tuple[Dimension, ...]) -> str:
+    """A shape for messages, such as ``[N, 3, ?]``."""
+    return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
+
+
 def _dimension(dim: onnx.TensorShapeProto.Dimension) -> Dimension:
     """As the model has it; shape inference makes up names for what it does not know."""
     found = dimension_of(dim)

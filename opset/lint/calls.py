@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import onnx
 from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
 
 from ..errors import ModelError, one_line
@@ -17,6 +16,7 @@ from ..graph.domains import opset_versions
 from ..graph.expansion import check_expansion
 from ..graph.external import is_external
 from ..graph.functions import FunctionKey, bound_function, called_function, functions_by_key
+from ..graph.inference import infer_types
 from ..graph.scopes import Scope, Value
 from ..graph.types import ValueType, value_info
 from ..graph.walk import named_subgraphs
@@ -29,7 +29,7 @@ _MOST_DEEP = 150
 _MOST_ELEMENTS = 1024
 
 _Body = tuple[FunctionKey, tuple[bytes, ...], tuple[tuple[str, ValueType], ...]]
-"""A function with the attributes and the input types of a call: all that its inner types depend on."""
+"""A function with the attributes of a call, and its types there: all that its inner types depend on."""
 
 
 class Calls:
@@ -118,6 +118,12 @@ class Calls:
         given = {} if caller is None else dict(zip(function.input, call.input, strict=False))
         arguments = {formal: Value(caller, name) for formal, name in given.items() if caller and name}
         types = {formal: value.scope.value_type(value.name) for formal, value in arguments.items()}
+        if caller is not None:  # what is known of the results may be all that is known of what is inside
+            types |= {
+                formal: caller.value_type(name)
+                for formal, name in zip(function.output, call.output, strict=False)
+                if name and formal not in types
+            }
         attributes = tuple(attribute.SerializeToString(deterministic=True) for attribute in call.attribute)
         body = key, attributes, tuple(types.items())
         if body not in self._bodies:
@@ -132,7 +138,7 @@ class Calls:
         bound = bound_function(function, call)
         graph = GraphProto(name=function.name, node=bound.node, value_info=function.value_info)
         graph.input.extend(value_info(name, types.get(name, ValueType())) for name in function.input)
-        graph.output.extend(onnx.ValueInfoProto(name=name) for name in function.output)
+        graph.output.extend(value_info(name, types.get(name, ValueType())) for name in function.output)
         model = ModelProto(
             ir_version=self._model.ir_version,
             opset_import=function.opset_import,
@@ -145,7 +151,7 @@ class Calls:
         if not self._can_be_inferred:
             return model.graph
         try:
-            return onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+            return infer_types(model).graph
         except Exception as error:  # whatever shape inference stumbles over: the report does without it
             where = f"of {model.graph.name}" if model.graph.name else "of the model"
             self.notes[f"the shapes {where} could not be inferred ({one_line(error)})"] = None

@@ -14,6 +14,7 @@ from ..graph.domains import newest_version
 from ..graph.model import ModelSource, load_model
 from ..graph.scopes import Scope
 from .calls import Calls, label_of
+from .declarations import contradicted, negative_length
 from .family import NodeRecord, record_of
 from .outputs import not_a_probability
 from .rules import OF_FAMILY, OF_OTHERS
@@ -25,6 +26,8 @@ SCHEMA_VERSION = 1
 
 OF_MODELS: dict[str, Callable[[ModelProto, Scope, str | None], Iterator[Finding]]] = {
     "not-a-probability": not_a_probability,
+    "contradiction": contradicted,
+    "negative-length": negative_length,
     "too-new": too_new,
 }
 """What is asked about the model as a whole and the release it is meant for, by the code of the warning."""
@@ -93,6 +96,9 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
     not-a-probability     an output named like probabilities that nothing normalises
     invalid               an axis outside the rank, a value that nothing makes, nodes in a circle (errors);
                           nodes out of order
+    duplicate-name        two nodes of a graph with one name, which onnxruntime refuses (error)
+    contradiction         a value declared of another type, rank or length than its operator gives it (error)
+    negative-length       a declared length below 0, taken here for an unknown one
     function-opset        a function whose opset reads an operator otherwise than the model's
     too-new               an opset or IR version that ``for_runtime`` does not read (error)
     ===================== ===================================================================

@@ -40,6 +40,17 @@ def _other_opset(scope: Scope, model_opsets: Mapping[str, int]) -> Iterator[Find
             return
 
 
+def _named_twice(scope: Scope, model_opsets: Mapping[str, int]) -> Iterator[Finding]:
+    """The first node that has the name of one before it; graphs inside one another may share names."""
+    names: set[str] = set()
+    for node in scope.nodes:
+        if node.name and node.name in names:
+            said = f"another node of {scope.where} is called '{node.name}' as well: onnxruntime refuses the model"
+            yield Finding(said, "give each node a name of its own, or none", "error", (scope, node))
+            return
+        names.add(node.name)
+
+
 def _faults(scope: Scope, model_opsets: Mapping[str, int]) -> Iterator[Finding]:
     """At most one of each kind, about the first node that has it."""
     again = "export the model again"
@@ -92,5 +103,6 @@ def _circle(scope: Scope) -> list[NodeProto]:
 OF_SCOPES: dict[str, Callable[[Scope, Mapping[str, int]], Iterator[Finding]]] = {
     "function-opset": _other_opset,
     "invalid": _faults,
+    "duplicate-name": _named_twice,
 }
 """What is asked about each graph and function, beside the opsets of the model, by the code of the warning."""

@@ -23,7 +23,8 @@ class LintWarning:
     code
         Stable name of the kind of warning, such as ``"flatten-rule"``.
     severity
-        ``"error"`` where the runtime will refuse the model, ``"warning"`` where it will run it.
+        ``"error"`` where a runtime will refuse the model or the model contradicts itself, ``"warning"`` where it
+        will run as it is read.
     node, where
         The node and the place it stands in, as in its `NodeRecord`; None for the model as a whole.
     message

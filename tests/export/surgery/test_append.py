@@ -148,3 +148,11 @@ def test_a_model_of_other_domains_alone_imports_ai_onnx_as_well():
     model = onnx.parser.parse_model(text)
     imports = {entry.domain: entry.version for entry in append_head(model).opset_import}
     assert imports == {"ai.onnx.ml": 3, "": 18}  # IR version 8 came with opsets 15 to 18
+
+
+def test_what_the_operators_give_counts_not_what_is_declared(parsed, run_onnxruntime):
+    """The declared rank of this output is wrong: its classes lie along axis 2, where the declaration has none."""
+    text = "g (float[N,6] x) => (float[1,n] y) <int64[3] s = {-1, 2, 3}> { y = Reshape(x, s) }"
+    model = append_head(parsed(17, text), activation="argmax")
+    x = np.array([[0, 1, 2, 5, 4, 3], [0, 2, 1, 4, 5, 3]], np.float32)
+    assert run_onnxruntime(model, {"x": x})["label"].tolist() == [[2, 0], [1, 1]]

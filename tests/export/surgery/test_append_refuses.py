@@ -104,3 +104,41 @@ def test_logarithms_are_logits(parsed, run_onnxruntime):
     for text in ("y = LogSoftmax(z)", "p = Softmax(z) y = Log(p)"):
         after = run_onnxruntime(append_head(parsed(17, ACTIVE.format(text=text))), {"x": x})
         np.testing.assert_allclose(after["probabilities"], np.exp(after["y"]), rtol=1e-6)
+
+
+ONE = "g (float[N,7,1,1] x) => (float[N,7,1,1] scores) { scores = Neg(x) }"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"activation": "argmax"},
+        {"activation": "log_softmax", "axis": 2},
+        {"activation": "none", "labels": ["a"]},
+    ],
+)
+def test_one_class_alone_along_the_axis(parsed, options):
+    """A softmax over it would be 1 everywhere, and the label always the first: the axis of the classes is named."""
+    with pytest.raises(ValueError, match=r"shape is \[N, 7, 1, 1\].*pass axis=1, .* has 7 classes"):
+        append_head(parsed(17, ONE), **options)
+
+
+def test_one_class_alone_along_every_axis(parsed):
+    with pytest.raises(ValueError, match=r"axis -1|axis 1.*there is no other"):
+        append_head(parsed(17, "g (float[1,1] x) => (float[1,1] scores) { scores = Neg(x) }"))
+
+
+def test_the_axis_that_the_labels_fit_is_named(parsed):
+    model = parsed(17, "g (float[N,7,9,1] x) => (float[N,7,9,1] scores) { scores = Neg(x) }")
+    with pytest.raises(ValueError, match="pass axis=1"):
+        append_head(model, labels=list("abcdefg"))
+    with pytest.raises(ValueError, match="pass axis=2"):
+        append_head(model)
+
+
+def test_a_sigmoid_of_one_score_is_one_probability(parsed):
+    assert [n.op_type for n in append_head(parsed(17, ONE), activation="sigmoid").graph.node] == [
+        "Neg",
+        "Sigmoid",
+    ]

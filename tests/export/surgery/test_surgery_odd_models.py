@@ -60,10 +60,14 @@ def test_operators_of_another_domain_stay(parsed):
     text = "g (float[N,5] x) => (float[N,5] y) { h = com.example.Mix(x) p = Softmax<axis = 1>(h) y = Log(p) }"
     model = parsed(17, text, imports=CUSTOM)
     assert ops(fuse(model).graph) == ["Mix", "LogSoftmax"]
-    # The type of h is known by nobody: its softmax can be stripped off no model.
+    # The type of h is that of y, behind operators that keep it.
+    assert [value.name for value in strip_head(model).graph.output] == ["h"]
+    assert strip_head(model).graph.output[0].type == model.graph.output[0].type
+    # An index says nothing of the type of what it is taken from, nor does another Mix.
+    decided = "g (float[N,5] x) => (int64[N,1] y) { h = com.example.Mix(x) y = ArgMax<axis = 1>(h) }"
     with pytest.raises(UnsupportedModelError, match=r"type and rank of the logits 'h'.*shape_inference"):
-        strip_head(model)
-    elementwise = text.replace("Softmax<axis = 1>(h)", "Sigmoid(h)")
+        strip_head(parsed(17, decided, imports=CUSTOM))
+    elementwise = text.replace("Softmax<axis = 1>(h) y = Log(p)", "Sigmoid(h) y = com.example.Mix(p)")
     with pytest.raises(UnsupportedModelError, match="known type"):
         decompose(parsed(17, elementwise, imports=CUSTOM), "Sigmoid")
     typed = parsed(17, text, imports=CUSTOM)
@@ -90,7 +94,8 @@ def test_a_branch_that_reads_the_old_activation_goes_on_reading_it(parsed, run_o
 @pytest.mark.parametrize("op", ["Softmax", "LogSoftmax"])
 def test_an_unknown_rank_at_an_old_opset(parsed, run_onnxruntime, op):
     """Below 13 an axis from the front is a matrix of two parts; from the end it needs the rank."""
-    text = "g (float[N,5] x, int64[k] s) => (float[?,?] y) {{ h = Reshape(x, s) y = {op}<axis = {axis}>(h) }}"
+    body = "{{ h = Reshape(x, s) p = {op}<axis = {axis}>(h) y = Reshape(p, s) }}"
+    text = f"g (float[N,5] x, int64[k] s) => (float[?,?] y) {body}"
     feeds = {"x": X, "s": np.array([5, 3])}
     for opset, axis in ((7, 1), (11, 1), (11, 0), (11, -1), (12, -2)):
         model = parsed(opset, text.format(op=op, axis=axis))

@@ -1,0 +1,239 @@
+"""
+The types of a model's values, as far as they can be told.
+
+onnx's shape inference goes forwards only, and believes what a model declares. Here what an operator gives is trusted
+over what is declared of it, a length below 0 is unknown, and what is declared behind an operator that keeps type and
+shape is carried back to what it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
+from itertools import chain
+
+import onnx
+from onnx import GraphProto, ModelProto, NodeProto, TypeProto, shape_inference
+
+from .checker import plainly_named
+from .domains import canonical_domain, opset_versions
+from .types import contradiction, declared_type, value_types
+from .walk import bodies, subgraphs
+
+# Operators of one input whose shape the first output has: all but those that ai.onnx calls elementwise.
+_KEEPS_SHAPE = {
+    *(
+        "Softmax",
+        "LogSoftmax",
+        "Hardmax",
+        "LpNormalization",
+        "MeanVarianceNormalization",
+        "Normalizer",
+        "Scaler",
+    ),
+    *(
+        "Identity",
+        "Cast",
+        "CastLike",
+        "Dropout",
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "Imputer",
+        "Binarizer",
+    ),
+    *(
+        "Sigmoid",
+        "HardSigmoid",
+        "Softplus",
+        "Softsign",
+        "Tanh",
+        "Relu",
+        "LeakyRelu",
+        "PRelu",
+        "ThresholdedRelu",
+    ),
+    *("Elu", "Selu", "Celu", "Gelu", "Mish", "Swish", "HardSwish", "Erf", "Exp", "Log", "Sqrt", "Reciprocal"),
+    *("Neg", "Abs", "Sign", "Floor", "Ceil", "Round", "Clip", "BatchNormalization", "InstanceNormalization"),
+    *("LayerNormalization", "GroupNormalization", "RMSNormalization", "LRN", "Not", "IsNaN", "IsInf"),
+}
+# Each round reaches at least one operator further; heads are a few operators long.
+_ROUNDS = 8
+
+
+def infer_types(model: ModelProto) -> ModelProto:
+    """
+    Return a copy of a model, node for node the same, with the types of all values that can be told.
+
+    Raises
+    ------
+    Exception
+        Whatever onnx's shape inference stumbles over.
+    """
+    copy = deepcopy(plainly_named(model))
+    forget_negative_lengths(copy)
+    _drop_contradicted(copy)
+    typed = shape_inference.infer_shapes(copy, data_prop=True)
+    opsets = opset_versions(typed.opset_import)
+    for _ in range(_ROUNDS):
+        if not _CarryBack(opsets).over(typed.graph):
+            break
+        typed = shape_inference.infer_shapes(typed, data_prop=True)
+    return typed
+
+
+def forget_negative_lengths(model: ModelProto) -> bool:
+    """
+    Make unknown what a model declares to be of length -1 or less, in place; return whether there was such a length.
+
+    Some exporters write -1 where any length goes, and runtimes take it so; onnx's shape inference counts with it.
+    """
+    found = False
+    for kind in declared_tensor_types(model):
+        for dim in kind.shape.dim:
+            if dim.HasField("dim_value") and dim.dim_value < 0:
+                dim.ClearField("dim_value")
+                found = True
+    return found
+
+
+def declared_tensor_types(model: ModelProto) -> Iterator[TypeProto.Tensor]:
+    """Every type of a tensor that a model declares, in its subgraphs and functions too."""
+    for body in bodies(model):
+        values = [*body.value_info]
+        if isinstance(body, GraphProto):
+            values += [*body.input, *body.output]
+        yield from (value.type.tensor_type for value in values if value.type.HasField("tensor_type"))
+
+
+def _drop_contradicted(model: ModelProto) -> None:
+    """Give each declared value the type that its operator gives it, where the declaration contradicts that."""
+    undeclared = deepcopy(model)
+    for body in _graphs(undeclared):
+        del body.value_info[:]
+        for value in body.output:
+            value.ClearField("type")
+    try:
+        undeclared = shape_inference.infer_shapes(undeclared, data_prop=True)
+    except Exception:  # declarations that are needed: there is nothing to compare them with
+        return
+    for body, found in zip(_graphs(model), _graphs(undeclared), strict=True):
+        types = value_types(found)
+        for value in (*body.value_info, *body.output):
+            known = types.get(value.name)
+            if known is not None and contradiction(declared_type(value.type), declared_type(known)):
+                value.type.CopyFrom(known)
+
+
+def _graphs(model: ModelProto) -> list[GraphProto]:
+    return [body for body in bodies(model) if isinstance(body, GraphProto)]
+
+
+class _CarryBack:
+    """What is known of the outputs of nodes, told of their inputs."""
+
+    def __init__(self, opsets: dict[str, int]) -> None:
+        self._opsets, self._found = opsets, False
+
+    def over(self, graph: GraphProto) -> bool:
+        """Add to a graph and its subgraphs what can be told of their values; return whether anything was."""
+        self._graph(graph, [])
+        return self._found
+
+    def _graph(self, graph: GraphProto, around: list[tuple[GraphProto, dict[str, TypeProto]]]) -> None:
+        scopes = [*around, (graph, value_types(graph))]
+        for node in reversed(graph.node):
+            if node.op_type == "If":
+                self._into_branches(node, scopes)
+            for inner in subgraphs(node):
+                self._graph(inner, scopes)
+            for name, kind in self._told(node, scopes[-1][1]):
+                self._tell(name, kind, scopes)
+
+    def _into_branches(self, node: NodeProto, scopes: list[tuple[GraphProto, dict[str, TypeProto]]]) -> None:
+        for branch in subgraphs(node):
+            for name, value in zip(node.output, branch.output, strict=False):
+                known = scopes[-1][1].get(name)
+                if known is not None and _is_complete(known) and not _is_complete(value.type):
+                    value.type.CopyFrom(known)
+                    self._found = True
+
+    def _told(self, node: NodeProto, types: dict[str, TypeProto]) -> Iterator[tuple[str, TypeProto]]:
+        """What a node's outputs say of its inputs."""
+        version = self._opsets.get(canonical_domain(node.domain))
+        alike = () if version is None else _alike(node.op_type, version, canonical_domain(node.domain))
+        for position, name in enumerate(node.input):
+            for output in alike[min(position, len(alike) - 1)] if alike else ():
+                known = types.get(node.output[output]) if output < len(node.output) else None
+                if name and known is not None and known.tensor_type.elem_type:
+                    kind = TypeProto()
+                    kind.tensor_type.elem_type = known.tensor_type.elem_type
+                    shape = _shape_before(node, known) if position == 0 and output == 0 else None
+                    if shape is not None:
+                        kind.tensor_type.shape.CopyFrom(shape)
+                    yield name, kind
+                    break
+
+    def _tell(
+        self, name: str, kind: TypeProto, scopes: list[tuple[GraphProto, dict[str, TypeProto]]]
+    ) -> None:
+        for graph, types in reversed(scopes):
+            known = types.get(name)
+            if known is None and name not in chain.from_iterable(node.output for node in graph.node):
+                continue  # of a graph further out
+            is_more = known is None or (
+                kind.tensor_type.HasField("shape")
+                and known.HasField("tensor_type")
+                and not known.tensor_type.HasField("shape")
+            )
+            if is_more:
+                types[name] = kind
+                self._found = True
+                _declare(graph, name, kind)
+            return
+
+
+def _declare(graph: GraphProto, name: str, kind: TypeProto) -> None:
+    for value in (*graph.value_info, *graph.output, *graph.input):
+        if value.name == name:
+            value.type.CopyFrom(kind)
+            return
+    graph.value_info.add(name=name, type=kind)
+
+
+def _shape_before(node: NodeProto, after: TypeProto) -> onnx.TensorShapeProto | None:
+    """The shape of a node's first input, where that of its first output tells it."""
+    if not after.tensor_type.HasField("shape"):
+        return None
+    shape = after.tensor_type.shape
+    if node.op_type in _KEEPS_SHAPE:
+        return shape
+    if node.op_type != "Transpose":
+        return None
+    order = next(
+        (list(a.ints) for a in node.attribute if a.name == "perm"), [*reversed(range(len(shape.dim)))]
+    )
+    if sorted(order) != list(range(len(shape.dim))):
+        return None
+    return onnx.TensorShapeProto(dim=[shape.dim[order.index(axis)] for axis in range(len(order))])
+
+
+@cache
+def _alike(op_type: str, version: int, domain: str) -> tuple[tuple[int, ...], ...]:
+    """For each input of an operator, the outputs that have its element type."""
+    if not onnx.defs.has(op_type, version, domain):
+        return ()
+    schema = onnx.defs.get_schema(op_type, version, domain)
+    variables = {constraint.type_param_str for constraint in schema.type_constraints}
+    return tuple(
+        tuple(
+            position
+            for position, output in enumerate(schema.outputs)
+            if given.type_str == output.type_str and given.type_str in variables and given.is_homogeneous
+        )
+        for given in schema.inputs
+    )
+
+
+def _is_complete(kind: TypeProto) -> bool:
+    return bool(kind.tensor_type.elem_type) and kind.tensor_type.HasField("shape")
