@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..classical.zip_map import zip_map
-from ..networks import image
+from ..networks import convolution, normalization, pools
 from ..nodes import control, elementwise, matrices, pieces, shapes
 from ..nodes.elementwise import binary, extremum, unary
 from ..nodes.family import family
@@ -16,13 +16,14 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Abs"): unary(np.abs),
     ("", "Add"): binary(np.add),
     ("", "And"): binary(np.logical_and),
-    ("", "AveragePool"): image.average_pool,
-    ("", "BatchNormalization"): image.batch_normalization,
+    ("", "AveragePool"): pools.average_pool,
+    ("", "BatchNormalization"): normalization.batch_normalization,
     ("", "Cast"): shapes.cast,
     ("", "Ceil"): unary(np.ceil),
     ("", "Concat"): pieces.concat,
     ("", "ConstantOfShape"): shapes.constant_of_shape,
-    ("", "Conv"): image.conv,
+    ("", "Conv"): convolution.conv,
+    ("", "ConvTranspose"): convolution.conv_transpose,
     ("", "Cos"): unary(np.cos),
     ("", "DequantizeLinear"): elementwise.dequantize,
     ("", "Div"): binary(elementwise.truncated_divide),
@@ -36,6 +37,9 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Gather"): pieces.gather,
     ("", "GatherElements"): pieces.gather_elements,
     ("", "Gemm"): matrices.gemm,
+    ("", "GlobalAveragePool"): pools.over_image(pools.mean),
+    ("", "GlobalLpPool"): pools.global_lp_pool,
+    ("", "GlobalMaxPool"): pools.over_image(np.max),
     ("", "Greater"): binary(np.greater),
     ("", "GreaterOrEqual"): binary(np.greater_equal),
     ("", "Identity"): same_for_all(lambda x: x, fresh=False),
@@ -45,9 +49,10 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "LessOrEqual"): binary(np.less_equal),
     ("", "Log"): unary(np.log),
     ("", "Loop"): control.loop,
+    ("", "LpPool"): pools.lp_pool,
     ("", "MatMul"): same_for_all(matrices.matmul),
     ("", "Max"): extremum(np.maximum),
-    ("", "MaxPool"): image.max_pool,
+    ("", "MaxPool"): pools.max_pool,
     ("", "Min"): extremum(np.minimum),
     ("", "Mul"): binary(np.multiply),
     ("", "Neg"): unary(np.negative),
