@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..classical.zip_map import zip_map
-from ..networks import convolution, normalization, pools
+from ..networks import convolution, normalization, pools, recurrent
 from ..nodes import control, elementwise, matrices, pieces, shapes
 from ..nodes.elementwise import binary, extremum, unary
 from ..nodes.family import family
@@ -35,6 +35,7 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Flatten"): shapes.flatten,
     ("", "Floor"): unary(np.floor),
     ("", "Gather"): pieces.gather,
+    ("", "GRU"): recurrent.gru,
     ("", "GatherElements"): pieces.gather_elements,
     ("", "Gemm"): matrices.gemm,
     ("", "GlobalAveragePool"): pools.over_image(pools.mean),
@@ -45,6 +46,7 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Identity"): same_for_all(lambda x: x, fresh=False),
     ("", "If"): control.if_,
     ("", "IsNaN"): unary(np.isnan, keeps_dtype=False),
+    ("", "LSTM"): recurrent.lstm,
     ("", "Less"): binary(np.less),
     ("", "LessOrEqual"): binary(np.less_equal),
     ("", "Log"): unary(np.log),
@@ -63,6 +65,7 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Or"): binary(np.logical_or),
     ("", "PRelu"): elementwise.prelu,
     ("", "Pow"): elementwise.power,
+    ("", "RNN"): recurrent.rnn,
     ("", "Reciprocal"): unary(np.reciprocal),
     ("", "Relu"): unary(elementwise.relu),
     ("", "Reshape"): shapes.reshape,
