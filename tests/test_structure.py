@@ -20,6 +20,7 @@ ROOMS = {
         "graph",
         "oracle",
         "operators",
+        "expressions",
         "runtimes",
         "nodes",
         "classical",

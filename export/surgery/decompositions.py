@@ -9,11 +9,11 @@ import onnx
 from onnx import TensorProto, helper
 
 from softops.opset import UnsupportedModelError, operator
+from softops.opset.expressions.reductions import reduced_by_softmax, reduction
 from softops.opset.graph.scopes import Scope
 
 from ..builder.steps import reduce
 from .patch import FLOATS, Patch
-from .reductions import reduced_by_softmax, reduction
 
 _OPSET_OF_BROADCAST_MAX = 8
 _OPSET_OF_ONE_HOT = 9

@@ -8,7 +8,7 @@ graph around it; one that a function takes, in the scope of its call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -198,8 +198,19 @@ class Scope:
         self.constants[name] = tensor
         self._local.add(name)
 
-    def replace(self, old: NodeProto, new: NodeProto, others: Iterable[NodeProto] = ()) -> None:
-        """Put a node in the place of another that writes the same; ``others`` go, and constants only they read."""
+    def replace(
+        self,
+        old: NodeProto,
+        new: NodeProto,
+        others: Iterable[NodeProto] = (),
+        *,
+        before: Sequence[NodeProto] = (),
+    ) -> None:
+        """
+        Put a node in the place of another that writes the same, and others ``before`` it.
+
+        ``others`` go, and constants that only they read.
+        """
         place = self._places[id(old)]
         gone = [old, *others]
         for node in gone:
@@ -208,6 +219,13 @@ class Scope:
         self._places[id(new)] = place
         self.producers.update(dict.fromkeys(new.output, new))
         self._read(new, self.consumers)
+        if before:
+            there = {*self._places, *map(id, before)}
+            self.nodes[place:place] = before
+            self._places = {id(node): at for at, node in enumerate(self.nodes) if id(node) in there}
+            self.producers.update((name, node) for node in before for name in node.output)
+            for node in before:
+                self._read(node, self.consumers)
         for name in {name for node in gone for name in node.input}:
             held = self.producers.get(name)
             unread = not self.consumers.get(name) and name not in self.outputs

@@ -91,6 +91,7 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
     softmax-after-softmax logits that are probabilities already
     log-of-softmax        Log where LogSoftmax is meant
     log-of-sigmoid        Log where Softplus is meant
+    spelled-out           an operator of the family that is spelled out by others
     half-accumulation     float16 or bfloat16 where nothing asks for sums in float32
     no-kernel             a dtype that the installed onnxruntime cannot run on the CPU (error)
     not-a-probability     an output named like probabilities that nothing normalises

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from onnx import NodeProto, TensorProto
 
+from ..expressions.rules import recognized
 from ..graph.domains import canonical_domain
 from ..graph.scopes import Scope
-from ..operators.table import unquantized
+from ..operators.table import is_known, unquantized
 from .calls import label_of
 from .family import NodeRecord, integer
 from .runtime import no_kernel
@@ -140,6 +141,18 @@ def _log_of(op_type: str, where: str, cure: str) -> Callable[[Seen], Finding | N
     return rule
 
 
+def _spelled_out(seen: Seen) -> Finding | None:
+    found = recognized(seen.node, seen.scope, closed=False)
+    # What is already made of one of the family has a rule of its own.
+    if found is None or any(is_known(node.op_type, node.domain) for node in found.match.nodes.values()):
+        return None
+    return Finding(
+        f"{found.fused.op_type} of '{found.fused.inputs[0]}' is spelled out, up to this {seen.node.op_type}: runtimes "
+        "compute it as single steps, and where the maximum is not subtracted it overflows",
+        "`softops export fuse` puts the operator in its place, where nothing else reads a value inside",
+    )
+
+
 def _is_in_scan(scope: Scope | None) -> bool:
     while scope is not None and not (scope.opener is not None and scope.opener.op_type == "Scan"):
         scope = scope.parent
@@ -169,6 +182,7 @@ OF_FAMILY: dict[str, Callable[[Seen, NodeRecord], Finding | None]] = {
 """What is asked about each node of the softmax family, by the code of the warning."""
 
 OF_OTHERS: dict[str, Callable[[Seen], Finding | None]] = {
+    "spelled-out": _spelled_out,
     "log-of-softmax": _log_of(
         "Softmax",
         "a probability is too small for the dtype: in float32 about 104 below the largest logit",
@@ -178,7 +192,8 @@ OF_OTHERS: dict[str, Callable[[Seen], Finding | None]] = {
     "log-of-sigmoid": _log_of(
         "Sigmoid",
         "the sigmoid is too small for the dtype: in float32 below about -104, and in some runtimes below -88",
-        "replace the two by Neg, Softplus, Neg: log(sigmoid(x)) = -softplus(-x), which is finite there",
+        "replace the two by Neg, Softplus, Neg: log(sigmoid(x)) = -softplus(-x), which is finite there; `softops "
+        "export fuse` does where nothing else reads the sigmoid",
     ),
 }
 """What is asked about every other node."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from onnx import NodeProto, TensorProto
 
+from ..expressions.rules import recognized
 from ..graph.domains import canonical_domain
 from ..graph.scopes import Made, Scope, Value
 from ..graph.walk import attribute_of
@@ -74,6 +75,9 @@ def probabilities_from(made: Made) -> str | None:
     node, domain = made.node, canonical_domain(made.node.domain)
     if domain in {"", MICROSOFT} and unquantized(node.op_type, domain) == "Softmax" and made.output == 0:
         return node.op_type
+    found = recognized(node, made.scope, closed=False)
+    if found is not None and found.fused.op_type == "Softmax":
+        return "a spelled-out Softmax that ends in"
     if domain == ML and made.output == 1 and node.op_type.endswith("Classifier"):
         transform = attribute_of(node, "post_transform")
         if transform is not None and transform.s in {b"SOFTMAX", b"SOFTMAX_ZERO"}:

@@ -1,4 +1,8 @@
-"""Finding small expressions among the nodes of a scope."""
+"""
+Finding small expressions among the nodes of a scope.
+
+An axis that a reduction drops and a later node puts back, or the other way round, is read as the reduction alone.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import onnx
 
-from softops.opset.graph.domains import DOMAINS
-from softops.opset.graph.scopes import Scope
-
+from ..graph.domains import DOMAINS
+from ..graph.scopes import Scope
+from .kept_axes import changes_keepdims, is_idle
 from .reductions import Reduction, reduction
 
 Pattern = str | float | tuple["str | Pattern", ...]
@@ -26,6 +30,7 @@ ANY = float("nan")
 
 _EITHER_ORDER = {"Add", "Mul", "Max", "Min"}
 _PLAIN = {
+    "Softplus",
     "Exp",
     "Log",
     "Neg",
@@ -59,7 +64,8 @@ class Match:
     nodes
         All its nodes, by the first name that each writes.
     reductions
-        What each reduction in it reduces.
+        What each reduction in it reduces, by the value that it gives in the end: where another node puts the axes
+        back that it dropped, by that node's.
     """
 
     root: onnx.NodeProto
@@ -73,13 +79,15 @@ class Match:
         return next(node for node in self.nodes.values() if node.op_type == op_type)
 
 
-def find(pattern: Pattern, root: onnx.NodeProto, scope: Scope) -> Match | None:
+def find(pattern: Pattern, root: onnx.NodeProto, scope: Scope, *, closed: bool = True) -> Match | None:
     """
-    Return the expression that ``root`` gives the value of, when it looks like ``pattern`` and is closed.
+    Return the expression that ``root`` gives the value of, when it looks like ``pattern`` and, if asked, is closed.
 
     It is not closed when a value inside it is read by anything else, or is an output.
     """
     for match in _nodes(pattern, root, Match(root), scope):
+        if not closed:
+            return match
         inside = {id(node) for node in match.nodes.values()}
         inner = [name for node in match.nodes.values() if node is not root for name in node.output if name]
         if all(
@@ -100,6 +108,39 @@ def _values(pattern: Pattern, name: str, match: Match, scope: Scope) -> Iterator
             yield replace(match, constants=(*match.constants, shape))
     elif (node := scope.producers.get(name)) is not None and node.output[0] == name:
         yield from _nodes(pattern, node, match, scope)
+        if node.domain in DOMAINS and _is_reduced(pattern):
+            yield from _behind_axes(pattern, node, match, scope)
+
+
+def _behind_axes(pattern: Pattern, node: onnx.NodeProto, match: Match, scope: Scope) -> Iterator[Match]:
+    """The pattern behind a node that does nothing but to put reduced axes back, or to drop them."""
+    inside = replace(match, reductions={}, nodes={**match.nodes, node.output[0]: node})
+    if is_idle(node, scope):
+        for found in _values(pattern, node.input[0], inside, scope):
+            yield replace(found, reductions={**match.reductions, **found.reductions})
+        return
+    if node.op_type not in ("Unsqueeze", "Squeeze", "Reshape") or any(
+        a.ref_attr_name for a in node.attribute
+    ):
+        return
+    for found in _values(pattern, node.input[0], inside, scope):
+        own = list(found.reductions.items())
+        # A constant with axes of its own would keep some that the reduction drops.
+        if len(own) != 1 or any(found.constants[len(match.constants) :]):
+            continue
+        ((name, reduced),) = own
+        turned = changes_keepdims(node, found.nodes[name], reduced, scope)
+        if turned is not None:
+            yield replace(found, reductions={**match.reductions, node.output[0]: turned})
+
+
+def _is_reduced(pattern: Pattern) -> bool:
+    """Whether whatever looks so has the axes of its reductions, and no others."""
+    if not isinstance(pattern, tuple):
+        return False
+    op_type, *operands = pattern
+    parts = [operand for operand in operands if not isinstance(operand, float)]
+    return op_type in _REDUCTIONS or (bool(parts) and all(map(_is_reduced, parts)))
 
 
 def _nodes(pattern: Pattern, node: onnx.NodeProto, match: Match, scope: Scope) -> Iterator[Match]:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import onnx
 
-from softops.opset import operator
-from softops.opset.graph.scopes import Scope
+from ..graph.scopes import Scope
+from ..operators.table import operator
 
 
 class Reduction(NamedTuple):
@@ -34,13 +34,13 @@ def reduction(node: onnx.NodeProto, scope: Scope) -> Reduction | None:
     if not axes:
         noop = "noop_with_empty_axes" in attributes and attributes["noop_with_empty_axes"].i
         return None if noop else Reduction(None, keepdims)
-    return Reduction(_normal(axes, scope.rank(node.input[0])), keepdims)
+    return Reduction(normal_axes(axes, scope.rank(node.input[0])), keepdims)
 
 
 def reduced_by_softmax(axis: int, rank: int | None, op_type: str, opset: int) -> tuple[int, ...] | None:
     """Return the axes over which an operator with an axis normalizes, under the axis rule of the opset."""
     if operator(op_type, opset).axis_rule == "single":
-        return _normal((axis,), rank)
+        return normal_axes((axis,), rank)
     if rank is not None:
         return tuple(range(axis + rank if axis < 0 else axis, rank))
     return tuple(range(axis, 0)) if axis < 0 else None
@@ -57,7 +57,8 @@ def softmax_axis(axes: tuple[int, ...] | None, rank: int | None, opset: int) -> 
     return axes[0] if reduced == axes and (axes[0] >= 0 or opset >= 11) else None
 
 
-def _normal(axes: tuple[int, ...], rank: int | None) -> tuple[int, ...]:
+def normal_axes(axes: tuple[int, ...], rank: int | None) -> tuple[int, ...]:
+    """Return axes counted from the front where the rank is known, in ascending order."""
     if rank is None:
         return tuple(sorted(axes))
     return tuple(sorted(axis + rank if axis < 0 else axis for axis in axes))
