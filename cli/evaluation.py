@@ -12,7 +12,7 @@ from rich.text import Text
 
 from .terminal.bar import Bar
 from .terminal.tables import NOTHING, share
-from .validation import NOT_RUN, NOTHING_COMPARED, RIGHT, SHOWN_FAILURES, WRONG
+from .validation import CANNOT_TELL, NOT_RUN, RIGHT, SHOWN_FAILURES, WRONG
 
 if TYPE_CHECKING:
     from softops.conformance import Evaluation
@@ -47,7 +47,7 @@ def run_evaluation(
         return WRONG
     if found.not_run:
         return NOT_RUN
-    return RIGHT if found.compared else NOTHING_COMPARED
+    return RIGHT if found.passed else CANNOT_TELL
 
 
 def _print(console: Console, found: "Evaluation", model: Path, dataset: Path) -> None:
@@ -61,6 +61,8 @@ def _print(console: Console, found: "Evaluation", model: Path, dataset: Path) ->
         console.print(f"[red]Wrong:[/red] {escape(reason)}", soft_wrap=True)
     if len(found.wrong) > SHOWN_FAILURES:
         console.print(f"… and {len(found.wrong) - SHOWN_FAILURES} more")
+    for reason in found.unsettled[:SHOWN_FAILURES]:
+        console.print(f"[yellow]Cannot tell:[/yellow] {escape(reason)}", soft_wrap=True)
     for name, reason in found.not_run.items():
         console.print(f"[red]Not run:[/red] {escape(name)}: {escape(reason)}", soft_wrap=True)
     colour = "green" if found.passed else "red"

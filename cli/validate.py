@@ -1,5 +1,6 @@
 """The options of `softops validate`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +45,23 @@ def validate(
             show_default=False,
         ),
     ] = None,
-    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Rows in a batch.")] = 256,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Rows in a batch [default: by the time and memory of a first row, at most 256].",
+            show_default=False,
+        ),
+    ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=1,3,96,96",
+            help="The shape of an input to be generated; again for further inputs.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="What inputs are generated from.")] = 0,
     max_ulp: Annotated[
         float | None,
@@ -62,24 +79,50 @@ def validate(
     """Say whether runtimes compute a model right.
 
     Runs MODEL in each runtime and in softops, compares every output, also between the runtimes, and names the
-    first node of the softmax family that departs. The exit code is 0 when all is right, 1 when something is
-    wrong, 2 when something could not be run, and 3 when nothing was compared.
+    first node of the softmax family that departs. The exit code is 0 when all is right, but for known deviations of
+    the runtime, which are named; 1 when something is wrong; 2 when something could not be run; and 3 when it cannot
+    be told: the runtime differs from onnx.reference at a node that nothing here verifies, or nothing was compared.
     """
     names = runtime or ["onnxruntime"]
     if dataset is not None:
         from .evaluation import run_evaluation
 
-        _refuse("--dataset", {"--inputs": inputs, "--family": family})
-        code = run_evaluation(model, names, dataset, labels, batch=batch, max_ulp=max_ulp, report=report)
+        _refuse("--dataset", {"--inputs": inputs, "--family": family, "--shape": shape})
+        code = run_evaluation(
+            model, names, dataset, labels, batch=batch or 256, max_ulp=max_ulp, report=report
+        )
     else:
         from .validation import run_validation
 
         _refuse("generated or given inputs", {"--labels": labels})
+        if inputs is not None:
+            _refuse("--inputs", {"--shape": shape})
         code = run_validation(
-            model, names, inputs, family, batch=batch, seed=seed, max_ulp=max_ulp, report_path=report
+            model,
+            names,
+            inputs,
+            family,
+            batch=batch,
+            shapes=parsed_shapes(shape or ()),
+            seed=seed,
+            max_ulp=max_ulp,
+            report_path=report,
         )
     if code:
         raise typer.Exit(code)
+
+
+def parsed_shapes(given: Sequence[str]) -> dict[str, list[int]]:
+    """Return the shapes of ``NAME=1,3,96,96`` by name; the name may hold a = itself."""
+    shapes = {}
+    for text in given:
+        name, _, lengths = text.rpartition("=")
+        parts = [part.strip() for part in lengths.split(",")] if lengths else []
+        if not name or not all(part.isdecimal() for part in parts):
+            message = f"expected a shape as NAME=1,3,96,96 (got {text!r}); name an input and its lengths"
+            raise ValueError(message)
+        shapes[name] = [int(part) for part in parts]
+    return shapes
 
 
 def _refuse(beside: str, options: dict[str, object]) -> None:

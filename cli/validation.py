@@ -1,6 +1,6 @@
 """`softops validate`: is a model computed right by the runtimes?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from .terminal.tables import apart_table, outputs_table, steps_table, ulp
 if TYPE_CHECKING:
     from softops.conformance import Comparison, Pair, Report
 
-RIGHT, WRONG, NOT_RUN, NOTHING_COMPARED = 0, 1, 2, 3
+RIGHT, WRONG, NOT_RUN, CANNOT_TELL = 0, 1, 2, 3
 
 SHOWN_FAILURES = 10
 
@@ -24,7 +24,8 @@ def run_validation(
     inputs_path: Path | None,
     families: Sequence[str] | None,
     *,
-    batch: int,
+    batch: int | None,
+    shapes: Mapping[str, Sequence[int]],
     seed: int,
     max_ulp: float | None,
     report_path: Path | None,
@@ -46,6 +47,7 @@ def run_validation(
             families=list(FAMILIES) if families == ["all"] else families,
             seed=seed,
             batch=batch,
+            shapes=shapes,
             max_ulp=max_ulp,
             progress=bar,
         )
@@ -58,12 +60,12 @@ def run_validation(
 
 
 def exit_code(found: "Comparison") -> int:
-    """Return the worst of what was found: wrong before not run, and that before nothing compared."""
+    """Return the worst of what was found: wrong before not run, and that before what cannot be told."""
     if found.wrong:
         return WRONG
     if found.not_run:
         return NOT_RUN
-    return RIGHT if found.passed else NOTHING_COMPARED
+    return RIGHT if found.passed else CANNOT_TELL
 
 
 def _print(console: Console, found: "Comparison", model: Path) -> None:
@@ -114,10 +116,10 @@ def _print_verdict(console: Console, report: "Report", model: Path, notes: Seque
     for note in notes:
         console.print(f"Note: {escape(note)}.", soft_wrap=True)
     mark = "[red]Wrong:[/red]" if report.compared else "Note:"
-    for failure in report.failures[:SHOWN_FAILURES]:
-        console.print(f"{mark} {escape(failure)}", soft_wrap=True)
-    if len(report.failures) > SHOWN_FAILURES:
-        console.print(f"… and {len(report.failures) - SHOWN_FAILURES} more")
+    _print_some(console, mark, report.failures)
+    _print_some(console, "[yellow]Cannot tell:[/yellow]", report.unsettled)
+    _print_some(console, "Known:", report.known)
+    _print_some(console, "[yellow]But:[/yellow]", report.caveats)
     if report.departure is not None:
         console.print(
             f"The first node of the softmax family to depart is {escape(report.departure.tensor)} "
@@ -130,12 +132,23 @@ def _print_verdict(console: Console, report: "Report", model: Path, notes: Seque
                 f"Against softops {_changed(name, decided.changed, decided.count)}.", soft_wrap=True
             )
     made_up = "" if report.seed is None else f" on generated inputs{_family(report)}"
-    name = escape(f"{report.runtime} {report.runtime_version}".strip())
-    if not report.compared:
-        console.print(f"{name}: no verdict on {escape(str(model))}.", soft_wrap=True)
-        return
-    verdict = "[green]right[/green]" if report.passed else "[red]wrong[/red]"
-    console.print(f"{name} computes {escape(str(model))} {verdict}{made_up}.", soft_wrap=True)
+    name, file = escape(f"{report.runtime} {report.runtime_version}".strip()), escape(str(model))
+    computes = f"{name} computes {file}"
+    sentences = {
+        "right": f"{computes} [green]right[/green]{made_up}.",
+        "right but for known deviations": f"{computes} [green]right[/green] but for known deviations{made_up}.",
+        "wrong": f"{computes} [red]wrong[/red]{made_up}.",
+        "cannot tell": f"Whether {name} computes {file} right [yellow]cannot be told[/yellow]{made_up}.",
+        "nothing compared": f"{name}: no verdict on {file}.",
+    }
+    console.print(sentences[report.verdict], soft_wrap=True)
+
+
+def _print_some(console: Console, mark: str, sentences: Sequence[str]) -> None:
+    for sentence in sentences[:SHOWN_FAILURES]:
+        console.print(f"{mark} {escape(sentence)}", soft_wrap=True)
+    if len(sentences) > SHOWN_FAILURES:
+        console.print(f"… and {len(sentences) - SHOWN_FAILURES} more")
 
 
 def _family(report: "Report") -> str:

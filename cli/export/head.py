@@ -90,6 +90,14 @@ def head(
     check: Annotated[
         bool, typer.Option("--check", help="Write it only if onnxruntime computes it right.")
     ] = False,
+    inputs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npz",
+            help="What --check runs on: the features, by the input's name [default: generated].",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a classifier head: features in, labels and probabilities out.
@@ -122,6 +130,7 @@ def head(
         temperature=temperature,
         options={name: value for name, value in options.items() if value is not None},  # type: ignore[arg-type]
         check=check,
+        inputs=inputs,
         force=force,
     )
     if not written:

@@ -22,12 +22,16 @@ def export_head(
     temperature: float | None,
     options: "HeadOptions",
     check: bool,
+    inputs: Path | None,
     force: bool,
 ) -> bool:
     """Build the head of a file's weight and bias, write it and print what it is; False when a check fails.
 
-    With ``check`` nothing is written unless onnxruntime computes it right.
+    With ``check`` nothing is written unless onnxruntime computes it right, on the arrays of ``inputs`` if it is given.
     """
+    if inputs is not None and not check:
+        msg = f"expected --inputs with --check (got {inputs} alone); add --check, or leave it out"
+        raise ValueError(msg)
     refuse_existing(out, force)
     weight, bias = read_weights(weights_path, layer)
 
@@ -35,7 +39,7 @@ def export_head(
 
     model = classifier_head(weight, bias, activation=activation, temperature=temperature, **options)
     console = Console(soft_wrap=True, highlight=False)
-    if check and not _is_right(console, model, out):
+    if check and not _is_right(console, model, out, inputs):
         return False
     save_model(model, out)
     describe(console, model, out)
@@ -93,17 +97,20 @@ def read_pairs(option: str, entries: Sequence[str] | None) -> dict[str, str] | N
     return found
 
 
-def _is_right(console: Console, model: Any, out: Path) -> bool:
+def _is_right(console: Console, model: Any, out: Path, inputs: Path | None) -> bool:
     from softops.conformance import validate
 
-    report = validate(model, "onnxruntime")
+    report = validate(model, "onnxruntime", inputs)
     runtime = escape(f"{report.runtime} {report.runtime_version}")
     if report.passed:
-        console.print(f"{runtime} computes it [green]right[/green] on generated inputs.")
+        given = "generated inputs" if inputs is None else escape(inputs.name)
+        console.print(f"{runtime} computes it [green]{report.verdict}[/green] on {given}.")
     else:
         for failure in report.failures:
             console.print(f"[red]Wrong:[/red] {escape(failure)}")
-        console.print(f"{runtime} computes it [red]wrong[/red]; {escape(str(out))} was not written.")
+        console.print(
+            f"{runtime} computes it [red]{report.verdict}[/red]; {escape(str(out))} was not written."
+        )
     return report.passed
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -26,6 +26,15 @@ Out = Annotated[
 Output = Annotated[str | None, typer.Option(metavar="NAME", help="The output of the model to work on.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 Check = Annotated[bool, typer.Option("--check", help="First compare before and after in onnxruntime.")]
+
+Inputs = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.npz",
+        help="What --check runs on: one array per model input, by name [default: generated].",
+        show_default=False,
+    ),
+]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -58,6 +67,7 @@ def append(
     ] = False,
     force: Force = False,
     check: Check = False,
+    inputs: Inputs = None,
 ) -> None:
     """Append probabilities, labels and top-k to an output.
 
@@ -89,7 +99,7 @@ def append(
 
         return judge_appended(console, before, after, output, values)
 
-    _operate(model, out, build, force, check, "same", judge)
+    _operate(model, out, build, force, _Check(check, "same", inputs, judge))
 
 
 def strip(
@@ -102,6 +112,7 @@ def strip(
     ] = None,
     force: Force = False,
     check: Check = False,
+    inputs: Inputs = None,
 ) -> None:
     """Take a model back to its logits.
 
@@ -114,7 +125,7 @@ def strip(
 
         return strip_head(model, output, name=name)
 
-    _operate(model, out, build, force, check, "same")
+    _operate(model, out, build, force, _Check(check, "same", inputs))
 
 
 def replace(
@@ -127,6 +138,7 @@ def replace(
     output: Output = None,
     force: Force = False,
     check: Check = False,
+    inputs: Inputs = None,
 ) -> None:
     """Exchange softmax, log-softmax and hardmax at the end."""
 
@@ -135,10 +147,12 @@ def replace(
 
         return replace_activation(model, activation, output=output)
 
-    _operate(model, out, build, force, check, "but one")
+    _operate(model, out, build, force, _Check(check, "but one", inputs))
 
 
-def fuse(model: Model, *, out: Out, force: Force = False, check: Check = False) -> None:
+def fuse(
+    model: Model, *, out: Out, force: Force = False, check: Check = False, inputs: Inputs = None
+) -> None:
     """Find operators that are spelled out, and use them.
 
     Softmax, LogSoftmax, ReduceLogSumExp, Sigmoid, Softplus and Softsign, where the expression means the
@@ -150,7 +164,7 @@ def fuse(model: Model, *, out: Out, force: Force = False, check: Check = False) 
 
         return fuse_model(model)
 
-    _operate(model, out, build, force, check, "close")
+    _operate(model, out, build, force, _Check(check, "close", inputs))
 
 
 def decompose(
@@ -162,6 +176,7 @@ def decompose(
     out: Out,
     force: Force = False,
     check: Check = False,
+    inputs: Inputs = None,
 ) -> None:
     """Spell operators out, for runtimes without them.
 
@@ -174,18 +189,19 @@ def decompose(
 
         return decompose_model(model, operators)
 
-    _operate(model, out, build, force, check, "close")
+    _operate(model, out, build, force, _Check(check, "close", inputs))
 
 
-def _operate(
-    model: Path,
-    out: Path,
-    build: Callable[[], "ModelProto"],
-    force: bool,
-    check: bool,
-    kept: str,
-    judge: "Judge | None" = None,
-) -> None:
+class _Check(NamedTuple):
+    """Whether the outputs are compared, how those of the same name do, on which inputs, and what is judged besides."""
+
+    wanted: bool
+    kept: str
+    inputs: Path | None
+    judge: "Judge | None" = None
+
+
+def _operate(model: Path, out: Path, build: Callable[[], "ModelProto"], force: bool, check: _Check) -> None:
     from rich.console import Console
     from rich.markup import escape
 
@@ -194,16 +210,19 @@ def _operate(
 
     from .head_file import describe, refuse_existing
 
+    if check.inputs is not None and not check.wanted:
+        message = f"expected --inputs with --check (got {check.inputs} alone); add --check, or leave it out"
+        raise ValueError(message)
     refuse_existing(out, force)
     before = load_model(model, external_data=False)
     after = build()
     console = Console(soft_wrap=True, highlight=False)
-    if check:
+    if check.wanted:
         from .before_after import compare_outputs, run_both
 
-        old, new = run_both(before, after, model.parent)
-        good = compare_outputs(console, old, new, kept)
-        if not good or (judge is not None and not judge(console, before, after, old)):
+        old, new = run_both(before, after, model.parent, check.inputs)
+        good = compare_outputs(console, old, new, check.kept, check.inputs)
+        if not good or (check.judge is not None and not check.judge(console, before, after, old)):
             console.print(f"{escape(str(out))} was not written.")
             raise typer.Exit(FAILED)
     save_beside_data(after, out, model.absolute().parent)

@@ -53,7 +53,7 @@ def steps_table(report: "Report", width: int) -> Table:
             step.operator,
             error_of(step),
             share(step.bound_used),
-            "right" if step.passed else f"{step.wrong:,} of {step.size:,} wrong",
+            step.verdict if step.verdict != "wrong" else f"{step.wrong:,} of {step.size:,} wrong",
         )
         for step in report.steps
     ]
@@ -77,7 +77,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], wi
 def _style(column: str, cell: str) -> str:
     if column != "verdict":
         return ""
-    return "green" if cell == "right" else "red"
+    return {"right": "green", "known": "green", "cannot tell": "yellow"}.get(cell, "red")
 
 
 def agreement(decided: "Decisions | None") -> str:

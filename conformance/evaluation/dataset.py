@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from softops.export.sources.arrays import read_npz
+from softops.opset.graph.types import dimension_of
 
 from ..models.inputs import prepare_inputs
 from ..runtimes.loading import model_inputs
@@ -93,7 +94,8 @@ class Dataset:
 
 def _first_length(value: onnx.ValueInfoProto) -> int | None:
     shape = value.type.tensor_type.shape.dim
-    return int(shape[0].dim_value) if len(shape) and shape[0].HasField("dim_value") else None
+    first = dimension_of(shape[0]) if len(shape) else None
+    return first if isinstance(first, int) else None
 
 
 def _true_labels(

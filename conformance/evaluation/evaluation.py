@@ -12,13 +12,14 @@ from softops.opset import ModelSource
 
 from ..errors import ModelNotRunError
 from ..measure.plain import as_json, plain
+from ..models.examination import examine
 from ..models.report import Report
-from ..models.validate import examine
 from ..runtimes.loading import load
 from ..runtimes.names import chosen_runtimes
 from ..runtimes.protocol import Runtime
 from ..runtimes.softops import SoftopsRuntime
 from ..steps.graph import ModelGraph
+from ..steps.ground import Ground
 from ..steps.judge import Bounds
 from ..steps.source import open_source
 from .agreement import Agreement
@@ -46,6 +47,8 @@ class Evaluation:
         The verdicts on each runtime for the first batch.
     wrong
         What is wrong, a sentence each.
+    unsettled
+        What differs where it cannot be told which of the two is wrong, a sentence each.
     not_run
         Why a runtime could not be run, by name.
     """
@@ -56,6 +59,7 @@ class Evaluation:
     agreements: list[Agreement] = field(default_factory=list)
     reports: dict[str, Report] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+    unsettled: list[str] = field(default_factory=list)
     not_run: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -66,7 +70,7 @@ class Evaluation:
     @property
     def passed(self) -> bool:
         """Whether every runtime was run, was right on the first batch and changed no label but close ones."""
-        return self.compared and not self.wrong and not self.not_run
+        return self.compared and not self.wrong and not self.unsettled and not self.not_run
 
     def to_json(self) -> str:
         """Return everything but the arrays as JSON; NaN and infinities as strings."""
@@ -78,6 +82,7 @@ class Evaluation:
             "seconds": self.seconds,
             "agreements": [agreement.to_dict() for agreement in self.agreements],
             "wrong": self.wrong,
+            "unsettled": self.unsettled,
             "not_run": self.not_run,
             "reports": {name: report.to_dict() for name, report in self.reports.items()},
         }
@@ -149,12 +154,15 @@ def evaluate(
             continue
         found.reports[name] = report
         found.wrong += [f"{name}: {failure}" for failure in report.failures]
+        found.unsettled += [f"{name}: {reason}" for reason in report.unsettled]
     if data.rows and not _unlike(found.reports):
         tally = Tally(graph, runs, rtol)
         tally.over(data, progress)
         found.scores = {name: entry.scores() for name, entry in tally.calibrations.items()}
         found.seconds, found.agreements = tally.seconds, tally.agreements
-        found.wrong += tally.wrong
+        ground = Ground(graph)
+        doubts = any(ground.doubt(name, data.first) for name in graph.compared)
+        (found.unsettled if doubts else found.wrong).extend(tally.wrong)
         found.not_run |= tally.not_run
     return found
 

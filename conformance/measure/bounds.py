@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from softops.opset import Operator
 from softops.opset.operators.axis import along
 
-from .ulp import Doubles, smallest_normal, unit_roundoff
+from .ulp import Doubles, smallest_normal, spacing, unit_roundoff
 
 JUDGED = ("Softmax", "LogSoftmax", "Hardmax", "Sigmoid")
 """The operators that `family_allowance` has a bound for."""
@@ -84,6 +84,17 @@ def family_allowance(
         return np.asarray((distance + size + 5 * logarithm + terms + 8) * u + shift)
     relative = (distance + logarithm + terms + 12) * u + np.expm1(np.minimum(shift, 700))
     return _floored(relative * size, size, x)
+
+
+def loosely(expected: NDArray[Any], rtol: float) -> Doubles:
+    """Return how far a result of no known bound may be off: ``rtol`` of the largest of its row, or a ULP if more."""
+    size = np.abs(expected.astype(np.float64))
+    finite = np.where(np.isfinite(size), size, 0)
+    # A last rounding may fall either way: of bfloat16 that alone is more than 1e-3.
+    least = np.nan_to_num(spacing(expected, expected.dtype).astype(np.float64), nan=0, posinf=0)
+    if finite.ndim and finite.size:
+        finite = np.broadcast_to(finite.max(-1, keepdims=True), finite.shape)
+    return np.maximum(rtol * finite, least)
 
 
 def row_totals(operator: Operator, axis: int | None, x: NDArray[Any]) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -14,11 +15,15 @@ from ..runtimes.protocol import Runtime
 from ..steps.graph import Arrays, ModelGraph
 from ..steps.judge import Bounds
 from ..steps.source import open_source
+from .batch import made_up_inputs
 from .differences import Differences, compare_nodes, compare_outputs
-from .inputs import Inputs, prepare_inputs
+from .examination import examine
+from .inputs import Inputs, Shapes, prepare_inputs
 from .report import Comparison, Pair
 from .targets import targeted, targets
-from .validate import examine
+
+_RUNS = 2
+"""How often our backend runs a model that is found right at once."""
 
 DEFAULT_FAMILY = "gaussian-3"
 """What the logits are made to be by default, where that takes no cut."""
@@ -33,7 +38,8 @@ def compare_runtimes(
     max_ulp: float | None = None,
     rtol: float = 1e-3,
     seed: int = 0,
-    batch: int = 256,
+    batch: int | None = None,
+    shapes: Shapes | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """
@@ -41,7 +47,7 @@ def compare_runtimes(
 
     Parameters
     ----------
-    model, inputs, max_ulp, rtol, seed, batch
+    model, inputs, max_ulp, rtol, seed, batch, shapes
         As for `softops.conformance.validate`.
     runtimes
         Names, or runtimes of different names.
@@ -51,7 +57,7 @@ def compare_runtimes(
         took. By default, without ``inputs``, the logits are Gaussian of standard deviation 3 if they can be had so
         without cutting the model, and else what Gaussian inputs make of them.
     progress
-        Called with how many runs are done, and of how many.
+        Called with how many nodes our backend has run, and of how many.
 
     Returns
     -------
@@ -75,15 +81,23 @@ def compare_runtimes(
         message = "expected inputs or families of them (got both); leave one out"
         raise ValueError(message)
     found = Comparison(not_run=not_run)
-    sets = list(_sets(model, inputs, families, seed, batch))
-    total, done = len(sets) * len(chosen), itertools.count(1)
-    for given in sets:
+    sets = list(_sets(model, inputs, families, seed, batch, shapes))
+    nodes = max(len(given.graph.model.graph.node) for given in sets)
+    parts = Parts(progress, len(sets) * len(chosen) * _RUNS, nodes)
+    for place, given in enumerate(sets):
         values: dict[str, Arrays] = {}
-        for name, runtime in chosen.items():
+        for number, (name, runtime) in enumerate(chosen.items()):
+            parts.begin((place * len(chosen) + number) * _RUNS, _RUNS)
             if name not in found.not_run:
                 try:
                     report, values[name] = examine(
-                        given.graph, runtime, given.feeds, bounds, label=name, seed=given.seed
+                        given.graph,
+                        runtime,
+                        given.feeds,
+                        bounds,
+                        label=name,
+                        seed=given.seed,
+                        watch=parts.watch,
                     )
                 except ModelNotRunError as error:
                     found.not_run[name] = str(error)
@@ -91,12 +105,39 @@ def compare_runtimes(
                     report.family = given.family
                     report.notes[:0] = given.notes
                     found.reports.append(report)
-            if progress is not None:
-                progress(next(done), total)
+            parts.end()
         for left, right in itertools.combinations(values, 2):
             differences = _differences(given.graph, values[left], values[right])
             found.pairs.append(Pair(left, right, given.family or "", differences))
     return found
+
+
+class Parts:
+    """The progress of one part after another, in nodes: each is told of its own alone."""
+
+    def __init__(self, progress: Callable[[int, int], None] | None, count: int, nodes: int) -> None:
+        self._progress, self._count, self._nodes = progress, count, max(nodes, 1)
+        self._first = self._last = 0
+
+    def begin(self, first: int, count: int) -> None:
+        """Begin with some parts."""
+        self._first, self._last = first, first + count - 1
+        self._tell(0)
+
+    def watch(self, done: int, total: int, _made: int) -> None:
+        """Take the progress of the part at hand, and go on to the next when it is done."""
+        self._tell(done * self._nodes // total)
+        if done == total and self._first < self._last:
+            self._first += 1
+
+    def end(self) -> None:
+        """Be done with them, whether all was run or not."""
+        self._first = self._last + 1
+        self._tell(0)
+
+    def _tell(self, done: int) -> None:
+        if self._progress is not None:
+            self._progress(self._first * self._nodes + done, self._count * self._nodes)
 
 
 class _Set(NamedTuple):
@@ -110,22 +151,29 @@ class _Set(NamedTuple):
 
 
 def _sets(
-    model: ModelSource, inputs: Inputs, families: Sequence[str] | None, seed: int, batch: int
+    model: ModelSource,
+    inputs: Inputs,
+    families: Sequence[str] | None,
+    seed: int,
+    batch: int | None,
+    shapes: Shapes | None,
 ) -> Iterator[_Set]:
     graph = ModelGraph(open_source(model))
-    feeds = prepare_inputs(graph.source.model, inputs, seed=seed, batch=batch)
     if inputs is not None:
-        yield _Set(graph, feeds, None)
+        yield _Set(graph, prepare_inputs(graph.source.model, inputs), None)
         return
+    feeds, note = made_up_inputs(graph, seed=seed, batch=batch, shapes=shapes)
+    notes = (note,) if note else ()
     nodes = targets(graph)
     if families is None:
         made = None
         if len(nodes) == 1:
-            made = targeted(graph, nodes[0], DEFAULT_FAMILY, feeds, seed=seed, cut=False)
+            with contextlib.suppress(ModelNotRunError):  # of which the report says more
+                made = targeted(graph, nodes[0], DEFAULT_FAMILY, feeds, seed=seed, cut=False)
         if made is None:
-            yield _Set(graph, feeds, seed)
+            yield _Set(graph, feeds, seed, notes=notes)
         else:
-            yield _Set(graph, made.feeds, seed, DEFAULT_FAMILY, (made.way,))
+            yield _Set(graph, made.feeds, seed, DEFAULT_FAMILY, (made.way, *notes))
         return
     if not nodes:
         message = (
@@ -137,7 +185,7 @@ def _sets(
         for node in nodes:
             made = targeted(graph, node, family, feeds, seed=seed)
             assert made is not None
-            yield _Set(made.graph, made.feeds, seed, family, (made.way,))
+            yield _Set(made.graph, made.feeds, seed, family, (made.way, *notes))
 
 
 def _differences(graph: ModelGraph, left: Arrays, right: Arrays) -> Differences:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import helper
 
 from softops.export.sources.arrays import read_npz
+from softops.opset import ModelError
+from softops.opset.graph.types import check_element_type, dimension_of
 
 from ..measure.ulp import is_float
 from ..runtimes.loading import model_inputs
@@ -24,29 +26,24 @@ Inputs = ArrayLike | Mapping[str, ArrayLike] | str | os.PathLike[str] | None
 ELEMENTS_MAX = 2**28
 """Generated inputs are not made larger than this."""
 
-_OTHER_AXES = 16
-"""Length of a dynamic axis that is not the first, in generated inputs."""
+OTHER_AXES = 16
+"""Length of an open axis that is not the first, in generated inputs."""
+
+Shapes = Mapping[str, Sequence[int]]
+"""Shapes of generated inputs, by name."""
 
 
-def prepare_inputs(
-    model: onnx.ModelProto, inputs: Inputs, *, seed: int = 0, batch: int = 256, scale: float = 3.0
-) -> dict[str, NDArray[Any]]:
+def prepare_inputs(model: onnx.ModelProto, inputs: Inputs) -> dict[str, NDArray[Any]]:
     """
     Return one array for each input of ``model``, of its dtype and a shape that fits.
 
-    ``inputs`` is an array, for a model of one input; arrays by name; the path of an ``.npz`` file of arrays by name
-    (never a pickle); or None to make them up. A bfloat16 may come as its bits in uint16. Made up, floats are Gaussian
-    of standard deviation ``scale``, integers 0 or 1, a dynamic first axis has length ``batch`` and other dynamic axes
-    16, the same name the same length.
+    ``inputs`` is an array, for a model of one input; arrays by name; or the path of an ``.npz`` file of arrays by name
+    (never a pickle). A bfloat16 may come as its bits in uint16.
 
-    TypeError: an array is not of the dtype that the model takes; ValueError: one is missing, not asked for, of another
-    shape, or cannot be made up.
+    TypeError: an array is not of the dtype that the model takes; ValueError: one is missing, not asked for, or of
+    another shape.
     """
     wanted = model_inputs(model)
-    if inputs is None:
-        random = np.random.default_rng(seed)
-        lengths: dict[str, int] = {}
-        return {value.name: _generate(value, random, lengths, batch, scale) for value in wanted}
     given = _named(wanted, inputs)
     names = [value.name for value in wanted]
     if set(given) != set(names):
@@ -59,6 +56,39 @@ def prepare_inputs(
         given[value.name] = _with_meaning(value, given[value.name])
         _check(value, given[value.name])
     return {name: given[name] for name in names}
+
+
+def made_up(
+    model: onnx.ModelProto,
+    *,
+    seed: int = 0,
+    batch: int = 256,
+    scale: float = 3.0,
+    shapes: Shapes | None = None,
+    length: int = OTHER_AXES,
+) -> dict[str, NDArray[Any]]:
+    """
+    Make up one array for each input of ``model``.
+
+    Floats are Gaussian of standard deviation ``scale``, integers 0 or 1. An open first axis has length ``batch`` and
+    other open axes ``length``, the same name the same length, unless ``shapes`` has the input's shape by its name.
+
+    ValueError: an input cannot be made up, or is none of the model's.
+    """
+    wanted = model_inputs(model)
+    given = dict(shapes or {})
+    if unknown := [name for name in given if name not in [value.name for value in wanted]]:
+        names = ", ".join(value.name for value in wanted) or "none"
+        message = f"expected shapes of the inputs {names} (got one of {', '.join(unknown)}); name an input"
+        raise ValueError(message)
+    random = np.random.default_rng(seed)
+    lengths: dict[str, int] = {}
+    return {
+        value.name: _generate(
+            value, _shape(value, given.get(value.name), lengths, batch, length), random, scale
+        )
+        for value in wanted
+    }
 
 
 def _named(wanted: list[onnx.ValueInfoProto], inputs: Any) -> dict[str, NDArray[Any]]:
@@ -78,14 +108,15 @@ def _type_of(value: onnx.ValueInfoProto) -> tuple[np.dtype[Any], list[int | str 
     if not value.type.HasField("tensor_type"):
         message = f"expected tensors as inputs (input {value.name} is not one); use a model of plain tensors"
         raise ValueError(message)
+    check_element_type(value)
     tensor = value.type.tensor_type
+    if not tensor.elem_type:
+        message = f"expected an element type of the input {value.name!r} (got none); export the model again"
+        raise ModelError(message)
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     if not tensor.HasField("shape"):
         return dtype, None
-    return dtype, [
-        int(dim.dim_value) if dim.HasField("dim_value") else (dim.dim_param or None)
-        for dim in tensor.shape.dim
-    ]
+    return dtype, [*map(dimension_of, tensor.shape.dim)]
 
 
 def _with_meaning(value: onnx.ValueInfoProto, array: NDArray[Any]) -> NDArray[Any]:
@@ -115,19 +146,45 @@ def _check(value: onnx.ValueInfoProto, array: NDArray[Any]) -> None:
         raise ValueError(message)
 
 
-def _generate(
-    value: onnx.ValueInfoProto, random: np.random.Generator, lengths: dict[str, int], batch: int, scale: float
-) -> NDArray[Any]:
-    dtype, dims = _type_of(value)
+def _shape(
+    value: onnx.ValueInfoProto, given: Sequence[int] | None, lengths: dict[str, int], batch: int, length: int
+) -> list[int]:
+    _, dims = _type_of(value)
+    if given is not None:
+        fits = dims is None or (
+            len(dims) == len(given)
+            and all(not isinstance(dim, int) or dim == own for dim, own in zip(dims, given, strict=True))
+        )
+        if not fits:
+            listed = ", ".join("?" if dim is None else str(dim) for dim in dims or ())
+            message = (
+                f"expected a shape of {value.name} that fits [{listed}] (got {list(given)}); pass another"
+            )
+            raise ValueError(message)
+        # What stands for an open length stands for it elsewhere, too.
+        lengths.update(
+            (dim, own) for dim, own in zip(dims or (), given, strict=False) if isinstance(dim, str)
+        )
+        return list(given)
     if dims is None:
-        message = f"expected a known rank to make up input {value.name} (it has none); pass inputs"
+        message = (
+            f"expected a known rank to make up input {value.name} (it has none); pass inputs, or its shape "
+            f"(--shape {value.name}=1,3,96,96)"
+        )
         raise ValueError(message)
     shape = []
     for axis, dim in enumerate(dims):
-        default = batch if axis == 0 else _OTHER_AXES
+        default = batch if axis == 0 else length
         if isinstance(dim, str):
             dim = lengths.setdefault(dim, default)  # noqa: PLW2901
         shape.append(default if dim is None else dim)
+    return shape
+
+
+def _generate(
+    value: onnx.ValueInfoProto, shape: list[int], random: np.random.Generator, scale: float
+) -> NDArray[Any]:
+    dtype, _ = _type_of(value)
     if math.prod(shape) > ELEMENTS_MAX:
         message = (
             f"expected an input of at most {ELEMENTS_MAX:,} elements to make up (input {value.name} has "

@@ -31,7 +31,13 @@ class Report:
     steps
         The verdicts on the runtime's own values: what was judged.
     failures
-        Why it did not pass, a sentence each.
+        What is wrong, a sentence each.
+    unsettled
+        What differs where it cannot be told which of the two is wrong, and what could not be judged, a sentence each.
+    known
+        The known deviations of the runtime that were met, a sentence each.
+    caveats
+        Why a right verdict says little, a sentence each with what to do.
     notes
         What a reader should know besides.
     compared
@@ -50,6 +56,9 @@ class Report:
     apart: Differences = field(default_factory=Differences)
     steps: list[Step] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    unsettled: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    caveats: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     compared: bool = True
     family: str | None = None
@@ -62,20 +71,32 @@ class Report:
     @property
     def departure(self) -> Step | None:
         """The first node of the softmax family, in the graph's order, that made something wrong of its input."""
-        wrong = (step for step in self.steps if step.rule == "exact value" and not step.passed)
+        wrong = (step for step in self.steps if step.rule == "exact value" and step.verdict == "wrong")
         return next(wrong, None)
 
     @property
+    def verdict(self) -> str:
+        """``right``, ``right but for known deviations``, ``cannot tell``, ``wrong`` or ``nothing compared``."""
+        if not self.compared:
+            return "nothing compared"
+        if self.failures:
+            return "wrong"
+        if self.unsettled or not self.outputs:
+            return "cannot tell"
+        return "right but for known deviations" if self.known else "right"
+
+    @property
     def passed(self) -> bool:
-        """Whether the runtime computed every step right, and there was something to compare."""
-        return not self.failures and bool(self.outputs)
+        """Whether all was computed right but for known deviations, and there was something to compare."""
+        return self.verdict.startswith("right")
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the arrays, in what JSON knows; NaN and infinities as strings."""
         result: dict[str, Any] = plain(
             {
-                "schema": 2,
+                "schema": 3,
                 "passed": self.passed,
+                "verdict": self.verdict,
                 "compared": self.compared,
                 "family": self.family,
                 **{
@@ -89,6 +110,9 @@ class Report:
                 "departure": None if self.departure is None else self.departure.tensor,
                 "steps": [fields_of(step) for step in self.steps],
                 "failures": self.failures,
+                "unsettled": self.unsettled,
+                "known": self.known,
+                "caveats": self.caveats,
                 "notes": self.notes,
             }
         )
@@ -142,7 +166,7 @@ class Comparison:
     @property
     def wrong(self) -> list[Report]:
         """The reports of what was compared and found wrong."""
-        return [report for report in self.reports if report.compared and not report.passed]
+        return [report for report in self.reports if report.verdict == "wrong"]
 
     @property
     def compared(self) -> bool:

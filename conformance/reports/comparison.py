@@ -44,13 +44,16 @@ def render_markdown(found: Comparison, *, title: str) -> str:
     lines = [f"# {title}", ""]
     lines += [f"- **{name}** was not run: {reason}" for name, reason in found.not_run.items()]
     for report in found.reports:
-        lines += [f"## {_name(report)}: {_verdict(report)}", ""]
+        lines += [f"## {_name(report)}: {report.verdict}", ""]
         lines += [f"- {note}" for note in report.notes]
         if report.departure is not None:
             lines.append(
                 f"- the first node to depart is {report.departure.tensor} ({report.departure.operator})"
             )
         lines += [f"- wrong: {failure}" for failure in report.failures]
+        lines += [f"- cannot tell: {reason}" for reason in report.unsettled]
+        lines += [f"- known: {deviation}" for deviation in report.known]
+        lines += [f"- but: {caveat}" for caveat in report.caveats]
         lines += ["", *_outputs(report.apart), ""]
     for pair in found.pairs:
         lines += [f"## {_heading(pair)}", "", *_outputs(pair.apart), ""]
@@ -85,7 +88,7 @@ def _render_page(found: Comparison, title: str, pages: Sequence[str]) -> str:
         return render_html(found.reports[0], title=title)
     links = pages or [""] * len(found.reports)
     rows = [
-        (_name(report), _verdict(report), report, link)
+        (_name(report), report.verdict, report, link)
         for report, link in zip(found.reports, links, strict=True)
     ]
     pairs = [(_heading(pair), pair) for pair in found.pairs]
@@ -106,9 +109,3 @@ def _name(report: Report) -> str:
 
 def _heading(pair: Pair) -> str:
     return f"{pair.left} against {pair.right}" + (f", {pair.inputs}" if pair.inputs else "")
-
-
-def _verdict(report: Report) -> str:
-    if not report.compared:
-        return "nothing compared"
-    return "right" if report.passed else "wrong"

@@ -30,6 +30,7 @@ def render_markdown(found: Evaluation, *, title: str) -> str:
     """Return an evaluation as Markdown."""
     lines = [f"# {title}: {verdict(found)}", "", f"{found.rows:,} rows.", ""]
     lines += [f"- wrong: {reason}" for reason in found.wrong]
+    lines += [f"- cannot tell: {reason}" for reason in found.unsettled]
     lines += [f"- **{name}** was not run: {reason}" for name, reason in found.not_run.items()]
     lines += ["", "| runtime | accuracy | ECE | Brier | seconds |", "|---|--:|--:|--:|--:|"]
     for name, scores in found.scores.items():
@@ -66,10 +67,16 @@ def verdict(found: Evaluation) -> str:
     """Return what was found in a word."""
     if not found.compared and not found.wrong:
         return "nothing compared"
-    return "right" if found.passed else "wrong" if found.wrong else "not all could be run"
+    return "right" if found.passed else _why_not(found)
 
 
 def _render_page(found: Evaluation, title: str) -> str:
     pairs = [(agreement, table(agreement), changed_labels(agreement)) for agreement in found.agreements]
     page = environment().get_template("evaluation.html")
     return page.render(title=title, found=found, verdict=verdict(found), pairs=pairs)
+
+
+def _why_not(found: Evaluation) -> str:
+    if found.wrong:
+        return "wrong"
+    return "not all could be run" if found.not_run else "cannot tell"

@@ -33,10 +33,10 @@ def report_table(report: Report) -> list[dict[str, Any]]:
     """
     Return what a table of the outputs shows, a row each.
 
-    Keys: ``output``, ``dtype``, ``shape``, ``right`` (whether every judged step that ends in this output
-    passed), then the end-to-end measures ``max_ulp``, ``mean_ulp``, ``max_rel``, ``row_sum_error``,
-    ``argmax_agreement``, ``equal`` (None where one does not apply), and ``error_ulp``, the largest error of
-    the output against the exact value for the runtime's own input, with ``bound_used``.
+    Keys: ``output``, ``dtype``, ``shape``, ``verdict`` (the worst of the steps that end in this output), then
+    the end-to-end measures ``max_ulp``, ``mean_ulp``, ``max_rel``, ``row_sum_error``, ``argmax_agreement``,
+    ``equal`` (None where one does not apply), and ``error_ulp``, the largest error of the output against the
+    exact value for the runtime's own input, with ``bound_used``.
     """
     rows = []
     for name, output in report.outputs.items():
@@ -48,13 +48,19 @@ def report_table(report: Report) -> list[dict[str, Any]]:
                 "output": name,
                 "dtype": output.dtype,
                 "shape": output.shape,
-                "right": bool(steps) and all(step.passed for step in steps),
+                "verdict": _verdict(report, [step.verdict for step in steps]),
                 **{measure: getattr(output, measure) for measure in _MEASURES},
                 "error_ulp": max(errors, default=None),
                 "bound_used": max(used, default=None),
             }
         )
     return rows
+
+
+def _verdict(report: Report, verdicts: Sequence[str]) -> str:
+    if not verdicts:
+        return report.verdict
+    return next((word for word in ("wrong", "cannot tell", "known") if word in verdicts), "right")
 
 
 def ulp_histogram_png(report: Report, *, dark: bool = False) -> bytes:

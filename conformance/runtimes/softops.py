@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from softops.opset import ModelSource
+from softops.opset.backend.plan import Watch
 
 from ..errors import ModelNotSupportedError
 from .loading import in_memory
@@ -14,12 +15,13 @@ from .protocol import LoadingRuntime, Run
 
 
 class SoftopsRuntime(LoadingRuntime):
-    """Our own backend."""
+    """Our own backend; ``watch`` is told of the progress of each run, node by node."""
 
     name = "softops"
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch | None = None) -> None:
         self.version = version("softops")
+        self._watch = watch
 
     def load(self, model: bytes) -> Run:
         """Prepare the model and return what runs it."""
@@ -37,7 +39,7 @@ class SoftopsRuntime(LoadingRuntime):
             prepared = prepare(model)
         except UnsupportedModelError as error:
             raise ModelNotSupportedError(str(error)) from error
-        return lambda feeds: list(prepared.run(dict(feeds)))
+        return lambda feeds: list(prepared.run(dict(feeds), watch=self._watch))
 
 
 def from_options(options: str) -> SoftopsRuntime:

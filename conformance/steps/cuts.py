@@ -1,16 +1,16 @@
 """
 A model cut into steps.
 
-The cuts are the inputs and outputs of softmax-family nodes and the inputs of ArgMax and TopK, in the main graph and in
-the functions that it calls. A runtime is made to give them out (`Cuts.given`), and what lies behind a cut is computed
-again from the runtime's own values (`Cuts.resumed`), so that every step is judged by itself: a difference that a matrix
-product is entitled to is not held against the softmax behind it, and no decision is called wrong for a logit that
-another rounding moved.
+The cuts are the inputs and outputs of softmax-family nodes, the inputs of ArgMax and TopK, and what is quantised, in
+the main graph and in the functions that it calls. A runtime is made to give them out (`Cuts.given`), and what lies
+behind a cut is computed again from the runtime's own values (`Cuts.resumed`), so that every step is judged by itself: a
+difference that a matrix product is entitled to is not held against the softmax behind it, no decision is called wrong
+for a logit that another rounding moved, and one rounding tie of a quantised network does not spread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import onnx
@@ -32,14 +32,38 @@ class Variant(NamedTuple):
 
 
 class Cuts:
-    """The cuts of a model, by name."""
+    """
+    The cuts of a model, by name.
 
-    def __init__(self, graph: ModelGraph) -> None:
-        self._graph = graph
+    Parameters
+    ----------
+    graph
+        The model.
+    nodes
+        Some of its nodes, each to be judged by itself: the cuts are their inputs and outputs, and they alone are
+        computed again. By default all of them, cut at what the top of this module says.
+
+    Attributes
+    ----------
+    names
+        The cuts.
+    sources
+        What is quantised and no cut, and is asked for when it is computed again: how near it is to a tie tells
+        whether another step is right.
+    """
+
+    def __init__(self, graph: ModelGraph, nodes: Sequence[onnx.NodeProto] | None = None) -> None:
+        self._graph, self._nodes = graph, nodes
+        boundaries = _boundaries(graph) if nodes is None else _around(graph, nodes)
         self.names = tuple(
+            name for name in dict.fromkeys(boundaries) if graph.is_typed(name) and name not in graph.random
+        )
+        made = graph.model.graph.node if nodes is None else nodes
+        sources = (node.input[0] for node in made if node.op_type == "QuantizeLinear")
+        self.sources = tuple(
             name
-            for name in dict.fromkeys(self._boundaries())
-            if graph.is_typed(name) and name not in graph.random
+            for name in dict.fromkeys(sources)
+            if name in graph.producers and graph.is_typed(name) and name not in self.names
         )
 
     def given(self) -> Variant | None:
@@ -56,25 +80,43 @@ class Cuts:
         """Return the model that takes the cuts as inputs and computes each again, under another name."""
         model = _copy(self._graph.model)
         graph = model.graph
+        if self._nodes is not None:
+            del graph.node[:], graph.output[:]
+            graph.node.extend(self._nodes)
         for node in graph.node:
             for place, name in enumerate(node.output):
                 if name in self.names:
                     node.output[place] = name + _RECOMPUTED
         kept = [value for value in graph.output if value.name not in self.names]
+        held = {value.name for value in kept}
+        sources = [name for name in self.sources if name not in held]
+        made = None if self._nodes is None else {name for node in self._nodes for name in node.output}
+        names = [name for name in self.names if made is None or name in made]
         del graph.output[:], graph.value_info[:]
         graph.output.extend(kept)
-        graph.output.extend(self._graph.value_info(name, _RECOMPUTED) for name in self.names)
+        graph.output.extend(self._graph.value_info(name, _RECOMPUTED) for name in names)
+        graph.output.extend(map(self._graph.value_info, sources))
         graph.input.extend(map(self._graph.value_info, self.names))
-        return Variant(model, (*(value.name for value in kept), *self.names))
+        return Variant(model, (*(value.name for value in kept), *names, *sources))
 
-    def _boundaries(self) -> Iterator[str]:
-        graph = self._graph
-        for node in graph.model.graph.node:
-            if graph.operator(node) is not None:
-                names = [*node.input, *node.output]
-            else:
-                names = [*node.input[:1]] if node.op_type in DECISIONS and node.domain in DOMAINS else []
-            yield from (name for name in names if name in graph.producers and graph.constant(name) is None)
+
+def _boundaries(graph: ModelGraph) -> Iterator[str]:
+    for node in graph.model.graph.node:
+        names: list[str] = []
+        if graph.operator(node) is not None or node.op_type == "DynamicQuantizeLinear":
+            names = [*node.input, *node.output]
+        elif node.op_type == "QuantizeLinear" or node.op_type.startswith("QLinear"):
+            names = [*node.output]
+        elif node.op_type in DECISIONS and node.domain in DOMAINS:
+            names = [*node.input[:1]]
+        yield from (name for name in names if name in graph.producers and graph.constant(name) is None)
+
+
+def _around(graph: ModelGraph, nodes: Sequence[onnx.NodeProto]) -> Iterator[str]:
+    for node in nodes:
+        for name in (*names_read(node), *node.output):
+            if name in graph.producers and graph.constant(name) is None:
+                yield name
 
 
 def without_what_makes(graph: ModelGraph, tensor: str) -> onnx.ModelProto:

@@ -14,6 +14,7 @@ from onnx import external_data_helper, helper, inliner, numpy_helper
 from softops.opset import Operator, UnknownOperatorError, UnknownOpsetError, operator
 from softops.opset.graph.domains import canonical_domain, imported_opset, opset_versions
 from softops.opset.graph.files import serialize
+from softops.opset.graph.types import dimension_of
 from softops.opset.graph.walk import names_read, subgraphs
 from softops.opset.nodes.node import attributes_of
 
@@ -64,8 +65,8 @@ class ModelGraph:
         The node that makes a tensor, by name.
     random
         Names of the tensors that are drawn at random.
-    opset
-        The version of ai.onnx that the model imports.
+    opset, opsets
+        The version of ai.onnx that the model imports, and those of all domains.
     notes
         What is not judged, and why.
     """
@@ -78,7 +79,7 @@ class ModelGraph:
         self.outputs = tuple(value.name for value in graph.output)
         self.producers = {name: node for node in graph.node for name in node.output if name}
         self.opset = imported_opset(self.model) or 1
-        self._opsets = opset_versions(self.model.opset_import)
+        self.opsets = opset_versions(self.model.opset_import)
         self._initializers = {tensor.name: tensor for tensor in graph.initializer}
         self._types = self._infer_types()
         self.random = self._behind_random_nodes()
@@ -104,7 +105,7 @@ class ModelGraph:
             return None
         domain = canonical_domain(node.domain)
         try:
-            return operator(node.op_type, self._opsets.get(domain, 1), domain)
+            return operator(node.op_type, self.opsets.get(domain, 1), domain)
         except (UnknownOperatorError, UnknownOpsetError):
             return None
 
@@ -121,8 +122,8 @@ class ModelGraph:
         """Return the lengths of a tensor's axes as far as they are known; None if the rank is not."""
         if tensor not in self._types:
             return None
-        dims = self._types[tensor].tensor_type.shape.dim
-        return [int(dim.dim_value) if dim.HasField("dim_value") else None for dim in dims]
+        dims = map(dimension_of, self._types[tensor].tensor_type.shape.dim)
+        return [dim if isinstance(dim, int) else None for dim in dims]
 
     def value_info(self, tensor: str, suffix: str = "") -> onnx.ValueInfoProto:
         """Declare a tensor, or one like it under a longer name, as an input or output."""

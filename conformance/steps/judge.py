@@ -5,8 +5,9 @@ The verdicts: each step of a model against what it should have made of the runti
 - A chain of matrix products and sums: against its value in twice the precision.
 - Integers, booleans, strings (labels, indices): against our backend, equal or wrong; with no excuse for
   rounding, because the decision is taken anew from the runtime's own logits.
-- Outputs that change when a runtime is asked for the values in between: against our own run, within twice
-  what all the steps allow together; the rows of a softmax by their sums as well.
+- What is quantised into integers: within half a step of what was rounded, which allows another one beside a tie.
+- Outputs that change when a runtime is asked for the values in between: against our own run, or against those that it
+  then gives, within twice what all the steps allow together; the rows of a softmax by their sums as well.
 - Floats made by anything else: against our backend, within ``rtol`` of the largest magnitude in the row, or
   a ULP where that is more.
 
@@ -15,7 +16,7 @@ The first two bounds are derived in `softops.conformance.measure.bounds`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,13 +25,14 @@ from numpy.typing import NDArray
 
 from softops.opset.nodes.node import attributes_of
 
-from ..measure.bounds import JUDGED, family_allowance, row_totals
+from ..measure.bounds import JUDGED, family_allowance, loosely, row_totals
 from ..measure.errors import against_exact
 from ..measure.metrics import first_place, scalar
 from ..measure.ulp import Doubles, is_float, spacing, unit_roundoff
 from .exact import chain_to, exact_output, lead, undecided_labels
 from .graph import Arrays, ModelGraph
-from .runs import CutRun, WholeRun
+from .quantised import wrong_steps
+from .runs import CutRun, WholeRun, changed_outputs
 from .step import Step
 
 Array = NDArray[Any]
@@ -63,33 +65,64 @@ class Bounds:
                 raise ValueError(message)
 
 
-def judged(graph: ModelGraph, feeds: Arrays, whole: WholeRun, cut: CutRun, bounds: Bounds) -> Iterator[Step]:
-    """Judge every value of a cut run once, and the outputs that were others in a run of the whole."""
-    judge = _Judge(graph, bounds)
+def judged(
+    graph: ModelGraph,
+    values: Arrays,
+    recomputed: Arrays,
+    bounds: Bounds,
+    names: Collection[str],
+    allowances: Arrays | None = None,
+) -> Iterator[Step]:
+    """
+    Judge tensors by the runtime's own values.
+
+    Parameters
+    ----------
+    values
+        All that is known of a run in the runtime: inputs, cuts and outputs.
+    recomputed
+        What our backend makes of these, for each tensor from the values before it.
+    names
+        What is judged.
+    allowances
+        Takes how far each may be off.
+    """
+    judge = _Judge(graph, bounds, {} if allowances is None else allowances)
     # In the order of the graph: what was allowed for an input is part of what is allowed behind it.
-    made = [name for name in graph.producers if name in cut.theirs]
-    for name in dict.fromkeys((*made, *cut.theirs)):
-        if cut.theirs[name].size:
-            yield judge.step(name, {**feeds, **cut.theirs}, cut.recomputed)
-    ours = {**feeds, **cut.ours, **whole.ours}
+    made = [name for name in graph.producers if name in names]
+    for name in dict.fromkeys((*made, *names)):
+        if values[name].size:
+            yield judge.step(name, values, recomputed)
+
+
+def judged_end_to_end(
+    graph: ModelGraph, feeds: Arrays, whole: WholeRun, cut: CutRun, bounds: Bounds, allowances: Arrays
+) -> Iterator[Step]:
+    """
+    Judge the outputs that were others in a run of the whole than in one that was asked for the cuts as well.
+
+    An output is right when it is near enough to that of our backend's own run, or to the runtime's own from which each
+    step was judged. ``allowances`` are those of the steps.
+    """
+    judge = _Judge(graph, bounds, allowances)
+    ours = {**feeds, **whole.ours}
     for name in changed_outputs(whole, cut):
-        yield judge.end_to_end(name, whole.theirs[name], ours)
+        step = judge.end_to_end(name, whole.theirs[name], ours)
+        if not step.passed:
+            stepwise = judge.end_to_end(name, whole.theirs[name], {**feeds, **cut.theirs})
+            step = stepwise if stepwise.passed else step
+        yield step
         if (sums := judge.row_sums(name, whole.theirs[name], ours)) is not None:
             yield sums
-
-
-def changed_outputs(whole: WholeRun, cut: CutRun) -> list[str]:
-    """Return the outputs of which a runtime gives other bits when it is asked for the cuts as well."""
-    return [name for name, array in whole.theirs.items() if array.size and not _same(array, cut.theirs[name])]
 
 
 class _Judge:
     """Judges the tensors of one model; keeps the allowances, which those of later steps are made of."""
 
-    def __init__(self, graph: ModelGraph, bounds: Bounds) -> None:
+    def __init__(self, graph: ModelGraph, bounds: Bounds, allowances: Arrays) -> None:
         self._graph = graph
         self._bounds = bounds
-        self._allowances: dict[str, Doubles] = {}
+        self._allowances = allowances
 
     def step(self, tensor: str, values: Arrays, recomputed: Arrays) -> Step:
         """Judge ``tensor`` as made from the runtime's own values; ``recomputed`` is what our backend makes of them."""
@@ -102,14 +135,18 @@ class _Judge:
             rule, expected, allowed = "exact value", exact.value, exact.allowed
             if self._bounds.max_ulp is not None:
                 allowed = self._bounds.max_ulp * spacing(expected, actual.dtype).astype(np.float64)
-        elif _is_discrete(actual):
+        elif (
+            wrong := wrong_steps(self._graph, tensor, actual, values, recomputed, self._bounds.rtol)
+        ) is not None:
+            return self._equal(tensor, actual, recomputed[tensor], ~wrong, "quantised")
+        elif is_discrete(actual):
             expected = recomputed[tensor]
             return self._equal(tensor, actual, expected, self._undecided(tensor, expected, values, 0))
         elif (chain := chain_to(self._graph, tensor, values)) is not None:
             rule, expected, allowed = "matrix product", chain.exact, chain.allowance(actual.dtype)
         else:
             rule, expected = "rtol", recomputed[tensor]
-            allowed = self._loose(expected)
+            allowed = loosely(expected, self._bounds.rtol)
         self._allowances[tensor] = allowed
         return self._bounded(tensor, rule, actual, expected, allowed)
 
@@ -122,10 +159,12 @@ class _Judge:
         may fall either way.
         """
         expected = ours[tensor]
-        if _is_discrete(actual):
+        if is_discrete(actual):
             return self._equal(tensor, actual, expected, self._undecided(tensor, expected, ours, 4))
         family = self._graph.family_node(tensor)
-        allowed = self._allowances.get(tensor, self._loose(expected) if is_float(expected.dtype) else None)
+        allowed = self._allowances.get(
+            tensor, loosely(expected, self._bounds.rtol) if is_float(expected.dtype) else None
+        )
         x = None if family is None else self._graph.value(family.source, ours)
         if family is not None and x is not None and family.operator.op_type in JUDGED:
             exact = family.operator.exact(x, family.axis)
@@ -150,15 +189,6 @@ class _Judge:
         slack = slack + 2 * unit_roundoff(actual.dtype)
         step = self._bounded(tensor, "sum of 1", sums.astype(actual.dtype), wanted, slack)
         return replace(step, tensor=f"row sums of {tensor}")
-
-    def _loose(self, expected: Array) -> Doubles:
-        size = np.abs(expected.astype(np.float64))
-        finite = np.where(np.isfinite(size), size, 0)
-        # A last rounding may fall either way: of bfloat16 that alone is more than 1e-3.
-        least = np.nan_to_num(spacing(expected, expected.dtype).astype(np.float64), nan=0, posinf=0)
-        if finite.ndim and finite.size:
-            finite = np.broadcast_to(finite.max(-1, keepdims=True), finite.shape)
-        return np.maximum(self._bounds.rtol * finite, least)
 
     def _undecided(self, tensor: str, expected: Array, values: Arrays, slack: float) -> Rows | None:
         """
@@ -195,7 +225,9 @@ class _Judge:
         node = self._graph.producers.get(tensor)
         return "input" if node is None else node.op_type
 
-    def _equal(self, tensor: str, actual: Array, expected: Array, undecided: Rows | None) -> Step:
+    def _equal(
+        self, tensor: str, actual: Array, expected: Array, undecided: Rows | None, rule: str = "equal"
+    ) -> Step:
         wrong = np.asarray(actual != expected)
         if undecided is not None:
             wrong = wrong & ~undecided
@@ -203,18 +235,23 @@ class _Judge:
         return Step(
             tensor,
             self._maker(tensor),
-            "equal",
+            rule,
             index is None,
             int(wrong.sum()),
             actual.size,
             worst_index=index,
             worst_actual=None if index is None else scalar(actual[index]),
             worst_exact=None if index is None else scalar(expected[index]),
+            kinds=() if index is None else ("equal",),
         )
 
     def _bounded(self, tensor: str, rule: str, actual: Array, exact: Array, allowed: Doubles) -> Step:
         found = against_exact(actual, exact.astype(np.longdouble), allowed)
-        wrong, index = int((found.used > 1).sum()), found.worst_place()
+        over = found.used > 1
+        wrong, index = int(over.sum()), found.worst_place()
+        kinds = (("special values", over & found.special), ("ulp", over & ~found.special))
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(actual.astype(np.longdouble) - found.exact)[found.errors > 0]
         return Step(
             tensor,
             self._maker(tensor),
@@ -230,18 +267,14 @@ class _Judge:
             worst_error_ulp=float(found.errors[index]),
             worst_bound_ulp=float(found.limits[index]),
             errors_ulp=found.errors,
+            max_error=float(np.nan_to_num(apart, nan=np.inf, posinf=np.inf).max(initial=0)),
+            kinds=tuple(name for name, there in kinds if there.any()),
         )
 
 
-def _is_discrete(array: Array) -> bool:
+def is_discrete(array: Array) -> bool:
     """Tell whether an array holds what is either equal or not: integers, booleans, strings."""
     return array.dtype.kind in "iubOSUT" or array.dtype == np.bool_
-
-
-def _same(left: Array, right: Array) -> bool:
-    if left.dtype.kind == "O":
-        return np.array_equal(left, right)
-    return left.tobytes() == right.tobytes()
 
 
 def _shaped(undecided: Rows | None, like: Array) -> Rows | None:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
+from softops.opset.backend.plan import Watch
 from softops.opset.graph.files import serialize
 
 from ..measure.metrics import unlike
@@ -25,7 +27,11 @@ _TIMED_RUNS = 5
 
 
 class WholeRun(NamedTuple):
-    """The outputs that are compared, by name, the seconds of the fastest runs, and what is wrong with their number."""
+    """
+    The outputs that are compared, by name, the seconds of the fastest runs, and what is wrong with their number.
+
+    ``ours`` has our backend's values at the cuts as well.
+    """
 
     theirs: Arrays
     ours: Arrays
@@ -39,51 +45,72 @@ class CutRun(NamedTuple):
     The values at the cuts and outputs of a model, by name.
 
     ``theirs`` is what the runtime gives when it is asked for all of them, ``recomputed`` what our backend makes of the
-    runtime's own values, for each from those before it, ``ours`` what our backend gives in a run of its own; empty
-    where these are the outputs alone. ``failures`` says why they cannot be judged: another number, dtype or shape.
+    runtime's own values, for each from those before it. ``failures`` says why they cannot be judged: another number,
+    dtype or shape.
     """
 
     theirs: Arrays
     recomputed: Arrays
-    ours: Arrays
     failures: list[str]
 
 
-def run_whole(graph: ModelGraph, runtime: Runtime, feeds: Arrays) -> WholeRun:
-    """Run a model in both."""
+def run_whole(graph: ModelGraph, runtime: Runtime, feeds: Arrays, watch: Watch | None = None) -> WholeRun:
+    """Run a model in both; ours gives the values at the cuts as well."""
     folder, names = graph.source.folder, graph.outputs
     actual, their_seconds = _timed(load(runtime, graph.content, folder), feeds)
-    expected, our_seconds = _timed(load(SoftopsRuntime(), graph.content, folder), feeds)
-    ours = _by_name(names, expected, graph.compared)
+    variant = Cuts(graph).given() or Variant(graph.model, names)
+    start = time.perf_counter()
+    expected = run_variant(graph, SoftopsRuntime(watch), variant, feeds)
+    our_seconds = time.perf_counter() - start
+    if our_seconds < _TIMED_SECONDS:
+        _, our_seconds = _timed(load(SoftopsRuntime(), graph.content, folder), feeds)
+    ours = _by_name(variant.outputs, expected, {*graph.compared, *variant.outputs[len(names) :]})
     if len(actual) != len(names):
         failure = f"expected {len(names)} outputs, {', '.join(names)} (got {len(actual)})"
         return WholeRun({}, ours, their_seconds, our_seconds, [failure])
     return WholeRun(_by_name(names, actual, graph.compared), ours, their_seconds, our_seconds, [])
 
 
-def run_cut(graph: ModelGraph, runtime: Runtime, feeds: Arrays, whole: WholeRun) -> CutRun:
-    """Run a model cut into steps in both."""
-    cuts, backend = Cuts(graph), SoftopsRuntime()
+def run_cut(
+    graph: ModelGraph,
+    runtime: Runtime,
+    feeds: Arrays,
+    theirs: Arrays,
+    nodes: Sequence[onnx.NodeProto] | None = None,
+    watch: Watch | None = None,
+) -> CutRun:
+    """
+    Run a model cut into steps in both.
+
+    ``theirs`` are the runtime's outputs in a run of the whole, which are all there is to cut at in some models.
+    ``nodes`` are those to be judged by themselves, and computed again; by default the whole is cut into steps.
+    """
+    cuts = Cuts(graph, nodes)
     given, resumed = cuts.given(), cuts.resumed()
-    wanted = {*graph.compared, *cuts.names}
-    theirs, ours = whole.theirs, Arrays()
+    wanted = {*graph.compared, *cuts.names, *cuts.sources}
     if given is not None:
-        outputs = _run(graph, runtime, given, feeds)
+        outputs = run_variant(graph, runtime, given, feeds)
         if len(outputs) != len(given.outputs):
             asked = ", ".join(given.outputs)
             failure = f"expected {len(given.outputs)} outputs when asked for {asked} (got {len(outputs)})"
-            return CutRun({}, {}, {}, [failure])
+            return CutRun({}, {}, [failure])
         theirs = _by_name(given.outputs, outputs, wanted)
     at_cuts = {name: theirs[name] for name in cuts.names}
-    recomputed = _by_name(resumed.outputs, _run(graph, backend, resumed, {**feeds, **at_cuts}), wanted)
-    reasons = [unlike(name, array, recomputed[name]) for name, array in theirs.items()]
-    failures = [reason for reason in reasons if reason]
-    if given is not None and not failures:
-        ours = _by_name(given.outputs, _run(graph, backend, given, feeds), wanted)
-    return CutRun(theirs, recomputed, ours, failures)
+    outputs = run_variant(graph, SoftopsRuntime(watch), resumed, {**feeds, **at_cuts})
+    recomputed = _by_name(resumed.outputs, outputs, wanted)
+    reasons = [unlike(name, theirs[name], array) for name, array in recomputed.items() if name in theirs]
+    return CutRun(theirs, recomputed, [reason for reason in reasons if reason])
 
 
-def _run(graph: ModelGraph, runtime: Runtime, variant: Variant, feeds: Arrays) -> Sequence[NDArray[Any]]:
+def changed_outputs(whole: WholeRun, cut: CutRun) -> list[str]:
+    """Return the outputs of which a runtime gives other bits when it is asked for the cuts as well."""
+    return [name for name, array in whole.theirs.items() if array.size and not _same(array, cut.theirs[name])]
+
+
+def run_variant(
+    graph: ModelGraph, runtime: Runtime, variant: Variant, feeds: Arrays
+) -> Sequence[NDArray[Any]]:
+    """Run a variant of a model; its outputs in their order."""
     return load(runtime, serialize(variant.model), graph.source.folder)(feeds)
 
 
@@ -93,8 +120,12 @@ def _by_name(names: Sequence[str], outputs: Sequence[Any], wanted: Sequence[str]
 
 
 def _timed(run: Run, feeds: Arrays) -> tuple[Sequence[NDArray[Any]], float]:
-    """Return the outputs of a first run, and the seconds of the fastest further one."""
+    """Return the outputs of a first run, and the seconds of the fastest further one, if that is worth the time."""
+    start = time.perf_counter()
     outputs = run(feeds)
+    first = time.perf_counter() - start
+    if first > _TIMED_SECONDS:
+        return outputs, first
     best, spent = float("inf"), 0.0
     for _ in range(_TIMED_RUNS):
         start = time.perf_counter()
@@ -104,3 +135,9 @@ def _timed(run: Run, feeds: Arrays) -> tuple[Sequence[NDArray[Any]], float]:
         if spent > _TIMED_SECONDS:
             break
     return outputs, best
+
+
+def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:
+    if left.dtype.kind == "O":
+        return np.array_equal(left, right)
+    return left.tobytes() == right.tobytes()

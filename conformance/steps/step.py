@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -20,8 +21,8 @@ class Step:
     tensor, operator
         What was judged, and the operator that made it (``Softmax-13``, ``Gemm``).
     rule
-        ``exact value``, ``matrix product``, ``equal``, ``rtol``, ``end to end`` or ``sum of 1``: what it was
-        judged by.
+        ``exact value``, ``matrix product``, ``equal``, ``quantised``, ``rtol``, ``end to end`` or ``sum of 1``: what
+        it was judged by.
     passed
         Whether every element keeps the bound.
     wrong, size
@@ -34,6 +35,14 @@ class Step:
         The element that uses most of its bound; None where integers or strings are all equal.
     errors_ulp
         All errors in ULP, float64; empty for integers and strings.
+    max_error
+        The largest error as a difference; None for integers and strings, infinite beside a NaN or an infinity.
+    kinds
+        Which of the suite's verdicts (`softops.conformance.verdicts.verdicts.VERDICTS`) it fails by.
+    known
+        The known deviation of the runtime that it is; empty for none.
+    unsettled
+        Why it cannot be told whether the runtime or what it is compared with is wrong; empty where it can.
     """
 
     tensor: str
@@ -50,6 +59,19 @@ class Step:
     worst_error_ulp: float | None = None
     worst_bound_ulp: float | None = None
     errors_ulp: Doubles = field(default_factory=lambda: np.empty(0), repr=False)
+    max_error: float | None = None
+    kinds: tuple[str, ...] = ()
+    known: str = ""
+    unsettled: str = ""
+
+    @property
+    def verdict(self) -> Literal["right", "known", "cannot tell", "wrong"]:
+        """Right within its bound, and else wrong, unless that is known or not settled."""
+        if self.passed:
+            return "right"
+        if self.known:
+            return "known"
+        return "cannot tell" if self.unsettled else "wrong"
 
     @property
     def message(self) -> str:

@@ -6,6 +6,7 @@ The deviations that are known: for each version of a runtime a file of its own.
 - ``cases``: patterns of case names (`Case.id`), ``*`` for anything; the version in a name
   is that of the operator, whichever opset is imported that it holds at, and a seed is not part of it;
 - ``outcome``: ``wrong``, ``crashed`` or ``hung``; ``verdicts``: which of `VERDICTS` fail, for ``wrong``;
+- ``at_most``: how large the error is at most, in units of the spacing at 1, for a precision that is absolute;
 - ``why``: one sentence on the cause; ``issue``: the upstream address, or ``not reported yet``;
 - ``shown_by``: names of cases that show it, one at least for each pattern. The patterns also match cases that come out
   right, so it is by these that a deviation is told to have vanished.
@@ -21,6 +22,8 @@ from fnmatch import translate
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
+
+import ml_dtypes
 
 from ..cases.calls import row_of
 from ..cases.case import Case
@@ -39,6 +42,7 @@ class Deviation:
     issue: str = NOT_REPORTED
     verdicts: tuple[str, ...] = ()
     shown_by: tuple[str, ...] = ()
+    at_most: float | None = None
 
     def speaks_of(self, record: CaseRecord) -> bool:
         """Whether it is about that case."""
@@ -50,6 +54,16 @@ class Deviation:
             return False
         failed = {check.name for check in record.checks if not check.passed}
         return not self.verdicts or failed <= set(self.verdicts)
+
+    def explains_step(self, case: Case, failed: Iterable[str], error: float | None) -> bool:
+        """Whether it is about a node of a model that fails these verdicts, by an error of that size."""
+        if self.outcome != "wrong" or not set(failed) <= set(self.verdicts):
+            return False
+        if self.at_most is not None:
+            spacing = float(ml_dtypes.finfo(case.dtype).eps)
+            if error is None or not error <= self.at_most * spacing:
+                return False
+        return _expression(self.cases).match(_name_of(case)) is not None
 
 
 @dataclass(frozen=True)

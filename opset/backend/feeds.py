@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ..errors import FeedError, ModelError
+from ..errors import FeedError
 from ..graph.given import as_array
-from ..graph.types import dimension_of, type_word
+from ..graph.types import check_element_type, dimension_of
 
 _TEXT_KINDS = "OUST"
 
@@ -31,7 +31,7 @@ class Feeds:
     def __init__(self, inputs: Iterable[onnx.ValueInfoProto], defaults: Mapping[str, Any]) -> None:
         self._inputs = list(inputs)
         for value in self._inputs:
-            _check_element_type(value)
+            check_element_type(value)
         self._defaults = defaults
         required = [value for value in self._inputs if value.name not in defaults]
         self._required = [value.name for value in required]
@@ -78,16 +78,6 @@ class Feeds:
                     return None
         result: Sequence[Any] = values
         return result
-
-
-def _check_element_type(value: onnx.ValueInfoProto) -> None:
-    number = value.type.tensor_type.elem_type
-    if number != onnx.TensorProto.UNDEFINED and number not in onnx.helper.get_all_tensor_dtypes():
-        message = (
-            f"expected an element type that onnx {onnx.__version__} knows for the input {value.name!r} (got "
-            f"{type_word(number)}); export the model again, or upgrade onnx"
-        )
-        raise ModelError(message)
 
 
 _Plain = tuple[np.dtype[Any], int, tuple[tuple[int, int], ...]]

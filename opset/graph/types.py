@@ -7,6 +7,7 @@ from typing import NamedTuple
 import onnx
 from onnx import TensorProto, TypeProto, helper
 
+from ..errors import ModelError
 from .walk import Body
 
 Dimension = int | str | None
@@ -86,6 +87,17 @@ def type_word(number: int) -> str:
     """ONNX's word for an element type, such as ``float``; ``type`` and its number for one that it does not know."""
     known = number in onnx.TensorProto.DataType.values()
     return onnx.TensorProto.DataType.Name(number).lower() if known else f"type {number}"
+
+
+def check_element_type(value: onnx.ValueInfoProto) -> None:
+    """Refuse an input of a type that the installed onnx does not know, by a ModelError."""
+    number = value.type.tensor_type.elem_type
+    if number != onnx.TensorProto.UNDEFINED and number not in onnx.helper.get_all_tensor_dtypes():
+        message = (
+            f"expected an element type that onnx {onnx.__version__} knows for the input {value.name!r} (got "
+            f"{type_word(number)}); export the model again, or upgrade onnx"
+        )
+        raise ModelError(message)
 
 
 def value_types(body: Body) -> dict[str, TypeProto]:

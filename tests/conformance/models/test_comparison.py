@@ -87,7 +87,7 @@ def test_another_dtype_or_shape_is_said_between_runtimes_too():
     assert texts["flat", "softops"] == ["probabilities: expected shape [5, 4] (got [20])"]
 
 
-def test_progress_counts_every_run():
+def test_progress_counts_nodes():
     seen = []
     compare_runtimes(
         classifier_head(WEIGHT),
@@ -96,7 +96,13 @@ def test_progress_counts_every_run():
         batch=5,
         progress=lambda done, total: seen.append((done, total)),
     )
-    assert seen == [(i, 6) for i in range(1, 7)]
+    # 3 families, 2 runtimes, 2 runs of ours, 2 nodes and more: it only grows, and ends at all of it.
+    done, totals = zip(*seen, strict=True)
+    assert list(done) == sorted(done)
+    assert len(set(totals)) == 1
+    assert done[0] == 0
+    assert done[-1] == totals[0]
+    assert len(set(done)) > 12
 
 
 def test_what_cannot_be_compared_is_an_error():

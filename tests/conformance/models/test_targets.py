@@ -7,7 +7,7 @@ from onnx import numpy_helper
 
 from softops.conformance import compare_runtimes
 from softops.conformance.cases.families import FAMILIES
-from softops.conformance.models.inputs import prepare_inputs
+from softops.conformance.models.inputs import made_up
 from softops.conformance.models.targets import targeted, targets
 from softops.conformance.steps.graph import ModelGraph
 from softops.conformance.steps.source import Source
@@ -25,7 +25,7 @@ def parsed(text, **arrays):
 
 def aim(model, family, place=0, **options):
     graph = ModelGraph(Source(model))
-    return targeted(graph, targets(graph)[place], family, prepare_inputs(model, None, batch=40), **options)
+    return targeted(graph, targets(graph)[place], family, made_up(model, batch=40), **options)
 
 
 def logits_of(made, name):

@@ -48,10 +48,15 @@ def picture(data):
 
 def test_rows_hold_the_measures(right, wrong):
     label, probabilities = report_table(right)
-    assert (label["output"], label["right"], label["max_ulp"], label["equal"]) == ("label", True, None, 1)
+    assert (label["output"], label["verdict"], label["max_ulp"], label["equal"]) == (
+        "label",
+        "right",
+        None,
+        1,
+    )
     assert probabilities["max_ulp"] == right.outputs["probabilities"].max_ulp
     assert 0 < probabilities["bound_used"] <= 1
-    assert [row["right"] for row in report_table(wrong)] == [True, False]
+    assert [row["verdict"] for row in report_table(wrong)] == ["right", "wrong"]
 
 
 def test_the_plot_is_a_transparent_picture_in_light_and_dark(right, wrong):

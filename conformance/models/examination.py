@@ -1,0 +1,160 @@
+"""One report: a model run in a runtime and in our backend, cut into steps, each judged once, and what it comes to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from softops.opset.backend.plan import Watch
+
+from ..errors import ModelNotRunError
+from ..measure.metrics import dtype_name
+from ..runtimes.protocol import Runtime, name_of, version_of
+from ..runtimes.softops import SoftopsRuntime
+from ..steps.excuses import excused
+from ..steps.foreign import without
+from ..steps.graph import Arrays, ModelGraph
+from ..steps.ground import Ground
+from ..steps.judge import Bounds, judged, judged_end_to_end
+from ..steps.runs import CutRun, WholeRun, changed_outputs, run_cut, run_whole
+from ..steps.settle import Scene, differing, in_doubt, settled, shaken
+from ..steps.step import Step
+from .caveats import caveats
+from .differences import Differences, compare_nodes, compare_outputs
+from .report import Report
+
+_FULL = ("", "f32", "f64", "float32", "float64", "dynamic")
+
+
+def examine(
+    graph: ModelGraph,
+    runtime: Runtime,
+    feeds: Arrays,
+    bounds: Bounds,
+    *,
+    label: str | None = None,
+    seed: int | None = None,
+    watch: Watch | None = None,
+) -> tuple[Report, Arrays]:
+    """
+    Run a model in a runtime and in our backend, and judge it: one report of `validate`.
+
+    ``label`` is what the runtime is called in it; ``watch`` is told of the progress of our backend's runs. The
+    runtime's values come along, by name: inputs, cuts and outputs.
+    """
+    ground = Ground(graph)
+    foreign = ground.unknown()
+    if not foreign:
+        try:
+            return _examined(graph, ground, runtime, feeds, bounds, label, seed, watch)
+        except ModelNotRunError as error:
+            # An implementation that is not verified may stumble, too.
+            foreign = [node for node in graph.model.graph.node if ground.is_weak(node)]
+            if not foreign or not str(error).startswith(f"expected {SoftopsRuntime.name} to run"):
+                raise
+    left = without(graph, foreign, runtime, feeds)
+    report, values = _examined(
+        left.graph, Ground(left.graph), runtime, left.feeds, bounds, label, seed, watch
+    )
+    report.inputs = {name: report.inputs[name] for name in feeds}
+    report.unsettled.append(left.unsettled)
+    report.failures = [failure for failure in report.failures if report.compared]
+    return report, {**left.outputs, **values}
+
+
+def _examined(
+    graph: ModelGraph,
+    ground: Ground,
+    runtime: Runtime,
+    feeds: Arrays,
+    bounds: Bounds,
+    label: str | None,
+    seed: int | None,
+    watch: Watch | None,
+) -> tuple[Report, Arrays]:
+    name = label or name_of(runtime)
+    made = _Made(watch)
+    whole = run_whole(graph, runtime, feeds, made)
+    scene = Scene(graph, runtime, feeds, bounds, ground, made.per_node, watch)
+    values = {**feeds, **whole.theirs}
+    failures, unsettled, notes = list(whole.failures), list[str](), list(graph.notes)
+    found, steps, said = Differences(), list[Step](), list[str]()
+    if not failures:
+        found = compare_outputs(graph, whole.theirs, whole.ours)
+        failures, unsettled = differing(scene, found.unlike, graph.compared)
+    if not failures and not unsettled:
+        cut = run_cut(graph, runtime, feeds, whole.theirs, watch=watch)
+        failures, unsettled = differing(scene, cut.failures, [*cut.recomputed])
+    if not failures and not unsettled:
+        values = {**cut.theirs, **values}
+        steps = _in_precision(
+            runtime, excused(graph, runtime, {**feeds, **cut.theirs}, _steps(scene, whole, cut))
+        )
+        failures = [step.message for step in steps if step.verdict == "wrong"]
+        unsettled = [f"{step.unsettled} ({step.message})" for step in steps if step.verdict == "cannot tell"]
+        found.nodes = compare_nodes(graph, values, {**feeds, **whole.ours})
+        said = caveats(graph, runtime, feeds, whole.theirs, values, whole.their_seconds)
+        if changed := changed_outputs(whole, cut):
+            notes.append(
+                f"{name_of(runtime)} gives other bits of {', '.join(changed)} when it is asked for "
+                "intermediate values as well; what it gives without is judged end to end"
+            )
+    compared = bool(failures or unsettled) or any(output.size for output in found.outputs.values())
+    if not compared:
+        failures.append("nothing was compared: expected an output with elements; pass larger inputs")
+    report = Report(
+        runtime=name,
+        runtime_version=version_of(runtime),
+        softops_version=SoftopsRuntime().version,
+        opset=graph.opset,
+        inputs={key: (dtype_name(array), array.shape) for key, array in feeds.items()},
+        seed=seed,
+        seconds={SoftopsRuntime.name: whole.our_seconds, name: whole.their_seconds},
+        apart=found,
+        steps=steps,
+        failures=failures,
+        unsettled=unsettled,
+        known=list(dict.fromkeys(step.known for step in steps if step.verdict == "known")),
+        caveats=said,
+        notes=notes,
+        compared=compared,
+    )
+    return report, values
+
+
+def _steps(scene: Scene, whole: WholeRun, cut: CutRun) -> list[Step]:
+    """Judge every value of a cut run once, and the outputs that were others in a run of the whole."""
+    allowances = Arrays()
+    values = {**scene.feeds, **cut.theirs}
+    steps = list(judged(scene.graph, values, cut.recomputed, scene.bounds, list(cut.theirs), allowances))
+    ends = list(judged_end_to_end(scene.graph, scene.feeds, whole, cut, scene.bounds, allowances))
+    ends = shaken(scene, whole, ends)
+    return [*settled(scene, cut, steps), *(in_doubt(scene, step, scene.feeds) for step in ends)]
+
+
+def _in_precision(runtime: Runtime, steps: list[Step]) -> list[Step]:
+    """Return the steps, not settled those beyond their bounds where the runtime computes in another precision."""
+    precision = str(getattr(runtime, "computes_in", ""))
+    if precision in _FULL:
+        return steps
+    reason = (
+        f"{name_of(runtime)} computes in {precision} here, and the bounds are those of the model's own dtypes; "
+        "ask it for full precision (openvino:precision=f32)"
+    )
+    return [replace(step, unsettled=reason) if step.verdict == "wrong" else step for step in steps]
+
+
+class _Made:
+    """Counts the bytes that the nodes of a run make."""
+
+    def __init__(self, watch: Watch | None) -> None:
+        self._watch, self._bytes, self._nodes = watch, 0, 0
+
+    def __call__(self, done: int, total: int, made: int) -> None:
+        self._bytes, self._nodes = self._bytes + made, self._nodes + 1
+        if self._watch is not None:
+            self._watch(done, total, made)
+
+    @property
+    def per_node(self) -> float:
+        """How many a node makes, on average."""
+        return self._bytes / max(self._nodes, 1)
