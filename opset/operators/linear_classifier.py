@@ -90,18 +90,23 @@ def _kernel(
     with np.errstate(all="ignore"):
         scores = product(a, b, c, ())
         chosen = (scores[:, 0] > 0).astype(np.intp) if is_binary else scores.argmax(1)
-        transformed = _transformed(scores, post_transform, is_binary)
-        return chosen, transformed.astype(np.float32, copy=False)
+        transform = _of_one_score if is_binary else transformed
+        return chosen, transform(scores, post_transform).astype(np.float32, copy=False)
 
 
-def _transformed(scores: NDArray[Any], transform: str, is_binary: bool) -> NDArray[Any]:
-    if is_binary:
-        scores = np.hstack([-scores if transform == "LOGISTIC" else 1 - scores, scores])
+def _of_one_score(scores: NDArray[Any], transform: str) -> NDArray[Any]:
+    """Of one score for two classes; a softmax changes nothing there."""
+    both = np.hstack([-scores if transform == "LOGISTIC" else 1 - scores, scores])
+    return transformed(both, transform if transform in ("LOGISTIC", "PROBIT") else "NONE")
+
+
+def transformed(scores: NDArray[Any], transform: str) -> NDArray[Any]:
+    """Return the scores of several classes, shape (N, C), after a ``post_transform`` of ai.onnx.ml."""
     if transform == "LOGISTIC":
         return np.asarray(_sigmoid(scores))
     if transform == "PROBIT":
         return _normal_quantile(scores)
-    if is_binary or transform == "NONE":
+    if transform == "NONE":
         return scores
     mask = scores != 0 if transform == "SOFTMAX_ZERO" else None
     return np.asarray(_softmax(scores, 1, where=mask))
