@@ -9,9 +9,9 @@ import typer
 from .terminal.bar import Bar
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from softops.conformance import CaseRecord, SuiteReport
+
+    from .terminal.console import Console
 
 WRONG = 1
 NOTHING_COMPARED = 3
@@ -192,10 +192,10 @@ def _check_folder(directory: Path | None) -> None:
 
 
 def _finish(found: "SuiteReport", directory: Path | None) -> None:
-    from rich.console import Console
+    from .terminal.console import Console
 
     # First: should the disk be full, it has been said all the same.
-    _print(Console(highlight=False), found)
+    _print(Console(), found)
     if directory is not None:
         found.write(directory)
     if not found.compared:
@@ -205,13 +205,13 @@ def _finish(found: "SuiteReport", directory: Path | None) -> None:
 
 
 def _print(console: "Console", found: "SuiteReport") -> None:
-    from rich.markup import escape
-
     from softops.conformance.reports.summary import tolerances
+
+    from .terminal.console import shown
 
     console.print(_table(found), "")
     for text in (*found.notes, *(f"vanished: {why}" for why in found.vanished)):
-        console.print(f"Note: {escape(text)}", soft_wrap=True)
+        console.print(f"Note: {shown(text)}", soft_wrap=True)
     kinds: dict[tuple[str, ...], list[CaseRecord]] = {}
     for record in found.unexpected:
         kind = (record.domain, record.op, record.outcome, record.verdict or record.message)
@@ -220,7 +220,7 @@ def _print(console: "Console", found: "SuiteReport") -> None:
         more = f" (and {len(others):,} like it)" if others else ""
         told = "\n    ".join(filter(None, (record.message, tolerances(record))))
         console.print(
-            f"[red]{record.outcome.capitalize()}:[/red] {escape(record.id)}{more}\n    {escape(told)}",
+            f"[red]{record.outcome.capitalize()}:[/red] {shown(record.id)}{more}\n    {shown(told)}",
             soft_wrap=True,
         )
     if len(kinds) > SHOWN_FAILURES:
@@ -233,7 +233,7 @@ def _print(console: "Console", found: "SuiteReport") -> None:
     verdict = "[green]passes[/green]" if found.passed else "[red]does not pass[/red]"
     if not found.compared:
         verdict = "[red]was not compared[/red]"
-    name = escape(f"{found.runtime} {found.runtime_version}".strip())
+    name = shown(f"{found.runtime} {found.runtime_version}".strip())
     console.print(f"{name} {verdict}: {', '.join(parts)}, in {found.seconds:.0f} s.", soft_wrap=True)
 
 
@@ -241,7 +241,8 @@ def _table(found: "SuiteReport") -> Any:
     """Return outcomes by operator and version."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
-    from rich.text import Text
+
+    from .terminal.console import cell
 
     table = Table(box=SIMPLE_HEAD, show_edge=False)
     names = [outcome for outcome, count in found.counts.items() if count]
@@ -252,11 +253,11 @@ def _table(found: "SuiteReport") -> Any:
     for record in found.cases:
         rows.setdefault(record.id.partition("/")[0], []).append(record)
     for name, records in rows.items():
-        cells = [sum(record.outcome == outcome for record in records) for outcome in names]
+        numbers = [sum(record.outcome == outcome for record in records) for outcome in names]
         known = sum(record.known is not None for record in records)
         fine = all(record.known or record.outcome in ("right", "unsupported") for record in records)
-        shown = [f"{cell:,}" if cell else "" for cell in (*cells, *([known] if listed else []))]
-        table.add_row(Text(name, "" if fine else "red"), *shown)
+        counts = [f"{count:,}" if count else "" for count in (*numbers, *([known] if listed else []))]
+        table.add_row(cell(name, "" if fine else "red"), *counts)
     return table
 
 

@@ -6,19 +6,18 @@ from pathlib import Path
 
 def run_conversion(model: Path, opset: int, out: Path, *, force: bool) -> None:
     """Convert the file and print what changed."""
-    from rich.console import Console
-    from rich.markup import escape
-
     from softops.opset.convert.files import convert_file
 
-    console = Console(soft_wrap=True, highlight=False)
-    with console.status(f"converting {escape(str(model))}"):
+    from .terminal.console import Console, shown
+
+    console = Console(soft_wrap=True)
+    with console.status(f"converting {shown(model)}"):
         report = convert_file(model, opset, out, overwrite=force)
     change = f"opset {report.source} → {report.target}"
     if report.source == report.target:
         change = f"opset {report.target} already, written as it is"
-    files = "".join(f", {size:,} bytes in {escape(name)}" for name, size in report.data_files.items())
-    console.print(f"[bold]{escape(str(out))}[/bold]  {out.stat().st_size:,} bytes{files}, {change}")
+    files = "".join(f", {size:,} bytes in {shown(name)}" for name, size in report.data_files.items())
+    console.print(f"[bold]{shown(out)}[/bold]  {out.stat().st_size:,} bytes{files}, {change}")
     console.print(f"  {_nodes('added', report.added)}{_nodes('removed', report.removed)}", end="")
     console.print(f"{report.nodes:,} nodes in all, IR version {report.ir_version}")
 

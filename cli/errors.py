@@ -3,14 +3,19 @@
 import sys
 from typing import Any
 
+from .terminal.output import OutputError
+from .terminal.visible import visible
+
 # Written for the person who called: what was expected, what came, what to do.
-_EXPECTED = (ValueError, TypeError, LookupError, OSError, ImportError)
+_EXPECTED = (ValueError, TypeError, LookupError, OSError, ImportError, OutputError)
 # Of these, the ones that Python itself raises for a mistake of ours.
 _DEFECTS = (KeyError, IndexError, ImportError, ModuleNotFoundError)
 
 
 def explain(error: BaseException) -> str | None:
     """Return the one line that tells the user what went wrong, or None where a traceback is wanted."""
+    if isinstance(error, MemoryError):
+        return "expected enough memory for this (there is none left); take a smaller model or fewer rows"
     if hasattr(error, "format_message"):  # a usage error of the command line parser
         return _one_line(error.format_message()).rstrip(".") + _hint(error)
     if not isinstance(error, _EXPECTED) or type(error) in _DEFECTS:
@@ -45,4 +50,4 @@ def _hint(usage_error: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return visible(" ".join(text.split()))

@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
 from .terminal.bar import Bar
+from .terminal.console import Console, cell, shown
 from .terminal.tables import NOTHING, share
 from .validation import CANNOT_TELL, NOT_RUN, RIGHT, SHOWN_FAILURES, WRONG
 
@@ -42,7 +40,7 @@ def run_evaluation(
         raise ValueError("; ".join(found.not_run.values()))
     if report is not None:
         write_evaluation(found, report, title=f"{model.name} on {dataset.name}")
-    _print(Console(highlight=False), found, model, dataset)
+    _print(Console(), found, model, dataset)
     if found.wrong:
         return WRONG
     if found.not_run:
@@ -58,16 +56,16 @@ def _print(console: Console, found: "Evaluation", model: Path, dataset: Path) ->
     for agreement in found.agreements:
         _print_agreement(console, agreement)
     for reason in found.wrong[:SHOWN_FAILURES]:
-        console.print(f"[red]Wrong:[/red] {escape(reason)}", soft_wrap=True)
+        console.print(f"[red]Wrong:[/red] {shown(reason)}", soft_wrap=True)
     if len(found.wrong) > SHOWN_FAILURES:
         console.print(f"… and {len(found.wrong) - SHOWN_FAILURES} more")
     for reason in found.unsettled[:SHOWN_FAILURES]:
-        console.print(f"[yellow]Cannot tell:[/yellow] {escape(reason)}", soft_wrap=True)
+        console.print(f"[yellow]Cannot tell:[/yellow] {shown(reason)}", soft_wrap=True)
     for name, reason in found.not_run.items():
-        console.print(f"[red]Not run:[/red] {escape(name)}: {escape(reason)}", soft_wrap=True)
+        console.print(f"[red]Not run:[/red] {shown(name)}: {shown(reason)}", soft_wrap=True)
     colour = "green" if found.passed else "red"
     console.print(
-        f"{escape(str(model))} on the {found.rows:,} rows of {escape(str(dataset))}: "
+        f"{shown(model)} on the {found.rows:,} rows of {shown(dataset)}: "
         f"[{colour}]{verdict(found)}[/{colour}].",
         soft_wrap=True,
     )
@@ -80,14 +78,14 @@ def _scores(found: "Evaluation") -> Table:
     for name, scores in found.scores.items():
         figures = [NOTHING if x is None else f"{x:.6f}" for x in (scores.ece, scores.brier)]
         accuracy = NOTHING if scores.accuracy is None else f"{100 * scores.accuracy:.2f} %"
-        table.add_row(Text(name), accuracy, *figures, f"{found.seconds[name]:.2f}")
+        table.add_row(cell(name), accuracy, *figures, f"{found.seconds[name]:.2f}")
     return table
 
 
 def _print_agreement(console: Console, agreement: "Agreement") -> None:
     from softops.conformance.reports.evaluation import changed_labels
 
-    title = escape(f"{agreement.left} against {agreement.right}")
+    title = shown(f"{agreement.left} against {agreement.right}")
     console.print(
         f"{title}: {share(agreement.share)} of {agreement.rows:,} labels agree"
         + (f", {agreement.changed:,} change." if agreement.changed else "."),
@@ -95,12 +93,12 @@ def _print_agreement(console: Console, agreement: "Agreement") -> None:
     )
     pairs = changed_labels(agreement)
     for left, right, count in pairs[:SHOWN_FAILURES]:
-        console.print(f"  {escape(str(left))} for {escape(str(right))}: {count:,}", soft_wrap=True)
+        console.print(f"  {shown(left)} for {shown(right)}: {count:,}", soft_wrap=True)
     if len(pairs) > SHOWN_FAILURES:
         console.print(f"  … and {len(pairs) - SHOWN_FAILURES} more pairs")
     for change in agreement.changes[:3]:
         close = "" if change.margin is None else f", by {change.margin:.3g}"
         console.print(
-            f"  row {change.row}: {escape(str(change.left))} for {escape(str(change.right))}{close}",
+            f"  row {change.row}: {shown(change.left)} for {shown(change.right)}{close}",
             soft_wrap=True,
         )

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
-from rich.text import Text
+
+from .terminal.console import Console, cell, shown
 
 if TYPE_CHECKING:
     from softops.opset import LintReport, LintWarning, NodeRecord
@@ -36,14 +35,14 @@ def run_inspection(model: Path, *, as_json: bool, for_runtime: str | None) -> bo
         json.dump({**report.to_dict(), "model": str(model)}, sys.stdout, indent=2)
         print()
     else:
-        _print_report(Console(highlight=False), report, model)
+        _print_report(Console(), report, model)
     return not report.warnings
 
 
 def _print_report(console: Console, report: "LintReport", model: Path) -> None:
     opsets = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in report.opsets.items())
     console.print(
-        f"[bold]{escape(str(model))}[/bold]  IR {report.ir_version}, opset {escape(opsets)}", soft_wrap=True
+        f"[bold]{shown(model)}[/bold]  IR {report.ir_version}, opset {shown(opsets)}", soft_wrap=True
     )
     if report.nodes:
         console.print()
@@ -57,20 +56,20 @@ def _print_report(console: Console, report: "LintReport", model: Path) -> None:
     for warnings in kinds.values():
         _print_kind(console, warnings)
     for note in report.notes:
-        console.print(f"Note: {escape(note)}.", soft_wrap=True)
+        console.print(f"Note: {shown(note)}.", soft_wrap=True)
     console.print(_summary(report))
 
 
 def _print_kind(console: Console, warnings: "list[LintWarning]") -> None:
     first = warnings[0]
     color = "red" if first.severity == "error" else "yellow"
-    console.print(Text.assemble((f"{first.severity} {first.code}", f"bold {color}")))
+    console.print(cell(f"{first.severity} {first.code}", f"bold {color}"))
     for warning in warnings[:SHOWN_OF_A_KIND]:
-        console.print(f"  {escape(_place(warning) + warning.message)}.", soft_wrap=True)
+        console.print(f"  {shown(_place(warning) + warning.message)}.", soft_wrap=True)
     if len(warnings) > SHOWN_OF_A_KIND:
         console.print(f"  … and {len(warnings) - SHOWN_OF_A_KIND} more like these (--json lists them all)")
     for cure in dict.fromkeys(warning.cure for warning in warnings):
-        console.print(f"  [bold]Cure:[/bold] {escape(cure)}.", soft_wrap=True)
+        console.print(f"  [bold]Cure:[/bold] {shown(cure)}.", soft_wrap=True)
     console.print()
 
 
@@ -113,18 +112,18 @@ def _print_nodes(console: Console, nodes: "tuple[NodeRecord, ...]") -> None:
     for name in columns:
         table.add_column(name, no_wrap=True)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(cell, row))
     console.print(table)
 
 
 def _print_in_two_lines(console: Console, row: dict[str, str]) -> None:
-    where = f"  (in {row['in']})" if row.get("in") else ""
+    where = f"  (in {shown(row['in'])})" if row.get("in") else ""
     axis = "" if row["axis"] == NOTHING else f", axis {row['axis']}"
     rule = "" if row["rule"] == NOTHING else f", {row['rule']}"
-    console.print(Text.assemble((row["node"], "bold"), where), soft_wrap=True)
+    console.print(f"[bold]{shown(row['node'])}[/bold]{where}", soft_wrap=True)
     along = row["works along"] if row["works along"] == ELEMENTWISE else f"works along {row['works along']}"
     does = f"{row['operator']}{axis}{rule}, {along}, on {row['input']}"
-    console.print(Padding(Text(does), (0, 0, 0, 2), expand=False))
+    console.print(Padding(cell(does), (0, 0, 0, 2), expand=False))
 
 
 def _row(node: "NodeRecord") -> tuple[str, ...]:

@@ -5,6 +5,7 @@ line answers at once.
 """
 
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +16,14 @@ from .conformance import conformance_app
 from .errors import explain, repeat_lost_interrupt
 from .export.head import head
 from .export.surgery import add_commands
+from .terminal.output import Output, OutputError, give_up_output
 from .validate import validate
 
-FAILED = 1  # the model was run, and its outputs are wrong; or --strict, and there are warnings
-UNUSABLE = 2  # a file, an option or an argument with which nothing could be done
+FAILED = 1  # never from an error: outputs of the model are wrong, or there are warnings, with --strict
+UNUSABLE = 2  # a file, an option or an argument with which nothing could be done; or a defect of softops
+UNTOLD = 74  # all was done, but standard output took no more: EX_IOERR of sysexits.h
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+READER_GONE = 141  # 128 + SIGPIPE
 
 # Plain help pages: drawing them with rich would more than double the time `--help` takes.
 app = typer.Typer(
@@ -36,6 +40,7 @@ app.add_typer(conformance_app, name="conformance")
 def main() -> None:
     """Run the command line and leave with its exit code: the console script `softops`."""
     sys.unraisablehook = repeat_lost_interrupt
+    sys.stdout = Output(sys.stdout)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -43,12 +48,20 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; what a user can mend takes one line of stderr."""
     try:
         code: int | None = app(arguments, prog_name="softops", standalone_mode=False)
+        sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except OutputError as error:
+        give_up_output()
+        if error.reader_is_gone:
+            return READER_GONE
+        print(f"softops: {explain(error)}", file=sys.stderr)
+        return UNTOLD
     except Exception as error:
         line = explain(error)
         if line is None:
-            raise
+            traceback.print_exc()
+            line = "this is a defect of softops; please report it with the lines above"
         print(f"softops: {line}", file=sys.stderr)
         return UNUSABLE
     if code == INTERRUPTED:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from softops.opset import Operator, operators
 from softops.opset.operators.signature import INTEGERS
 from softops.opset.operators.table import notes_of
 from softops.opset.runtimes.kernels import onnxruntime_dtypes
+
+from .terminal.console import Console
 
 SHORT = {"float": "f", "bfloat": "bf", "uint": "u", "int": "i", "string": "str"}
 UNKNOWN = "?"
@@ -35,7 +36,7 @@ def print_operators(names: Sequence[str], *, as_json: bool) -> None:
         json.dump([_record(row) for row in rows], sys.stdout, indent=2)
         print()
         return
-    console = Console(highlight=False)
+    console = Console()
     # Columns that do not fit would be cut: a narrower terminal folds the lines itself.
     console.width = max(console.width, NARROWEST)
     for domain in dict.fromkeys(row.domain for row in rows):

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-
 from .terminal.bar import Bar
+from .terminal.console import Console, shown
 from .terminal.tables import apart_table, outputs_table, steps_table, ulp
 
 if TYPE_CHECKING:
@@ -55,7 +53,7 @@ def run_validation(
         raise ValueError("; ".join(found.not_run.values()))
     if report_path is not None:
         write_report(found, report_path, title=model.name)
-    _print(Console(highlight=False), found, model)
+    _print(Console(), found, model)
     return exit_code(found)
 
 
@@ -81,7 +79,7 @@ def _print(console: Console, found: "Comparison", model: Path) -> None:
         _print_verdict(console, report, model, [note for note in report.notes if note not in notes])
         notes.update(report.notes)
     for name, reason in found.not_run.items():
-        console.print(f"[red]Not run:[/red] {escape(name)}: {escape(reason)}", soft_wrap=True)
+        console.print(f"[red]Not run:[/red] {shown(name)}: {shown(reason)}", soft_wrap=True)
 
 
 def _print_tables(console: Console, report: "Report") -> None:
@@ -97,24 +95,24 @@ def _print_pair(console: Console, pair: "Pair", *, brief: bool) -> None:
     if not brief:
         console.print(apart_table(title, pair.apart, console.width), "")
     for reason in pair.apart.unlike:
-        console.print(f"{escape(title)}: {escape(reason)}", soft_wrap=True)
+        console.print(f"{shown(title)}: {shown(reason)}", soft_wrap=True)
     node = pair.apart.first_node
     if node is not None:
         console.print(
-            f"{escape(title)}: other bits from {escape(node.tensor)} ({escape(node.operator)}) on, "
+            f"{shown(title)}: other bits from {shown(node.tensor)} ({shown(node.operator)}) on, "
             f"{ulp(node.before_ulp)} ULP before it and {ulp(node.after_ulp)} behind it.",
             soft_wrap=True,
         )
     for name, decided in pair.apart.decisions.items():
         if decided.changed:
             console.print(
-                f"{escape(title)}: {_changed(name, decided.changed, decided.count)}.", soft_wrap=True
+                f"{shown(title)}: {_changed(name, decided.changed, decided.count)}.", soft_wrap=True
             )
 
 
 def _print_verdict(console: Console, report: "Report", model: Path, notes: Sequence[str]) -> None:
     for note in notes:
-        console.print(f"Note: {escape(note)}.", soft_wrap=True)
+        console.print(f"Note: {shown(note)}.", soft_wrap=True)
     mark = "[red]Wrong:[/red]" if report.compared else "Note:"
     _print_some(console, mark, report.failures)
     _print_some(console, "[yellow]Cannot tell:[/yellow]", report.unsettled)
@@ -122,8 +120,8 @@ def _print_verdict(console: Console, report: "Report", model: Path, notes: Seque
     _print_some(console, "[yellow]But:[/yellow]", report.caveats)
     if report.departure is not None:
         console.print(
-            f"The first node of the softmax family to depart is {escape(report.departure.tensor)} "
-            f"({escape(report.departure.operator)}).",
+            f"The first node of the softmax family to depart is {shown(report.departure.tensor)} "
+            f"({shown(report.departure.operator)}).",
             soft_wrap=True,
         )
     for name, decided in report.apart.decisions.items():
@@ -132,7 +130,7 @@ def _print_verdict(console: Console, report: "Report", model: Path, notes: Seque
                 f"Against softops {_changed(name, decided.changed, decided.count)}.", soft_wrap=True
             )
     made_up = "" if report.seed is None else f" on generated inputs{_family(report)}"
-    name, file = escape(f"{report.runtime} {report.runtime_version}".strip()), escape(str(model))
+    name, file = shown(f"{report.runtime} {report.runtime_version}".strip()), shown(model)
     computes = f"{name} computes {file}"
     sentences = {
         "right": f"{computes} [green]right[/green]{made_up}.",
@@ -146,7 +144,7 @@ def _print_verdict(console: Console, report: "Report", model: Path, notes: Seque
 
 def _print_some(console: Console, mark: str, sentences: Sequence[str]) -> None:
     for sentence in sentences[:SHOWN_FAILURES]:
-        console.print(f"{mark} {escape(sentence)}", soft_wrap=True)
+        console.print(f"{mark} {shown(sentence)}", soft_wrap=True)
     if len(sentences) > SHOWN_FAILURES:
         console.print(f"… and {len(sentences) - SHOWN_FAILURES} more")
 
@@ -156,4 +154,4 @@ def _family(report: "Report") -> str:
 
 
 def _changed(name: str, changed: int, count: int) -> str:
-    return f"{changed:,} of {count:,} decisions of {escape(name)} change"
+    return f"{changed:,} of {count:,} decisions of {shown(name)} change"

@@ -4,11 +4,10 @@ import os
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from ..terminal.console import Console, shown
 from ..terminal.tables import outputs_table, ulp
 from .digits import PIXEL_MAX, Digits, load_digits, split_digits
 from .findings import Findings
@@ -23,7 +22,7 @@ RUNTIME = "onnxruntime"
 
 def run_demo(folder: Path) -> bool:
     """Write digits.onnx and report.html into ``folder``, print a summary; True when the runtimes agree."""
-    console = Console(highlight=False)
+    console = Console()
     _make_writable(folder)
     model_path, page_path = folder / "digits.onnx", folder / "report.html"
     train, held_out = split_digits(load_digits(), seed=SEED)
@@ -32,7 +31,7 @@ def run_demo(folder: Path) -> bool:
         findings = _export_and_validate(fit, held_out, model_path, page_path)
     _print_summary(console, findings)
     for path, what in ((model_path, "the model"), (page_path, "open it in a browser")):
-        console.print(f"  {escape(str(path))}  [dim]{what}[/dim]", soft_wrap=True)
+        console.print(f"  {shown(path)}  [dim]{what}[/dim]", soft_wrap=True)
     return findings.agree
 
 
@@ -96,7 +95,7 @@ def _print_summary(console: Console, findings: Findings) -> None:
     facts.add_row(f"time for {count} digits", *(f"{name} {time}" for name, time in times.items()))
     console.print("", outputs_table(report, console.width), "", facts, "")
     for failure in (*report.failures, *findings.ours.failures):
-        console.print(f"[red]Wrong:[/red] {escape(failure)}", soft_wrap=True)
+        console.print(f"[red]Wrong:[/red] {shown(failure)}", soft_wrap=True)
     if findings.agree:
         console.print(
             f"[green]{report.runtime} and softops agree:[/green] the same label for every held-out digit, "

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-    from rich.console import Console
+
+    from ..terminal.console import Console
 
 Outputs = Mapping[str, Any]
 
@@ -71,7 +72,7 @@ def compare_outputs(
     inputs
         The file that the inputs are from; None where they were made up.
     """
-    from rich.markup import escape
+    from ..terminal.console import shown
 
     allowed = 1 if kept == "but one" else 0
     good = True
@@ -88,9 +89,9 @@ def compare_outputs(
         else:
             good = False
             word = f"[red]changed[/red] ({_apart(before[name], after[name])})"
-        console.print(f"  {escape(name)}: {word}")
+        console.print(f"  {shown(name)}: {word}")
     verdict = "[green]as it should be[/green]" if good else "[red]not as before[/red]"
-    given = f"{ROWS} rows of made up input" if inputs is None else escape(inputs.name)
+    given = f"{ROWS} rows of made up input" if inputs is None else shown(inputs.name)
     console.print(f"In onnxruntime, on {given}: {verdict}.")
     return good
 
@@ -112,18 +113,18 @@ def judge_appended(
     values
         What onnxruntime gives for the outputs of ``before``.
     """
-    from rich.markup import escape
-
     from softops.conformance import validate
+
+    from ..terminal.console import shown
 
     source = output if output is not None else before.graph.output[0].name
     report = validate(_appended(before, after, source), "onnxruntime", {source: values[source]})
     for failure in report.failures:
-        console.print(f"[red]Wrong:[/red] {escape(failure)}")
+        console.print(f"[red]Wrong:[/red] {shown(failure)}")
     for deviation in report.known:
-        console.print(f"Known: {escape(deviation)}")
+        console.print(f"Known: {shown(deviation)}")
     verdict = "[green]right[/green]" if report.passed else f"[red]{report.verdict}[/red]"
-    runtime = escape(f"{report.runtime} {report.runtime_version}")
+    runtime = shown(f"{report.runtime} {report.runtime_version}")
     console.print(f"{runtime} computes what was appended {verdict}.")
     return report.passed
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
-
 from softops.export.sources.arrays import read_weights
+
+from ..terminal.console import Console, shown
 
 if TYPE_CHECKING:
     from softops.export.builder.choice import HeadOptions
@@ -38,7 +37,7 @@ def export_head(
     from softops.export import classifier_head, save_model
 
     model = classifier_head(weight, bias, activation=activation, temperature=temperature, **options)
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True)
     if check and not _is_right(console, model, out, inputs):
         return False
     save_model(model, out)
@@ -101,16 +100,14 @@ def _is_right(console: Console, model: Any, out: Path, inputs: Path | None) -> b
     from softops.conformance import validate
 
     report = validate(model, "onnxruntime", inputs)
-    runtime = escape(f"{report.runtime} {report.runtime_version}")
+    runtime = shown(f"{report.runtime} {report.runtime_version}")
     if report.passed:
-        given = "generated inputs" if inputs is None else escape(inputs.name)
+        given = "generated inputs" if inputs is None else shown(inputs.name)
         console.print(f"{runtime} computes it [green]{report.verdict}[/green] on {given}.")
     else:
         for failure in report.failures:
-            console.print(f"[red]Wrong:[/red] {escape(failure)}")
-        console.print(
-            f"{runtime} computes it [red]{report.verdict}[/red]; {escape(str(out))} was not written."
-        )
+            console.print(f"[red]Wrong:[/red] {shown(failure)}")
+        console.print(f"{runtime} computes it [red]{report.verdict}[/red]; {shown(out)} was not written.")
     return report.passed
 
 
@@ -118,14 +115,14 @@ def describe(console: Console, model: Any, out: Path) -> None:
     """Print size, opset, inputs and outputs of a model that was written."""
 
     def signature(values: Any) -> str:
-        return escape(", ".join(_type_of(value) for value in values))
+        return shown(", ".join(_type_of(value) for value in values))
 
     opsets = ", ".join(f"{entry.domain or 'ai.onnx'} {entry.version}" for entry in model.opset_import)
     # Old IR versions list the weights among the inputs.
     stored = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in stored]
     console.print(
-        f"[bold]{escape(str(out))}[/bold]  {out.stat().st_size:,} bytes, opset {opsets}, IR version {model.ir_version}"
+        f"[bold]{shown(out)}[/bold]  {out.stat().st_size:,} bytes, opset {opsets}, IR version {model.ir_version}"
     )
     console.print(f"  in   {signature(inputs)}")
     console.print(f"  out  {signature(model.graph.output)}")
@@ -133,7 +130,7 @@ def describe(console: Console, model: Any, out: Path) -> None:
 
 def _type_of(value: Any) -> str:
     """`features float[batch, 64]` for a value of a graph."""
-    from onnx import TensorProto
+    from softops.opset.graph.types import type_word
 
     kind = value.type.WhichOneof("value")
     if kind != "tensor_type":
@@ -142,4 +139,4 @@ def _type_of(value: Any) -> str:
     shape = ", ".join(
         str(dim.dim_value) if dim.HasField("dim_value") else dim.dim_param or "?" for dim in tensor.shape.dim
     )
-    return f"{value.name} {TensorProto.DataType.Name(tensor.elem_type).lower()}[{shape}]"
+    return f"{value.name} {type_word(tensor.elem_type)}[{shape}]"

@@ -11,8 +11,8 @@ from .head import Names
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
-    from rich.console import Console
 
+    from ..terminal.console import Console
     from .before_after import Outputs
 
     Judge = Callable[[Console, ModelProto, ModelProto, Outputs], bool]
@@ -202,12 +202,10 @@ class _Check(NamedTuple):
 
 
 def _operate(model: Path, out: Path, build: Callable[[], "ModelProto"], force: bool, check: _Check) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
     from softops.opset import load_model
     from softops.opset.graph.external import save_beside_data
 
+    from ..terminal.console import Console, shown
     from .head_file import describe, refuse_existing
 
     if check.inputs is not None and not check.wanted:
@@ -216,14 +214,14 @@ def _operate(model: Path, out: Path, build: Callable[[], "ModelProto"], force: b
     refuse_existing(out, force)
     before = load_model(model, external_data=False)
     after = build()
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True)
     if check.wanted:
         from .before_after import compare_outputs, run_both
 
         old, new = run_both(before, after, model.parent, check.inputs)
         good = compare_outputs(console, old, new, check.kept, check.inputs)
         if not good or (check.judge is not None and not check.judge(console, before, after, old)):
-            console.print(f"{escape(str(out))} was not written.")
+            console.print(f"{shown(out)} was not written.")
             raise typer.Exit(FAILED)
     save_beside_data(after, out, model.absolute().parent)
     describe(console, after, out)
@@ -233,12 +231,14 @@ def _operate(model: Path, out: Path, build: Callable[[], "ModelProto"], force: b
 def _print_changes(console: "Console", before: "ModelProto", after: "ModelProto") -> None:
     from softops.opset.graph.external import data_files
 
+    from ..terminal.console import shown
+
     old, new = _operators(before), _operators(after)
     changes = [f"{count:+d} {name}" for name, count in sorted(_difference(old, new).items())]
     what = ", ".join(changes) or "none added or removed"
-    console.print(f"  nodes {old.total()} → {new.total()}: {what}", markup=False)
+    console.print(f"  nodes {old.total()} → {new.total()}: {shown(what)}")
     if files := data_files(after):
-        console.print(f"  with its tensors in {', '.join(files)}", markup=False)
+        console.print(f"  with its tensors in {shown(', '.join(files))}")
 
 
 def _difference(old: Counter[str], new: Counter[str]) -> dict[str, int]:

@@ -5,8 +5,9 @@ class Bar:
     """Called with how much is done, and of how much; a text stands before the bar."""
 
     def __enter__(self) -> "Bar":
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from .console import Console
 
         console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -19,4 +20,6 @@ class Bar:
         self._bar.stop()
 
     def __call__(self, done: int, total: int, text: str = "") -> None:
-        self._bar.update(self._task, completed=done, total=total, description=text)
+        from .console import shown
+
+        self._bar.update(self._task, completed=done, total=total, description=shown(text))

@@ -5,9 +5,9 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
+
+from .console import cell, shown
 
 if TYPE_CHECKING:
     from softops.conformance import Report, Step
@@ -63,14 +63,14 @@ def steps_table(report: "Report", width: int) -> Table:
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
     table = Table(
-        title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False
+        title=shown(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False
     )
-    shown = [width >= WIDE or name in ESSENTIAL for name in columns]
-    for name in compress(columns, shown):
+    wanted = [width >= WIDE or name in ESSENTIAL for name in columns]
+    for name in compress(columns, wanted):
         table.add_column(name, justify="left" if name in TEXT else "right", overflow="fold")
     for row in rows:
-        cells = compress(zip(columns, row, strict=True), shown)
-        table.add_row(*(Text(cell, _style(name, cell)) for name, cell in cells))
+        cells = compress(zip(columns, row, strict=True), wanted)
+        table.add_row(*(cell(text, _style(name, text)) for name, text in cells))
     return table
 
 

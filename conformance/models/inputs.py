@@ -12,11 +12,10 @@ import ml_dtypes
 import numpy as np
 import onnx
 from numpy.typing import ArrayLike, NDArray
-from onnx import helper
 
 from softops.export.sources.arrays import read_npz
 from softops.opset import ModelError
-from softops.opset.graph.types import check_element_type, dimension_of
+from softops.opset.graph.types import check_element_type, dimension_of, dtype_of
 
 from ..measure.ulp import is_float
 from ..runtimes.loading import model_inputs
@@ -113,7 +112,7 @@ def _type_of(value: onnx.ValueInfoProto) -> tuple[np.dtype[Any], list[int | str 
     if not tensor.elem_type:
         message = f"expected an element type of the input {value.name!r} (got none); export the model again"
         raise ModelError(message)
-    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+    dtype = dtype_of(tensor.elem_type, f"the input {value.name!r}")
     if not tensor.HasField("shape"):
         return dtype, None
     return dtype, [*map(dimension_of, tensor.shape.dim)]

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from softops.opset import ModelError
 from softops.opset.graph.files import serialize
 
-from ..cases.calls import arranged, case_of
+from ..cases.calls import arranged, case_of, line_axis
 from ..cases.families import FAMILIES, NON_CONTIGUOUS, as_view, rows_of
 from ..errors import check_choice
 from ..measure.ulp import is_float
@@ -129,6 +130,13 @@ def _rows(target: FamilyNode, like: NDArray[Any], family: str, seed: int) -> NDA
             like.shape
         )
     else:
+        place = line_axis(row, like.ndim, target.axis)
+        if place is not None and not 0 <= place < like.ndim + (row.axis_rule == "flatten"):
+            message = (
+                f"expected an axis of {row.name} within its input of rank {like.ndim} (got {target.axis}); "
+                "export the model again"
+            )
+            raise ModelError(message)
         case = case_of(row, like.dtype.name, like.shape, family)
         made = arranged(row, case, random, target.axis)
     return as_view(made, seed) if family == NON_CONTIGUOUS and made.size else made

@@ -7,11 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from softops.opset.graph.files import write_atomic
-
 from ..models.differences import Differences
 from ..models.report import Comparison, Pair, Report
-from .files import is_file, write_forms
+from .files import is_file, write_forms, write_text
 from .page import DASH, environment, number, percent
 from .validation import render_html
 
@@ -27,7 +25,7 @@ def write_report(found: Comparison, path: str | os.PathLike[str], *, title: str)
     if not is_file(target) and len(found.reports) > 1:
         target.mkdir(exist_ok=True)
         for name, report in _pages(found):
-            write_atomic(target / name, render_html(report, title=f"{title}: {_name(report)}").encode())
+            write_text(target / name, render_html(report, title=f"{title}: {_name(report)}"))
             pages.append(name)
     write_forms(
         target,

@@ -32,6 +32,11 @@ def check_place(path: str | os.PathLike[str]) -> None:
         raise FileNotFoundError(message)
 
 
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text in UTF-8, whole or not at all; of a file name that is no text, what cannot be written is escaped."""
+    write_atomic(path, text.encode("utf-8", "backslashreplace"))
+
+
 def write_forms(path: str | os.PathLike[str], forms: Mapping[str, Callable[[], str]]) -> None:
     """
     Write one file, or a folder, made if need be, of ``report.html``, ``report.json`` and ``report.md``.
@@ -40,8 +45,8 @@ def write_forms(path: str | os.PathLike[str], forms: Mapping[str, Callable[[], s
     """
     target = Path(path)
     if is_file(target):
-        write_atomic(target, forms[target.suffix.lower()]().encode())
+        write_text(target, forms[target.suffix.lower()]())
         return
     target.mkdir(exist_ok=True)
     for ending in FILES:
-        write_atomic(target / f"report{ending}", forms[ending]().encode())
+        write_text(target / f"report{ending}", forms[ending]())

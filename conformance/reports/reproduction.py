@@ -16,6 +16,7 @@ from ..cases.build import material
 from ..cases.case import Material
 from ..runtimes.saved_arrays import write_arrays
 from ..verdicts.suite_record import SuiteRecord
+from .files import write_text
 from .scripts import script_of
 from .suite_markdown import worst_table
 from .summary import Kind, kinds
@@ -58,8 +59,8 @@ def write_reproduction(report: SuiteRecord, kind: Kind, folder: Path, made: Mate
     write_atomic(folder / "model.onnx", made.model)
     write_arrays(folder / "inputs.npz", made.feeds)
     write_arrays(folder / "expected.npz", made.expected)
-    write_atomic(folder / "reproduce.py", script.encode())
-    write_atomic(folder / "ISSUE.md", _issue(report, kind, made, script).encode())
+    write_text(folder / "reproduce.py", script)
+    write_text(folder / "ISSUE.md", _issue(report, kind, made, script))
 
 
 def _issue(report: SuiteRecord, kind: Kind, material: Material, script: str) -> str:

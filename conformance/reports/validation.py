@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.opset.graph.files import write_atomic
-
 from ..measure.ulp import NAN_DISTANCE
 from ..models.report import Report
+from .files import write_text
+from .labels import fonts, label
 from .page import DASH, environment
 
 _COLOURS = {
@@ -87,11 +87,11 @@ def ulp_histogram_png(report: Report, *, dark: bool = False) -> bytes:
     if any((places == _NAN_BIN).any() for _, places in series):
         last, names = last + 1, [*names, "NaN"]
     wide = 0.84 / max(len(series), 1)
-    for number, (label, places) in enumerate(series):
+    for number, (name, places) in enumerate(series):
         shares = 100 * np.bincount(np.minimum(places, last), minlength=last + 1) / max(places.size, 1)
         colour = _COLOURS[dark][number % len(_COLOURS[dark])]
         across = np.arange(last + 1) + (number - (len(series) - 1) / 2) * wide
-        axes.bar(across, shares, wide * 0.94, label=label, color=colour)
+        axes.bar(across, shares, wide * 0.94, label=label(name), color=colour)
     axes.set_xticks(range(last + 1), names)
     axes.tick_params(colors=ink, labelsize=10)
     axes.tick_params("x", rotation=45 if last > 6 else 0)
@@ -102,7 +102,11 @@ def ulp_histogram_png(report: Report, *, dark: bool = False) -> bytes:
         spine.set_color(ink)
     if series:
         # Above the bars, which may be high anywhere.
-        figure.legend(frameon=False, labelcolor=ink, fontsize=10, loc="outside upper left")
+        legend = figure.legend(
+            frameon=False, labelcolor=ink, prop={"size": 10, "family": fonts()}, loc="outside upper left"
+        )
+        for text in legend.get_texts():
+            text.set_parse_math(False)
     else:
         axes.text(0.5, 0.5, "no floating-point output", color=ink, ha="center", transform=axes.transAxes)
     buffer = io.BytesIO()
@@ -131,7 +135,7 @@ def write_html(
     report: Report, path: str | os.PathLike[str], *, title: str, sections: Sequence[tuple[str, str]] = ()
 ) -> None:
     """Write `render_html` to ``path``, whole or not at all."""
-    write_atomic(path, render_html(report, title=title, sections=sections).encode())
+    write_text(path, render_html(report, title=title, sections=sections))
 
 
 def _series(report: Report) -> list[tuple[str, NDArray[np.int64]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ Arrays = dict[str, NDArray[Any]]
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write arrays by name, whole or not at all: never as pickles, strings as those of fixed length."""
+    # Not by numpy.savez, whose own arguments (`file`, `allow_pickle`) are names that a model may use.
     buffer = io.BytesIO()
-    plain = {name: _plain(array) for name, array in arrays.items()}
-    np.savez(buffer, allow_pickle=False, **plain)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, _plain(array), allow_pickle=False)
     write_atomic(path, buffer.getvalue())
 
 

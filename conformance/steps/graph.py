@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import external_data_helper, helper, inliner, numpy_helper
+from onnx import external_data_helper, helper, numpy_helper
 
-from softops.opset import Operator, UnknownOperatorError, UnknownOpsetError, operator
+from softops.opset import ModelError, Operator, UnknownOperatorError, UnknownOpsetError, operator
+from softops.opset.graph.by_onnx import infer, inline
 from softops.opset.graph.domains import canonical_domain, imported_opset, opset_versions
 from softops.opset.graph.files import serialize
-from softops.opset.graph.types import dimension_of
+from softops.opset.graph.types import dimension_of, dtype_of
 from softops.opset.graph.walk import names_read, subgraphs
 from softops.opset.nodes.node import attributes_of
 
@@ -116,7 +117,7 @@ class ModelGraph:
     def dtype(self, tensor: str) -> np.dtype[Any] | None:
         """Return the dtype of a tensor if it is known."""
         kind = self._types.get(tensor)
-        return None if kind is None else np.dtype(helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type))
+        return None if kind is None else dtype_of(kind.tensor_type.elem_type, f"{tensor!r}")
 
     def dims(self, tensor: str) -> list[int | None] | None:
         """Return the lengths of a tensor's axes as far as they are known; None if the rank is not."""
@@ -155,12 +156,10 @@ class ModelGraph:
         if not model.functions:
             return model
         try:
-            inlined: onnx.ModelProto = inliner.inline_local_functions(model)
-        except (RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            self.notes.append(f"nodes in functions are judged by the outputs alone ({reason})")
+            return inline(model)
+        except ModelError as error:
+            self.notes.append(f"nodes in functions are judged by the outputs alone: {error}")
             return model
-        return inlined
 
     def _comparable(self) -> Iterator[str]:
         for value in self.model.graph.output:
@@ -192,7 +191,11 @@ class ModelGraph:
 
     def _infer_types(self) -> dict[str, onnx.TypeProto]:
         # Only names and types are wanted: the weights need not be copied for it.
-        graph = onnx.shape_inference.infer_shapes(self.model).graph
+        try:
+            graph = infer(self.model, data_prop=False).graph
+        except ModelError as error:
+            self.notes.append(f"types are those that the model declares: {error}")
+            graph = self.model.graph
         values = (*graph.input, *graph.value_info, *graph.output)
         return {value.name: value.type for value in values if value.type.tensor_type.HasField("shape")}
 

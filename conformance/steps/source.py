@@ -14,6 +14,7 @@ from softops.opset import ModelError, ModelSource, load_model
 from softops.opset.errors import one_line
 from softops.opset.graph.external import data_files, external_tensors
 from softops.opset.graph.files import MODEL_BYTES_MAX
+from softops.opset.graph.types import dtype_of
 
 WHOLE_BYTES_MAX = 2**30
 """A model with files of more bytes than this is not read into one message, which could not be serialized."""
@@ -91,7 +92,7 @@ def _read(model: ModelSource) -> tuple[onnx.ModelProto, Path | None]:
 
 
 def _bytes_of(tensor: TensorProto) -> int:
-    size = int(helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+    size = dtype_of(tensor.data_type, f"tensor {tensor.name!r}").itemsize
     for length in tensor.dims:
         size *= length
     return size

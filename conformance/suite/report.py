@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from softops.opset.graph.files import write_atomic
-
 from ..cases.case import Case
 from ..measure.plain import as_json, plain
+from ..reports.files import write_text
 from ..reports.reproduction import write_reproductions
 from ..reports.suite_html import render_html
 from ..reports.suite_junit import render_junit
@@ -65,11 +64,11 @@ class SuiteReport(SuiteRecord):
         """
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / "report.json", self.to_json().encode())
+        write_text(folder / "report.json", self.to_json())
         write_reproductions(self, folder / "reproductions")
         # After these, whose folders they name.
         for name, render in FORMS.items():
-            write_atomic(folder / name, render(self).encode())
+            write_text(folder / name, render(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it in what JSON knows; NaN and infinities as ``"nan"``, ``"inf"`` and ``"-inf"``."""

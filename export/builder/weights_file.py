@@ -84,7 +84,7 @@ def save_with_data(
         What ``chunks`` raises.
     """
     target = check_target(path)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    folder = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target.parent))
     try:
         with (folder / location).open("xb") as file:
             for chunk in chunks:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto
 
-from softops.opset.graph.types import declared_type, shape_words
+from softops.opset.graph.types import declared_type, shape_words, type_word
 
 from ..builder.arguments import check_temperature
 from ..builder.counts import check_integer, check_top_k
@@ -33,7 +32,7 @@ def float_output(opened: OpenModel, name: str | None) -> tuple[str, int, Dims]:
     tensor = known.tensor_type
     if not known.HasField("tensor_type") or tensor.elem_type not in FLOATS:
         kind = known.WhichOneof("value")
-        got = TensorProto.DataType.Name(tensor.elem_type).lower() if kind == "tensor_type" else kind
+        got = type_word(tensor.elem_type) if kind == "tensor_type" else kind
         message = f"expected an output of floats (got {got} for {value.name!r}); name the one of the logits"
         raise TypeError(message)
     return value.name, tensor.elem_type, list(declared_type(known).shape or ())

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 import onnx
-from onnx import helper, inliner
+from onnx import helper
 
-from softops.opset import ModelSource, UnsupportedModelError
+from softops.opset import ModelError, ModelSource, UnsupportedModelError
+from softops.opset.graph.by_onnx import inline
 from softops.opset.graph.domains import DOMAINS
 from softops.opset.graph.scopes import Scope
 from softops.opset.graph.types import value_types
@@ -121,10 +122,8 @@ def _inlined(name: str, opened: OpenModel) -> OpenModel:
     typed = deepcopy(opened.model)
     added = _add_types(typed.graph, opened)
     try:
-        inlined = inliner.inline_selected_functions(
-            typed, [("", name)], exclude=False, inline_schema_functions=True
-        )
-    except RuntimeError as error:  # how it says that a type is not known
+        inlined = inline(typed, [("", name)], of_schemas=True)
+    except ModelError as error:  # how it says that a type is not known
         raise UnsupportedModelError(message) from error
     for index in reversed(range(len(inlined.graph.value_info))):
         if inlined.graph.value_info[index].name in added:

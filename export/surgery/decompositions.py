@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import helper
 
 from softops.opset import UnsupportedModelError, operator
 from softops.opset.expressions.reductions import reduced_by_softmax, reduction
 from softops.opset.graph.scopes import Scope
+from softops.opset.graph.types import type_word
 
 from ..builder.steps import reduce
 from .patch import FLOATS, Patch
@@ -31,10 +32,7 @@ def simpler(node: onnx.NodeProto, scope: Scope) -> list[onnx.NodeProto]:
     x, output = node.input[0], node.output[0]
     element = scope.element(x)
     if element is not None and element not in FLOATS:
-        message = (
-            f"expected a {node.op_type} of floats (got {TensorProto.DataType.Name(element).lower()} for "
-            f"{x!r}); insert a Cast"
-        )
+        message = f"expected a {node.op_type} of floats (got {type_word(element)} for {x!r}); insert a Cast"
         raise UnsupportedModelError(message)
     patch = Patch(scope, output, element)
     y = FORMS[node.op_type](patch, patch.wide(x), node, scope)

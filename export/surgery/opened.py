@@ -12,7 +12,7 @@ import onnx
 from onnx import NodeProto, TensorProto, helper
 
 from softops.opset import ModelError, ModelSource, UnsupportedModelError, load_model
-from softops.opset.errors import one_line
+from softops.opset.graph.by_onnx import check, errors_of_onnx
 from softops.opset.graph.checker import skeleton
 from softops.opset.graph.domains import IR_WITH_PLAIN_INITIALIZERS, imported_opset, opset_versions
 from softops.opset.graph.external import external_tensors, is_external, save_beside_data
@@ -69,7 +69,10 @@ class OpenModel:
         """Check the model, write it when ``path`` is given, and return it."""
         remove_stale_types(self.model.graph)
         small = _without_files(self.model)
-        onnx.checker.check_model(serialize(small), full_check=self._fully_valid)
+        with errors_of_onnx(
+            "expected a model that stays valid (onnx.checker of the result: {}); export it again"
+        ):
+            onnx.checker.check_model(serialize(small), full_check=self._fully_valid)
         if path is not None:
             save_beside_data(self.model, path, self.folder)
         return self.model
@@ -105,14 +108,10 @@ def opened_copy(model: onnx.ModelProto, folder: Path | None) -> OpenModel:
         )
         raise ModelError(message)
     serialized = serialize(small)
+    check(serialized)
     try:
-        onnx.checker.check_model(serialized)
-    except (onnx.checker.ValidationError, ValueError) as error:
-        message = f"expected a valid model (onnx.checker: {one_line(error)}); export it again"
-        raise ModelError(message) from error
-    try:
-        onnx.checker.check_model(serialized, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError):
+        check(serialized, full=True)
+    except ModelError:
         valid = False  # operators that onnx does not know, types that contradict each other: not our doing
     else:
         valid = True

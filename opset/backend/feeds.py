@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import FeedError
 from ..graph.given import as_array
-from ..graph.types import check_element_type, dimension_of
+from ..graph.types import check_element_type, dimension_of, dtype_of
 
 _TEXT_KINDS = "OUST"
 
@@ -93,7 +93,7 @@ def _plain(expected: onnx.TypeProto) -> _Plain | None:
         return None
     lengths = map(dimension_of, tensor.shape.dim)
     fixed = tuple((place, length) for place, length in enumerate(lengths) if isinstance(length, int))
-    return onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type), len(tensor.shape.dim), fixed
+    return dtype_of(tensor.elem_type, "an input"), len(tensor.shape.dim), fixed
 
 
 def _by_name(
@@ -157,7 +157,7 @@ def _check_tensor(value: Any, expected: onnx.TypeProto.Tensor, what: str) -> NDA
             raise FeedError(message)
         array = array.astype(object)
     elif expected.elem_type != onnx.TensorProto.UNDEFINED:
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(expected.elem_type)
+        dtype = dtype_of(expected.elem_type, what)
         if array.dtype != dtype:
             message = f"{what} expected {dtype} (got {array.dtype}); convert with x.astype({dtype.name!r})"
             raise FeedError(message)

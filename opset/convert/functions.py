@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import onnx
-from onnx import inliner
 
+from ..graph.by_onnx import inline
 from ..graph.domains import DOMAINS
 from ..graph.walk import bodies_in
 from .axis import AXIS_OPERATORS
@@ -18,7 +18,7 @@ def inline_axes(model: onnx.ModelProto) -> None:
     place of a call the number is known.
     """
     while names := [(f.domain, f.name) for f in model.functions if _has_open_axis(f) and _fits(f, model)]:
-        inlined = inliner.inline_selected_functions(model, names, exclude=False)
+        inlined = inline(model, names)
         if len(inlined.functions) >= len(model.functions):
             return  # no progress: converting the axis then says what is wrong
         model.CopyFrom(inlined)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import onnx
-from onnx import NodeProto, TensorProto
+from onnx import NodeProto
 
 from ..graph.scopes import Scope
+from ..graph.types import type_word
 from ..operators.table import operator
 from .patterns import ANY, Match, Pattern, find
 from .reductions import Reduction, reduced_by_softmax, softmax_axis
@@ -56,7 +57,7 @@ def _takes(fused: Fused, match: Match, scope: Scope) -> bool:
     takes = set(onnx.defs.get_schema(fused.op_type, scope.opset).inputs[0].types)
     element = scope.element(fused.inputs[0]) or scope.element(match.root.output[0])
     if element is not None:
-        name = TensorProto.DataType.Name(element).lower()
+        name = type_word(element)
         return f"tensor({name})" in takes
     return set(onnx.defs.get_schema("Exp", scope.opset).inputs[0].types) <= takes
 

@@ -68,7 +68,8 @@ def put_in_place(path: str | os.PathLike[str]) -> Iterator[Path]:
         As for `write_atomic`.
     """
     target = check_target(path)
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    # Of a name as short as any, since that of the target may be as long as names can be.
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         yield part
         os.replace(part, target)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import onnx
 from onnx import TensorProto, TypeProto, helper
 
@@ -98,6 +99,25 @@ def check_element_type(value: onnx.ValueInfoProto) -> None:
             f"{type_word(number)}); export the model again, or upgrade onnx"
         )
         raise ModelError(message)
+
+
+def dtype_of(number: int, whose: str) -> np.dtype[Any]:
+    """
+    NumPy's dtype for an element type.
+
+    Raises
+    ------
+    ModelError
+        ONNX knows no such type, or none is said.
+    """
+    try:
+        return np.dtype(helper.tensor_dtype_to_np_dtype(number))
+    except KeyError:
+        message = (
+            f"expected an element type of ONNX for {whose} (got {type_word(number)}); "
+            "export the model again, or upgrade onnx"
+        )
+        raise ModelError(message) from None
 
 
 def value_types(body: Body) -> dict[str, TypeProto]:

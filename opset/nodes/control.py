@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 
 from ..errors import ModelError
+from ..graph.types import dtype_of
 from .arrays import Array
 from .node import Function, Node, Operation, Value
 
@@ -135,7 +136,7 @@ def _stacked(slices: Sequence[Sequence[Array]], outputs: Iterable[onnx.ValueInfo
     nothings = []
     for output in outputs:
         tensor = output.type.tensor_type
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type or 1)
+        dtype = dtype_of(tensor.elem_type or 1, f"{output.name!r}")
         nothings.append(np.zeros((0, *(dim.dim_value for dim in tensor.shape.dim)), dtype))
     return nothings
 

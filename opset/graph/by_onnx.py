@@ -1,0 +1,64 @@
+"""
+What onnx itself does with a model: checks it, infers its types, puts functions in place of their calls.
+
+Its C++ raises errors of a dozen types, by what it stumbles over. Here each is a ModelError with onnx's words; readers
+of models call these functions and none of onnx's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import onnx
+from onnx import ModelProto, inliner, shape_inference
+
+from ..errors import ModelError, one_line
+
+
+@contextmanager
+def errors_of_onnx(said: str) -> Iterator[None]:
+    """Turn whatever onnx raises into a ModelError; ``said`` has onnx's words in place of ``{}``."""
+    try:
+        yield
+    except (MemoryError, ModelError):
+        raise
+    except Exception as error:  # pybind hands on what any C++ library throws
+        raise ModelError(said.format(one_line(error))) from error
+
+
+def check(model: ModelProto | bytes | str, *, full: bool = False) -> None:
+    """Raise a ModelError where ``onnx.checker`` does not take a model, its bytes or its file; ``full``: types too."""
+    with errors_of_onnx("expected a valid model (onnx.checker: {}); export it again"):
+        onnx.checker.check_model(model, full_check=full)
+
+
+def infer(model: ModelProto, *, check_types: bool = False, data_prop: bool = True) -> ModelProto:
+    """Return a copy with the types of its values as onnx's shape inference tells them, or raise a ModelError."""
+    with errors_of_onnx(
+        "expected a model whose types can be inferred (onnx.shape_inference: {}); export it again"
+    ):
+        inferred: ModelProto = shape_inference.infer_shapes(
+            model, check_type=check_types, data_prop=data_prop
+        )
+        return inferred
+
+
+def inline(
+    model: ModelProto, functions: Sequence[tuple[str, str]] | None = None, *, of_schemas: bool = False
+) -> ModelProto:
+    """
+    Return a copy with functions in the place of their calls: all of the model, or those of these domains and names.
+
+    ``of_schemas``: the names are of operators that ONNX defines by functions. ModelError where onnx cannot.
+    """
+    with errors_of_onnx(
+        "expected functions that can be put in place of their calls (onnx.inliner: {}); export again"
+    ):
+        if functions is None:
+            inlined: ModelProto = inliner.inline_local_functions(model)
+        else:
+            inlined = inliner.inline_selected_functions(
+                model, list(functions), exclude=False, inline_schema_functions=of_schemas
+            )
+        return inlined
