@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..classical import support_vectors
+from ..classical import support_vectors, trees
 from ..classical.zip_map import zip_map
 from ..networks import convolution, normalization, pools, recurrent
 from ..nodes import control, elementwise, matrices, pieces, shapes
@@ -85,6 +85,9 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Xor"): binary(np.logical_xor),
     ("ai.onnx.ml", "SVMClassifier"): support_vectors.svm_classifier,
     ("ai.onnx.ml", "SVMRegressor"): support_vectors.svm_regressor,
+    ("ai.onnx.ml", "TreeEnsemble"): trees.tree_ensemble,
+    ("ai.onnx.ml", "TreeEnsembleClassifier"): trees.tree_ensemble_classifier,
+    ("ai.onnx.ml", "TreeEnsembleRegressor"): trees.tree_ensemble_regressor,
     ("ai.onnx.ml", "ZipMap"): zip_map,
     **{(row.domain, row.op_type): family for row in operators()},
 }
