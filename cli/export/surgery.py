@@ -203,7 +203,7 @@ class _Check(NamedTuple):
 
 def _operate(model: Path, out: Path, build: Callable[[], "ModelProto"], force: bool, check: _Check) -> None:
     from softops.opset import load_model
-    from softops.opset.graph.external import save_beside_data
+    from softops.opset.graph.files import save_beside_data
 
     from ..terminal.console import Console, shown
     from .head_file import describe, refuse_existing

@@ -12,6 +12,7 @@ import onnx
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from softops.opset.graph.external import read_external_data
 from softops.opset.graph.files import serialize
 
 from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
@@ -94,7 +95,7 @@ def model_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
 def in_memory(model: bytes, folder: Path) -> onnx.ModelProto:
     """Return a model with the tensors that lie in files of ``folder`` read into it."""
     proto = onnx.load_from_string(model)
-    onnx.external_data_helper.load_external_data_for_model(proto, str(folder))
+    read_external_data(proto, folder)
     return proto
 
 

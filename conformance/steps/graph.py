@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import external_data_helper, helper, numpy_helper
+from onnx import helper
 
 from softops.opset import ModelError, Operator, UnknownOperatorError, UnknownOpsetError, operator
 from softops.opset.graph.by_onnx import infer, inline
 from softops.opset.graph.domains import canonical_domain, imported_opset, opset_versions
+from softops.opset.graph.external import is_external, read_tensor
 from softops.opset.graph.files import serialize
+from softops.opset.graph.tensors import array_of
 from softops.opset.graph.types import dimension_of, dtype_of
 from softops.opset.graph.walk import names_read, subgraphs
 from softops.opset.nodes.node import attributes_of
@@ -136,8 +139,10 @@ class ModelGraph:
         """Return the value of ``tensor`` if the model holds it."""
         if tensor in self._initializers:
             held = self._initializers[tensor]
-            outside = external_data_helper.uses_external_data(held)
-            return numpy_helper.to_array(held, str(self.source.folder) if outside else "")
+            if self.source.folder is not None and is_external(held):
+                held = deepcopy(held)
+                read_tensor(held, self.source.folder)
+            return array_of(held)
         node = self.producers.get(tensor)
         value = None if node is None or node.op_type != "Constant" else attributes_of(node).get("value")
         return value if isinstance(value, np.ndarray) else None

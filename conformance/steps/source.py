@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import onnx
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
-from onnx import TensorProto, external_data_helper, helper
+from onnx import TensorProto, helper
 
 from softops.opset import ModelError, ModelSource, load_model
-from softops.opset.errors import one_line
-from softops.opset.graph.external import data_files, external_tensors
+from softops.opset.graph.external import check_data, external_tensors, is_external, read_tensor
 from softops.opset.graph.files import MODEL_BYTES_MAX
 from softops.opset.graph.types import dtype_of
+from softops.opset.graph.walk import tensors
 
 WHOLE_BYTES_MAX = 2**30
 """A model with files of more bytes than this is not read into one message, which could not be serialized."""
@@ -69,25 +69,11 @@ def _read(model: ModelSource) -> tuple[onnx.ModelProto, Path | None]:
     if not external_tensors(proto):
         return proto, None
     folder = Path(os.path.abspath(model)).parent
-    files = [folder / location for location in data_files(proto)]
-    for file in files:
-        if not file.is_file():
-            message = (
-                f"expected the external data of {model} beside it (no file {file.name}); "
-                "keep the files that were exported together in one folder"
-            )
-            raise ModelError(message)
-    if sum(file.stat().st_size for file in files) <= WHOLE_BYTES_MAX:
+    if sum(check_data(tensors(proto), folder).values()) <= WHOLE_BYTES_MAX:
         return load_model(model), None
-    try:
-        for tensor in proto.graph.initializer:
-            if external_data_helper.uses_external_data(tensor) and _bytes_of(tensor) <= _SMALL_BYTES:
-                external_data_helper.load_external_data_for_tensor(tensor, str(folder))
-                tensor.data_location = TensorProto.DEFAULT
-                del tensor.external_data[:]
-    except (onnx.checker.ValidationError, OSError, ValueError) as error:
-        message = f"expected readable external data of {model} (got {one_line(error)}); export it again"
-        raise ModelError(message) from error
+    for tensor in filter(is_external, proto.graph.initializer):
+        if _bytes_of(tensor) <= _SMALL_BYTES:
+            read_tensor(tensor, folder)
     return proto, folder
 
 

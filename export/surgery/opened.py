@@ -15,8 +15,8 @@ from softops.opset import ModelError, ModelSource, UnsupportedModelError, load_m
 from softops.opset.graph.by_onnx import check, errors_of_onnx
 from softops.opset.graph.checker import skeleton
 from softops.opset.graph.domains import IR_WITH_PLAIN_INITIALIZERS, imported_opset, opset_versions
-from softops.opset.graph.external import external_tensors, is_external, save_beside_data
-from softops.opset.graph.files import MODEL_BYTES_MAX, serialize
+from softops.opset.graph.external import external_tensors, is_external, place_of
+from softops.opset.graph.files import MODEL_BYTES_MAX, save_beside_data, serialize
 from softops.opset.graph.inference import infer_types
 from softops.opset.graph.names import Names, names_of
 from softops.opset.graph.scopes import Scope
@@ -94,6 +94,8 @@ def open_model(source: ModelSource) -> OpenModel:
     loaded = load_model(source, external_data=False)
     model = deepcopy(loaded) if loaded is source else loaded
     folder = Path(os.path.abspath(source)).parent if isinstance(source, str | os.PathLike) else None
+    for tensor in filter(is_external, model.graph.initializer if folder else ()):
+        place_of(tensor, folder)  # raises where it leads out of the folder
     return opened_copy(model, folder)
 
 

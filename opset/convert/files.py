@@ -9,10 +9,10 @@ from pathlib import Path
 
 import onnx
 
-from ..graph.external import data_file_sizes, taken_along
-from ..graph.files import serialize, write_atomic
+from ..graph.external import check_data
+from ..graph.files import serialize, taken_along, write_atomic
 from ..graph.model import load_model
-from ..graph.walk import bodies
+from ..graph.walk import bodies, tensors
 from .version import converted, opset_of
 
 
@@ -82,7 +82,7 @@ def convert_file(
     source, target = Path(model), Path(out)
     _refuse_existing(target, overwrite)
     proto = load_model(source, external_data=False)
-    data = data_file_sizes(proto, source.parent)
+    data = check_data(tensors(proto), source.parent)
     copies = {}
     if data and os.path.realpath(source.parent) != os.path.realpath(target.parent):
         copies = {source.parent / name: target.parent / name for name in data}
@@ -95,7 +95,7 @@ def convert_file(
     opset, before = opset_of(proto), _operators(proto)
     proto = converted(proto, target_opset, own=True)
     content, after = serialize(proto), _operators(proto)
-    with taken_along(copies if target.parent.is_dir() else {}):
+    with taken_along(copies if target.parent.is_dir() else {}, target.parent):
         write_atomic(target, content)
     return ConversionReport(
         source=opset,

@@ -1,20 +1,32 @@
-"""Tensors whose values lie in files beside the model: which they are, where they lie, and taking them along."""
+"""
+Tensors whose values lie in files beside the model: which they are, where they lie, and reading them.
+
+Whoever wrote the model named the files, and a name may lead anywhere: by ``..``, an absolute path, or a link, be it the
+file itself or a folder on the way. A file is taken only where all links followed it lies in the model's folder, which
+every reader asks here.
+"""
 
 from __future__ import annotations
 
-import filecmp
 import os
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
 
 import onnx
-from onnx import TensorProto, external_data_helper
+from onnx import TensorProto
 
-from ..errors import ModelError, one_line
-from .files import put_in_place, save_model
+from ..errors import ModelError
 from .walk import tensors
+
+
+class Place(NamedTuple):
+    """Where a tensor lies: the file as the model names it and as it is, the first byte, how many (None: the rest)."""
+
+    location: str
+    path: Path
+    offset: int
+    length: int | None
 
 
 def is_external(tensor: TensorProto) -> bool:
@@ -27,44 +39,51 @@ def external_tensors(model: onnx.ModelProto) -> list[str]:
     return [tensor.name for tensor in tensors(model) if is_external(tensor)]
 
 
-def read_external_data(model: onnx.ModelProto, path: Path) -> None:
-    """Read the tensors in files of the model at ``path``; a ModelError where one cannot be read."""
-    try:
-        external_data_helper.load_external_data_for_model(model, str(path.parent))
-    except (onnx.checker.ValidationError, OSError, ValueError) as error:
-        message = (
-            f"expected the external data of {path} beside it ({one_line(error)}); "
-            "keep the files that were exported together in one folder"
-        )
-        raise ModelError(message) from error
-
-
 def data_files(model: onnx.ModelProto) -> list[str]:
+    """Return the files that hold tensors of the main graph, as the model names them, each once."""
+    return list(
+        dict.fromkeys(_entries(tensor)["location"] for tensor in filter(is_external, model.graph.initializer))
+    )
+
+
+def place_of(tensor: TensorProto, folder: Path) -> Place:
     """
-    Return the files that hold tensors of the main graph, as the model names them, each once.
+    Return where a tensor lies, in a file of the model's folder that may not be there.
 
     Raises
     ------
     ModelError
-        A name points outside the model's folder.
+        The file lies outside the folder, or the place in it is none.
     """
-    found: dict[str, None] = {}
-    for tensor in filter(is_external, model.graph.initializer):
-        location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-        parts = PurePosixPath(location.replace("\\", "/")).parts
-        if not parts or Path(location).is_absolute() or ".." in parts:
-            message = (
-                f"expected tensors in files inside the model's folder (got {location!r} for {tensor.name!r}); "
-                "save the model again with its data beside it"
-            )
-            raise ModelError(message)
-        found[location] = None
-    return list(found)
+    entries = _entries(tensor)
+    location, inside = entries["location"], Path(os.path.realpath(folder))
+    real = inside if _leaves(location) else Path(os.path.realpath(folder / location))
+    if real == inside or not real.is_relative_to(inside):
+        leads = "" if _leaves(location) else f", which leads to {real}"
+        message = (
+            f"expected external data within {folder} (tensor {tensor.name!r} lies in {location!r}{leads}); "
+            "put the file itself beside the model, for instance by cp -L, which follows links"
+        )
+        raise ModelError(message)
+    try:
+        offset, length = (
+            int(entries.get("offset") or 0),
+            int(entries["length"]) if "length" in entries else None,
+        )
+        if offset < 0 or (length is not None and length < 0):
+            raise ValueError
+    except ValueError:
+        message = (
+            f"expected the external data of tensor {tensor.name!r} at a number of bytes (got offset "
+            f"{entries.get('offset')!r}, length {entries.get('length')!r}); export the model again"
+        )
+        raise ModelError(message) from None
+    return Place(location, real, offset, length)
 
 
-def data_file_sizes(model: onnx.ModelProto, folder: Path) -> dict[str, int]:
+def check_data(found: Iterable[TensorProto], folder: Path) -> dict[str, int]:
     """
-    Return the size of each file that a tensor of the model lies in, by its name in the model's folder.
+    Return the size of each file that one of the tensors lies in, by its name in the model's folder.
 
     Raises
     ------
@@ -72,95 +91,56 @@ def data_file_sizes(model: onnx.ModelProto, folder: Path) -> dict[str, int]:
         A file is missing, too short, or outside the folder.
     """
     sizes: dict[str, int] = {}
-    inside = Path(os.path.realpath(folder))
-    for tensor in filter(is_external, tensors(model)):
-        info = external_data_helper.ExternalDataInfo(tensor)
-        path = Path(os.path.realpath(folder / info.location))
-        if not info.location or PurePosixPath(info.location).is_absolute() or not path.is_relative_to(inside):
+    for tensor in filter(is_external, found):
+        place = place_of(tensor, folder)
+        if not place.path.is_file():
             message = (
-                f"expected external data within {folder} (tensor {tensor.name!r} lies in {info.location!r}); "
-                "put it beside the model"
-            )
-            raise ModelError(message)
-        if not path.is_file():
-            message = (
-                f"expected the external data of tensor {tensor.name!r} in {folder / info.location} (no such "
+                f"expected the external data of tensor {tensor.name!r} in {folder / place.location} (no such "
                 "file); keep the files that were exported together in one folder"
             )
             raise ModelError(message)
-        sizes[info.location] = path.stat().st_size
-        end = (info.offset or 0) + (info.length or 0)
-        if end > sizes[info.location]:
+        size = sizes[place.location] = place.path.stat().st_size
+        if place.offset + (place.length or 0) > size:
             message = (
-                f"expected {end:,} bytes in {folder / info.location}, up to the end of tensor {tensor.name!r} "
-                f"(got {sizes[info.location]:,}); export the model again"
+                f"expected {place.offset + (place.length or 0):,} bytes in {folder / place.location}, up to the end of "
+                f"the external data of tensor {tensor.name!r} (got {size:,}); export the model again"
             )
             raise ModelError(message)
     return sizes
 
 
-@contextmanager
-def taken_along(files: Mapping[Path, Path]) -> Iterator[None]:
-    """Copy files to their new places; what came into being by that goes again where the context fails."""
-    made: list[Path] = []
-    try:
-        for original, copy in files.items():
-            for parent in reversed([parent for parent in copy.parents if not parent.exists()]):
-                parent.mkdir()
-                made.append(parent)
-            is_new = not copy.exists()
-            with put_in_place(copy) as part:
-                shutil.copyfile(original, part)
-            made += [copy] * is_new
-        yield
-    except BaseException:
-        for entry in reversed(made):
-            entry.rmdir() if entry.is_dir() else entry.unlink(missing_ok=True)
-        raise
-
-
-def save_beside_data(model: onnx.ModelProto, path: str | os.PathLike[str], folder: Path | None) -> None:
+def read_tensor(tensor: TensorProto, folder: Path) -> None:
     """
-    Write a model to ``path``, and beside it the files of its tensors, copied from ``folder``.
-
-    Where both folders are the same the files stay as they are. The model is written last, and what was
-    copied is removed again when anything fails.
+    Put a tensor's values into it, in place.
 
     Raises
     ------
-    FileExistsError
-        A file of that name, of another content, is there already.
     ModelError
-        A file of tensors is missing or outside the folder, or no folder is known.
+        As for `check_data`.
     OSError
-        A file cannot be read or written.
+        The file cannot be read.
     """
-    target = Path(os.path.realpath(path))
-    locations = data_files(model)
-    if locations and folder is None:
-        message = (
-            f"expected the path of a model whose tensors lie in other files (got it without its folder, "
-            f"and {locations[0]!r} is needed); pass the path"
-        )
-        raise ModelError(message)
-    files: dict[Path, Path] = {}
-    if folder is not None and folder.resolve() != target.parent and target.parent.is_dir():
-        pairs = [(folder / location, target.parent / location) for location in locations]
-        files = {original: copy for original, copy in pairs if _is_to_be_copied(original, copy, target)}
-    with taken_along(files):
-        save_model(model, path)
+    check_data([tensor], folder)
+    place = place_of(tensor, folder)
+    with place.path.open("rb") as file:
+        file.seek(place.offset)
+        tensor.raw_data = file.read(-1 if place.length is None else place.length)
+    tensor.ClearField("external_data")
+    tensor.ClearField("data_location")
 
 
-def _is_to_be_copied(original: Path, copy: Path, model: Path) -> bool:
-    if not original.is_file():
-        message = f"expected the model's tensors in {original} (no such file); keep the files in one folder"
-        raise ModelError(message)
-    if copy.exists() and filecmp.cmp(original, copy, shallow=False):
-        return False
-    if copy.exists() or copy == model:
-        message = (
-            f"expected no file at {copy}, where the model's tensors go (there is one with another content); "
-            "choose another folder"
-        )
-        raise FileExistsError(message)
-    return True
+def read_external_data(model: onnx.ModelProto, folder: Path) -> None:
+    """Read every tensor that lies in a file of the model's folder; raises as `read_tensor` does."""
+    for tensor in filter(is_external, tensors(model)):
+        read_tensor(tensor, folder)
+
+
+def _entries(tensor: TensorProto) -> dict[str, str]:
+    return {"location": ""} | {entry.key: entry.value for entry in tensor.external_data}
+
+
+def _leaves(location: str) -> bool:
+    """Whether a name leads out of a folder by itself, on whichever system it was written."""
+    parts = PurePosixPath(location.replace("\\", "/")).parts
+    rooted = PurePosixPath(location).is_absolute() or bool(PureWindowsPath(location).anchor)
+    return not parts or rooted or ".." in parts or "\0" in location

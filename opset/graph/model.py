@@ -76,7 +76,7 @@ def load_model(
     model = _parse(content, str(path))
     _check(model, str(path), any_functions=any_functions)
     if external_data:
-        read_external_data(model, path)
+        read_external_data(model, path.parent)
     return model
 
 

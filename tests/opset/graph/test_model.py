@@ -118,7 +118,7 @@ def test_external_data_is_read_from_beside_the_model(outside):
 
 def test_external_data_missing(outside):
     (outside.parent / "big.data").unlink()
-    with pytest.raises(ModelError, match=r"expected the external data of .*big\.onnx.*one folder"):
+    with pytest.raises(ModelError, match=r"expected the external data of tensor .*big\.data.*one folder"):
         load_model(outside)
 
 
@@ -144,7 +144,7 @@ def test_external_data_outside_of_the_folder(outside, kind):
             entry.value = location[kind]
     (inner / "m.onnx").write_bytes(model.SerializeToString())
     for read in (load_model, prepare):
-        with pytest.raises(ModelError, match=r"expected the external data of .*m\.onnx") as caught:
+        with pytest.raises(ModelError, match=r"expected external data within .*inner") as caught:
             read(inner / "m.onnx")
         assert "\n" not in str(caught.value)
 
