@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..classical import support_vectors, trees
+from ..classical import encoders, features, linear, support_vectors, trees
 from ..classical.zip_map import zip_map
 from ..networks import convolution, normalization, pools, recurrent
 from ..nodes import control, elementwise, matrices, pieces, shapes
@@ -83,8 +83,17 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Unsqueeze"): shapes.unsqueeze,
     ("", "Where"): same_for_all(elementwise.where),
     ("", "Xor"): binary(np.logical_xor),
+    ("ai.onnx.ml", "ArrayFeatureExtractor"): features.array_feature_extractor,
+    ("ai.onnx.ml", "Binarizer"): features.binarizer,
+    ("ai.onnx.ml", "CategoryMapper"): encoders.category_mapper,
+    ("ai.onnx.ml", "FeatureVectorizer"): features.feature_vectorizer,
+    ("ai.onnx.ml", "Imputer"): features.imputer,
+    ("ai.onnx.ml", "LabelEncoder"): encoders.label_encoder,
+    ("ai.onnx.ml", "LinearRegressor"): linear.linear_regressor,
+    ("ai.onnx.ml", "OneHotEncoder"): features.one_hot_encoder,
     ("ai.onnx.ml", "SVMClassifier"): support_vectors.svm_classifier,
     ("ai.onnx.ml", "SVMRegressor"): support_vectors.svm_regressor,
+    ("ai.onnx.ml", "Scaler"): features.scaler,
     ("ai.onnx.ml", "TreeEnsemble"): trees.tree_ensemble,
     ("ai.onnx.ml", "TreeEnsembleClassifier"): trees.tree_ensemble_classifier,
     ("ai.onnx.ml", "TreeEnsembleRegressor"): trees.tree_ensemble_regressor,
