@@ -117,7 +117,8 @@ def strip(
     """Take a model back to its logits.
 
     Removes softmax, log-softmax, hardmax, sigmoid, arg max, top-k and labels at the end of every output, or
-    of the one that is named. All other outputs stay as they are.
+    of the one that is named, and what a classifier of ai.onnx.ml makes of its scores. All other outputs stay
+    as they are.
     """
 
     def build() -> "ModelProto":
@@ -133,14 +134,22 @@ def replace(
     *,
     out: Out,
     activation: Annotated[
-        str, typer.Option(metavar="NAME", help="softmax, log_softmax or hardmax.", show_default=False)
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="softmax, log_softmax or hardmax; of a classifier softmax, sigmoid, softmax_zero, probit or none.",
+            show_default=False,
+        ),
     ],
     output: Output = None,
     force: Force = False,
     check: Check = False,
     inputs: Inputs = None,
 ) -> None:
-    """Exchange softmax, log-softmax and hardmax at the end."""
+    """Exchange softmax, log-softmax and hardmax at the end.
+
+    Or the post_transform of a classifier of ai.onnx.ml.
+    """
 
     def build() -> "ModelProto":
         from softops.export import replace_activation

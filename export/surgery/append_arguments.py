@@ -13,7 +13,8 @@ from softops.opset.graph.types import declared_type, shape_words, type_word
 
 from ..builder.arguments import check_temperature
 from ..builder.counts import check_integer, check_top_k
-from .chains import follow
+from .branches import head_behind, with_heads_inlined
+from .classifiers import is_classical
 from .opened import OpenModel
 from .patch import FLOATS
 
@@ -52,17 +53,27 @@ def named_output(graph: onnx.GraphProto, name: str | None) -> onnx.ValueInfoProt
 
 def check_logits(opened: OpenModel, output: str, activation: str) -> None:
     """Raise where an activation of logits would be taken of probabilities: a softmax of a softmax is none."""
-    chain = follow(opened.model.graph, output, opened.scope.types)
-    node = None if chain is None else chain.activation
-    if node is None or node.op_type not in _PROBABILITIES or activation not in _NEEDS_LOGITS:
-        return
-    if chain is not None and any(other.op_type == "Log" for other in chain.nodes):
+    head = head_behind(with_heads_inlined(opened, [output]), output)
+    chains = [] if head is None else head.chains
+    for chain in chains if activation in _NEEDS_LOGITS else []:
+        node = chain.activation
+        if (
+            node is not None
+            and _gives_probabilities(node)
+            and not any(n.op_type == "Log" for n in chain.nodes)
+        ):
+            break
+    else:
         return
     message = (
         f"expected logits for the activation {activation} (got {output!r}, which is a {node.op_type} already); "
         "pass activation='none' for its labels and top_k, or take the model back to its logits by strip_head"
     )
     raise ValueError(message)
+
+
+def _gives_probabilities(node: onnx.NodeProto) -> bool:
+    return node.op_type in _PROBABILITIES or is_classical(node)
 
 
 def check_place(axis: object, rank: int, name: str) -> int:

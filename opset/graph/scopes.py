@@ -108,6 +108,11 @@ class Scope:
         return found
 
     @property
+    def typed_body(self) -> Body | None:
+        """The body after shape inference, as it was given; None where it was not."""
+        return self._typed
+
+    @property
     def opset(self) -> int:
         """The version of ai.onnx that holds here."""
         return self.opsets[""]

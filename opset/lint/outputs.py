@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from onnx import ModelProto
 
+from ..expressions.passing import passes_on
 from ..graph.domains import canonical_domain
 from ..graph.scopes import Made, Scope, Value
 from ..graph.walk import attribute_of
 from ..operators.table import unquantized
 from .calls import label_of
 from .family import MICROSOFT, ML, text
-from .sources import passes_on, sources
+from .sources import sources
 from .warning import Finding
 
 _PROBABILITY = {"prob", "probs", "proba", "probas", "probability", "probabilities", "softmax"}

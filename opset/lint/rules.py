@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from onnx import NodeProto, TensorProto
 
+from ..expressions.passing import passes_on
 from ..expressions.rules import recognized
 from ..graph.domains import canonical_domain
 from ..graph.scopes import Scope
@@ -13,7 +14,7 @@ from ..operators.table import is_known, unquantized
 from .calls import label_of
 from .family import NodeRecord, integer
 from .runtime import no_kernel
-from .sources import passes_on, probabilities_from, sources
+from .sources import probabilities_from, sources
 from .warning import Finding, Seen
 
 _NORMALISERS = {"Softmax", "LogSoftmax", "Hardmax"}

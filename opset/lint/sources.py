@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
-from onnx import NodeProto, TensorProto
+from onnx import NodeProto
 
+from ..expressions.passing import passes_on
 from ..expressions.rules import recognized
 from ..graph.domains import canonical_domain
 from ..graph.scopes import Made, Scope, Value
 from ..graph.walk import attribute_of
 from ..operators.table import unquantized
-from .family import MICROSOFT, ML, integer
+from .family import MICROSOFT, ML
 
-_FLOATS = (TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE)
-_MOVES = {"Identity", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Dropout", "Cast"}
-
-
-def passes_on(scope: Scope, node: NodeProto) -> bool:
-    """Whether a node leaves the numbers as they are (but for rounding) and at most moves them."""
-    if canonical_domain(node.domain) or node.op_type not in _MOVES:
-        return False
-    if node.op_type == "Cast":
-        return integer(node, "to") in _FLOATS or attribute_of(node, "to") is None
-    if node.op_type == "Dropout":
-        return not _trains(scope, node)
-    return True
+_NUMBERED = {1: "SOFTMAX", 3: "SOFTMAX_ZERO"}
+"""What TreeEnsemble calls by a number."""
 
 
 def sources(
@@ -59,17 +48,6 @@ def sources(
             yield made
 
 
-def _trains(scope: Scope, node: NodeProto) -> bool:
-    """Whether a Dropout drops anything, as each version says it."""
-    opset = scope.opset_of(node) or 0
-    if opset < 7:
-        return not integer(node, "is_test", 0)
-    if len(node.input) < 3 or not node.input[2]:
-        return False
-    training = scope.array(node.input[2])
-    return training is None or bool(np.any(training))
-
-
 def probabilities_from(made: Made) -> str | None:
     """Return how to name a node whose output sums to one over an axis, None for any other node."""
     node, domain = made.node, canonical_domain(made.node.domain)
@@ -78,8 +56,13 @@ def probabilities_from(made: Made) -> str | None:
     found = recognized(node, made.scope, closed=False)
     if found is not None and found.fused.op_type == "Softmax":
         return "a spelled-out Softmax that ends in"
-    if domain == ML and made.output == 1 and node.op_type.endswith("Classifier"):
+    if domain == ML and made.output == int(node.op_type.endswith("Classifier")):
         transform = attribute_of(node, "post_transform")
-        if transform is not None and transform.s in {b"SOFTMAX", b"SOFTMAX_ZERO"}:
-            return f"{node.op_type} with post_transform={transform.s.decode()}"
+        said = (
+            None
+            if transform is None
+            else transform.s.decode("utf-8", "replace") or _NUMBERED.get(transform.i)
+        )
+        if said in {"SOFTMAX", "SOFTMAX_ZERO"}:
+            return f"{node.op_type} with post_transform={said}"
     return None

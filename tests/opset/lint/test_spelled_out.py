@@ -82,3 +82,21 @@ def test_which_scores_of_a_classifier_sum_to_one(post_transform, output):
     found = warnings(proto, "softmax-after-softmax")
     assert bool(found) == (output == "scores" and post_transform in ("SOFTMAX", "SOFTMAX_ZERO"))
     assert all(f"post_transform={post_transform}" in warning.message for warning in found)
+
+
+@pytest.mark.parametrize(
+    ("op_type", "post_transform", "sums"),
+    [
+        ("LinearRegressor", "SOFTMAX", True),
+        ("LinearRegressor", "LOGISTIC", False),
+        ("TreeEnsembleRegressor", "SOFTMAX_ZERO", True),
+        ("TreeEnsemble", 1, True),
+        ("TreeEnsemble", 2, False),
+        ("TreeEnsemble", 3, True),
+        ("TreeEnsemble", 0, False),
+    ],
+)
+def test_which_outputs_of_a_regressor_sum_to_one(op_type, post_transform, sums):
+    regressor = N(op_type, ["x"], ["s"], domain="ai.onnx.ml", post_transform=post_transform)
+    found = warnings(model(regressor, N("Softmax", ["s"], ["y"]), ml=5), "softmax-after-softmax")
+    assert bool(found) == sums
