@@ -11,6 +11,7 @@ from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, helper
 
 from softops.opset import ModelError, ModelSource, load_model
+from softops.opset.backend.checks import check_model
 from softops.opset.graph.external import check_data, external_tensors, is_external, read_tensor
 from softops.opset.graph.files import MODEL_BYTES_MAX
 from softops.opset.graph.types import dtype_of
@@ -41,7 +42,8 @@ def open_source(model: ModelSource) -> Source:
     Read a model; ``model`` itself is left alone.
 
     ZipMap at an output is taken out, and what goes into it compared: it is the numbers that matter, and not
-    every runtime has maps. ModelError: not a model, one whose files are missing, or of more than 2 GiB in memory.
+    every runtime has maps. ModelError: not a model, not a valid one, one whose files are missing, or of more than 2 GiB
+    in memory.
     """
     proto, folder = _read(model)
     if _too_large(proto):
@@ -50,6 +52,7 @@ def open_source(model: ModelSource) -> Source:
             "memory); save it with external data and pass its path"
         )
         raise ModelError(message)
+    check_model(proto, model)
     without, names = _without_zip_maps(proto)
     notes = [f"{name} is compared as it goes into ZipMap" for name in names]
     return Source(without, folder, tuple(notes))

@@ -24,9 +24,7 @@ def check_model(proto: onnx.ModelProto, source: ModelSource) -> None:
         try:
             _check(copy, copy)
         except _INVALID as error:
-            message = (
-                f"expected a valid model (onnx: {one_line(error)}); export it again, or pass check=False"
-            )
+            message = f"expected a valid model (onnx: {one_line(error)}); export it again"
             raise ModelError(message) from error
 
 

@@ -80,7 +80,11 @@ class SoftopsBackend(Backend):
             )
             raise ModelError(message)
         if check:
-            check_model(proto, model)
+            try:
+                check_model(proto, model)
+            except ModelError as error:
+                message = f"{error}, or pass check=False"
+                raise ModelError(message) from error
         return SoftopsBackendRep(proto.graph, opsets, functions_by_key(proto.functions))
 
     @classmethod

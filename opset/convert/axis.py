@@ -32,6 +32,8 @@ SINGLE_SINCE = 13
 _FLATTEN_DEFAULT, _SINGLE_DEFAULT = 1, -1
 _ALLOWZERO_SINCE = 14
 _NEGATIVE_SINCE = 11
+# No tensor has as many; where its rank is unknown, an axis beyond is none all the same.
+_MOST_AXES = 1000
 
 
 def convert_axis(step: Step) -> list[onnx.NodeProto]:
@@ -114,6 +116,9 @@ class _Rewriter:
             if axis < 0:
                 self._reversed()
                 axis = -axis - 1
+            if axis >= _MOST_AXES:
+                message = f"{self._named}: expected an axis within its input (got {axis}); correct the model"
+                raise ModelError(message)
             shape = self._shape(None)
             merged = np.array([0] * (axis + 1) + [-1], np.int64)
             self._first("Reshape", self._step.store(merged, f"{self._output}_merged", self._before))

@@ -13,6 +13,7 @@ from onnx import NodeProto, helper, numpy_helper
 
 from ..errors import UnsupportedModelError
 from ..graph.scopes import Scope
+from ..graph.tensors import array_of
 from ..graph.walk import attribute_of
 from .schemas import refused_type, schema_of
 
@@ -67,7 +68,7 @@ class Step:
         tensor = self.scope.constant(name)
         if tensor is None:
             self.refuse(f"{name!r} has to be a constant there, and the model computes it")
-        return [int(value) for value in numpy_helper.to_array(tensor).ravel()]
+        return [int(value) for value in array_of(tensor).ravel()]
 
     def check_types(self, node: NodeProto | None = None) -> None:
         """Refuse a node whose types the operator does not take at the target."""

@@ -9,6 +9,9 @@ import onnx
 from ..graph.scopes import Scope
 from ..operators.table import operator
 
+# No tensor has as many; where its rank is unknown, an axis beyond is none all the same.
+_MOST_AXES = 1000
+
 
 class Reduction(NamedTuple):
     """Axes (None for all) and whether they stay as axes of length 1."""
@@ -42,8 +45,8 @@ def reduced_by_softmax(axis: int, rank: int | None, op_type: str, opset: int) ->
     if operator(op_type, opset).axis_rule == "single":
         return normal_axes((axis,), rank)
     if rank is not None:
-        return tuple(range(axis + rank if axis < 0 else axis, rank))
-    return tuple(range(axis, 0)) if axis < 0 else None
+        return tuple(range(axis + rank if axis < 0 else axis, rank)) if -rank <= axis <= rank else None
+    return tuple(range(axis, 0)) if -_MOST_AXES <= axis < 0 else None
 
 
 def softmax_axis(axes: tuple[int, ...] | None, rank: int | None, opset: int) -> int | None:

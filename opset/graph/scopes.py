@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 import onnx
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, TypeProto, numpy_helper
+from onnx import NodeProto, TensorProto, TypeProto
 
+from ..errors import ModelError
 from .domains import canonical_domain
 from .external import is_external
 from .names import Names
-from .tensors import constant_tensor
+from .tensors import array_of, constant_tensor
 from .types import ValueType, declared_type, tensor_type, value_types
 from .walk import Body, names_read, subgraphs
 
@@ -114,8 +115,8 @@ class Scope:
 
     @property
     def opset(self) -> int:
-        """The version of ai.onnx that holds here."""
-        return self.opsets[""]
+        """The version of ai.onnx that holds here: the first where none is imported, as before there were imports."""
+        return self.opsets.get("", 1)
 
     def opset_of(self, node: NodeProto) -> int | None:
         """The version of the node's domain that holds here."""
@@ -162,8 +163,8 @@ class Scope:
         if tensor is None or tensor.ByteSize() > _SMALL_BYTES:
             return None
         try:
-            return numpy_helper.to_array(tensor)
-        except (ValueError, TypeError):  # fewer values than its shape asks for
+            return array_of(tensor)
+        except ModelError:  # fewer values than its shape asks for, a type that nobody knows
             return None
 
     def maker(self, name: str) -> Made | None:

@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ..errors import ModelError
+from ..graph.tensors import array_of
 from ..graph.walk import named_subgraphs
 
 Value = Any
@@ -170,7 +171,7 @@ def _python_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="surrogateescape")
     if isinstance(value, onnx.TensorProto):
-        return onnx.numpy_helper.to_array(value)
+        return array_of(value)
     if isinstance(value, list | tuple) or type(value).__name__.startswith("Repeated"):
         return [_python_value(item) for item in value]
     return value

@@ -230,7 +230,7 @@ class Operator:
         attributes = attributes or {}
         if unknown := attributes.keys() - self.attributes.keys():
             known = ", ".join(self.attributes) or "none"
-            message = f"{self.name} has the attributes {known} (got {', '.join(sorted(unknown))}); remove the others"
+            message = f"{self.name} expected no attributes but {known} (got {', '.join(sorted(unknown))}); remove these"
             raise ValueError(message)
         given = {name: as_text(value) for name, value in attributes.items() if value is not None}
         for name, value in given.items():

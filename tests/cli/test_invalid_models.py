@@ -43,6 +43,14 @@ MODELS = {
     "more outputs than there are": model(N("Softmax", ["x"], ["y", "z", "w"])),
     "rank that contradicts": model(N("Flatten", ["x"], ["f"]), N("Flatten", ["f"], ["y"], axis=7)),
     "axis beyond 32 bits": model(N("Softmax", ["x"], ["y"], axis=2**40)),
+    "axis far below 0": model(N("Softmax", ["x"], ["y"], axis=-(2**63))),
+    "axis beyond 32 bits of a rank unknown": model(
+        N("Own", ["x"], ["u"], domain="own"), N("Softmax", ["u"], ["y"], axis=2**40)
+    ),
+    "inputs left out": model(N("Flatten", ["x"], ["f"]), N("ArgMax", [], ["y"])),
+    "ai.onnx not imported": model(
+        N("Exp", ["x"], ["e"]), N("ReduceSum", ["e"], ["s"]), N("Div", ["e", "s"], ["y"]), imports=IMPORTS[1:]
+    ),
 }
 COMMANDS = {
     "inspect": ["inspect"],

@@ -10,6 +10,7 @@ from softops.conformance import UnknownRuntimeError, compare_runtimes
 from softops.conformance.measure.decisions import decisions
 from softops.conformance.reports.comparison import write_report
 from softops.export import classifier_head
+from softops.opset import ModelError
 from softops.opset.backend import prepare
 
 WEIGHT = np.random.default_rng(0).standard_normal((4, 9)).astype(np.float32)
@@ -113,6 +114,10 @@ def test_what_cannot_be_compared_is_an_error():
     with pytest.raises(UnknownRuntimeError):
         compare_runtimes(model, ["softops", "abacus"])
     model.graph.node[1].op_type = "Softplunge"
+    with pytest.raises(ModelError, match=r"valid model.*Softplunge"):
+        compare_runtimes(model, ["softops"], inputs=np.zeros((2, 9), np.float32))
+    model.graph.node[1].domain = "own"
+    model.opset_import.add(domain="own", version=1)
     found = compare_runtimes(model, ["softops"], inputs=np.zeros((2, 9), np.float32))
     assert "Softplunge" in found.not_run["softops"]
     assert not found.reports

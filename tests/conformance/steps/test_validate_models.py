@@ -176,7 +176,7 @@ def test_weights_in_files_are_read_or_left_there(beside, monkeypatch, runtime, w
 
 def test_a_missing_file_of_weights_is_named(beside):
     (beside.parent / "head.bin").unlink()
-    with pytest.raises(ModelError, match=r"no file head\.bin"):
+    with pytest.raises(ModelError, match=r"head\.bin \(no such file\)"):
         validate(beside)
 
 
