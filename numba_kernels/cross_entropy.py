@@ -11,6 +11,7 @@ from numba import types
 
 from .arrays.addresses import Array, address, in_c_order
 from .arrays.labels import classified, reduce_losses
+from .compile.arithmetic import own_arithmetic
 from .log_softmax import log_softmax
 from .rowwise.gather import Batch, reading, run_reading
 from .rowwise.lanes import PerRow
@@ -112,13 +113,14 @@ def cross_entropy(
     Error: at most 2 ULP, 1 in float16 and bfloat16 (``tests/numba_kernels/test_accuracy.py``).
     Source: ``ai.onnx@13::SoftmaxCrossEntropyLoss``.
     """
-    x, axis, targets, weights = classified(
-        "cross_entropy", logits, labels, axis, weight, ignore_index, reduction
-    )
-    losses = np.zeros(targets.shape)
-    if x.size:
-        run_reading(_KERNELS, x, axis, address(losses), address(targets), address(weights))
-    loss = reduce_losses(losses, weights, reduction, x.dtype)
+    with own_arithmetic():
+        x, axis, targets, weights = classified(
+            "cross_entropy", logits, labels, axis, weight, ignore_index, reduction
+        )
+        losses = np.zeros(targets.shape)
+        if x.size:
+            run_reading(_KERNELS, x, axis, address(losses), address(targets), address(weights))
+        loss = reduce_losses(losses, weights, reduction, x.dtype)
     return (loss, log_softmax(x, axis)) if return_log_prob else loss
 
 
@@ -169,12 +171,12 @@ def nll_loss(
     float64 (``tests/numba_kernels/test_nll_loss.py``). Only the picked numbers are looked at: a NaN elsewhere does not
     count. Source: ``ai.onnx@22::NegativeLogLikelihoodLoss``.
     """
-    x, axis, targets, weights = classified(
-        "nll_loss", log_prob, labels, axis, weight, ignore_index, reduction
-    )
-    losses = np.zeros(targets.shape)
-    if x.size:
-        picked = np.take_along_axis(x, np.expand_dims(np.maximum(targets, 0), axis), axis).squeeze(axis)
-        with np.errstate(invalid="ignore"):
+    with own_arithmetic():
+        x, axis, targets, weights = classified(
+            "nll_loss", log_prob, labels, axis, weight, ignore_index, reduction
+        )
+        losses = np.zeros(targets.shape)
+        if x.size:
+            picked = np.take_along_axis(x, np.expand_dims(np.maximum(targets, 0), axis), axis).squeeze(axis)
             losses = in_c_order(np.where(targets < 0, 0.0, -picked.astype(np.float64) * weights))
-    return reduce_losses(losses, weights, reduction, x.dtype)
+        return reduce_losses(losses, weights, reduction, x.dtype)

@@ -14,6 +14,7 @@ from numba import types
 
 from .arrays.addresses import Array, address, in_c_order
 from .arrays.labels import classified, sum_exactly
+from .compile.arithmetic import own_arithmetic
 from .numerics.exp_below import exp_below
 from .rowwise.gather import run_writing, writing
 from .rowwise.log_sums_robust import sum_of_others
@@ -113,11 +114,11 @@ def cross_entropy_grad(
 
     Error: at most 4 ULP, 1 in float16 and bfloat16 (``tests/numba_kernels/test_cross_entropy_grad.py``).
     """
-    x, axis, targets, scales = classified(
-        "cross_entropy_grad", logits, labels, axis, weight, ignore_index, reduction, out
-    )
-    if reduction == "mean":
-        with np.errstate(invalid="ignore", divide="ignore"):
+    with own_arithmetic():
+        x, axis, targets, scales = classified(
+            "cross_entropy_grad", logits, labels, axis, weight, ignore_index, reduction, out
+        )
+        if reduction == "mean":
             scales = in_c_order(np.where(targets < 0, 0.0, scales / sum_exactly(scales)))
     if x.size == 0:
         return np.empty(x.shape, x.dtype) if out is None else out

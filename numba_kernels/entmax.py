@@ -175,7 +175,9 @@ _SPARSEMAX = _operator("sparsemax", _Terms(halved=False))
 _ENTMAX15 = _operator("entmax15", _Terms(halved=True))
 
 
-def sparsemax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+def sparsemax(
+    x: npt.ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: npt.NDArray[Any] | None = None
+) -> npt.NDArray[Any]:
     """The point of the probability simplex nearest to the scores along an axis: ``max(x - t, 0)`` with Σ = 1.
 
     Like softmax it is ordered as the scores are, does not change when all of them are shifted, and sums to one; unlike
@@ -184,9 +186,9 @@ def sparsemax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None 
     Parameters
     ----------
     x : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
-        The scores. Any rank from 1, any strides.
-    axis : int
-        The axis along which the results sum to one; NumPy's meaning and errors.
+        The scores. Any rank, any strides; a scalar is a row of one.
+    axis : int, tuple of int, or None
+        The axes along which the results sum to one, None for all; NumPy's meaning and errors.
     out : array, optional
         Where to write the result: shape and dtype of `x`. ``out=x`` works in place.
 
@@ -201,7 +203,7 @@ def sparsemax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None 
     numpy.exceptions.AxisError
         No such axis.
     ValueError
-        Rank 0, or an `out` of another shape or dtype.
+        An axis twice, or an `out` of another shape or dtype.
 
     Notes
     -----
@@ -215,7 +217,9 @@ def sparsemax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None 
     return _SPARSEMAX.run(x, out, axis)
 
 
-def entmax15(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+def entmax15(
+    x: npt.ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: npt.NDArray[Any] | None = None
+) -> npt.NDArray[Any]:
     """The 1.5-entmax along an axis: ``max(x / 2 - t, 0) ** 2`` with the threshold t at which it sums to one.
 
     Half way from softmax to `sparsemax`: smooth, and exactly 0 for scores that lie 2 or more below the maximum, or as
@@ -224,9 +228,9 @@ def entmax15(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None =
     Parameters
     ----------
     x : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
-        The scores. Any rank from 1, any strides.
-    axis : int
-        The axis along which the results sum to one; NumPy's meaning and errors.
+        The scores. Any rank, any strides; a scalar is a row of one.
+    axis : int, tuple of int, or None
+        The axes along which the results sum to one, None for all; NumPy's meaning and errors.
     out : array, optional
         Where to write the result: shape and dtype of `x`. ``out=x`` works in place.
 
@@ -241,7 +245,7 @@ def entmax15(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None =
     numpy.exceptions.AxisError
         No such axis.
     ValueError
-        Rank 0, or an `out` of another shape or dtype.
+        An axis twice, or an `out` of another shape or dtype.
 
     Notes
     -----

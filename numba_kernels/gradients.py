@@ -98,7 +98,11 @@ _LOG_SOFTMAX = _over_two_rows(_sum, _log_softmax_grad_vector)
 
 
 def softmax_grad(
-    dy: npt.ArrayLike, y: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None
+    dy: npt.ArrayLike,
+    y: npt.ArrayLike,
+    axis: int | tuple[int, ...] | None = -1,
+    *,
+    out: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
     """Gradient of a loss with respect to the scores of a softmax: ``y * (dy - sum(dy * y))``.
 
@@ -108,8 +112,8 @@ def softmax_grad(
         The gradient with respect to the probabilities.
     y : array of the shape and dtype of `dy`
         The probabilities, `softmax`'s result.
-    axis : int
-        The axis of the softmax; NumPy's meaning and errors.
+    axis : int, tuple of int, or None
+        The axes of the softmax, None for all; NumPy's meaning and errors.
     out : array, optional
         Where to write the result: shape and dtype of `dy`; may be `dy` or `y`.
 
@@ -124,7 +128,7 @@ def softmax_grad(
     numpy.exceptions.AxisError
         No such axis.
     ValueError
-        Shapes that differ, rank 0, or an `out` of another shape or dtype.
+        Shapes that differ, an axis twice, or an `out` of another shape or dtype.
 
     Notes
     -----
@@ -137,7 +141,11 @@ def softmax_grad(
 
 
 def log_softmax_grad(
-    dy: npt.ArrayLike, y: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None
+    dy: npt.ArrayLike,
+    y: npt.ArrayLike,
+    axis: int | tuple[int, ...] | None = -1,
+    *,
+    out: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
     """Gradient of a loss with respect to the scores of a log_softmax: ``dy - exp(y) * sum(dy)``.
 
@@ -147,8 +155,8 @@ def log_softmax_grad(
         The gradient with respect to the log-probabilities.
     y : array of the shape and dtype of `dy`
         The log-probabilities, `log_softmax`'s result: numbers up to 0.
-    axis : int
-        The axis of the log_softmax; NumPy's meaning and errors.
+    axis : int, tuple of int, or None
+        The axes of the log_softmax, None for all; NumPy's meaning and errors.
     out : array, optional
         Where to write the result: shape and dtype of `dy`; may be `dy` or `y`.
 
@@ -163,7 +171,7 @@ def log_softmax_grad(
     numpy.exceptions.AxisError
         No such axis.
     ValueError
-        Shapes that differ, rank 0, or an `out` of another shape or dtype.
+        Shapes that differ, an axis twice, or an `out` of another shape or dtype.
 
     Notes
     -----

@@ -86,15 +86,17 @@ _KERNELS = kernels_of(each_row(_hardmax_row), _hardmax_columns)
 _OPERATOR = AlongAxis("hardmax", _KERNELS)
 
 
-def hardmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+def hardmax(
+    x: npt.ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: npt.NDArray[Any] | None = None
+) -> npt.NDArray[Any]:
     """One at the first maximum along an axis, zero elsewhere.
 
     Parameters
     ----------
     x : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
-        The scores. Any rank from 1, any strides.
-    axis : int
-        The axis along which one element is chosen; NumPy's meaning and errors.
+        The scores. Any rank, any strides; a scalar is a row of one.
+    axis : int, tuple of int, or None
+        The axes along which one element is chosen, the first in C order, None for all; NumPy's meaning and errors.
     out : array, optional
         Where to write the result: shape and dtype of `x`. ``out=x`` works in place.
 
@@ -109,7 +111,7 @@ def hardmax(x: npt.ArrayLike, axis: int = -1, *, out: npt.NDArray[Any] | None = 
     numpy.exceptions.AxisError
         No such axis.
     ValueError
-        Rank 0, or an `out` of another shape or dtype.
+        An axis twice, or an `out` of another shape or dtype.
 
     Notes
     -----

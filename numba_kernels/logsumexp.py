@@ -1,14 +1,16 @@
-"""logsumexp: log Σ exp(x) along one axis, several or all."""
+"""logsumexp: log Σ exp(x) along one axis, several or all; with weights log |Σ b · exp(x)| and its sign."""
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 from numba import types
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from .arrays.addresses import Array, address
-from .arrays.inputs import as_floats, check_axis, check_out
+from .arrays.axes import axes_of, merged, without
+from .arrays.foreign import as_array
+from .arrays.inputs import as_floats, as_mask, broadcast, check_out
+from .compile.arithmetic import own_arithmetic
 from .numerics.log import log1p_vector
 from .rowwise.blocks import OverBlocks, Row
 from .rowwise.gather import Batch, reading, run_reading
@@ -17,7 +19,9 @@ from .rowwise.log_sums import log_sums_of_rows
 from .rowwise.log_sums_blocks import add_block, add_block_again, log_sum_of_blocks
 from .rowwise.log_sums_robust import log_sum_double_double, sum_of_others
 from .rowwise.rows import nan_at
+from .signed_sums import signed_logsumexp
 from .vector import (
+    KINDS,
     Variable,
     computed_as,
     itemsize,
@@ -75,86 +79,145 @@ def _store(kind: Any, dst: Any, src: Any, row: Row) -> None:
 _FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _store)
 
 
-def merged(x: Array, axes: tuple[int, ...]) -> Array:
-    """`x` with `axes` as one last axis, in any order: a view where they can be merged, else a copy."""
-    kept = [d for d in range(x.ndim) if d not in axes]
-    ordered = sorted(axes, key=lambda d: -abs(x.strides[d]))
-    count = 1
-    for d in axes:
-        count *= x.shape[d]
-    return x.transpose(kept + ordered).reshape([x.shape[d] for d in kept] + [count])
-
-
-def logsumexp(
-    x: npt.ArrayLike,
-    axis: int | tuple[int, ...] | None = -1,
-    *,
-    keepdims: bool = False,
-    out: npt.NDArray[Any] | None = None,
-) -> npt.NDArray[Any]:
-    """Logarithm of the sum of exponentials along one axis, several or all: ``log(sum(exp(x)))``.
-
-    Parameters
-    ----------
-    x : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
-        The numbers. Any rank from 1, any strides.
-    axis : int, tuple of int, or None
-        The axes to sum along, None for all; NumPy's meaning and errors.
-    keepdims : bool
-        Keep the axes, with length one.
-    out : array, optional
-        Where to write the result: its shape, the dtype of `x`.
-
-    Returns
-    -------
-    array of the dtype of `x`, without `axis` (or with length one there); a scalar where no axis is left
-
-    Raises
-    ------
-    TypeError
-        Another dtype.
-    numpy.exceptions.AxisError
-        No such axis.
-    ValueError
-        Rank 0 with an axis, an axis twice, or an `out` of another shape or dtype.
-
-    Notes
-    -----
-    Special values: −inf for no numbers and for nothing but −inf; +inf with a +inf; NaN with a NaN.
-
-    Error: at most 2 ULP (0.51 in float16 and bfloat16), or 2⁻¹⁰² of the two terms where that is more: where the
-    maximum and the logarithm cancel, a row is done again in twice the precision, at some five times the cost
-    (``tests/numba_kernels/test_logsumexp.py``). `x` is copied only where several
-    axes cannot be merged in memory. Source: ``ai.onnx@18::ReduceLogSumExp``.
-    """
-    name = "logsumexp"
-    x = as_floats(name, x)
-    if axis is None:
-        axes = tuple(range(x.ndim))
-    elif isinstance(axis, tuple):
-        axes = normalize_axis_tuple(axis, x.ndim, "axis")
-    else:
-        axes = (check_axis(name, x, axis),)
-    shape = tuple(
-        [(1 if d in axes else length) for d, length in enumerate(x.shape) if keepdims or d not in axes]
-    )
-    if out is not None:
-        check_out(name, out, shape, x.dtype)
+def _along(x: Array, axes: tuple[int, ...], shape: tuple[int, ...], out: Array | None) -> Array:
+    """log Σ exp(x) along axes."""
     if out is not None and out.flags.c_contiguous and not np.may_share_memory(out, x):
         result = out
     else:
         result = np.empty(shape, x.dtype)
     if x.size == 0:
         result.fill(-np.inf)
+        return _handed_out(result, out)
+    lines, along = x, axes[0] if axes else 0
+    if len(axes) != 1:
+        # in the order of the memory, so that no copy is made where the axes follow one another there
+        lines = merged(x, tuple(sorted(axes, key=lambda d: -abs(x.strides[d]))))
+        along = lines.ndim - 1
+    if along == lines.ndim - 1 and _FEW_LONG_ROWS.suits(lines):
+        _FEW_LONG_ROWS(lines, result)
     else:
-        lines = x if len(axes) == 1 else merged(x, axes)
-        along = axes[0] if len(axes) == 1 else lines.ndim - 1
-        if along == lines.ndim - 1 and _FEW_LONG_ROWS.suits(lines):
-            _FEW_LONG_ROWS(lines, result)
-        else:
-            run_reading(_KERNELS, lines, along, address(result))
+        run_reading(_KERNELS, lines, along, address(result))
+    return _handed_out(result, out)
+
+
+def _handed_out(result: Array, out: Array | None) -> Array:
+    """A result in `out` if there is one, else as an array, or as a scalar where no axis is left."""
     if out is None:
-        return result if shape else result[()]
+        return result if result.ndim else result[()]
     if result is not out:
         np.copyto(out, result)
     return out
+
+
+def _weighted(
+    name: str, x: Array, b: npt.ArrayLike | None, where: npt.ArrayLike | None
+) -> tuple[Array, Array | None]:
+    """`x` and the weights, of one shape and with nothing where the mask is not set; no weights where none are given."""
+    mask = None if where is None else as_mask(name, where, x.shape)
+    if b is None:
+        return (x if mask is None else np.where(mask, x, x.dtype.type(-np.inf))), None
+    given = as_array(name, b, "b", "b.filled(0)")
+    if given.dtype.kind not in "fiub" and given.dtype not in KINDS:
+        message = f"{name} takes real weights as b (got {given.dtype}); convert with b.astype(np.float64)"
+        raise TypeError(message)
+    weights = broadcast(name, "b", given, x.shape)
+    return x, np.where(True if mask is None else mask, weights.astype(np.float64), 0.0)
+
+
+@overload
+def logsumexp(
+    x: npt.ArrayLike,
+    axis: int | tuple[int, ...] | None = -1,
+    *,
+    b: npt.ArrayLike | None = None,
+    where: npt.ArrayLike | None = None,
+    keepdims: bool = False,
+    return_sign: Literal[False] = False,
+    out: npt.NDArray[Any] | None = None,
+) -> npt.NDArray[Any]: ...
+@overload
+def logsumexp(
+    x: npt.ArrayLike,
+    axis: int | tuple[int, ...] | None = -1,
+    *,
+    b: npt.ArrayLike | None = None,
+    where: npt.ArrayLike | None = None,
+    keepdims: bool = False,
+    return_sign: Literal[True],
+    out: npt.NDArray[Any] | None = None,
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]: ...
+def logsumexp(
+    x: npt.ArrayLike,
+    axis: int | tuple[int, ...] | None = -1,
+    *,
+    b: npt.ArrayLike | None = None,
+    where: npt.ArrayLike | None = None,
+    keepdims: bool = False,
+    return_sign: bool = False,
+    out: npt.NDArray[Any] | None = None,
+) -> npt.NDArray[Any] | tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Logarithm of the sum of exponentials along one axis, several or all: ``log(sum(b * exp(x)))``.
+
+    Parameters
+    ----------
+    x : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
+        The numbers. Any rank, any strides; a scalar is a row of one.
+    axis : int, tuple of int, or None
+        The axes to sum along, None for all; NumPy's meaning and errors.
+    b : array of real numbers, optional
+        Weights, broadcast against `x`; may be negative. What has weight 0 counts for nothing, whatever it is.
+    where : array of bool, optional
+        What counts, broadcast against `x`.
+    keepdims : bool
+        Keep the axes, with length one.
+    return_sign : bool
+        Return the sign of the sum too, and the logarithm of its absolute value; without it the logarithm of a
+        negative sum is NaN.
+    out : array, optional
+        Where to write the result: its shape, the dtype of `x`.
+
+    Returns
+    -------
+    array of the dtype of `x`, without `axis` (or with length one there); a scalar where no axis is left; with
+    `return_sign` a tuple of that and the sign (1, 0, −1 or NaN), of the same dtype
+
+    Raises
+    ------
+    TypeError
+        Another dtype, or a `where` not of bool.
+    numpy.exceptions.AxisError
+        No such axis.
+    ValueError
+        An axis twice, `b` or `where` that do not broadcast, or an `out` of another shape or dtype.
+
+    Notes
+    -----
+    Special values: −inf for no numbers, for nothing but −inf and for a sum that is 0, whose sign is 0; +inf with a
+    +inf; NaN with a NaN, and where two infinite terms of `b` times exp(x) have opposite signs.
+
+    Error: at most 2 ULP (0.51 in float16 and bfloat16), or 2⁻¹⁰² of the two terms where that is more: where the
+    maximum and the logarithm cancel, a row is done again in twice the precision, at some five times the cost
+    (``tests/numba_kernels/test_logsumexp.py``). With `b` always in twice the precision: at most 1 ULP, or what 2⁻⁹⁵ of
+    the largest term makes of a sum that cancels (``tests/numba_kernels/test_signed_sums.py``). `x` is copied with `b`
+    or `where`, else only where several axes cannot be merged in memory. Source: ``ai.onnx@18::ReduceLogSumExp``; `b`
+    and `return_sign` as in ``scipy.special.logsumexp``, but for the sign of no numbers.
+    """
+    name = "logsumexp"
+    x = as_floats(name, x)
+    axes = axes_of(x, axis)
+    shape = without(x, axes, keepdims)
+    if out is not None:
+        check_out(name, out, shape, x.dtype)
+    if b is None and where is None and not return_sign:
+        return _along(x, axes, shape, out)
+    with own_arithmetic():
+        x, weights = _weighted(name, x, b, where)
+        if weights is None:
+            value = _along(x, axes, shape, out)
+            sign = np.where(value == -np.inf, 0, np.where(np.isnan(value), value, 1)).astype(x.dtype)
+        else:
+            values, sign = signed_logsumexp(merged(x, axes).astype(np.float64), merged(weights, axes))
+            values = values if return_sign else np.where(sign < 0, np.nan, values)
+            value = _handed_out(values.astype(x.dtype).reshape(shape), out)
+            sign = sign.astype(x.dtype).reshape(shape)
+    return (value, sign[()]) if return_sign else value

@@ -192,7 +192,7 @@ _OPERATOR = AlongAxis("softmax", _KERNELS, _FEW_LONG_ROWS)
 
 def softmax(
     x: npt.ArrayLike,
-    axis: int = -1,
+    axis: int | tuple[int, ...] | None = -1,
     *,
     temperature: float = 1.0,
     where: npt.ArrayLike | None = None,
@@ -203,9 +203,9 @@ def softmax(
     Parameters
     ----------
     x : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
-        The scores. Any rank from 1, any strides.
-    axis : int
-        The axis along which the results sum to one; NumPy's meaning and errors.
+        The scores. Any rank, any strides; a scalar is a row of one.
+    axis : int, tuple of int, or None
+        The axes along which the results sum to one, None for all; NumPy's meaning and errors.
     temperature : float
         Above 0 and finite; `x` is divided by it, without rounding the quotient to the dtype of `x`.
     where : array of bool, optional
@@ -224,7 +224,7 @@ def softmax(
     numpy.exceptions.AxisError
         No such axis.
     ValueError
-        Rank 0, a temperature out of range, a `where` that does not broadcast, or an `out` of another shape or dtype.
+        A temperature out of range, a `where` that does not broadcast, or an `out` of another shape or dtype.
 
     Notes
     -----

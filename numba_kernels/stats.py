@@ -6,8 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays.addresses import Array, address
+from .arrays.axes import axes_of, is_one_axis, merged
 from .arrays.foreign import as_array
 from .arrays.inputs import as_floats, check_axis
+from .compile.arithmetic import own_arithmetic
 from .numerics.exp_below import exp_of_pair
 from .numerics.sums import add_compensated, reduce_add_pairs, two_sum
 from .rowwise.gather import Batch, reading, run_reading
@@ -53,7 +55,7 @@ def _stats_lines(dst: Any, batch: Batch) -> None:
 _KERNELS = reading(_stats_lines)
 
 
-def softmax_stats(x: npt.ArrayLike, axis: int = -1) -> Stats:
+def softmax_stats(x: npt.ArrayLike, axis: int | tuple[int, ...] | None = -1) -> Stats:
     """The maximum along an axis and ``sum(exp(x - maximum))``, the pair behind a softmax.
 
     Of a row that lies in pieces (chunks, files, machines) the pairs of the pieces are merged by `merge_stats`, in any
@@ -67,13 +69,13 @@ def softmax_stats(x: npt.ArrayLike, axis: int = -1) -> Stats:
     Parameters
     ----------
     x : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
-        The scores. Any rank from 1, any strides.
-    axis : int
-        The axis of the softmax; NumPy's meaning and errors.
+        The scores. Any rank, any strides; a scalar is a row of one.
+    axis : int, tuple of int, or None
+        The axes of the softmax, None for all; NumPy's meaning and errors.
 
     Returns
     -------
-    maximum : array of the dtype of `x`, without `axis`; a scalar for rank 1
+    maximum : array of the dtype of `x`, without `axis`; a scalar where no axis is left
     sum : array of float64 of the same shape
 
     Raises
@@ -83,7 +85,7 @@ def softmax_stats(x: npt.ArrayLike, axis: int = -1) -> Stats:
     numpy.exceptions.AxisError
         No such axis.
     ValueError
-        Rank 0.
+        An axis twice.
 
     Notes
     -----
@@ -95,6 +97,8 @@ def softmax_stats(x: npt.ArrayLike, axis: int = -1) -> Stats:
     """
     name = "softmax_stats"
     x = as_floats(name, x)
+    if not is_one_axis(x, axis):
+        x, axis = merged(x, axes_of(x, axis)), -1
     axis = check_axis(name, x, axis)
     shape = x.shape[:axis] + x.shape[axis + 1 :]
     largest, sums = np.full(shape, -np.inf, x.dtype), np.zeros(shape)
@@ -129,7 +133,12 @@ def merge_stats(a: tuple[npt.ArrayLike, npt.ArrayLike], b: tuple[npt.ArrayLike, 
     """
     name = "merge_stats"
     tops = [as_floats(name, part[0]) for part in (a, b)]
-    sums = [as_array(name, part[1], "a sum").astype(np.float64) for part in (a, b)]
+    with own_arithmetic():
+        return _merged(name, tops, [part[1] for part in (a, b)])
+
+
+def _merged(name: str, tops: list[Array], totals: list[Any]) -> Stats:
+    sums = [as_array(name, total, "a sum").astype(np.float64) for total in totals]
     if tops[0].dtype != tops[1].dtype:
         message = f"{name} takes maxima of one dtype (got {tops[0].dtype} and {tops[1].dtype}); convert one"
         raise TypeError(message)
@@ -137,10 +146,8 @@ def merge_stats(a: tuple[npt.ArrayLike, npt.ArrayLike], b: tuple[npt.ArrayLike, 
     if len(set(shapes)) > 1:
         message = f"{name} takes pairs of one shape (got {', '.join(map(str, shapes))})"
         raise ValueError(message)
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        top = np.maximum(*tops)
-        total = _share(tops[0], sums[0], top) + _share(tops[1], sums[1], top)
-    return top, total
+    top = np.maximum(*tops)
+    return top, _share(tops[0], sums[0], top) + _share(tops[1], sums[1], top)
 
 
 def _share(own: Array, total: Array, top: Array) -> Any:

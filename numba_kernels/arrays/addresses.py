@@ -16,7 +16,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
-def in_c_order(x: Array, dtype: npt.DTypeLike = None) -> Array:
+def in_c_order(x: Array, dtype: npt.DTypeLike | None = None) -> Array:
     """`x` itself where it lies in C order and has the dtype, else a copy that does."""
     return np.asarray(x, dtype, order="C")
 

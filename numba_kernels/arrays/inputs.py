@@ -36,7 +36,7 @@ def as_pair(name: str, a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Array, Array
     return first, second
 
 
-def check_axis(name: str, x: Array, axis: int) -> int:
+def check_axis(name: str, x: Array, axis: Any) -> int:
     """The axis counted from the front."""
     if x.ndim == 0:
         message = f"{name} works along an axis and takes an array of rank 1 or more (got a scalar); pass x.reshape(1)"
@@ -60,3 +60,26 @@ def check_out(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any])
         raise ValueError(message)
     message = f"{name} writes to out (got a read-only array); pass {wanted}"
     raise ValueError(message)
+
+
+def broadcast(name: str, what: str, given: Array, shape: tuple[int, ...]) -> Array:
+    """An array in the shape of x, not copied."""
+    try:
+        return np.broadcast_to(given, shape)
+    except ValueError:
+        message = (
+            f"{name} takes a {what} that broadcasts to the shape of x, {shape} (got {given.shape}); "
+            "add axes of length 1"
+        )
+        raise ValueError(message) from None
+
+
+def as_mask(name: str, mask: npt.ArrayLike, shape: tuple[int, ...]) -> Array:
+    """A mask in the shape of x, not copied."""
+    given = as_array(name, mask, "where", "where.filled(False)")
+    if given.dtype != np.bool_:
+        message = (
+            f"{name} takes a where of bool (got {given.dtype}); compare, or convert with where.astype(bool)"
+        )
+        raise TypeError(message)
+    return broadcast(name, "where", given, shape)

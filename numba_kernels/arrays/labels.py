@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..compile.jit import kernel
 from ..numerics.sums import two_sum
-from ..vector import KINDS, load_scalar
+from ..vector import KINDS, default_arithmetic, load_scalar, restore_arithmetic
 from .addresses import Array, address, in_c_order
 from .foreign import as_array
 from .inputs import as_floats, check_axis, check_out
@@ -19,11 +19,14 @@ REDUCTIONS = ("mean", "sum", "none")
 @kernel
 def _total(src: Any, n: Any) -> Any:
     """The sum of float64 numbers, compensated."""
+    before = default_arithmetic(n)
     total, lost = 0.0, 0.0
     for i in range(n):
         total, error = two_sum(total, load_scalar(np.float64(0), src + i * 8))
         lost += error
-    return total + lost
+    total += lost
+    restore_arithmetic(before)
+    return total
 
 
 def sum_exactly(x: Array) -> float:
@@ -114,13 +117,12 @@ def _checked_weights(name: str, weight: npt.ArrayLike | None, classes: int, labe
 
 
 def reduce_losses(losses: Array, weights: Array, reduction: str, dtype: np.dtype[Any]) -> Array:
-    """Float64 losses to the result: each, their sum, or their weighted mean, rounded once, without a warning."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if reduction == "none":
-            return losses.astype(dtype)
-        total = sum_exactly(losses)
-        if reduction == "mean":
-            weight = sum_exactly(weights)
-            total = total / weight if weight else float("nan")
-        result: Array = np.asarray(total).astype(dtype)[()]
+    """Float64 losses to the result: each, their sum, or their weighted mean, rounded once."""
+    if reduction == "none":
+        return losses.astype(dtype)
+    total = sum_exactly(losses)
+    if reduction == "mean":
+        weight = sum_exactly(weights)
+        total = total / weight if weight else float("nan")
+    result: Array = np.asarray(total).astype(dtype)[()]
     return result

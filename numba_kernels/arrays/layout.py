@@ -16,6 +16,7 @@ from ..compile.jit import Kernels, c_function
 from ..compile.threads import PARALLEL_FROM, run
 from ..vector import KINDS, VECTOR_BYTES
 from .addresses import Array, address, first_number
+from .axes import Axis, is_one_axis, over_axes
 from .inputs import as_floats, as_pair, check_axis, check_out
 from .lines import contiguous_lines as find_contiguous_lines
 from .lines import lines_of as find_lines
@@ -88,7 +89,7 @@ class _Operator(ABC):
             codes[which] = c_function(kernels[dtype][0], parameters)
             self._codes[dtype] = address(codes)
 
-    def run(self, given: npt.ArrayLike, out: Array | None, axis: int = -1) -> Array:
+    def run(self, given: npt.ArrayLike, out: Array | None, axis: Axis = -1) -> Array:
         """The result, in `out` if there is one."""
         if type(given) is ndarray and type(axis) is int and given.flags.carray:
             shape, dtype = given.shape, given.dtype
@@ -110,7 +111,7 @@ class _Operator(ABC):
         return self._checked(given, out, axis)
 
     @abstractmethod
-    def _checked(self, given: npt.ArrayLike, out: Array | None, axis: int) -> Array:
+    def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:
         """The result for anything that may be given, or an error that says what may."""
 
 
@@ -122,7 +123,7 @@ class Elementwise(_Operator):
     def __init__(self, name: str, kernels: Kernels) -> None:
         super().__init__(name, kernels, small_elements)
 
-    def _checked(self, given: npt.ArrayLike, out: Array | None, axis: int) -> Array:
+    def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:
         x = as_floats(self._name, given)
         result = _elements(self._name, self.kernels, (x,), out)
         if 0 < x.size < PARALLEL_FROM:
@@ -139,8 +140,10 @@ class AlongAxis(_Operator):
         super().__init__(name, kernels, small_rows)
         self._few_long_rows = few_long_rows
 
-    def _checked(self, given: npt.ArrayLike, out: Array | None, axis: int) -> Array:
+    def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:
         x = as_floats(self._name, given)
+        if not is_one_axis(x, axis):
+            return over_axes(self._name, (x,), axis, out, lambda lines: self._checked(lines, None, -1))
         axis = check_axis(self._name, x, axis)
         if out is not None:
             check_out(self._name, out, x.shape, x.dtype)
@@ -153,7 +156,7 @@ class AlongAxis(_Operator):
         result = self._computed(x.transpose(order), target, order.index(axis))
         return result.transpose([order.index(d) for d in range(x.ndim)]) if out is None else out
 
-    def _computed(self, x: Array, out: Array | None, axis: int) -> Array:
+    def _computed(self, x: Array, out: Array | None, axis: Axis) -> Array:
         """The result for an array that is not empty, its axes in the order of the memory."""
         size, contiguous = x.itemsize, x.flags.c_contiguous
         lines = (
@@ -190,11 +193,15 @@ class AlongAxis(_Operator):
 
 
 def two_rows_to_rows(
-    name: str, kernels: Kernels, a: npt.ArrayLike, b: npt.ArrayLike, axis: int, out: Array | None
+    name: str, kernels: Kernels, a: npt.ArrayLike, b: npt.ArrayLike, axis: Axis, out: Array | None
 ) -> Array:
     """Run a kernel that turns a row of `a` and the same row of `b` into a row of the result."""
     sources = as_pair(name, a, b)
     x = sources[0]
+    if not is_one_axis(x, axis):
+        return over_axes(
+            name, sources, axis, out, lambda a, b: two_rows_to_rows(name, kernels, a, b, -1, None)
+        )
     axis = check_axis(name, x, axis)
     if out is not None:
         check_out(name, out, x.shape, x.dtype)

@@ -32,7 +32,7 @@ import numba.extending
 from llvmlite import ir
 from numba import types
 
-from ..vector import KINDS, load_scalar, traced
+from ..vector import KINDS, default_arithmetic, load_scalar, restore_arithmetic, traced
 from ..vector.numba_internals import global_compiler_lock
 from .cache import enable_cache, identity
 
@@ -178,15 +178,19 @@ def over_rows(rows: Any) -> Kernels:
 
     def make(kind: Any) -> tuple[Any, Any]:
         def serial(dst: Any, src: Any, count: Any, n: Any) -> Any:
+            before = default_arithmetic(count)
             rows(kind, dst, src, 0, count, n)
+            restore_arithmetic(before)
             return 1
 
         def for_form(form: Form) -> Any:
             words = words_at(form)
 
             def part(given: Any, first: Any, last: Any) -> Any:
+                before = default_arithmetic(given)
                 dst, src, n = words(given)
                 rows(kind, dst, src, first, last, n)
+                restore_arithmetic(before)
                 return 1
 
             return kernel(part)

@@ -12,7 +12,7 @@ from .exp import rounded_power
 from .sums import two_sum
 
 # ln 2 in parts of 32, 32 and 53 bits: the first two times a number below 2¹⁰ are exact
-_LN2_PARTS = (
+LN2_PARTS = (
     float.fromhex("0x1.62e42fefp-1"),
     float.fromhex("0x1.473de6afp-34"),
     float.fromhex("0x1.3c7673007e5edp-69"),
@@ -50,7 +50,7 @@ def multiply(high: Any, low: Any, high2: Any, low2: Any) -> Any:
 
 def exp(high: Any, low: Any) -> Any:
     """exp(high + low) for −120 ≤ high ≤ 120, relative error 2⁻¹⁰⁰."""
-    first, second, third = _LN2_PARTS
+    first, second, third = LN2_PARTS
     t, n = rounded_power(high)
     r, rest = two_sum(high - n * first, 0.0 - n * second)
     r, rest = fast_two_sum(r, rest + fma(n, -third, low))

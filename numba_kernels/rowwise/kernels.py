@@ -17,12 +17,14 @@ from ..arrays.layout import LineKernels
 from ..compile.jit import Form, Kernels, OverParts, helper, keep_alive, kernel, words_at
 from ..vector import (
     compute_kind,
+    default_arithmetic,
     is_half,
     itemsize,
     lanes,
     loop,
     maximum,
     minimum,
+    restore_arithmetic,
     stack_scratch,
     traced,
 )
@@ -170,20 +172,24 @@ def _over_lines(lines: Any, spare_of: Any) -> Kernels:
             dst_outer: Any,
             dst_along: Any,
         ) -> Any:
+            before = default_arithmetic(count)
             owner, place = spare(kind, n)
             layout = (dst, src, n, inner, src_outer, src_along, dst_outer, dst_along)
             over(kind, layout, 0, count, place)
             keep_alive(owner)
+            restore_arithmetic(before)
             return 1
 
         def for_form(form: Form) -> Any:
             words = words_at(form)
 
             def part(given: Any, first: Any, last: Any) -> Any:
+                before = default_arithmetic(given)
                 layout = words(given)
                 owner, place = spare(kind, layout[2])
                 over(kind, layout, first, last, place)
                 keep_alive(owner)
+                restore_arithmetic(before)
                 return 1
 
             return kernel(part)

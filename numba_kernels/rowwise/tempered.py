@@ -16,8 +16,8 @@ import numpy.typing as npt
 from numba import types
 
 from ..arrays.addresses import Array, address
-from ..arrays.foreign import as_array
-from ..arrays.inputs import as_floats, check_axis, check_out
+from ..arrays.axes import Axis, is_one_axis, over_axes
+from ..arrays.inputs import as_floats, as_mask, check_axis, check_out
 from ..compile.jit import Kernels
 from ..numerics.exp_below import exp_of_pair, exp_of_pair_raised
 from ..numerics.log import log1p_vector
@@ -143,39 +143,26 @@ def _checked_temperature(name: str, temperature: Any) -> float:
     return float(temperature)
 
 
-def _checked_mask(name: str, mask: npt.ArrayLike, shape: tuple[int, ...]) -> Array:
-    """The mask in the shape of x, not copied."""
-    given = as_array(name, mask, "where", "where.filled(False)")
-    if given.dtype != np.bool_:
-        message = (
-            f"{name} takes a where of bool (got {given.dtype}); compare, or convert with where.astype(bool)"
-        )
-        raise TypeError(message)
-    try:
-        return np.broadcast_to(given, shape)
-    except ValueError:
-        message = (
-            f"{name} takes a where that broadcasts to the shape of x, {shape} (got {given.shape}); "
-            "add axes of length 1"
-        )
-        raise ValueError(message) from None
-
-
 def tempered(
     name: str,
     given: npt.ArrayLike,
-    axis: int,
+    axis: Axis,
     temperature: float,
     mask: npt.ArrayLike | None,
     out: Array | None,
 ) -> Array:
     """softmax or log_softmax, by `name`, of given / temperature where the mask is set."""
     x = as_floats(name, given)
+    if not is_one_axis(x, axis):
+        arrays = (x,) if mask is None else (x, as_mask(name, mask, x.shape))
+        return over_axes(
+            name, arrays, axis, out, lambda x, mask=None: tempered(name, x, -1, temperature, mask, None)
+        )
     axis = check_axis(name, x, axis)
     if out is not None:
         check_out(name, out, x.shape, x.dtype)
     degrees = _checked_temperature(name, temperature)
-    wanted = None if mask is None else _checked_mask(name, mask, x.shape)
+    wanted = None if mask is None else as_mask(name, mask, x.shape)
     if x.size == 0:
         return np.empty(x.shape, x.dtype) if out is None else out
     # above 1 halves are taken, so that the difference of two float64 numbers does not overflow

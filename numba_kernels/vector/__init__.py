@@ -5,6 +5,7 @@ Imports nothing of softops; what is private of Numba is in `numba_internals` alo
 """
 
 from .control import Variable, loop, when
+from .control_word import default_arithmetic, restore_arithmetic
 from .functions import outlined, traced
 from .memory import (
     CHUNK,
@@ -52,6 +53,7 @@ from .values import Value
 
 __all__ = ["Variable", "loop", "when"]
 __all__ += ["Value", "outlined", "traced"]
+__all__ += ["default_arithmetic", "restore_arithmetic"]
 __all__ += ["load", "load_partial", "load_scalar", "prefetch", "store", "store_partial", "store_scalar"]
 __all__ += ["CHUNK", "chunk_scratch", "stack_scratch", "vector_bytes"]
 __all__ += ["KINDS", "VECTOR_BYTES", "compute_kind", "computed_as", "is_half", "itemsize", "lanes"]

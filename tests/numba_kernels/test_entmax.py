@@ -196,7 +196,5 @@ def test_refusals(operator):
         operator([1, 2])
     with pytest.raises(AxisError):
         operator(np.ones(3), 1)
-    with pytest.raises(ValueError, match=rf"^{name} .*rank 1 or more"):
-        operator(np.float32(1))
     with pytest.raises(ValueError, match=rf"^{name} gives float64 of shape"):
         operator(np.ones(3), out=np.ones(4))
