@@ -52,7 +52,7 @@ def _characters() -> dict[str, frozenset[int]]:
 
     installed = {entry.name for entry in fontManager.ttflist}
     return {
-        name: frozenset(get_font(findfont(FontProperties(family=name))).get_charmap())  # type: ignore[arg-type]
+        name: frozenset(get_font(findfont(FontProperties(family=name))).get_charmap())
         for name in _FONTS
         if name in installed
     }

@@ -94,8 +94,9 @@ def open_model(source: ModelSource) -> OpenModel:
     loaded = load_model(source, external_data=False)
     model = deepcopy(loaded) if loaded is source else loaded
     folder = Path(os.path.abspath(source)).parent if isinstance(source, str | os.PathLike) else None
-    for tensor in filter(is_external, model.graph.initializer if folder else ()):
-        place_of(tensor, folder)  # raises where it leads out of the folder
+    if folder is not None:
+        for tensor in filter(is_external, model.graph.initializer):
+            place_of(tensor, folder)  # raises where it leads out of the folder
     return opened_copy(model, folder)
 
 

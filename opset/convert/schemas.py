@@ -9,6 +9,7 @@ from typing import Any
 
 import onnx
 
+from ..graph import domains
 from ..graph.scopes import Scope
 from ..graph.types import type_word
 
@@ -39,7 +40,7 @@ _COMPARED = {6, *range(8, 29)}
 @cache
 def schema_of(op_type: str, opset: int) -> Schema | None:
     """The text of an ai.onnx operator at an opset; None where there is none."""
-    return onnx.defs.get_schema(op_type, opset, "") if onnx.defs.has(op_type, opset, "") else None
+    return domains.schema_of(op_type, opset, "")
 
 
 @cache

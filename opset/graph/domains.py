@@ -33,6 +33,10 @@ def imported_opset(holder: onnx.ModelProto | onnx.FunctionProto) -> int | None:
     return next((entry.version for entry in holder.opset_import if entry.domain in DOMAINS), None)
 
 
+_NEWEST_ASKED_FOR = 2**31 - 1
+"""A file may import later versions than onnx, which counts in 32 bits, can be asked for."""
+
+
 @cache
 def newest_version(domain: str) -> int | None:
     """The newest version of a domain that the installed onnx knows; None where it knows no such domain."""
@@ -42,6 +46,14 @@ def newest_version(domain: str) -> int | None:
     return max(known, default=None)
 
 
+def schema_of(op_type: str, version: int, domain: str) -> onnx.defs.OpSchema | None:
+    """What ONNX says of an operator at a version of its domain; None where it has none by that name."""
+    version = min(version, _NEWEST_ASKED_FOR)
+    if not onnx.defs.has(op_type, version, domain):
+        return None
+    return onnx.defs.get_schema(op_type, version, domain)
+
+
 def is_of_onnx(node: onnx.NodeProto, version: int) -> bool:
     """Whether ONNX has an operator of the node's name at that version of its domain."""
-    return bool(onnx.defs.has(node.op_type, version, canonical_domain(node.domain)))
+    return schema_of(node.op_type, version, canonical_domain(node.domain)) is not None

@@ -17,7 +17,7 @@ import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TypeProto, shape_inference
 
 from .checker import plainly_named
-from .domains import canonical_domain, opset_versions
+from .domains import canonical_domain, opset_versions, schema_of
 from .types import contradiction, declared_type, value_types
 from .walk import bodies, subgraphs
 
@@ -221,9 +221,9 @@ def _shape_before(node: NodeProto, after: TypeProto) -> onnx.TensorShapeProto | 
 @cache
 def _alike(op_type: str, version: int, domain: str) -> tuple[tuple[int, ...], ...]:
     """For each input of an operator, the outputs that have its element type."""
-    if not onnx.defs.has(op_type, version, domain):
+    schema = schema_of(op_type, version, domain)
+    if schema is None:
         return ()
-    schema = onnx.defs.get_schema(op_type, version, domain)
     variables = {constraint.type_param_str for constraint in schema.type_constraints}
     return tuple(
         tuple(

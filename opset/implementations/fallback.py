@@ -17,6 +17,7 @@ import onnx
 from onnx.reference import op_run
 
 from ..errors import UnsupportedModelError, one_line
+from ..graph.domains import schema_of
 from ..nodes.node import Function, Node, Operation, Run, Value
 
 _LOADERS = {
@@ -126,9 +127,10 @@ def _completed(node: onnx.NodeProto, version: int, known: Container[str]) -> onn
     completed.CopyFrom(node)
     del completed.attribute[:]
     completed.attribute.extend(a for a in node.attribute if a.name not in _NO_MEANING)
-    if onnx.defs.has(node.op_type, version, node.domain):
+    schema = schema_of(node.op_type, version, node.domain)
+    if schema is not None:
         given = {attribute.name for attribute in node.attribute}
-        for name, attribute in onnx.defs.get_schema(node.op_type, version, node.domain).attributes.items():
+        for name, attribute in schema.attributes.items():
             default = attribute.default_value
             if name in known and name not in given and default.type != onnx.AttributeProto.UNDEFINED:
                 completed.attribute.append(default)

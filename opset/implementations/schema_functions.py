@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from ..graph.domains import schema_of
 from ..graph.functions import bound_function
 from ..nodes.node import Node, Operation, Run, Value
 
@@ -60,9 +61,7 @@ def typed_function(node: Node) -> Operation | None:
 
 def _schema(node: Node) -> Any:  # onnx's own types lack what a schema says of functions
     proto = node.proto
-    if not onnx.defs.has(proto.op_type, node.version, proto.domain):
-        return None
-    return onnx.defs.get_schema(proto.op_type, node.version, proto.domain)
+    return schema_of(proto.op_type, node.version, proto.domain)
 
 
 def _version_for(node: Node, versions: list[int]) -> int:

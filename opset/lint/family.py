@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import onnx
 from onnx import NodeProto
 
-from ..graph.domains import canonical_domain
+from ..graph.domains import canonical_domain, schema_of
 from ..graph.scopes import Scope
 from ..graph.types import Dimension, ValueType, type_word
 from ..graph.walk import attribute_of
@@ -117,10 +116,8 @@ def since_version(op_type: str, opset: int, domain: str = "") -> int | None:
     """Return the version of an operator that an opset means, None where it has none by that name."""
     if domain == MICROSOFT:
         return 1  # the domain has had one version
-    try:
-        return int(onnx.defs.get_schema(op_type, opset, domain).since_version)
-    except onnx.defs.SchemaError:
-        return None
+    schema = schema_of(op_type, opset, domain)
+    return None if schema is None else int(schema.since_version)
 
 
 def integer(node: NodeProto, name: str, default: int | None = None) -> int | None:
