@@ -18,6 +18,10 @@ def explain(error: BaseException) -> str | None:
         return "expected enough memory for this (there is none left); take a smaller model or fewer rows"
     if hasattr(error, "format_message"):  # a usage error of the command line parser
         return _one_line(error.format_message()).rstrip(".") + _hint(error)
+    if type(error) is RuntimeError and "(got " in str(
+        error
+    ):  # of a place that is wrong: a compiler that is turned off
+        return _one_line(str(error))
     if not isinstance(error, _EXPECTED) or type(error) in _DEFECTS:
         return None
     if isinstance(error, OSError) and error.strerror:

@@ -27,6 +27,19 @@ class FeedError(ValueError):
     """The arrays handed to a model are not what its inputs ask for."""
 
 
+def raise_interrupt(error: BaseException) -> None:
+    """
+    Raise the KeyboardInterrupt that an error comes of, if it comes of one.
+
+    An extension that Ctrl-C meets while it is imported raises ImportError, as one does that is not installed.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        cause = cause.__cause__ or cause.__context__
+
+
 def one_line(error: BaseException) -> str:
     """Another library's message, fit to stand within one of ours."""
     return " ".join(str(error).split())

@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from softops.opset.errors import raise_interrupt
+
 from ..errors import ModelNotSupportedError, RuntimeNotInstalledError
 from .loading import model_inputs
 from .protocol import Feeds, LoadingRuntime, Run
@@ -24,6 +26,7 @@ class BackendRuntime(LoadingRuntime):
             found = importlib.import_module(module)
             self._backend = getattr(found, attribute) if attribute else found
         except (ImportError, AttributeError, ValueError) as error:
+            raise_interrupt(error)
             message = (
                 f"expected the import path of an ONNX backend (got {path!r}: {error}); "
                 "write backend:package.module or backend:package.module:Class"

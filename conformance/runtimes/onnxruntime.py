@@ -14,6 +14,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from softops.opset.errors import raise_interrupt
+
 from ..errors import ModelNotSupportedError, RuntimeNotInstalledError, check_choice
 from .options import options_of, threads_of
 from .protocol import Feeds, LoadingRuntime, Run
@@ -48,6 +50,7 @@ class OnnxRuntime(LoadingRuntime):
         try:
             import onnxruntime
         except ImportError as error:
+            raise_interrupt(error)
             message = "expected onnxruntime to be installed (it is not); pip install onnxruntime"
             raise RuntimeNotInstalledError(message) from error
         check_choice("a level", level, LEVELS)

@@ -9,6 +9,8 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from softops.opset.errors import raise_interrupt
+
 from ..errors import ModelNotSupportedError, RuntimeNotInstalledError
 from .options import options_of, threads_of
 from .protocol import Feeds, LoadingRuntime, Run
@@ -27,6 +29,7 @@ class OpenVino(LoadingRuntime):
         try:
             import openvino
         except ImportError as error:
+            raise_interrupt(error)
             message = 'expected openvino to be installed (it is not); pip install "softops[openvino]"'
             raise RuntimeNotInstalledError(message) from error
         threads_of(threads)

@@ -12,6 +12,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from softops.opset.errors import raise_interrupt
+
 from ..errors import ModelNotSupportedError, RuntimeNotInstalledError
 from .options import options_of, threads_of
 from .protocol import Feeds, LoadingRuntime, Run
@@ -28,6 +30,7 @@ class TorchRuntime(LoadingRuntime):
         try:
             import torch
         except ImportError as error:
+            raise_interrupt(error)
             message = 'expected torch to be installed (it is not); pip install "softops[torch]"'
             raise RuntimeNotInstalledError(message) from error
         self._torch = torch

@@ -6,7 +6,7 @@ import os
 
 import onnx
 
-from softops.opset.errors import one_line
+from softops.opset.errors import one_line, raise_interrupt
 from softops.opset.graph.files import serialize
 from softops.opset.runtimes.releases import minor_release, readable_by
 
@@ -57,7 +57,8 @@ def _load_in_onnxruntime(data: bytes | str, opset: int, for_runtime: str | None)
     try:
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as errors
-    except ImportError:
+    except ImportError as error:
+        raise_interrupt(error)
         return
     if opset > readable_by(f"onnxruntime=={onnxruntime.__version__}").opset:
         return

@@ -11,6 +11,8 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from softops.opset.errors import raise_interrupt
+
 # So many names are listed of a file that has not those looked for.
 _SHOWN = 8
 
@@ -113,7 +115,8 @@ def _find(path: Path, names: list[str], layer: str | None) -> tuple[str, str | N
 def _open_safetensors(path: Path) -> Any:
     try:
         from safetensors import SafetensorError, safe_open
-    except ImportError:
+    except ImportError as error:
+        raise_interrupt(error)
         message = (
             f"{path}: expected the package safetensors for a file of this kind (it is not installed); "
             "pip install 'softops[safetensors]', or save the arrays with numpy.savez"

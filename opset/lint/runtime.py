@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import onnx
 
-from ..errors import one_line
+from ..errors import one_line, raise_interrupt
 from ..graph.domains import canonical_domain, opset_versions
 from ..graph.scopes import Scope
 from ..graph.types import ValueType, value_info
@@ -26,7 +26,8 @@ def onnxruntime_version() -> str | None:
     """The version of the installed onnxruntime; None where there is none."""
     try:
         import onnxruntime
-    except ImportError:
+    except ImportError as error:
+        raise_interrupt(error)
         return None
     return str(onnxruntime.__version__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from ..errors import raise_interrupt
 from ..operators.row import Operator
 
 _DTYPES = {"float": "float32", "double": "float64"}
@@ -35,7 +36,8 @@ def _cpu_kernels() -> dict[tuple[str, str], list[_Kernel]] | None:
     """(first version, last version, dtypes by type variable) of every kernel, by domain and operator."""
     try:
         from onnxruntime.capi.onnxruntime_pybind11_state import get_all_opkernel_def
-    except ImportError:
+    except ImportError as error:
+        raise_interrupt(error)
         return None
     kernels: dict[tuple[str, str], list[_Kernel]] = {}
     for kernel in get_all_opkernel_def():

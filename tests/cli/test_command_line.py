@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -154,3 +155,20 @@ def test_a_file_error_names_the_file():
         == "x.npz: no such file or directory"
     )
     assert explain(OSError(28, "No space left on device")) == "no space left on device"
+
+
+def test_a_compiler_that_is_turned_off_is_a_line(tmp_path):
+    done = subprocess.run(
+        [SOFTOPS, "demo"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+        timeout=120,
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(
+        r"softops: kernels run compiled \(got NUMBA_DISABLE_JIT=1.*unset NUMBA_DISABLE_JIT\n", done.stderr
+    )
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
