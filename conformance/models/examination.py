@@ -113,7 +113,7 @@ def _examined(
         steps=steps,
         failures=failures,
         unsettled=unsettled,
-        known=list(dict.fromkeys(step.known for step in steps if step.verdict == "known")),
+        known=_known(steps),
         caveats=said,
         notes=notes,
         compared=compared,
@@ -129,6 +129,18 @@ def _steps(scene: Scene, whole: WholeRun, cut: CutRun) -> list[Step]:
     ends = list(judged_end_to_end(scene.graph, scene.feeds, whole, cut, scene.bounds, allowances))
     ends = shaken(scene, whole, ends)
     return [*settled(scene, cut, steps), *(in_doubt(scene, step, scene.feeds) for step in ends)]
+
+
+def _known(steps: list[Step]) -> list[str]:
+    """Name each known deviation once, with the nodes that it was met at."""
+    places: dict[str, list[Step]] = {}
+    for step in steps:
+        if step.verdict == "known":
+            places.setdefault(step.known, []).append(step)
+    return [
+        f"{met[0].operator} that gives {met[0].tensor}{f' and {len(met) - 1} more' if len(met) > 1 else ''}: {why}"
+        for why, met in places.items()
+    ]
 
 
 def _in_precision(runtime: Runtime, steps: list[Step]) -> list[Step]:

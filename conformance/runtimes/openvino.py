@@ -44,6 +44,7 @@ class OpenVino(LoadingRuntime):
         self._options = {"device": device, "precision": precision, "threads": threads}
         self.version = str(openvino.__version__).split("-", maxsplit=1)[0]
         self.settings = ("threads=1", "threads=2", "threads=3")
+        self.computes_in = ""
 
     def configured(self, setting: str) -> OpenVino:
         """Return the same runtime with another number of threads."""
@@ -68,6 +69,7 @@ class OpenVino(LoadingRuntime):
             if any(words in str(error) for words in _NOT_SUPPORTED):
                 raise ModelNotSupportedError(" ".join(str(error).split())) from error
             raise
+        self.computes_in = _precision_of(compiled)
         request = compiled.create_infer_request()
 
         def run(feeds: Feeds) -> Sequence[NDArray[Any]]:
@@ -91,6 +93,14 @@ class OpenVino(LoadingRuntime):
             bits = np.array(tensor.data).view(np.uint16)
             return np.asarray(bits.view(ml_dtypes.bfloat16).reshape(tuple(tensor.shape)))
         return np.array(tensor.data)
+
+
+def _precision_of(compiled: Any) -> str:
+    """Return what a compiled model is computed in, such as ``bf16``; empty where the device does not say."""
+    try:
+        return str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+    except (RuntimeError, AttributeError):
+        return ""
 
 
 def from_options(options: str) -> OpenVino:

@@ -8,6 +8,7 @@ gives the model's outputs in its order. It may have more, and everything does wi
 - ``name`` and ``version``, for reports;
 - ``load(model)``, which returns a function from feeds to outputs: a model is then loaded once for many inputs;
 - ``load_beside(model, folder)``, the same for a model whose tensors lie in files of a folder: one of more than 2 GiB;
+- ``computes_in``, the type that floats are computed in once a model is loaded, such as ``bf16``; empty for their own;
 - ``settings`` and ``configured(setting)``: names such as ``level=basic`` or ``threads=2``, and the same runtime
   set so. The suite tries each setting, and compares those of ``threads=`` with one another.
 """

@@ -36,8 +36,7 @@ def excused(graph: ModelGraph, runtime: Runtime, values: Arrays, steps: Iterable
             case = _case(graph, family, values)
             mark = next((d for d in deviations if d.explains_step(case, step.kinds, step.max_error)), None)
             if mark is not None:
-                why = f"{family.operator.name} ({step.tensor}): {mark.why} {mark.issue}"
-                step = replace(step, known=why)  # noqa: PLW2901
+                step = replace(step, known=f"{mark.why} {mark.issue}")  # noqa: PLW2901
         found.append(step)
     return found
 

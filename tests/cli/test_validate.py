@@ -212,3 +212,47 @@ def test_a_model_that_no_runtime_can_run_exits_with_2_and_one_line(folder, capsy
     model.graph.node[1].op_type = "Softplunge"
     onnx.save(model, "unknown.onnx")
     assert "Softplunge" in refused(["validate", "unknown.onnx"], capsys)
+
+
+def test_known_deviations_exit_with_0_and_are_named(folder, capsys):
+    model = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (float[N,6] x) => (float[N,6] y) { s = Sigmoid(x) y = Mul(x, s) }
+    """)
+    onnx.save(model, "silu.onnx")
+    np.savez("x.npz", x=np.linspace(-30, 30, 60, dtype=np.float32).reshape(10, 6))
+    assert run(["validate", "silu.onnx", "--inputs", "x.npz"]) == 0
+    out = capsys.readouterr().out
+    assert "Known: Sigmoid-13 that gives s" in out
+    assert out.endswith("computes silu.onnx right but for known deviations.\n")
+
+
+def test_what_cannot_be_told_exits_with_3_and_says_why(folder, capsys):
+    model = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+        net (float[N,6] x) => (float[N,6] p) { a = com.microsoft.QuickGelu(x) p = Softmax(a) }
+    """)
+    onnx.save(model, "foreign.onnx")
+    assert run(["validate", "foreign.onnx"]) == 3
+    out = capsys.readouterr().out
+    assert "Cannot tell: com.microsoft.QuickGelu is not judged" in out
+    assert "right cannot be told" in out.splitlines()[-1]
+    assert run(["validate", "foreign.onnx", "--report", "page.html"]) == 3
+    assert "cannot be told" in (folder / "page.html").read_text("utf-8")
+
+
+def test_the_shape_of_inputs_is_chosen(folder, capsys):
+    assert run(["validate", "head.onnx", "--shape", "features=2,3"]) == 0
+    assert "float32[2,4]" in capsys.readouterr().out
+    for wrong in ("features", "=1,2", "features=1,x", "features=2,5", "other=2,3"):
+        assert "expected" in refused(["validate", "head.onnx", "--shape", wrong], capsys)
+    assert "--shape" in refused(
+        ["validate", "head.onnx", "--shape", "features=2,3", "--inputs", "features.npz"], capsys
+    )
+
+
+def test_an_invalid_model_is_never_called_wrong(folder, capsys):
+    model = onnx.load("head.onnx")
+    model.graph.node[1].domain = "nowhere"
+    onnx.save(model, "nowhere.onnx")
+    assert "nowhere" in refused(["validate", "nowhere.onnx"], capsys)

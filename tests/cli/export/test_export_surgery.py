@@ -294,3 +294,29 @@ def test_check_without_inputs_to_make_up_is_refused_before_anything_is_written(f
     assert "input s" in refused(["export", "strip", "model.onnx", "-o", "new.onnx", "--check"], capsys)
     assert not (folder / "new.onnx").exists()
     assert run(["export", "strip", "model.onnx", "-o", "new.onnx"]) == 0
+
+
+def test_check_lets_results_near_zero_be(folder, capsys):
+    # Sums of 64 terms of either sign: near 0 the last bits of the terms are much of what is left.
+    random = np.random.default_rng(0)
+    model = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (float[400,64] x) => (float[400,64] y) <float[64,64] w> { s = Sigmoid(x) y = MatMul(s, w) }
+    """)
+    weight = random.standard_normal((64, 64)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(weight, "w"))
+    onnx.save(model, "near.onnx")
+    np.savez("near.npz", x=random.standard_normal((400, 64)).astype(np.float32))
+    command = ["export", "decompose", "near.onnx", "Sigmoid", "-o", "far.onnx", "--check"]
+    assert run(command) == 0
+    capsys.readouterr()
+    assert run([*command, "--force", "--inputs", "near.npz"]) == 0
+    assert "In onnxruntime, on near.npz: as it should be." in capsys.readouterr().out
+    assert "--check" in refused([*command[:-1], "--force", "--inputs", "near.npz"], capsys)
+
+
+def test_check_still_finds_what_is_off_by_more_than_a_thousandth_of_the_row(capsys):
+    old = {"y": np.array([[1e-6, 18.0]], np.float32)}
+    for error, good in ((4e-6, True), (0.017, True), (0.02, False)):
+        new = {"y": old["y"] + np.float32([error, 0])}
+        assert before_after.compare_outputs(Console(), old, new, "close") is good

@@ -123,3 +123,41 @@ def test_bounds_below_0():
         validate(HEAD, max_ulp=-1)
     with pytest.raises(ValueError, match="rtol of 0 or more"):
         validate(HEAD, rtol=float("nan"))
+
+
+def _invalid():
+    """Models that onnx rejects, each in another way."""
+    value = helper.make_tensor_value_info
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid("z", 1)]
+
+    def of(node, functions=(), opsets=opsets[:1], elem_type=TensorProto.FLOAT):
+        graph = helper.make_graph(
+            [node], "g", [value("x", elem_type, ["N", 3])], [value("y", TensorProto.FLOAT, ["N", 3])]
+        )
+        return helper.make_model(graph, functions=functions, opset_imports=opsets, ir_version=8)
+
+    call = helper.make_node("F", ["x"], ["y"], domain="z")
+    inner = helper.make_node("F", ["a"], ["b"], domain="z")
+    plain = helper.make_node("Relu", ["a"], ["b"])
+    softmax = helper.make_node("Softmax", ["x"], ["y"])
+    itself = helper.make_function("z", "F", ["a"], ["b"], [inner], opsets)
+    once = helper.make_function("z", "F", ["a"], ["b"], [plain], opsets)
+    unknown, none = of(softmax), of(softmax)
+    unknown.graph.input[0].type.tensor_type.elem_type = 99
+    none.graph.input[0].type.tensor_type.elem_type = 0
+    return {
+        "a domain that is not imported": of(call),
+        "a function that calls itself": of(call, [itself], opsets),
+        "a function twice": of(call, [once, once], opsets),
+        "an element type of 99": unknown,
+        "an element type of 0": none,
+    }
+
+
+@pytest.mark.parametrize("name", _invalid())
+def test_models_that_onnx_rejects_are_refused_in_a_line(name):
+    model = _invalid()[name]
+    for call in (lambda: validate(model), lambda: validate(model, inputs=np.zeros((2, 3), np.float32))):
+        # ModelError and ModelNotRunError are ValueErrors.
+        with pytest.raises(ValueError, match=r"^\S[^\n]*$"):
+            call()

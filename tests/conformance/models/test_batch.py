@@ -1,0 +1,55 @@
+"""How many rows inputs are made up with, and of which shapes."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from softops.conformance import validate
+from softops.conformance.models import batch as batches
+from softops.export import classifier_head
+
+HEAD = classifier_head(np.eye(4, dtype=np.float32))
+OPEN = """<ir_version: 8, opset_import: ["" : 17]>
+    net (float[N,3,H,W] x) => (float[N,3,H,W] p) { p = Softmax<axis = 1>(x) }"""
+
+
+def rows(report, name="x"):
+    return report.inputs[name][1]
+
+
+def test_a_small_model_gets_all_rows_and_no_note():
+    report = validate(HEAD)
+    assert rows(report, "features") == (256, 4)
+    assert not any("batch" in note for note in report.notes)
+
+
+def test_a_model_that_takes_much_memory_or_time_gets_fewer_and_it_is_said(monkeypatch):
+    monkeypatch.setattr(batches, "_BYTES", 16 * 100)  # what a hundred logits and probabilities take
+    report = validate(HEAD)
+    count = rows(report, "features")[0]
+    assert 2 <= count <= 100
+    assert any(f"a batch of {count} was chosen" in note and "--batch" in note for note in report.notes)
+    monkeypatch.setattr(batches, "_SECONDS", 0.0)
+    assert rows(validate(HEAD), "features")[0] == 1
+    assert rows(validate(HEAD, batch=7), "features") == (7, 4)
+
+
+def test_shapes_are_given_by_name():
+    model = onnx.parser.parse_model(OPEN)
+    assert rows(validate(model, batch=2)) == (2, 3, 16, 16)
+    assert rows(validate(model, shapes={"x": [1, 3, 5, 6]})) == (1, 3, 5, 6)
+    with pytest.raises(ValueError, match=r"fits \[N, 3, H, W\]"):
+        validate(model, shapes={"x": [1, 4, 5, 6]})
+    with pytest.raises(ValueError, match="name an input"):
+        validate(model, shapes={"z": [1]})
+
+
+def test_lengths_that_a_network_does_not_take_are_tried_again():
+    # A window of 20 does not fit 16, and does 64.
+    model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 17]>
+        net (float[N,1,L] x) => (float[N,2,M] p) { c = Conv(x, w) p = Softmax<axis = 1>(c) }""")
+    model.graph.initializer.append(numpy_helper.from_array(np.ones((2, 1, 20), np.float32), "w"))
+    report = validate(model)
+    assert report.passed, report.failures
+    assert rows(report)[1:] == (1, 64)

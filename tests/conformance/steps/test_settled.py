@@ -1,0 +1,263 @@
+"""A verdict is never wrong: wrong rests on what is verified, and everything else is said to be what it is."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from softops.conformance import ModelNotRunError, compare_runtimes, validate
+from softops.opset.backend import prepare
+
+
+def parsed(text, **arrays):
+    model = onnx.parser.parse_model(text)
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
+    return model
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+class Other:
+    """Our backend, or another runtime, with some operators computed as others are."""
+
+    version = "1"
+
+    def __init__(self, runtime=None, name="other", **operators):
+        self.name, self._runtime, self._operators = name, runtime, operators
+
+    def run(self, model, feeds):
+        changed = onnx.load_from_string(model)
+        for node in changed.graph.node:
+            node.op_type = self._operators.get(node.op_type, node.op_type)
+        if self._runtime is not None:
+            return self._runtime.run(changed.SerializeToString(), feeds)
+        return prepare(changed, check=False).run(dict(feeds))
+
+
+HEAD = '<ir_version: 8, opset_import: ["" : 17]>'
+
+
+def test_what_differs_from_onnx_reference_alone_cannot_be_told():
+    # Nobody here verifies LpNormalization, which stands for all that onnx computes.
+    model = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] p) {{ a = LpNormalization(x) p = Softmax(a) }}")
+    assert validate(model, "softops", batch=8).verdict == "right"
+    report = validate(model, Other(LpNormalization="Softsign"), batch=8)
+    assert (report.verdict, report.passed, report.failures) == ("cannot tell", False, [])
+    assert (
+        "other differs from onnx.reference at LpNormalization that gives 'a', which is not verified"
+        in report.unsettled[0]
+    )
+    # What follows is judged on the runtime's own values.
+    wrong = validate(model, Other(LpNormalization="Softsign", Softmax="LogSoftmax"), batch=8)
+    assert (wrong.verdict, wrong.departure.tensor) == ("wrong", "p")
+
+
+def test_what_differs_from_an_implementation_of_ours_is_wrong():
+    model = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] p) {{ a = Sin(x) p = Softmax(a) }}")
+    report = validate(model, Other(Sin="Cos"), batch=8)
+    assert (report.verdict, report.unsettled) == ("wrong", [])
+    assert report.failures[0].startswith("a[")
+
+
+CHAOS = f"""{HEAD}
+    net (float[N,64] x) => (float[N,8] p) {{
+        a = MatMul(x, w) b = Mul(a, large) c = Sin(b) d = Mul(c, large) e = Cos(d) f = MatMul(e, v) p = Softmax(f)
+    }}"""
+
+
+def chaos():
+    # A millionfold last bit of a matrix product is another number: no two orders of summation agree.
+    return parsed(CHAOS, w=normal(64, 16), large=np.float32(1e6), v=normal(16, 8, seed=1))
+
+
+def test_roundings_that_add_up_over_nodes_are_not_wrong():
+    report = validate(chaos(), batch=16)
+    assert report.verdict == "right", (report.failures, report.unsettled)
+    assert {step.tensor: step.rule for step in report.steps}["f"].endswith("node by node")
+    assert report.outputs["p"].max_rel > 0.01
+
+
+def test_the_node_among_several_that_is_wrong_is_named():
+    report = validate(chaos(), Other(Cos="Tanh"), batch=16)
+    assert report.verdict == "wrong"
+    (failure,) = report.failures
+    assert failure.startswith("e[")
+    assert "Cos gave" in failure
+
+
+def test_known_deviations_are_named_and_pass():
+    model = parsed(f"{HEAD} net (float[N,64] x) => (float[N,64] y) {{ s = Sigmoid(x) y = Mul(x, s) }}")
+    x = np.linspace(-30, 30, 64 * 64, dtype=np.float32).reshape(64, 64)
+    report = validate(model, inputs=x)
+    assert (report.verdict, report.passed, report.failures) == ("right but for known deviations", True, [])
+    (deviation,) = report.known
+    assert deviation.startswith("Sigmoid-13 that gives s: ")
+    assert "microsoft/onnxruntime/issues/22557" in deviation
+    # It is of that runtime alone, and no larger than it is known to be.
+    assert validate(model, "softops", inputs=x).known == []
+    half = parsed(f"{HEAD} net (float[N,64] x) => (float[N,64] y) {{ s = Sigmoid(x) y = Mul(x, s) }}")
+    assert validate(half, Other(name="onnxruntime", Sigmoid="HardSigmoid"), inputs=x).verdict == "wrong"
+
+
+def test_a_runtime_of_another_precision_is_said_to_be_one():
+    class Half(Other):
+        computes_in = "bf16"
+
+        def run(self, model, feeds):
+            return [x * np.float32(1 + 2**-9) for x in super().run(model, feeds)]
+
+    model = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] p) {{ p = Softmax(x) }}")
+    report = validate(model, Half(), batch=4)
+    assert report.verdict == "cannot tell"
+    assert "computes in bf16" in report.unsettled[0]
+    Half.computes_in = "f32"
+    assert validate(model, Half(), batch=4).verdict == "wrong"
+
+
+QUANTISED = """<ir_version: 8, opset_import: ["" : 17]>
+    net (float[N,8] x) => (float[N,8] p) {
+        q = QuantizeLinear(x, scale, zero) d = DequantizeLinear(q, scale, zero) p = Softmax(d)
+    }"""
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(0, "right"), (1, "wrong"), (2, "wrong")])
+def test_a_step_is_allowed_beside_a_tie_alone(off, verdict):
+    class Off(Other):
+        """Its first number is quantised some steps too high."""
+
+        def run(self, model, feeds):
+            x = feeds["x"].copy()
+            x[0, 0] += off * np.float32(0.5)
+            return super().run(model, {**feeds, "x": x})
+
+    model = parsed(QUANTISED, scale=np.float32(0.5), zero=np.uint8(128))
+    x = normal(4, 8)
+    for value, right in ((0.1, verdict), (0.25, "right" if off < 2 else "wrong")):
+        x[0, 0] = value  # 0.2 steps, and half a step: a tie
+        assert validate(model, Off(), inputs=x).verdict == right
+
+
+def test_a_quantised_network_in_which_one_tie_would_spread():
+    text, arrays, last = [], {"sc": np.float32(0.008), "z": np.uint8(128)}, "x"
+    for k in range(6):
+        text.append(f"q{k} = QuantizeLinear({last}, sc, z) d{k} = DequantizeLinear(q{k}, sc, z)")
+        text.append(f"h{k} = MatMul(d{k}, w{k}) m{k} = Tanh(h{k})")
+        arrays[f"w{k}"], last = normal(64, 64, seed=k) * np.float32(0.3), f"m{k}"
+    body = " ".join(text)
+    model = parsed(
+        f"{HEAD} net (float[N,64] x) => (float[N,64] y) {{ {body} y = Softmax({last}) }}", **arrays
+    )
+    report = validate(model, inputs=normal(512, 64, seed=99))
+    assert report.verdict == "right", (report.failures, report.unsettled)
+    assert {step.tensor: step.rule for step in report.steps}["q5"] == "quantised"
+
+
+def test_dynamic_quantisation():
+    model = parsed(f"""{HEAD} net (float[N,8] x) => (float[N,8] p) {{
+        q, s, z = DynamicQuantizeLinear(x) d = DequantizeLinear(q, s, z) p = Softmax(d) }}""")
+    assert validate(model, batch=16).verdict == "right"
+
+
+FOREIGN = """<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+    net (float[N,6] x) => (float[N,6] p) {
+        a = Softmax(x) b = com.microsoft.QuickGelu(a) p = Softmax(b)
+    }"""
+
+
+def test_around_an_operator_that_nobody_computes_everything_else_is_judged():
+    found = compare_runtimes(parsed(FOREIGN), ["onnxruntime"], batch=8)
+    (report,) = found.reports
+    assert (report.verdict, found.not_run) == ("cannot tell", {})
+    assert {step.tensor: step.verdict for step in report.steps} == {"a": "right", "p": "right"}
+    assert report.unsettled == [
+        "com.microsoft.QuickGelu is not judged: nothing here computes it; the rest is, on what onnxruntime makes of it"
+    ]
+
+
+@pytest.mark.parametrize("tensor", ["a", "p"])
+def test_a_softmax_around_such_an_operator_that_is_wrong_is_called_wrong(tensor):
+    from softops.conformance.runtimes.onnxruntime import OnnxRuntime
+
+    class Doubling(OnnxRuntime):
+        """onnxruntime, with one tensor doubled wherever it is given out."""
+
+        def load(self, model):
+            names = [value.name for value in onnx.load_from_string(model).graph.output]
+            right = super().load(model)
+            return lambda feeds: [
+                2 * x if n == tensor else x for n, x in zip(names, right(feeds), strict=True)
+            ]
+
+    report = validate(parsed(FOREIGN), Doubling(), batch=8)
+    assert (report.verdict, report.departure.tensor) == ("wrong", tensor)
+
+
+def test_an_implementation_that_stumbles_is_cut_out_too():
+    # onnx's reference refuses p = 3; a runtime that takes it is not judged there.
+    class Inventive(Other):
+        def run(self, model, feeds):
+            names = [value.name for value in onnx.load_from_string(model).graph.output]
+            a = np.abs(feeds["x"]) if "a" not in feeds else feeds["a"]
+            p = prepare(parsed(f"{HEAD} net (float[N,4] a) => (float[N,4] p) {{ p = Softmax(a) }}")).run([a])[
+                0
+            ]
+            known = {"a": a, "p": p}
+            return [known[name] for name in names]
+
+    model = parsed(
+        f"{HEAD} net (float[N,4] x) => (float[N,4] p) {{ a = LpNormalization<p = 3>(x) p = Softmax(a) }}"
+    )
+    report = validate(model, Inventive(), inputs=normal(3, 4))
+    assert report.verdict == "cannot tell"
+    assert {step.tensor: step.verdict for step in report.steps}["p"] == "right"
+
+
+def test_nobody_computes_it_and_the_runtime_does_not_either():
+    model = parsed(FOREIGN.replace("QuickGelu", "Zork"))
+    with pytest.raises(ModelNotRunError, match="Zork"):
+        validate(model, batch=8)
+
+
+def test_outputs_that_do_not_depend_on_the_input_are_said_so():
+    model = parsed(
+        f"{HEAD} net (float[1,4] x) => (float[1,3] p, int64[1] label) {{"
+        "a = MatMul(x, w) p = Softmax(a) label = ArgMax<axis = 1, keepdims = 0>(p) }",
+        w=np.zeros((4, 3), np.float32),
+    )
+    report = validate(model)
+    assert report.passed
+    first, second = report.caveats
+    assert "p does not depend on the input" in first
+    assert "label does not depend on the input" in second
+    assert all("--inputs" in caveat and "--family" in caveat for caveat in report.caveats)
+    alive = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] p) {{ p = Softmax(x) }}")
+    assert validate(alive, batch=4).caveats == []
+
+
+def test_a_label_that_is_always_0_and_an_axis_of_length_1_are_said_so():
+    model = parsed(
+        f"{HEAD} net (float[N,1] x) => (float[N,1] p, int64[N] label) {{"
+        "p = Softmax(x) label = ArgMax<axis = 1, keepdims = 0>(p) }"
+    )
+    said = validate(model, batch=4).caveats
+    assert any("works along axis 1 of length 1" in caveat for caveat in said)
+    assert any("the output label is 0 whatever goes in" in caveat for caveat in said)
+
+
+def test_a_dimension_of_minus_one_is_open():
+    model = helper.make_model(
+        helper.make_graph(
+            [helper.make_node("Softmax", ["x"], ["y"])],
+            "g",
+            [helper.make_tensor_value_info("x", 1, [-1, 3])],
+            [helper.make_tensor_value_info("y", 1, [-1, 3])],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    assert validate(model, batch=5).inputs["x"] == ("float32", (5, 3))
+    assert validate(model, inputs={"x": normal(2, 3)}).passed
+    with pytest.raises(ValueError, match=r"shape \[\?, 3\]"):
+        validate(model, inputs={"x": normal(2, 4)})
