@@ -129,7 +129,7 @@ def test_a_step_is_allowed_beside_a_tie_alone(off, verdict):
 
         def run(self, model, feeds):
             x = feeds["x"].copy()
-            x[0, 0] += off * np.float32(0.5)
+            x[0, 0] += off * np.float32(0.499)
             return super().run(model, {**feeds, "x": x})
 
     model = parsed(QUANTISED, scale=np.float32(0.5), zero=np.uint8(128))
