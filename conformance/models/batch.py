@@ -58,20 +58,24 @@ def made_up_inputs(
     if graph.source.folder is not None:
         return Made(made_up(model, seed=seed, batch=2, shapes=given), "2 rows, since the model is large")
     open_rows = any(_is_open(value, given) for value in model_inputs(model))
+    made = made_up(model, seed=seed, batch=1, shapes=given)
+    others = made_up(model, seed=seed, batch=1, shapes=given, length=OTHER_AXES + 1)
+    if not open_rows and all(made[name].shape == others[name].shape for name in made):
+        return Made(made)
     first = _first_row(graph, _tried(model, seed, given))
     if first is None:
         return Made(made_up(model, seed=seed, batch=8 if open_rows else 1, shapes=given))
-    length, seconds, made = first
+    length, seconds, size = first
     if not open_rows:
         return Made(made_up(model, seed=seed, batch=1, shapes=given, length=length))
-    rows = int(min(BATCH_MAX, _SECONDS / max(seconds, 1e-9), _BYTES / max(made, 1)))
+    rows = int(min(BATCH_MAX, _SECONDS / max(seconds, 1e-9), _BYTES / max(size, 1)))
     # One row says nothing of how rows go together.
-    rows = max(rows, 2 if seconds < 2 * _SECONDS and made < 2 * _BYTES else 1)
+    rows = max(rows, 2 if seconds < 2 * _SECONDS and size < 2 * _BYTES else 1)
     note = (
         ""
         if rows == BATCH_MAX
         else (
-            f"a batch of {rows} was chosen: one row takes softops {seconds:.2g} s and {made / 2**20:.3g} MiB; "
+            f"a batch of {rows} was chosen: one row takes softops {seconds:.2g} s and {size / 2**20:.3g} MiB; "
             "--batch sets another"
         )
     )
@@ -108,7 +112,7 @@ def _first_row(graph: ModelGraph, tried: Iterator[tuple[int, Arrays]]) -> tuple[
                 start = time.perf_counter()
                 prepared.run(feeds, watch=lambda _done, _total, size, made=made: made.append(size))
                 seconds = min(seconds, time.perf_counter() - start)
-                if seconds * BATCH_MAX < _SECONDS:
+                if seconds * BATCH_MAX < _SECONDS or seconds > _SECONDS:
                     break
         except (ValueError, TypeError, LookupError, MemoryError):
             continue

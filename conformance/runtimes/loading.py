@@ -48,12 +48,12 @@ def load(runtime: Runtime, model: bytes, folder: Path | None = None) -> Run:
     if folder is not None:
         beside = getattr(runtime, "load_beside", None)
         if beside is not None:
-            loaded: Run = _named(runtime, lambda: beside(model, folder))
-            return lambda feeds: _named(runtime, lambda: _arrays(loaded(feeds)))
+            loaded: Run = named(runtime, lambda: beside(model, folder))
+            return lambda feeds: named(runtime, lambda: _arrays(loaded(feeds)))
         model = _whole(runtime, model, folder)
     loader = getattr(runtime, "load", None)
-    with_model: Run = _named(runtime, lambda: loader(model)) if loader else partial(runtime.run, model)
-    return lambda feeds: _named(runtime, lambda: _arrays(with_model(feeds)))
+    with_model: Run = named(runtime, lambda: loader(model)) if loader else partial(runtime.run, model)
+    return lambda feeds: named(runtime, lambda: _arrays(with_model(feeds)))
 
 
 def _arrays(outputs: Any) -> list[NDArray[Any]]:
@@ -99,7 +99,8 @@ def in_memory(model: bytes, folder: Path) -> onnx.ModelProto:
     return proto
 
 
-def _named(runtime: Runtime, call: Callable[[], Any]) -> Any:
+def named(runtime: Runtime, call: Callable[[], Any]) -> Any:
+    """Call what a runtime is asked to do; whatever it raises becomes ModelNotRunError."""
     try:
         return call()
     except RuntimeHungError:

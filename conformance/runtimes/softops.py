@@ -25,18 +25,19 @@ class SoftopsRuntime(LoadingRuntime):
 
     def load(self, model: bytes) -> Run:
         """Prepare the model and return what runs it."""
-        return self._prepared(model)
+        return self.prepared(model)
 
     def load_beside(self, model: bytes, folder: Path) -> Run:
         """Prepare a model whose tensors lie in files."""
-        return self._prepared(in_memory(model, folder))
+        return self.prepared(in_memory(model, folder))
 
-    def _prepared(self, model: ModelSource) -> Run:
+    def prepared(self, model: ModelSource, *, check: bool = True) -> Run:
+        """Prepare a model, whole and in any form; ``check`` as for `softops.opset.backend.prepare`."""
         from softops.opset import UnsupportedModelError
         from softops.opset.backend import prepare
 
         try:
-            prepared = prepare(model)
+            prepared = prepare(model, check=check)
         except UnsupportedModelError as error:
             raise ModelNotSupportedError(str(error)) from error
         return lambda feeds: list(prepared.run(dict(feeds), watch=self._watch))

@@ -47,6 +47,8 @@ class Cuts:
     ----------
     names
         The cuts.
+    untyped
+        Further places of which no type is known, so that nothing can be cut there.
     sources
         What is quantised and no cut, and is asked for when it is computed again: how near it is to a tie tells
         whether another step is right.
@@ -76,6 +78,15 @@ class Cuts:
         model.graph.output.extend(map(self._graph.value_info, extra))
         return Variant(model, (*outputs, *extra))
 
+    def asking(self) -> Variant | None:
+        """Return the model with what is untyped as further outputs, for the runtime to tell; None where nothing is."""
+        names = [name for name in self.untyped if name not in self._graph.outputs]
+        if not names:
+            return None
+        model = _copy(self._graph.model)
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+        return Variant(model, (*self._graph.outputs, *names))
+
     def resumed(self) -> Variant:
         """Return the model that takes the cuts as inputs and computes each again, under another name."""
         model = _copy(self._graph.model)
@@ -98,6 +109,12 @@ class Cuts:
         graph.output.extend(map(self._graph.value_info, sources))
         graph.input.extend(map(self._graph.value_info, self.names))
         return Variant(model, (*(value.name for value in kept), *names, *sources))
+
+
+def _is_tensor(graph: ModelGraph, name: str) -> bool:
+    """Whether a value that nothing is known of is no sequence or optional, as far as its maker tells."""
+    maker = graph.producers[name].op_type
+    return not any(word in maker for word in ("Sequence", "Optional")) and maker not in ("If", "Loop", "Scan")
 
 
 def _boundaries(graph: ModelGraph) -> Iterator[str]:

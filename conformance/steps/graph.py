@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
-from functools import cached_property
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from softops.opset import ModelError, Operator, UnknownOperatorError, UnknownOpsetError, operator
+from softops.opset import ModelError, Operator, UnknownOperatorError, UnknownOpsetError, operator, operators
 from softops.opset.graph.by_onnx import infer, inline
 from softops.opset.graph.domains import canonical_domain, imported_opset, opset_versions
 from softops.opset.graph.external import is_external, read_tensor
@@ -90,7 +90,7 @@ class ModelGraph:
         self.compared = tuple(self._comparable())
         self._note_subgraphs()
 
-    @cached_property
+    @property
     def content(self) -> bytes:
         """The model as it was opened, serialized."""
         return serialize(self.source.model)
@@ -108,6 +108,8 @@ class ModelGraph:
         if node.op_type in DECISIONS or node.op_type in _RANDOM:
             return None
         domain = canonical_domain(node.domain)
+        if (domain, node.op_type) not in _family():
+            return None
         try:
             return operator(node.op_type, self.opsets.get(domain, 1), domain)
         except (UnknownOperatorError, UnknownOpsetError):
@@ -116,6 +118,11 @@ class ModelGraph:
     def is_typed(self, tensor: str) -> bool:
         """Tell whether dtype and rank of a tensor are known."""
         return tensor in self._types
+
+    def learn(self, tensor: str, array: NDArray[Any]) -> None:
+        """Take note of the type of a tensor that inference could not tell, from its value in a run."""
+        number = helper.np_dtype_to_tensor_dtype(array.dtype)
+        self._types.setdefault(tensor, helper.make_tensor_type_proto(number, [None] * array.ndim))
 
     def dtype(self, tensor: str) -> np.dtype[Any] | None:
         """Return the dtype of a tensor if it is known."""
@@ -203,6 +210,12 @@ class ModelGraph:
             graph = self.model.graph
         values = (*graph.input, *graph.value_info, *graph.output)
         return {value.name: value.type for value in values if value.type.tensor_type.HasField("shape")}
+
+
+@cache
+def _family() -> frozenset[tuple[str, str]]:
+    """The operators of the table, of whatever version: to ask the table for another takes a thousand times as long."""
+    return frozenset((row.domain, row.op_type) for row in operators())
 
 
 def class_axis(graph: ModelGraph, output: str, array: NDArray[Any]) -> int:

@@ -14,7 +14,6 @@ from softops.opset.nodes.node import described
 
 from .graph import ModelGraph
 
-
 _JUDGED_HERE = ("QuantizeLinear", "DynamicQuantizeLinear")
 """Operators whose results are judged by what ONNX says of them (`quantised`), whatever computes them."""
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from softops.opset.backend.plan import Watch
 from softops.opset.graph.files import serialize
 
+from ..errors import ModelNotRunError
 from ..measure.metrics import unlike
-from ..runtimes.loading import load
+from ..runtimes.loading import load, named
 from ..runtimes.protocol import Run, Runtime
 from ..runtimes.softops import SoftopsRuntime
 from .cuts import Cuts, Variant
@@ -56,6 +57,7 @@ class CutRun(NamedTuple):
 
 def run_whole(graph: ModelGraph, runtime: Runtime, feeds: Arrays, watch: Watch | None = None) -> WholeRun:
     """Run a model in both; ours gives the values at the cuts as well."""
+    learn_types(graph, runtime, feeds)
     folder, names = graph.source.folder, graph.outputs
     actual, their_seconds = _timed(load(runtime, graph.content, folder), feeds)
     variant = Cuts(graph).given() or Variant(graph.model, names)
@@ -85,6 +87,8 @@ def run_cut(
     ``theirs`` are the runtime's outputs in a run of the whole, which are all there is to cut at in some models.
     ``nodes`` are those to be judged by themselves, and computed again; by default the whole is cut into steps.
     """
+    if nodes is not None:
+        learn_types(graph, runtime, feeds, nodes)
     cuts = Cuts(graph, nodes)
     given, resumed = cuts.given(), cuts.resumed()
     wanted = {*graph.compared, *cuts.names, *cuts.sources}
@@ -102,6 +106,21 @@ def run_cut(
     return CutRun(theirs, recomputed, [reason for reason in reasons if reason])
 
 
+def learn_types(
+    graph: ModelGraph, runtime: Runtime, feeds: Arrays, nodes: Sequence[onnx.NodeProto] | None = None
+) -> None:
+    """Have the runtime tell the types at the cuts that inference does not; where it does not say, these are no cuts."""
+    variant = Cuts(graph, nodes).asking()
+    if variant is None:
+        return
+    try:
+        outputs = run_variant(graph, runtime, variant, feeds)
+    except ModelNotRunError:  # not every runtime gives out what is declared without a type
+        return
+    for name, array in list(zip(variant.outputs, outputs, strict=False))[len(graph.outputs) :]:
+        graph.learn(name, array)
+
+
 def changed_outputs(whole: WholeRun, cut: CutRun) -> list[str]:
     """Return the outputs of which a runtime gives other bits when it is asked for the cuts as well."""
     return [name for name, array in whole.theirs.items() if array.size and not _same(array, cut.theirs[name])]
@@ -111,6 +130,9 @@ def run_variant(
     graph: ModelGraph, runtime: Runtime, variant: Variant, feeds: Arrays
 ) -> Sequence[NDArray[Any]]:
     """Run a variant of a model; its outputs in their order."""
+    if isinstance(runtime, SoftopsRuntime) and graph.source.folder is None:
+        # Not by way of bytes, which large models would take some more times their memory for.
+        return named(runtime, lambda: runtime.prepared(variant.model, check=False)(feeds))
     return load(runtime, serialize(variant.model), graph.source.folder)(feeds)
 
 
