@@ -27,6 +27,7 @@ is taken there, except where −inf makes the exact result 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,9 @@ from softops.opset import Operator
 from softops.opset.operators.axis import along
 
 from .ulp import Doubles, smallest_normal, spacing, unit_roundoff
+
+_PART = 2**22
+"""How many numbers of a matrix are widened at a time."""
 
 JUDGED = ("Softmax", "LogSoftmax", "Hardmax", "Sigmoid")
 """The operators that `family_allowance` has a bound for."""
@@ -117,9 +121,8 @@ class Chain(NamedTuple):
 
 def known(value: NDArray[Any]) -> Chain:
     """Start a chain at a value that is taken as it is."""
-    # Twice the precision of the chain's own dtype where there is any.
-    exact = value.astype(np.longdouble if value.dtype.itemsize == 8 else np.float64)
-    return Chain(exact, np.abs(value).astype(np.float64), 0)
+    # It is widened when it is used: of a large weight only a part at a time.
+    return Chain(value, value, 0)
 
 
 def extended(op_type: str, attributes: dict[str, Any], operands: list[Chain]) -> Chain:
@@ -127,7 +130,7 @@ def extended(op_type: str, attributes: dict[str, Any], operands: list[Chain]) ->
     with np.errstate(all="ignore"):
         if op_type in ("Gemm", "MatMul"):
             return _product(attributes, operands)
-        left, *rest = operands
+        left, *rest = map(_widened, operands)
         count = max(operand.roundings for operand in operands) + 1
         if op_type == "Relu":
             return Chain(np.maximum(left.exact, 0), left.magnitude, left.roundings)
@@ -141,25 +144,50 @@ def extended(op_type: str, attributes: dict[str, Any], operands: list[Chain]) ->
         return Chain(left.exact + sign * right.exact, left.magnitude + right.magnitude, count)
 
 
+def _widened(chain: Chain) -> Chain:
+    return Chain(_wide(chain.exact), np.abs(chain.magnitude).astype(np.float64, copy=False), chain.roundings)
+
+
+def _wide(value: NDArray[Any]) -> NDArray[Any]:
+    """Return a value in twice the precision of its own dtype, where there is any."""
+    return value.astype(np.longdouble if value.dtype.itemsize >= 8 else np.float64, copy=False)
+
+
 CHAINED = ("Gemm", "MatMul", "Add", "Sub", "Mul", "Relu", "Identity")
 """The operators that a chain is made of."""
 
 
 def _product(attributes: dict[str, Any], operands: list[Chain]) -> Chain:
     left, right, *rest = operands
+    left = _widened(left)
     if attributes.get("transA"):
         left = left._replace(exact=left.exact.T, magnitude=left.magnitude.T)
     if attributes.get("transB"):
         right = right._replace(exact=right.exact.T, magnitude=right.magnitude.T)
     alpha, beta = attributes.get("alpha", 1.0), attributes.get("beta", 1.0)
-    exact = alpha * (left.exact @ right.exact)
-    magnitude = abs(alpha) * (left.magnitude @ right.magnitude)
+    exact = alpha * _in_parts(left.exact, right.exact, _wide)
+    magnitude = abs(alpha) * _in_parts(left.magnitude, right.magnitude, _magnitude)
     count = left.roundings + right.roundings + left.exact.shape[-1] + (alpha != 1)
-    for offset in rest:
+    for offset in map(_widened, rest):
         exact = exact + beta * offset.exact
         magnitude = magnitude + abs(beta) * offset.magnitude
         count = max(count, offset.roundings + (beta != 1)) + 1
     return Chain(exact, magnitude, count)
+
+
+def _magnitude(value: NDArray[Any]) -> Doubles:
+    return np.abs(value).astype(np.float64, copy=False)
+
+
+def _in_parts(
+    left: NDArray[Any], right: NDArray[Any], form: Callable[[NDArray[Any]], NDArray[Any]]
+) -> NDArray[Any]:
+    """Multiply, a part of the columns at a time brought into a wider form."""
+    if right.ndim != 2 or right.size <= _PART:
+        return np.asarray(left @ form(right))
+    width = max(1, _PART // right.shape[0])
+    parts = [left @ form(right[:, start : start + width]) for start in range(0, right.shape[1], width)]
+    return np.concatenate(parts, axis=-1)
 
 
 def _rows(operator: Operator, axis: int | None, x: NDArray[Any], function: Any) -> NDArray[Any]:

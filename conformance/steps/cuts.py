@@ -57,9 +57,9 @@ class Cuts:
     def __init__(self, graph: ModelGraph, nodes: Sequence[onnx.NodeProto] | None = None) -> None:
         self._graph, self._nodes = graph, nodes
         boundaries = _boundaries(graph) if nodes is None else _around(graph, nodes)
-        self.names = tuple(
-            name for name in dict.fromkeys(boundaries) if graph.is_typed(name) and name not in graph.random
-        )
+        wanted = [name for name in dict.fromkeys(boundaries) if name not in graph.random]
+        self.names = tuple(filter(graph.is_typed, wanted))
+        self.untyped = tuple(name for name in wanted if not graph.is_typed(name) and _is_tensor(graph, name))
         made = graph.model.graph.node if nodes is None else nodes
         sources = (node.input[0] for node in made if node.op_type == "QuantizeLinear")
         self.sources = tuple(
