@@ -25,6 +25,9 @@ _SECONDS = 2.0
 _BYTES = 2**28
 """... its nodes make no more than this, where fewer rows can help it."""
 
+_SHORT = 0.02
+"""A first row that takes no longer says nothing of time: most of it is what a call takes."""
+
 _LENGTHS = (OTHER_AXES, 64, 224, 1)
 """What other open axes are tried with, one after the other: not every network takes any length."""
 
@@ -68,7 +71,8 @@ def made_up_inputs(
     length, seconds, size = first
     if not open_rows:
         return Made(made_up(model, seed=seed, batch=1, shapes=given, length=length))
-    rows = int(min(BATCH_MAX, _SECONDS / max(seconds, 1e-9), _BYTES / max(size, 1)))
+    by_time = BATCH_MAX if seconds <= _SHORT else _SECONDS / seconds
+    rows = int(min(BATCH_MAX, by_time, _BYTES / max(size, 1)))
     # One row says nothing of how rows go together.
     rows = max(rows, 2 if seconds < 2 * _SECONDS and size < 2 * _BYTES else 1)
     note = (
@@ -107,12 +111,12 @@ def _first_row(graph: ModelGraph, tried: Iterator[tuple[int, Arrays]]) -> tuple[
         made: list[int] = []
         try:
             seconds = float("inf")
-            for _ in range(2):  # the first run may have to compile kernels
+            for _ in range(3):  # the first run may have to compile kernels
                 made.clear()
                 start = time.perf_counter()
                 prepared.run(feeds, watch=lambda _done, _total, size, made=made: made.append(size))
                 seconds = min(seconds, time.perf_counter() - start)
-                if seconds * BATCH_MAX < _SECONDS or seconds > _SECONDS:
+                if not _SHORT < seconds < _SECONDS:
                     break
         except (ValueError, TypeError, LookupError, MemoryError):
             continue
