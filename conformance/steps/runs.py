@@ -130,7 +130,7 @@ def run_variant(
     graph: ModelGraph, runtime: Runtime, variant: Variant, feeds: Arrays
 ) -> Sequence[NDArray[Any]]:
     """Run a variant of a model; its outputs in their order."""
-    if isinstance(runtime, SoftopsRuntime) and graph.source.folder is None:
+    if type(runtime) is SoftopsRuntime and graph.source.folder is None:
         # Not by way of bytes, which large models would take some more times their memory for.
         return named(runtime, lambda: runtime.prepared(variant.model, check=False)(feeds))
     return load(runtime, serialize(variant.model), graph.source.folder)(feeds)
