@@ -1,18 +1,30 @@
-"""Normalizations."""
+"""Normalizations: in float64, rounded once."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import onnx
 
 from ..nodes.arrays import Array
-from ..nodes.node import Node, Operation
+from ..nodes.node import Function, Node, Operation
+
+_BY_CHANNEL = 21
+"""From this version on GroupNormalization has a scale and bias for each channel."""
 
 
 def batch_normalization(node: Node) -> Operation | None:
-    """Out of training; before version 14 a node with one output is meant so, as onnxruntime reads it."""
-    if node.attributes.get("training_mode", 0) or node.outputs > 1:
-        return None
+    """
+    By the mean and variance that are given; in training, since version 14, by those of the batch.
+
+    Before version 14 a node with one output is meant out of training, as onnxruntime reads it.
+    """
     epsilon = node.attributes.get("epsilon", 1e-5)
+    if node.attributes.get("training_mode", 0):
+        return Operation(_in_training(epsilon, node.attributes.get("momentum", 0.9)), many=True, fresh=True)
+    if node.outputs > 1:
+        return None
     whole = not node.attributes.get("spatial", 1)
 
     def run(x: Array, scale: Array, bias: Array, mean: Array, variance: Array) -> Array:
@@ -21,5 +33,108 @@ def batch_normalization(node: Node) -> Operation | None:
         shift = bias - mean * slope
         y: Array = x * slope.reshape(shape) + shift.reshape(shape)
         return y.astype(x.dtype)
+
+    return Operation(run, fresh=True)
+
+
+def _in_training(epsilon: float, momentum: float) -> Function:
+    def run(x: Array, scale: Array, bias: Array, mean: Array, variance: Array) -> list[Array]:
+        wide, axes = x.astype(np.float64), (0, *range(2, x.ndim))
+        ours, spread = wide.mean(axes), wide.var(axes)
+        shape = (-1, *[1] * (x.ndim - 2))
+        slope = scale / np.sqrt(spread + epsilon)
+        y = (wide - ours.reshape(shape)) * slope.reshape(shape) + bias.astype(np.float64).reshape(shape)
+        running = [old * momentum + new * (1 - momentum) for old, new in ((mean, ours), (variance, spread))]
+        return [y.astype(x.dtype), running[0].astype(mean.dtype), running[1].astype(variance.dtype)]
+
+    return run
+
+
+def _standardized(x: Array, axes: tuple[int, ...], epsilon: float) -> tuple[Array, Array, Array]:
+    """Numbers of mean 0 and variance 1 along axes, the mean, and 1 / the standard deviation."""
+    wide = x.astype(np.float64)
+    mean = wide.mean(axes, keepdims=True)
+    inverse = 1 / np.sqrt(wide.var(axes, keepdims=True) + epsilon)
+    return (wide - mean) * inverse, mean, inverse
+
+
+def layer_normalization(node: Node) -> Operation:
+    """Over the axes from one on; mean and 1 / the standard deviation are further outputs, of their own dtype."""
+    axis, epsilon = node.attributes.get("axis", -1), node.attributes.get("epsilon", 1e-5)
+    stash = onnx.helper.tensor_dtype_to_np_dtype(node.attributes.get("stash_type", onnx.TensorProto.FLOAT))
+
+    def run(x: Array, scale: Array, bias: Array | None = None) -> list[Array]:
+        y, mean, inverse = _standardized(x, tuple(range(axis % x.ndim, x.ndim)), epsilon)
+        y = y * scale if bias is None else y * scale + bias
+        return [y.astype(x.dtype), mean.astype(stash), inverse.astype(stash)]
+
+    return Operation(run, many=True, fresh=True)
+
+
+def rms_normalization(node: Node) -> Operation:
+    """By the root of the mean square over the axes from one on."""
+    axis, epsilon = node.attributes.get("axis", -1), node.attributes.get("epsilon", 1e-5)
+
+    def run(x: Array, scale: Array) -> Array:
+        wide = x.astype(np.float64)
+        square = np.mean(wide**2, tuple(range(axis % x.ndim, x.ndim)), keepdims=True)
+        return np.asarray(wide / np.sqrt(square + epsilon) * scale).astype(x.dtype)
+
+    return Operation(run, fresh=True)
+
+
+def instance_normalization(node: Node) -> Operation:
+    """Each channel of each image."""
+    epsilon = node.attributes.get("epsilon", 1e-5)
+
+    def run(x: Array, scale: Array, bias: Array) -> Array:
+        shape = (-1, *[1] * (x.ndim - 2))
+        y, _, _ = _standardized(x, tuple(range(2, x.ndim)), epsilon)
+        return np.asarray(y * scale.reshape(shape) + bias.reshape(shape)).astype(x.dtype)
+
+    return Operation(run, fresh=True)
+
+
+def group_normalization(node: Node) -> Operation:
+    """Groups of channels of each image; scale and bias are of groups before version 21, of channels since."""
+    groups, epsilon = node.attributes["num_groups"], node.attributes.get("epsilon", 1e-5)
+
+    def run(x: Array, scale: Array, bias: Array) -> Array:
+        y, _, _ = _standardized(x.reshape(len(x), groups, -1), (2,), epsilon)
+        shape = (groups if node.version < _BY_CHANNEL else x.shape[1], -1)
+        y = y.reshape(len(x), *shape) * scale.reshape(-1, 1) + bias.reshape(-1, 1)
+        return y.reshape(x.shape).astype(x.dtype)
+
+    return Operation(run, fresh=True)
+
+
+def local_response_normalization(node: Node) -> Operation:
+    """By the squares of the channels near each."""
+    defaults = {"alpha": 1e-4, "beta": 0.75, "bias": 1.0}
+    alpha, beta, bias = (node.attributes.get(name, default) for name, default in defaults.items())
+    size = node.attributes["size"]
+    before = (size - 1) // 2
+
+    def run(x: Array) -> Array:
+        wide = x.astype(np.float64)
+        sums = np.zeros_like(wide)
+        for channel in range(x.shape[1]):
+            near = wide[:, max(0, channel - before) : channel - before + size]
+            sums[:, channel] = np.sum(near**2, 1)
+        return np.asarray(wide / (bias + alpha / size * sums) ** beta).astype(x.dtype)
+
+    return Operation(run, fresh=True)
+
+
+def lp_normalization(node: Node) -> Operation:
+    """By the 1-norm or 2-norm along an axis; nothing but zeros stays so."""
+    axis, p = node.attributes.get("axis", -1), node.attributes.get("p", 2)
+
+    def run(x: Array) -> Array:
+        size = np.abs(x.astype(np.float64))
+        largest = size.max(axis, keepdims=True, initial=0)
+        scale: Any = np.where((largest > 0) & np.isfinite(largest), largest, 1)
+        norm = scale * np.sum((size / scale) ** p, axis, keepdims=True) ** (1 / p)
+        return np.asarray(x / np.where(norm == 0, 1, norm)).astype(x.dtype)
 
     return Operation(run, fresh=True)

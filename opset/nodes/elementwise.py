@@ -80,9 +80,18 @@ def truncated_divide(a: Array, b: Array) -> Any:
     return np.add(quotient, towards_zero.astype(quotient.dtype))
 
 
-def power(node: Node) -> Operation | None:
-    """Before version 7, which onnx's own implementation does not know; the exponent has the dtype of the base."""
-    return binary(np.power)(node) if node.version < NUMPY_BROADCASTING else None
+def power(node: Node) -> Operation:
+    """The result has the dtype of the base; a power of integers that is none is cut off."""
+    if node.version < NUMPY_BROADCASTING:
+        return binary(np.power)(node)
+
+    def run(base: Array, exponent: Array) -> Array:
+        are_integers = base.dtype.kind in "iu" and exponent.dtype.kind in "iu"
+        if are_integers and (exponent < 0).any():
+            exponent = exponent.astype(np.float64)
+        return np.asarray(np.power(base, exponent)).astype(base.dtype)
+
+    return Operation(run, fresh=True)
 
 
 def prelu(node: Node) -> Operation:
@@ -108,6 +117,32 @@ def extremum(ufunc: Callable[..., Any]) -> Implementation:
         return np.asarray(result)
 
     return same_for_all(run)
+
+
+def sum_of(*inputs: Array) -> Array:
+    """The sum of all inputs, in float64, rounded once."""
+    for other in inputs[1:]:
+        same_dtype(inputs[0], other)
+    total: Any = np.array(inputs[0], np.float64)
+    for other in inputs[1:]:
+        total = total + other
+    return np.asarray(total).astype(inputs[0].dtype)
+
+
+def mean_of(*inputs: Array) -> Array:
+    """The mean of all inputs, in float64, rounded once."""
+    return np.asarray(sum_of(*(x.astype(np.float64) for x in inputs)) / len(inputs)).astype(inputs[0].dtype)
+
+
+def modulo(node: Node) -> Operation:
+    """What remains of a division: with the divisor's sign as in Python, or with ``fmod`` the dividend's as in C."""
+    remainder: Any = np.fmod if node.attributes.get("fmod", 0) else np.mod
+
+    def run(a: Array, b: Array) -> Array:
+        same_dtype(a, b)
+        return np.asarray(remainder(a, b))
+
+    return Operation(run, fresh=True)
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:

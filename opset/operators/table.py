@@ -8,6 +8,7 @@ The row for a model is the one with the largest ``since_version`` that is not ab
 from __future__ import annotations
 
 import difflib
+import functools
 import operator as _python_operator
 from collections.abc import Iterable
 
@@ -109,6 +110,9 @@ def operator(op_type: str, opset: int, domain: str = "") -> Operator:
     return max((row for row in versions if row.since_version <= number), key=lambda row: row.since_version)
 
 
+@functools.lru_cache(
+    maxsize=256
+)  # a walk over a model asks for every node, and the search of near names is slow
 def _unknown_operator(op_type: str, domain: str) -> str:
     names = [known for known_domain, known in _VERSIONS if known_domain == domain]
     if not names:

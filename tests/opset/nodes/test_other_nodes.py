@@ -57,3 +57,31 @@ def test_powers_before_opset_7():
     node = onnx.helper.make_node("Pow", ["x", "e"], ["y"], broadcast=1, axis=0)
     (y,) = run_node(node, [A, np.float32([1, 2])], opset_version=1)
     np.testing.assert_array_equal(y, A ** np.float32([1, 2])[:, None, None])
+
+
+def test_powers_of_one_dtype_by_another(assert_as_onnxruntime):
+    base, exponents = np.float32([0.5, 2, 3, -2]), np.array([2, -1, 0, 3])
+    for opset in (12, 13, 15):
+        for dtype in (np.float32, np.int32, np.int64):
+            assert_as_onnxruntime("Pow", opset, [base, exponents.astype(dtype)], {})
+        assert_as_onnxruntime("Pow", opset, [np.array([2, 3, 4]), np.array([3, 0, 1])], {})
+        assert_as_onnxruntime("Pow", opset, [np.array([4, 9, 16], np.int32), np.float32([0.5, 0.5, 1.5])], {})
+    (y,) = run_node(onnx.helper.make_node("Pow", ["x", "e"], ["y"]), [np.array([2, 1]), np.array([-1, -3])])
+    assert y.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.int64])
+def test_remainders(dtype, assert_as_onnxruntime):
+    a = np.array([-9, -4, 4, 9, 7], dtype)[:, None]
+    b = np.array([4, -4, 3], dtype)
+    assert_as_onnxruntime("Mod", 13, [a, b], {"fmod": 1})
+    if dtype != np.float32:
+        assert_as_onnxruntime("Mod", 10, [a, b], {})
+
+
+def test_sums_and_means_of_several(assert_as_onnxruntime):
+    others = [A, A[:, :1] / 3, np.float32(0.1)]
+    for count in (1, 2, 3):
+        for op_type in ("Sum", "Mean"):
+            assert_as_onnxruntime(op_type, 8, others[:count], {})
+            assert_as_onnxruntime(op_type, 13, others[:count], {})
