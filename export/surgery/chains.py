@@ -121,9 +121,10 @@ class Heads:
             if node.op_type in ACTIVATIONS:
                 value = _unwrapped(value, nodes, scope)
                 return Chain(tuple(nodes), value, node)
-        if not any(node.op_type in DECISIONS for node in nodes):
+        ends = (*DECISIONS, "ZipMap")
+        if not any(node.op_type in ends for node in nodes):
             return None
-        while nodes[-1].op_type not in DECISIONS and not _widens(nodes[-1], scope):
+        while nodes[-1].op_type not in ends and not _widens(nodes[-1], scope):
             value = nodes.pop().output[0]
         return Chain(tuple(nodes), value)
 

@@ -1,9 +1,9 @@
 """
 The types of a model's values, as far as they can be told.
 
-onnx's shape inference goes forwards only, and believes what a model declares. Here what an operator gives is trusted
-over what is declared of it, a length below 0 is unknown, and what is declared behind an operator that keeps type and
-shape is carried back to what it reads.
+onnx's shape inference goes forwards only, knows next to nothing of ai.onnx.ml, and believes what a model declares.
+Here what an operator gives is trusted over what is declared of it, a length below 0 is unknown, and what is declared
+behind an operator that keeps type and shape is carried back to what it reads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TypeProto, shape_inference
 
 from .checker import plainly_named
 from .domains import canonical_domain, opset_versions, schema_of
-from .types import contradiction, declared_type, value_types
+from .types import ValueType, contradiction, declared_type, value_info, value_types
 from .walk import bodies, subgraphs
 
 # Operators of one input whose shape the first output has: all but those that ai.onnx calls elementwise.
@@ -57,6 +57,12 @@ _KEEPS_SHAPE = {
     *("Neg", "Abs", "Sign", "Floor", "Ceil", "Round", "Clip", "BatchNormalization", "InstanceNormalization"),
     *("LayerNormalization", "GroupNormalization", "RMSNormalization", "LRN", "Not", "IsNaN", "IsInf"),
 }
+# Of ai.onnx.ml: floats of the shape of the input; scores, (N, E), at this output.
+_FLOATS_LIKE = {"Scaler", "Normalizer"}
+_SCORES = {
+    **dict.fromkeys(("LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier"), 1),
+    **dict.fromkeys(("LinearRegressor", "SVMRegressor", "TreeEnsembleRegressor"), 0),
+}
 # Each round reaches at least one operator further; heads are a few operators long.
 _ROUNDS = 8
 
@@ -76,7 +82,7 @@ def infer_types(model: ModelProto) -> ModelProto:
     typed = shape_inference.infer_shapes(copy, data_prop=True)
     opsets = opset_versions(typed.opset_import)
     for _ in range(_ROUNDS):
-        if not _CarryBack(opsets).over(typed.graph):
+        if not _More(opsets).over(typed.graph):
             break
         typed = shape_inference.infer_shapes(typed, data_prop=True)
     return typed
@@ -129,8 +135,8 @@ def _graphs(model: ModelProto) -> list[GraphProto]:
     return [body for body in bodies(model) if isinstance(body, GraphProto)]
 
 
-class _CarryBack:
-    """What is known of the outputs of nodes, told of their inputs."""
+class _More:
+    """What onnx does not infer: by the text of ai.onnx.ml, and of inputs by what is known of outputs."""
 
     def __init__(self, opsets: dict[str, int]) -> None:
         self._opsets, self._found = opsets, False
@@ -147,8 +153,20 @@ class _CarryBack:
                 self._into_branches(node, scopes)
             for inner in subgraphs(node):
                 self._graph(inner, scopes)
-            for name, kind in self._told(node, scopes[-1][1]):
+            told = self._classical if node.domain == "ai.onnx.ml" else self._told
+            for name, kind in told(node, scopes[-1][1]):
                 self._tell(name, kind, scopes)
+
+    def _classical(self, node: NodeProto, types: dict[str, TypeProto]) -> Iterator[tuple[str, TypeProto]]:
+        """What an operator of ai.onnx.ml gives, by its text."""
+        given = types.get(node.input[0]) if node.input else None
+        shape = None if given is None else declared_type(given).shape
+        if node.op_type in _FLOATS_LIKE:
+            yield node.output[0], value_info("", ValueType("float32", shape)).type
+        position = _SCORES.get(node.op_type)
+        if position is not None and position < len(node.output):
+            rows = shape[0] if shape is not None and len(shape) == 2 else None
+            yield node.output[position], value_info("", ValueType("float32", (rows, None))).type
 
     def _into_branches(self, node: NodeProto, scopes: list[tuple[GraphProto, dict[str, TypeProto]]]) -> None:
         for branch in subgraphs(node):

@@ -71,7 +71,8 @@ NODES = {
 MAPS = helper.make_sequence_type_proto(
     helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, None))
 )
-ZIP = N("ZipMap", ["scores"], ["maps"], domain=ML, classlabels_int64s=[7, 5, 3, 1])
+ZIPPED = {"classlabels_int64s": [7, 5, 3, 1]}
+ZIP = N("ZipMap", ["scores"], ["maps"], domain=ML, **ZIPPED)
 
 
 def model(*nodes, scores="scores", label=True):
@@ -130,6 +131,19 @@ def test_a_zip_map_of_raw_scores_goes(run_onnxruntime):
     stripped = strip_head(model(linear(), ZIP, scores="maps"))
     assert names(stripped) == ["scores"]
     np.testing.assert_allclose(run_onnxruntime(stripped, {"x": X})["scores"], RAW, rtol=1e-5)
+
+
+def test_a_zip_map_of_what_is_no_head_goes_alone(run_onnxruntime):
+    """A forest's weights are probabilities already."""
+    make, _ = NODES["TreeEnsembleClassifier"]
+    doubled = [
+        make(),
+        N("Add", ["scores", "scores"], ["twice"]),
+        N("ZipMap", ["twice"], ["maps"], domain=ML, **ZIPPED),
+    ]
+    stripped = strip_head(model(*doubled, scores="maps", label=False))
+    assert names(stripped) == ["twice"]
+    np.testing.assert_allclose(run_onnxruntime(stripped, {"x": X})["twice"], 2 * TREES)
 
 
 def test_a_normalizer_goes_with_the_head(run_onnxruntime):

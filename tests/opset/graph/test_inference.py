@@ -124,3 +124,27 @@ def test_a_negative_length_is_an_unknown_one():
     proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = -1
     assert type_of(proto, "f") == ValueType("float32", (1, None))
     assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value == -1  # the model is left alone
+
+
+@pytest.mark.parametrize("op_type", ["Scaler", "Normalizer"])
+def test_floats_of_the_same_shape(op_type):
+    """By their texts these give floats, and onnx infers nothing of them."""
+    proto = model(
+        N(op_type, ["x"], ["s"], domain="ai.onnx.ml"),
+        N("MatMul", ["s", "w"], ["y"]),
+        w=np.ones((3, 2), np.float32),
+    )
+    assert type_of(proto, "s") == ValueType("float32", ("N", 3))
+
+
+@pytest.mark.parametrize(
+    "op_type", ["LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier", "LinearRegressor"]
+)
+def test_scores_are_floats_of_rank_2(op_type):
+    outputs = ["l", "s"] if op_type.endswith("Classifier") else ["s"]
+    proto = model(
+        N(op_type, ["x"], outputs, domain="ai.onnx.ml", classlabels_ints=[0, 1]), N("Exp", ["s"], ["y"])
+    )
+    del proto.graph.output[:]
+    proto.graph.output.append(value("y", None))
+    assert type_of(proto, "s") == ValueType("float32", ("N", None))
