@@ -6,10 +6,11 @@ from onnx import NodeProto
 
 from ..errors import ModelError
 from .axis import AXIS_OPERATORS, convert_axis
+from .older_forms import spelled_out
 from .onnx_converter import convert_by_onnx
 from .rules import DOWN, NEGATIVE_SINCE, UP
 from .schemas import schema_of, stays, steps, without_defaults
-from .step import Step
+from .step import DECOMPOSABLE, Step
 
 _NEGATIVE_AXES = ("Reduce", "Arg", "TopK", "Flatten", "Concat", "Split", "Squeeze", "Compress")
 
@@ -28,8 +29,6 @@ def convert_node(step: Step) -> list[NodeProto]:
         return convert_axis(step)
     for before, after in steps(node.op_type, step.source, step.target):
         between = step.between(before, after, node)
-        if schema_of(node.op_type, after) is None:
-            between.refuse(f"it is new in opset {before}")
         made = _neighbour(between)
         if len(made) != 1 or made[0].op_type != node.op_type:
             return [last for one in made for last in convert_node(step.between(after, step.target, one))]
@@ -43,6 +42,9 @@ def _neighbour(step: Step) -> list[NodeProto]:
     made = None if own is None else own(step)
     if made is not None:
         return made
+    if schema_of(step.node.op_type, step.target) is None:
+        made = None if step.node.op_type in DECOMPOSABLE else spelled_out(step)
+        return made if made is not None else step.refuse(f"it is new in opset {step.source}")
     if not stays(step.node, step.source, step.target):
         return convert_by_onnx(step)
     step.check_types()

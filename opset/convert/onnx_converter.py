@@ -23,20 +23,38 @@ def convert_by_onnx(step: Step) -> list[onnx.NodeProto]:
     The node goes alone, with the types of its inputs and outputs and those constants it could need. One with
     subgraphs is refused, and one whose references to a function's attributes would have to change.
     """
-    node, scope = step.node, step.scope
+    node = step.node
     if subgraphs(node):
         step.refuse("its version with subgraphs means something else there")
     references = [attribute for attribute in node.attribute if attribute.ref_attr_name]
+    model, names = alone(step)
+    try:
+        converted = onnx.load_from_string(_convert(model.SerializeToString(deterministic=True), step.target))
+    except Exception as error:  # the converter raises whatever its assertions and shape inference raise
+        # An assertion is led in by its place in onnx's source.
+        reason = one_line(error).rpartition("failed: ")[2].replace("$", "")
+        step.refuse(f"onnx.version_converter: {reason}", error)
+    return taken_back(converted.graph, step, names, references)
+
+
+@lru_cache(maxsize=512)
+def _convert(model: bytes, target: int) -> bytes:
+    return bytes(version_converter.convert_version(onnx.load_from_string(model), target).SerializeToString())
+
+
+def alone(step: Step) -> tuple[onnx.ModelProto, dict[str, str]]:
+    """A model of the node alone, without references to attributes of a function; the new names by those it has."""
+    node, scope = step.node, step.scope
     inputs = list(dict.fromkeys(name for name in node.input if name))
     # Names of its own make equal nodes equal, and each such node is converted once.
     names = {name: f"i{index}" for index, name in enumerate(inputs)}
     names |= {name: f"o{index}" for index, name in enumerate(node.output) if name}
-    alone = _renamed(node, names)
+    single = _renamed(node, names)
     for field in ("name", "doc_string", "domain", "metadata_props"):
-        alone.ClearField(field)
-    for attribute in references:
-        alone.attribute.remove(attribute)
-    graph = onnx.GraphProto(name="node", node=[alone])
+        single.ClearField(field)
+    for attribute in [a for a in single.attribute if a.ref_attr_name]:
+        single.attribute.remove(attribute)
+    graph = onnx.GraphProto(name="node", node=[single])
     for name in inputs:
         tensor = scope.constant(name)
         if tensor is not None and tensor.ByteSize() <= _CONSTANT_BYTES_MAX:
@@ -48,21 +66,10 @@ def convert_by_onnx(step: Step) -> list[onnx.NodeProto]:
         onnx.ValueInfoProto(name=names[name], type=scope.type_of(name)) for name in node.output if name
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", step.source)], ir_version=8)
-    try:
-        converted = onnx.load_from_string(_convert(model.SerializeToString(deterministic=True), step.target))
-    except Exception as error:  # the converter raises whatever its assertions and shape inference raise
-        # An assertion is led in by its place in onnx's source.
-        reason = one_line(error).rpartition("failed: ")[2].replace("$", "")
-        step.refuse(f"onnx.version_converter: {reason}", error)
-    return _taken_back(converted.graph, step, names, references)
+    return model, names
 
 
-@lru_cache(maxsize=512)
-def _convert(model: bytes, target: int) -> bytes:
-    return bytes(version_converter.convert_version(onnx.load_from_string(model), target).SerializeToString())
-
-
-def _taken_back(
+def taken_back(
     graph: onnx.GraphProto, step: Step, names: dict[str, str], references: list[onnx.AttributeProto]
 ) -> list[onnx.NodeProto]:
     """The nodes under the names of the model, with what belongs to the one they stand for."""
@@ -89,9 +96,16 @@ def _taken_back(
         elif node.name:
             back.name = fresh(f"{node.name}_{made.op_type}")
         nodes.append(back)
+    _tell_types(graph, real, step)
     still = {name for made in nodes for name in made.input}
     step.released.update(name for name in node.input if name and name not in still)
     return nodes
+
+
+def _tell_types(graph: onnx.GraphProto, real: dict[str, str], step: Step) -> None:
+    for value in graph.value_info:
+        if value.name in real:
+            step.scope.add_type(real[value.name], value.type)
 
 
 def _put_back(references: list[onnx.AttributeProto], back: onnx.NodeProto, step: Step) -> None:

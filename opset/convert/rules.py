@@ -13,7 +13,10 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
 from ..graph.tensors import constant_tensor
+from .attention import attention
+from .older_forms import clip, dropout, gemm, layer_normalization, pad, shape, slice_, split
 from .onnx_converter import convert_by_onnx
+from .resize import resize
 from .schemas import schema_of, stays, without_defaults
 from .step import Step
 
@@ -24,7 +27,6 @@ NEGATIVE_SINCE = 11
 
 _BROADCAST_SINCE = 7
 _TOPK_INPUT_SINCE = 10
-_SHORT_MASKS_SINCE, _HEADS_OF_3D_SINCE = 24, 25
 _CONSTANT_TYPES_BELOW_9 = (TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE)
 # What reduces nothing leaves the numbers as they are, for these; the others still square or take a logarithm.
 _IDENTITY_WITHOUT_AXES = tuple(f"Reduce{name}" for name in ("Sum", "Mean", "Max", "Min", "Prod", "LogSumExp"))
@@ -108,13 +110,6 @@ def _reshape_down(step: Step) -> list[NodeProto] | None:
     return [step.copy(without=["allowzero"])]
 
 
-def _pad_down(step: Step) -> list[NodeProto] | None:
-    """Padding that wraps around is new in 19, which onnx's converter does not mind."""
-    if step.source == 19 and any(attribute.s == b"wrap" for attribute in step.node.attribute):
-        step.refuse("mode='wrap' is new in opset 19")
-    return None
-
-
 def _slopes(step: Step) -> list[NodeProto] | None:
     """A slope for each channel (before 7) ↔ slopes that broadcast from the last dimension on."""
     node, up = step.node, step.source < step.target
@@ -140,35 +135,21 @@ def _slopes(step: Step) -> list[NodeProto] | None:
     return [*nodes, result]
 
 
-def _attention(step: Step) -> list[NodeProto] | None:
-    """Masks that are broadcast before 24 and padded since; numbers of heads, refused beside 4-D tensors since 25."""
-    up, given = step.source < step.target, step.node.input
-    if max(step.source, step.target) == _SHORT_MASKS_SINCE and len(given) > 3 and given[3]:
-        mask, key = step.lengths(given[3]), step.lengths(given[1])
-        past = step.lengths(given[4]) if len(given) > 4 and given[4] else [0, 0]
-        if mask and key and past:
-            parts = (key[-2], past[-2])
-            keys = None if None in parts else sum(part or 0 for part in parts)
-            own = mask[-1]
-            short = keys is not None and own is not None and own < keys
-            if keys != 1 and (own == 1 or (short and not up)):
-                step.refuse("a mask shorter than the keys is padded since opset 24, and broadcast before")
-    if up and step.target == _HEADS_OF_3D_SINCE:
-        query = step.lengths(given[0])
-        if query is not None and len(query) == 4:
-            result = step.copy(without=["q_num_heads", "kv_num_heads"])
-            step.check_types(result)
-            return [result]
-    return None
-
-
 DOWN: dict[str, Rule] = {
-    "Attention": _attention,
+    "Attention": attention,
     "Constant": _constant_down,
     "PRelu": _slopes,
-    "Pad": _pad_down,
+    "Pad": pad,
+    "Clip": clip,
+    "Dropout": dropout,
+    "Gemm": gemm,
+    "LayerNormalization": layer_normalization,
+    "Resize": resize,
+    "Shape": shape,
+    "Slice": slice_,
+    "Split": split,
     "Reshape": _reshape_down,
     "TopK": _topk_down,
     **dict.fromkeys(_REDUCTIONS, _reduce_down),
 }
-UP: dict[str, Rule] = {"Attention": _attention, "PRelu": _slopes}
+UP: dict[str, Rule] = {"Attention": attention, "PRelu": _slopes}

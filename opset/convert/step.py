@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
+import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
@@ -16,6 +17,21 @@ from ..graph.scopes import Scope
 from ..graph.tensors import array_of
 from ..graph.walk import attribute_of
 from .schemas import refused_type, schema_of
+
+DECOMPOSABLE = (
+    *(
+        "Softmax",
+        "LogSoftmax",
+        "Hardmax",
+        "ReduceLogSumExp",
+        "ReduceLogSum",
+        "Sigmoid",
+        "Softplus",
+        "HardSigmoid",
+    ),
+    *("Softsign", "SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss", "Attention"),
+)
+"""What `softops export decompose` spells out."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +86,42 @@ class Step:
             self.refuse(f"{name!r} has to be a constant there, and the model computes it")
         return [int(value) for value in array_of(tensor).ravel()]
 
+    def numbers(self, name: str) -> list[float]:
+        """The floats behind a name, which has to be a constant."""
+        tensor = self.scope.constant(name)
+        if tensor is None:
+            self.refuse(f"{name!r} has to be a constant there, and the model computes it")
+        return [float(value) for value in numpy_helper.to_array(tensor).ravel()]
+
+    def number(self, name: str) -> float:
+        """The one number behind a name, a constant that float32 holds: what an attribute can be."""
+        value, *more = self.numbers(name)
+        if more or float(np.float32(value)) != value:
+            self.refuse(f"{name!r} has to be one number of float32 there")
+        return value
+
+    def counted(self, axes: Sequence[int]) -> list[int]:
+        """Axes of the first input, counted from the front."""
+        rank = self.scope.rank(self.node.input[0])
+        if rank is None and any(axis < 0 for axis in axes):
+            self.refuse("its axes are counted from the end, and the rank of its input is not known")
+        return [axis if rank is None else axis % rank for axis in axes]
+
+    def made(self, op_type: str, inputs: Sequence[str]) -> NodeProto:
+        """A new node of one output, whose names begin like those of this one."""
+        name = self.scope.names.fresh(f"{self.node.output[0]}_{op_type.lower()}")
+        label = self.scope.names.fresh(f"{self.node.name}_{op_type}") if self.node.name else None
+        return helper.make_node(op_type, list(inputs), [name], label, domain=self.node.domain or None)
+
+    def ended(self, nodes: list[NodeProto]) -> list[NodeProto]:
+        """The nodes, of which the last gives what this node gave, under its name."""
+        nodes[-1].output[0] = self.node.output[0]
+        for field in ("name", "doc_string"):
+            if self.node.HasField(field):
+                setattr(nodes[-1], field, getattr(self.node, field))
+        nodes[-1].metadata_props.extend(self.node.metadata_props)
+        return nodes
+
     def check_types(self, node: NodeProto | None = None) -> None:
         """Refuse a node whose types the operator does not take at the target."""
         schema = schema_of(self.node.op_type, self.target)
@@ -96,6 +148,10 @@ class Step:
         self.scope.add_constant(name, tensor)
         return name
 
+    @property
+    def _can_decompose(self) -> bool:
+        return self.source > self.target and self.node.op_type in DECOMPOSABLE
+
     def refuse(self, reason: str, cause: Exception | None = None) -> NoReturn:
         """Raise the error that says which node stops at which opset, and why."""
         name = f" {self.node.name!r}" if self.node.name else ""
@@ -103,5 +159,10 @@ class Step:
             f"expected operators that have an equal at opset {self.target} (got {self.node.op_type}{name}: {reason}); "
             f"convert to opset {self.source} at {'most' if self.source < self.target else 'least'}"
             + (", or inline the model's functions with onnx.inliner first" if "function" in reason else "")
+            + (
+                f", or spell it out by `softops export decompose … {self.node.op_type}`"
+                if self._can_decompose
+                else ""
+            )
         )
         raise UnsupportedModelError(message) from cause

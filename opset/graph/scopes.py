@@ -204,6 +204,11 @@ class Scope:
         self.constants[name] = tensor
         self._local.add(name)
 
+    def add_type(self, name: str, kind: TypeProto) -> None:
+        """Note the type of a value that is new in the body."""
+        self.types.setdefault(name, kind)
+        self._local.add(name)
+
     def replace(
         self,
         old: NodeProto,

@@ -136,15 +136,60 @@ def attention(opset, mask, keys=3, **attributes):
     return parsed(opset, signature, f"v = Attention {f'<{text}>' if text else ''} (q, k, k, m)", ir=11)
 
 
-@pytest.mark.parametrize(("mask", "keys", "same"), [("3,3", 3, True), ("3,1", 3, False), ("3,1", 1, True)])
-def test_masks_that_are_padded_since_24(mask, keys, same):
+@pytest.mark.parametrize(("mask", "keys"), [("3,3", 3), ("3,1", 1), ("B,S,T", 3)])
+def test_masks_as_long_as_the_keys_stay(mask, keys):
+    """A symbol is the length of the keys where theirs is the same symbol."""
     for source, target in ((23, 24), (24, 23)):
-        model = attention(source, mask, keys)
-        if same:
-            assert convert_version(model, target).graph == model.graph
-        else:
-            with pytest.raises(UnsupportedModelError, match="a mask shorter than the keys is padded since"):
-                convert_version(model, target)
+        model = attention(source, mask, "T" if "T" in mask else keys)
+        assert convert_version(model, target).graph == model.graph
+
+
+# Before 24 a mask is of length 1 or of that of all keys, of which there are two, and one more of the past.
+MASKS = [
+    (source, target, length, past)
+    for source, target in ((23, 24), (24, 23), (23, 25), (25, 23))
+    for past in (False, True)
+    for length in ((1, 2 + past) if source == 23 else (1, 2, 3)[: 2 + past])
+]
+
+
+@pytest.mark.parametrize(("source", "target", "length", "past"), MASKS)
+@pytest.mark.parametrize("declared", ["3,L", "L", "1,1,3,L", None])
+@pytest.mark.parametrize("dtype", [np.float32, np.bool_])
+def test_masks_that_are_broadcast_before_24_and_padded_since(source, target, declared, length, past, dtype):
+    """Whatever the length turns out to be, the result is that of before."""
+    declared = declared or f"3,{length}"
+    kind = "bool" if dtype is np.bool_ else "float"
+    body, caches = "v, pk, pv = Attention (q, k, k, m, c, c)", ", float[1,2,P,4] c"
+    if not past:
+        body, caches = "v = Attention (q, k, k, m)", ""
+    signature = f"(float[1,2,3,4] q, float[1,2,2,4] k, {kind}[{declared}] m{caches}) => (float[1,2,3,4] v)"
+    model = parsed(source, signature, body, ir=11)
+    random = np.random.default_rng(0)
+    shape = {"L": (length,), "1,1,3,L": (1, 1, 3, length)}.get(declared, (3, length))
+    q, k, c = (random.standard_normal((1, 2, n, 4)).astype(np.float32) for n in (3, 2, 1))
+    m = random.standard_normal(shape) > 0
+    mask = m if dtype is np.bool_ else np.where(m, random.standard_normal(shape), -np.inf).astype(dtype)
+    feeds = {"q": q, "k": k, "m": mask} | ({"c": c} if past else {})
+    expected = prepare(model).run(feeds)[0]
+    converted = convert_version(model, target)
+    onnx.checker.check_model(converted, full_check=True)
+    np.testing.assert_array_equal(prepare(converted).run(feeds)[0], expected)
+
+
+def test_masks_in_functions_whose_types_are_not_known():
+    function = '<domain: "own", opset_import: ["" : 23]> f (q, k, m) => (v) { v = Attention (q, k, k, m) }'
+    text = (
+        "g (float[1,1,1,1] q, float[1,1,2,1] k, float[1,1] m) => (float[1,1,1,1] v) { v = own.f (q, k, m) }"
+    )
+    model = onnx.parser.parse_model(f'<ir_version: 11, opset_import: ["" : 23, "own" : 1]> {text} {function}')
+    feeds = {"q": np.ones((1, 1, 1, 1), np.float32), "k": np.float32([0, 10]).reshape(1, 1, 2, 1)}
+    feeds["m"] = np.zeros((1, 1), np.float32)
+    (expected,) = prepare(model).run(feeds)
+    np.testing.assert_array_equal(prepare(convert_version(model, 24)).run(feeds)[0], expected)
+    back = convert_version(model, 24)
+    with pytest.raises(UnsupportedModelError, match="a mask shorter than the keys is padded since"):
+        convert_version(back, 23)
 
 
 def test_numbers_of_heads_go_where_they_are_refused():
@@ -155,6 +200,41 @@ def test_numbers_of_heads_go_where_they_are_refused():
     q, k = (random.normal(size=(1, 2, 3, 4)).astype(np.float32) for _ in range(2))
     feeds = {"q": q, "k": k, "m": np.zeros((3, 3), np.float32)}
     np.testing.assert_array_equal(prepare(converted).run(feeds)[0], prepare(model).run(feeds)[0])
+
+
+@pytest.mark.parametrize("rank", ["1,3,8", None])
+def test_numbers_of_heads_stay_where_they_are_needed(rank):
+    """Of tensors of rank 3, and where the rank is not known."""
+    text = "v = Attention <q_num_heads = 2, kv_num_heads = 2> (q, q, q)"
+    if rank is None:
+        text = f"s = Constant <value_ints = [1, 3, 8]> () z = Max (s, s) q = Reshape (x, z) {text}"
+    signature = f"(float[1,3,8] {'q' if rank else 'x'}) => (float[1,3,8] v)"
+    model = parsed(24, signature, text, ir=11)
+    converted = convert_version(model, 25)
+    assert {a.name: a.i for a in converted.graph.node[-1].attribute} == {"q_num_heads": 2, "kv_num_heads": 2}
+    x = np.random.default_rng(4).normal(size=(1, 3, 8)).astype(np.float32)
+    np.testing.assert_array_equal(prepare(converted).run([x])[0], prepare(model).run([x])[0])
+
+
+CACHE = "(float[1,1,1,4] q, float[1,1,3,4] k, int64[1] n) => (float[1,1,1,4] v{})"
+
+
+def test_lengths_of_a_cache():
+    """Refused since 25 beside new keys and values; unknown before 24."""
+    beside = parsed(
+        24, CACHE.format(", float[a,b,c,d] pk"), "v, pk, pv = Attention (q, k, k, , , , n)", ir=11
+    )
+    with pytest.raises(UnsupportedModelError, match="beside new keys and values are refused since opset 25"):
+        convert_version(beside, 25)
+    alone = parsed(24, CACHE.format(""), "v = Attention (q, k, k, , , , n)", ir=11)
+    converted = convert_version(alone, 25)
+    onnx.checker.check_model(converted, full_check=True)
+    random = np.random.default_rng(1)
+    q, k = (random.normal(size=(1, 1, n, 4)).astype(np.float32) for n in (1, 3))
+    feeds = {"q": q, "k": k, "n": np.array([2])}
+    np.testing.assert_array_equal(prepare(converted).run(feeds)[0], prepare(alone).run(feeds)[0])
+    with pytest.raises(UnsupportedModelError, match="lengths of a cache are new in opset 24"):
+        convert_version(alone, 23)
 
 
 def test_attention_goes_up():
@@ -224,7 +304,7 @@ REFUSED = [
         "not one for each channel",
     ),
     (7, 6, "(float[N,C,L] x, float[C,1] s) => (float[N,C,L] v)", "v = PRelu (x, s)", "shape of its slopes"),
-    (20, 19, ONE, "v = Gelu (x)", "new in opset 20"),
+    (14, 13, ONE, "v = Trilu (x)", "new in opset 14"),
     (19, 18, "(float[2,3] x, int64[4] p) => (float[N,M] v)", 'v = Pad <mode = "wrap"> (x, p)', "wrap"),
 ]
 
