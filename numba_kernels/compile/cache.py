@@ -32,6 +32,7 @@ import numba
 import numpy as np
 
 from ..vector.numba_internals import Cache, CompileResult, dumps, rtsys
+from .interrupts import without_interrupts
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDER_NAME = re.compile(r"kernels-[0-9a-f]{16}")
@@ -127,13 +128,20 @@ def _title(function: Any) -> str:
     return "-".join((names[0], names[-1])).strip("_")
 
 
+def _digest(key: bytes, payload: bytes | memoryview) -> bytes:
+    """What tells a file's content, and that it belongs to its name."""
+    digest = hashlib.sha256(len(key).to_bytes(8) + key)
+    digest.update(payload)
+    return digest.digest()
+
+
 class KernelCache(Cache):
     """One file per compiled signature, named by what it was compiled from and for; no index.
 
     Numba's own cache keeps an index per function that two processes starting at once overwrite for each other
     (numba#4807), so that a name can come to stand for another signature's code. Here a file's name is the hash of
-    everything that decides its content, it appears complete or not at all, and a hash of its content stands at its
-    front: machine code is not run before it is known to be what was written.
+    everything that decides its content, it appears complete or not at all, and at its front stands a hash of all that
+    and of its content: nothing is read from it before it is known to be what was written, and under this name.
     """
 
     def __init__(self, function: Any) -> None:
@@ -152,24 +160,27 @@ class KernelCache(Cache):
     def flush(self) -> None:
         """Nothing to do: a changed package has another folder."""
 
-    def _name(self, signature: Any, codegen: Any) -> str:
-        key = repr((identity(self._function), signature, codegen.magic_tuple()))
-        return f"{_title(self._function)}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
+    def _name(self, signature: Any, codegen: Any) -> tuple[str, bytes]:
+        """The name of a file, and all that decides its content."""
+        key = repr((package_key(), identity(self._function), signature, codegen.magic_tuple())).encode()
+        return f"{_title(self._function)}-{hashlib.sha256(key).hexdigest()[:24]}", key
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled code for a signature; None where no folder holds it whole."""
         # Numba's own cache loads everything here that it can compile, SciPy's linear algebra among it: 0.5 s. Code that
         # is compiled already needs the run-time functions alone, and a later compilation loads the rest itself.
         rtsys.initialize(target_context)
-        name = self._name(sig, target_context.codegen())
+        name, key = self._name(sig, target_context.codegen())
         for folder in _folders()[0]:
             try:
                 content = (folder / f"{name}.bin").read_bytes()
             except OSError:
                 continue
             payload = memoryview(content)[_DIGEST_SIZE:]
-            if hashlib.sha256(payload).digest() == content[:_DIGEST_SIZE]:
-                return CompileResult._rebuild(target_context, *pickle.loads(payload))
+            if _digest(key, payload) == content[:_DIGEST_SIZE]:
+                # what cannot be put together again, by whatever error, is compiled
+                with contextlib.suppress(Exception):
+                    return CompileResult._rebuild(target_context, *pickle.loads(payload))
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -181,12 +192,12 @@ class KernelCache(Cache):
             or any(not lift.can_cache for lift in data.lifted)
         ):
             return
-        name = self._name(sig, data.codegen)
+        name, key = self._name(sig, data.codegen)
         payload = dumps(data._reduce())
         # Not a file of `tempfile`, which only its owner may read: others may share the folder.
         unfinished = folder / f"{name}.{secrets.token_hex(8)}.tmp"
         try:
-            unfinished.write_bytes(hashlib.sha256(payload).digest() + payload)
+            unfinished.write_bytes(_digest(key, payload) + payload)
             os.replace(unfinished, folder / f"{name}.bin")
         except BaseException as error:
             with contextlib.suppress(OSError):
@@ -201,9 +212,11 @@ def _not_compiled(*_: Any) -> Any:
 
 
 def enable_cache(dispatcher: Any) -> Any:
-    """Give a dispatcher the package's disk cache."""
+    """Give a dispatcher the package's disk cache, and let no interrupt end a compilation in the middle."""
     if not hasattr(dispatcher, "py_func"):  # with NUMBA_DISABLE_JIT the decorator gives the function back
         return _not_compiled
+    for name in ("compile", "_compile_for_args"):  # from other jitted code, from Python
+        setattr(dispatcher, name, without_interrupts(getattr(dispatcher, name)))
     if _folders()[0]:
         dispatcher._cache = KernelCache(dispatcher.py_func)
     return dispatcher

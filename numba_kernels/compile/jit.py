@@ -35,6 +35,7 @@ from numba import types
 from ..vector import KINDS, default_arithmetic, load_scalar, restore_arithmetic, traced
 from ..vector.numba_internals import global_compiler_lock
 from .cache import enable_cache, identity
+from .interrupts import uninterrupted
 
 _OPTIONS: Any = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
 # What only jitted functions call needs no way in from Python or C.
@@ -84,7 +85,7 @@ def small_kernel(function: Callable[..., Any]) -> Any:
 
 def c_function(dispatcher: Any, parameters: int) -> int:
     """The address of the C function of a kernel that takes so many whole numbers, compiled if need be."""
-    with global_compiler_lock:
+    with uninterrupted(), global_compiler_lock:
         compiled = dispatcher.get_compile_result(types.int64(*(types.int64,) * parameters))
         place: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
     return place

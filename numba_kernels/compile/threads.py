@@ -40,6 +40,7 @@ import numba
 
 from ..vector.numba_internals import global_compiler_lock
 from ..vector.numba_internals import threading_layers as layer
+from .interrupts import uninterrupted
 
 # Below this many numbers starting threads costs more than it saves (a launch takes some 5 µs).
 PARALLEL_FROM = 16384
@@ -80,7 +81,7 @@ def _decide() -> int:
         _threads = _one
         return 1
     try:
-        with global_compiler_lock:
+        with uninterrupted(), global_compiler_lock:
             numba.get_num_threads()
         name = layer.threading_layer()
     except (ImportError, OSError, ValueError):

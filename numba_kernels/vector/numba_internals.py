@@ -8,6 +8,7 @@
 - ``numba.cpython.unsafe.tuple.tuple_setitem``: a tuple with another value at a place that is not known while compiling.
 - ``numba.core.caching._Cache``, ``CompileResult._rebuild`` and ``_reduce``, ``serialize.dumps``: what a cache of one's
   own is, how compiled code is taken apart and put together; ``rtsys``: the run-time functions that such code needs.
+- ``Dispatcher.compile`` and ``_compile_for_args``: all ways into a compilation; each dispatcher gets its own of both.
 - ``compiler_lock.global_compiler_lock``: held while Numba compiles, and here over forks.
 - ``numba.np.ufunc.parallel``: whether and with what Numba has started its threads; the pools are modules beside it.
 - llvmlite writes a vector constant number by number; `Splat` overrides how, which halves the text of a kernel.

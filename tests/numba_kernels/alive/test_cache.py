@@ -107,6 +107,65 @@ def test_damaged_files_are_compiled_anew_and_replaced(cache, damage):
     assert call(NUMBA_CACHE_DIR=cache)[0] == 0
 
 
+TWO = "numba_kernels.sigmoid(np.zeros(3)), numba_kernels.sigmoid(np.zeros(3, np.float32))"
+
+
+def test_a_file_under_another_name_is_not_loaded(tmp_path):
+    """Two kernels whose files have been exchanged: each would run with the other's numbers."""
+    call(TWO, NUMBA_CACHE_DIR=tmp_path)
+    one, other = files(tmp_path)
+    contents = one.read_bytes(), other.read_bytes()
+    one.write_bytes(contents[1])
+    other.write_bytes(contents[0])
+    assert call(NUMBA_CACHE_DIR=tmp_path)[0] == 1
+    call(TWO, NUMBA_CACHE_DIR=tmp_path)
+    assert sorted(map(len, contents)) == sorted(len(file.read_bytes()) for file in files(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "b''",
+        "b'garbage'",
+        "pickle.dumps(3)",
+        "pickle.dumps((1, 2, 3))",
+        "pickle.dumps([None] * 9)",
+        "whole[:-9]",
+    ],
+)
+def test_a_payload_that_cannot_be_rebuilt_is_compiled_anew(cache, payload):
+    """Its hash is right: written by a Numba that has the number of this one, but not its code."""
+    rewrite = f"""
+import pickle
+import numba.core.compiler
+
+name = cache.KernelCache._name
+def rewritten(self, *arguments):
+    file, key = name(self, *arguments)
+    for path in cache.cache_directory().glob("*.bin"):
+        whole = path.read_bytes()[32:]
+        payload = {payload}
+        path.write_bytes(cache._digest(key, payload) + payload)
+    cache.KernelCache._name = name
+    return file, key
+
+cache.KernelCache._name = rewritten
+"""
+    assert call(rewrite, NUMBA_CACHE_DIR=cache)[0] == 1
+    assert call(NUMBA_CACHE_DIR=cache)[0] == 0
+
+
+def test_nothing_is_unpickled_before_the_hash_is_right(cache):
+    """Unpickling runs code."""
+    (file,) = files(cache)
+    harm = "import pickle\nclass Harm:\n    def __reduce__(self):\n        return print, ('harm',)\n"
+    scope = {}
+    exec(harm + "content = pickle.dumps(Harm())", scope)
+    for front in (b"", bytes(32), file.read_bytes()[:32]):
+        file.write_bytes(front + scope["content"])
+        assert call(NUMBA_CACHE_DIR=cache)[0] == 1  # `call` reads all that is printed
+
+
 def test_a_full_disk_costs_the_cache_alone(tmp_path):
     full = """
 def write_bytes(path, content):
