@@ -82,7 +82,7 @@ def _examined(
         found = compare_outputs(graph, whole.theirs, whole.ours)
         failures, unsettled = differing(scene, found.unlike, graph.compared)
     if not failures and not unsettled:
-        cut = run_cut(graph, runtime, feeds, whole.theirs, watch=watch)
+        cut = run_cut(graph, runtime, feeds, whole.theirs, whole.ours, watch=watch)
         failures, unsettled = differing(scene, cut.failures, [*cut.recomputed])
     if not failures and not unsettled:
         values = {**cut.theirs, **values}

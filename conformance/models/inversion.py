@@ -33,6 +33,9 @@ _UNDO: dict[str, Callable[[Doubles, Doubles], Doubles]] = {
 }
 
 
+_UNDONE = (*_COPIES, *_PRODUCTS, *_UNDO, "Transpose")
+
+
 class Inversion:
     """Goes back through one node after another; notes the operators, and whether a product was solved."""
 
@@ -41,6 +44,18 @@ class Inversion:
         self.solved = False
         self._graph = graph
         self._plain = plain
+
+    def leads(self, tensor: str) -> bool:
+        """Whether there may be a way back from a tensor: nodes that can be undone, each of a single open input."""
+        while tensor not in self._plain:
+            node = self._graph.producers.get(tensor)
+            open_ends = (
+                [] if node is None else [x for x in node.input if x and self._graph.constant(x) is None]
+            )
+            if node is None or len(open_ends) != 1 or node.op_type not in _UNDONE:
+                return False
+            (tensor,) = open_ends
+        return True
 
     def back(self, tensor: str, wanted: Doubles) -> tuple[str, Doubles] | None:
         """Return which input makes ``tensor`` what is wanted, and its values."""

@@ -73,12 +73,14 @@ def targeted(
     """
     check_choice("a family", family, FAMILIES)
     tensor = target.source
+    inversion = Inversion(graph, plain)
+    if not cut and not inversion.leads(tensor):
+        return None
     before = plain[tensor] if tensor in plain else _given(graph, tensor, plain)
     wanted = _rows(target, before, family, seed)
     named = f"{tensor}, the input of {target.operator.name}"
     if tensor in plain:
         return Targeted(graph, {**plain, tensor: wanted}, f"{named}, is an input of the model")
-    inversion = Inversion(graph, plain)
     found = inversion.back(tensor, wanted.astype(np.float64))
     if found is not None:
         name, values = found

@@ -87,6 +87,20 @@ class Cuts:
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
         return Variant(model, (*self._graph.outputs, *names))
 
+    def fresh(self) -> set[str]:
+        """
+        Return the cuts and outputs that follow from the model's inputs alone.
+
+        Our backend has computed these in a run of its own already; by default, not where some nodes are cut out.
+        """
+        graph = self._graph.model.graph
+        behind = set(self.names)
+        for node in graph.node:
+            if not behind.isdisjoint(names_read(node)):
+                behind.update(node.output)
+        direct = {name for name in self.names if behind.isdisjoint(names_read(self._graph.producers[name]))}
+        return direct | {name for name in self._graph.outputs if name not in behind}
+
     def resumed(self) -> Variant:
         """Return the model that takes the cuts as inputs and computes each again, under another name."""
         model = _copy(self._graph.model)
@@ -98,17 +112,38 @@ class Cuts:
             for place, name in enumerate(node.output):
                 if name in self.names:
                     node.output[place] = name + _RECOMPUTED
-        kept = [value for value in graph.output if value.name not in self.names]
+        done = self.fresh() if self._nodes is None else set()
+        kept = [value for value in graph.output if value.name not in self.names and value.name not in done]
         held = {value.name for value in kept}
         sources = [name for name in self.sources if name not in held]
         made = None if self._nodes is None else {name for node in self._nodes for name in node.output}
-        names = [name for name in self.names if made is None or name in made]
+        names = [name for name in self.names if name not in done and (made is None or name in made)]
         del graph.output[:], graph.value_info[:]
         graph.output.extend(kept)
         graph.output.extend(self._graph.value_info(name, _RECOMPUTED) for name in names)
         graph.output.extend(map(self._graph.value_info, sources))
         graph.input.extend(map(self._graph.value_info, self.names))
+        _drop_what_nobody_needs(graph)
         return Variant(model, (*(value.name for value in kept), *names, *sources))
+
+
+def _drop_what_nobody_needs(graph: onnx.GraphProto) -> None:
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if not needed.isdisjoint(node.output):
+            kept.append(node)
+            needed.update(names_read(node))
+    # Copies, for what is taken out of a graph is gone with it.
+    kept = [_node_like(node) for node in reversed(kept)]
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def _node_like(node: onnx.NodeProto) -> onnx.NodeProto:
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    return copy
 
 
 def _is_tensor(graph: ModelGraph, name: str) -> bool:

@@ -78,13 +78,15 @@ def run_cut(
     runtime: Runtime,
     feeds: Arrays,
     theirs: Arrays,
+    ours: Arrays,
     nodes: Sequence[onnx.NodeProto] | None = None,
     watch: Watch | None = None,
 ) -> CutRun:
     """
     Run a model cut into steps in both.
 
-    ``theirs`` are the runtime's outputs in a run of the whole, which are all there is to cut at in some models.
+    ``theirs`` are the runtime's outputs in a run of the whole, which are all there is to cut at in some models, and
+    ``ours`` what our backend gave then: what follows from the inputs alone it need not compute again.
     ``nodes`` are those to be judged by themselves, and computed again; by default the whole is cut into steps.
     """
     if nodes is not None:
@@ -102,6 +104,8 @@ def run_cut(
     at_cuts = {name: theirs[name] for name in cuts.names}
     outputs = run_variant(graph, SoftopsRuntime(watch), resumed, {**feeds, **at_cuts})
     recomputed = _by_name(resumed.outputs, outputs, wanted)
+    if nodes is None:
+        recomputed |= {name: ours[name] for name in cuts.fresh() if name in ours}
     reasons = [unlike(name, theirs[name], array) for name, array in recomputed.items() if name in theirs]
     return CutRun(theirs, recomputed, [reason for reason in reasons if reason])
 

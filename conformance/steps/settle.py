@@ -175,7 +175,7 @@ def _each_alone(
     for start in range(0, len(nodes), size):
         part = nodes[start : start + size]
         try:
-            run = run_cut(scene.graph, scene.runtime, scene.feeds, cut.theirs, part, scene.watch)
+            run = run_cut(scene.graph, scene.runtime, scene.feeds, cut.theirs, {}, part, scene.watch)
         except ModelNotRunError:  # not every runtime gives out everything
             return [], {}
         if run.failures:
