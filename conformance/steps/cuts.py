@@ -166,8 +166,10 @@ def _boundaries(graph: ModelGraph) -> Iterator[str]:
 
 def _around(graph: ModelGraph, nodes: Sequence[onnx.NodeProto]) -> Iterator[str]:
     for node in nodes:
-        for name in (*names_read(node), *node.output):
-            if name in graph.producers and graph.constant(name) is None:
+        # What nobody reads need not be filled in; what no input reaches, as computed weights, is no value of a run.
+        outputs = (name for name in node.output if name in graph.read)
+        for name in (*names_read(node), *outputs):
+            if name in graph.live and graph.constant(name) is None:
                 yield name
 
 

@@ -67,6 +67,8 @@ class ModelGraph:
         Names of all outputs in order, and of those that are tensors and the same in every run.
     producers
         The node that makes a tensor, by name.
+    read, live
+        Names of the tensors that a node reads or that are outputs, and of those that an input reaches.
     random
         Names of the tensors that are drawn at random.
     opset, opsets
@@ -86,6 +88,8 @@ class ModelGraph:
         self.opsets = opset_versions(self.model.opset_import)
         self._initializers = {tensor.name: tensor for tensor in graph.initializer}
         self._types = self._infer_types()
+        self.read = frozenset(self.outputs).union(*map(names_read, graph.node))
+        self.live = self._behind_inputs()
         self.random = self._behind_random_nodes()
         self.compared = tuple(self._comparable())
         self._note_subgraphs()
@@ -181,6 +185,14 @@ class ModelGraph:
                 self.notes.append(f"{value.name} is drawn at random and not compared")
             else:
                 yield value.name
+
+    def _behind_inputs(self) -> frozenset[str]:
+        found = {value.name for value in self.model.graph.input} - set(self._initializers)
+        given = frozenset(found)
+        for node in self.model.graph.node:
+            if not found.isdisjoint(names_read(node)):
+                found.update(name for name in node.output if name)
+        return frozenset(found) - given
 
     def _behind_random_nodes(self) -> set[str]:
         found: set[str] = set()

@@ -63,14 +63,12 @@ def settled(scene: Scene, cut: CutRun, steps: Sequence[Step]) -> list[Step]:
             continue
         made = {name for node in between[step.tensor] for name in node.output}
         wrong = [part for part in inner if part.tensor in made and not part.passed]
-        if step.tensor in several and inner and not wrong:
-            step = _added_up(scene, step, cut.theirs[step.tensor], theirs.get(step.tensor))  # noqa: PLW2901
-        elif step.tensor in several and wrong and step.tensor not in {part.tensor for part in wrong}:
-            # What follows from a node that is named is not wrong a second time.
-            continue
+        if step.tensor in several and inner:
+            if not wrong:
+                found.append(_added_up(scene, step, cut.theirs[step.tensor], theirs.get(step.tensor)))
+            # Otherwise what follows from a node that is named is not wrong a second time.
         else:
-            step = in_doubt(scene, step, known)  # noqa: PLW2901
-        found.append(step)
+            found.append(in_doubt(scene, step, known))
     return [*found, *_named_once(scene, inner, found)]
 
 
