@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from onnx import GraphProto, NodeProto, TypeProto, helper, inliner
+from onnx import GraphProto, NodeProto, TypeProto, helper
 
+from softops.opset.graph.by_onnx import inline
 from softops.opset.graph.domains import imported_opset
 from softops.opset.graph.functions import called_function, functions_by_key
 from softops.opset.graph.scopes import Scope
@@ -84,9 +85,7 @@ def with_heads_inlined(opened: OpenModel, outputs: list[str]) -> OpenModel:
         ]
         if not names:
             break
-        inlined = opened_copy(
-            inliner.inline_selected_functions(inlined.model, names, exclude=False), opened.folder
-        )
+        inlined = opened_copy(inline(inlined.model, names), opened.folder)
     return inlined if any(head_behind(inlined, output) is not None for output in missing) else opened
 
 

@@ -120,7 +120,7 @@ def opened_copy(model: onnx.ModelProto, folder: Path | None) -> OpenModel:
         valid = True
     try:
         inferred = infer_types(small)
-    except (onnx.shape_inference.InferenceError, ValueError):
+    except ModelError:
         inferred = onnx.load_model_from_string(serialized)
     return OpenModel(model, folder, inferred, valid)
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto, helper, inliner
+from onnx import NodeProto, TensorProto, helper
 
+from ..errors import ModelError
+from ..graph.by_onnx import inline
 from ..graph.inference import infer_types
 from ..graph.types import ValueType
 from .onnx_converter import alone, taken_back
@@ -255,10 +257,8 @@ def spelled_out(step: Step) -> list[NodeProto] | None:
     if any(step.scope.value_type(name) == ValueType() for name in step.node.input if name):
         step.refuse("the types of its inputs are not known; run onnx.shape_inference on the model first")
     try:
-        inlined = inliner.inline_selected_functions(
-            model, [("", step.node.op_type)], exclude=False, inline_schema_functions=True
-        )
-    except RuntimeError:
+        inlined = inline(model, [("", step.node.op_type)], of_schemas=True)
+    except ModelError:
         return None
     if any(node.op_type == step.node.op_type for node in inlined.graph.node):
         return None

@@ -149,7 +149,9 @@ def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same model with the types of the values in between, as far as they can be inferred."""
     try:
         return infer_types(model)
-    except Exception:  # what is wrong with the model is for the checker to say; types are then those it names
+    except (
+        ModelError
+    ):  # what is wrong with the model is for the checker to say; types are then those it names
         return model
 
 

@@ -14,8 +14,10 @@ from functools import cache
 from itertools import chain
 
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, TypeProto, shape_inference
+from onnx import GraphProto, ModelProto, NodeProto, TypeProto
 
+from ..errors import ModelError
+from .by_onnx import infer
 from .checker import plainly_named
 from .domains import canonical_domain, opset_versions, schema_of
 from .types import ValueType, contradiction, declared_type, value_info, value_types
@@ -73,18 +75,18 @@ def infer_types(model: ModelProto) -> ModelProto:
 
     Raises
     ------
-    Exception
-        Whatever onnx's shape inference stumbles over.
+    ModelError
+        onnx's shape inference stumbles over something.
     """
     copy = deepcopy(plainly_named(model))
     forget_negative_lengths(copy)
     _drop_contradicted(copy)
-    typed = shape_inference.infer_shapes(copy, data_prop=True)
+    typed = infer(copy)
     opsets = opset_versions(typed.opset_import)
     for _ in range(_ROUNDS):
         if not _More(opsets).over(typed.graph):
             break
-        typed = shape_inference.infer_shapes(typed, data_prop=True)
+        typed = infer(typed)
     return typed
 
 
@@ -120,8 +122,8 @@ def _drop_contradicted(model: ModelProto) -> None:
         for value in body.output:
             value.ClearField("type")
     try:
-        undeclared = shape_inference.infer_shapes(undeclared, data_prop=True)
-    except Exception:  # declarations that are needed: there is nothing to compare them with
+        undeclared = infer(undeclared)
+    except ModelError:  # declarations that are needed: there is nothing to compare them with
         return
     for body, found in zip(_graphs(model), _graphs(undeclared), strict=True):
         types = value_types(found)

@@ -1,0 +1,72 @@
+"""What onnx's C++ raises is a ModelError with its words, wherever it is called."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from onnx import TensorProto, helper
+
+from softops.opset import ModelError
+from softops.opset.graph.by_onnx import check, infer, inline
+
+ROOT = Path(__file__).parents[3]
+# A model of ours is checked as it leaves; the backend and convert_version leave out of the check what ONNX allows.
+_MAY_CHECK = (
+    *("export/builder/checks.py", "export/surgery/opened.py"),
+    *("opset/backend/checks.py", "opset/convert/version.py"),
+)
+_MAY_INFER = ("opset/backend/checks.py",)
+
+
+def model(**changes):
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3]) for name in "xy"]
+    graph = helper.make_graph(
+        [helper.make_node("Softmax", ["x"], ["y"], **changes)], "g", values[:1], values[1:]
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def test_what_is_fine_goes_through():
+    good = model()
+    check(good, full=True)
+    assert infer(good).graph.output[0].name == "y"
+    assert inline(good).graph.node[0].op_type == "Softmax"
+
+
+@pytest.mark.parametrize("number", [99, -(2**31), 2**31 - 1])
+def test_an_element_type_that_is_none(number):
+    odd = model()
+    odd.graph.input[0].type.tensor_type.elem_type = number
+    for function in (check, infer):
+        with pytest.raises(ModelError, match=r"^expected a .*\(onnx\.\w+: .*\); export it again$"):
+            function(odd, **({"full": True} if function is check else {"check_types": True}))
+
+
+def test_functions_that_the_inliner_cannot_bind():
+    odd = model()
+    odd.graph.node[0].CopyFrom(helper.make_node("F", ["x", "x", "x"], ["y"], domain="own"))
+    odd.opset_import.add(domain="own", version=1)
+    odd.functions.append(
+        helper.make_function(
+            "own", "F", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], odd.opset_import
+        )
+    )
+    with pytest.raises(ModelError, match=r"onnx\.inliner: "):
+        inline(odd)
+
+
+@pytest.mark.parametrize("package", ["opset", "export", "conformance", "cli"])
+def test_onnx_is_asked_in_one_place(package):
+    """Elsewhere its errors would come as they are."""
+    for path in (ROOT / package).rglob("*.py"):
+        name = str(path.relative_to(ROOT))
+        called = {
+            ast.unparse(node.func).rpartition("onnx.")[2]
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+        }
+        if name == "opset/graph/by_onnx.py":
+            continue
+        assert not any(call.startswith("inliner.") for call in called), name
+        assert "shape_inference.infer_shapes" not in called or name in _MAY_INFER, name
+        assert "checker.check_model" not in called or name in _MAY_CHECK, name
