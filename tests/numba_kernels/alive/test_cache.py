@@ -111,26 +111,25 @@ TWO = "numba_kernels.sigmoid(np.zeros(3)), numba_kernels.sigmoid(np.zeros(3, np.
 
 
 def test_a_file_under_another_name_is_not_loaded(tmp_path):
-    """Two kernels whose files have been exchanged: each would run with the other's numbers."""
+    """Kernels whose files have been exchanged: each would run with another's numbers."""
     call(TWO, NUMBA_CACHE_DIR=tmp_path)
-    one, other = files(tmp_path)
-    contents = one.read_bytes(), other.read_bytes()
-    one.write_bytes(contents[1])
-    other.write_bytes(contents[0])
+    places = files(tmp_path)
+    contents = [place.read_bytes() for place in places]
+    for place, content in zip(places, contents[1:] + contents[:1], strict=True):
+        place.write_bytes(content)
     assert call(NUMBA_CACHE_DIR=tmp_path)[0] == 1
-    call(TWO, NUMBA_CACHE_DIR=tmp_path)
-    assert sorted(map(len, contents)) == sorted(len(file.read_bytes()) for file in files(tmp_path))
+    assert call(NUMBA_CACHE_DIR=tmp_path)[0] == 0
 
 
 @pytest.mark.parametrize(
     "payload",
     [
-        "b''",
-        "b'garbage'",
-        "pickle.dumps(3)",
-        "pickle.dumps((1, 2, 3))",
-        "pickle.dumps([None] * 9)",
         "whole[:-9]",
+        "pickle.dumps((1, 2, 3))",
+        *(
+            pytest.param(other, marks=pytest.mark.slow)
+            for other in ("b''", "b'garbage'", "pickle.dumps(3)", "pickle.dumps([None] * 9)")
+        ),
     ],
 )
 def test_a_payload_that_cannot_be_rebuilt_is_compiled_anew(cache, payload):
