@@ -19,7 +19,8 @@ So the serial kernel is taken
 - while another thread runs a parallel kernel of this package: the cores are taken, and nobody waits;
 - in a thread that works at somebody's parallel loop already;
 - in a child forked after Numba's layer was started or after a libgomp was loaded;
-- with workqueue, where other Python threads live: any of them may enter a parallel loop of its own meanwhile;
+- with workqueue, where other Python threads live, whoever started them: any of them may enter a parallel loop of its
+  own meanwhile;
 - where the layer that was asked for cannot be loaded.
 
 Nothing of Numba's is set: its thread count is read (`numba.set_num_threads`, also per thread) and obeyed.
@@ -31,6 +32,7 @@ has not, and hang at its first kernel.
 import ctypes
 import importlib
 import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -97,10 +99,10 @@ def _counter(name: str) -> Callable[[], int]:
     pool = importlib.import_module(f"numba.np.ufunc.{_POOLS[name]}")
     count = ctypes.PYFUNCTYPE(ctypes.c_int)(pool.get_num_threads)
     if name == "workqueue":
-        main = threading.main_thread().ident
+        main, is_single = threading.main_thread().ident, _single_thread_test()
 
         def alone() -> int:
-            return count() if threading.get_ident() == main and threading.active_count() == 1 else 1
+            return count() if threading.get_ident() == main and is_single() else 1
 
         return alone
     within = _within_region(name, pool)
@@ -109,6 +111,24 @@ def _counter(name: str) -> Callable[[], int]:
         return count() if within() <= 0 else 1
 
     return outside
+
+
+def _single_thread_test() -> Callable[[], bool]:
+    """A function that tells whether Python knows one thread alone: `threading` counts its own, not those of `_thread`.
+
+    Every thread that may run Python code has a thread state, from before it begins: the list of them is asked.
+    """
+    if sys.implementation.name != "cpython":
+        return lambda: len(sys._current_frames()) == 1
+    interpreter, head, following = (
+        getattr(ctypes.pythonapi, name)
+        for name in ("PyInterpreterState_Get", "PyInterpreterState_ThreadHead", "PyThreadState_Next")
+    )
+    for function in (interpreter, head, following):
+        function.restype = ctypes.c_void_p
+    head.argtypes = following.argtypes = [ctypes.c_void_p]
+    own = interpreter()
+    return lambda: following(head(own)) is None
 
 
 def _within_region(name: str, pool: Any) -> Callable[[], int]:

@@ -42,6 +42,34 @@ thread.join()
     scenario(code, layer, users_loop=True)
 
 
+def test_beside_a_thread_that_threading_does_not_know(scenario, layer):
+    code = """
+import _thread
+
+users_loop(np.ones(10))
+check()
+assert on_all_threads()
+stop, ended = threading.Event(), threading.Event()
+
+def loop():
+    while not stop.is_set():
+        users_loop(np.ones(100_000))
+    ended.set()
+
+_thread.start_new_thread(loop, ())
+if {layer!r} == "workqueue":
+    assert threads.parts_for(x.size, x.size) == 1
+check(300)
+stop.set()
+ended.wait()
+end = time.monotonic() + 20
+while not on_all_threads():  # the thread has yet to leave
+    assert time.monotonic() < end
+    time.sleep(0.01)
+"""
+    scenario(code.replace("{layer!r}", repr(layer)), layer, users_loop=True)
+
+
 def test_within_a_parallel_loop_of_the_user(scenario, layer):
     code = """
 import numba
