@@ -4,7 +4,9 @@ from collections import Counter
 from pathlib import Path
 
 
-def run_conversion(model: Path, opset: int, out: Path, *, force: bool) -> None:
+def run_conversion(
+    model: Path, opset: int | None, out: Path, *, ir_version: int | None, for_runtime: str | None, force: bool
+) -> None:
     """Convert the file and print what changed."""
     from softops.opset.convert.files import convert_file
 
@@ -12,10 +14,14 @@ def run_conversion(model: Path, opset: int, out: Path, *, force: bool) -> None:
 
     console = Console(soft_wrap=True)
     with console.status(f"converting {shown(model)}"):
-        report = convert_file(model, opset, out, overwrite=force)
+        report = convert_file(
+            model, opset, out, ir_version=ir_version, for_runtime=for_runtime, overwrite=force
+        )
     change = f"opset {report.source} → {report.target}"
     if report.source == report.target:
-        change = f"opset {report.target} already, written as it is"
+        change = f"opset {report.target} already, "
+        ir = f"IR version {report.source_ir_version} → {report.ir_version}"
+        change += "written as it is" if report.source_ir_version == report.ir_version else ir
     files = "".join(f", {size:,} bytes in {shown(name)}" for name, size in report.data_files.items())
     console.print(f"[bold]{shown(out)}[/bold]  {out.stat().st_size:,} bytes{files}, {change}")
     console.print(f"  {_nodes('added', report.added)}{_nodes('removed', report.removed)}", end="")

@@ -147,22 +147,38 @@ def inspect_model(
 def convert(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
     *,
-    opset: Annotated[
-        int, typer.Option(metavar="N", help="The ONNX opset to convert to.", show_default=False)
-    ],
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="The model to write.", show_default=False)
     ],
+    opset: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="The ONNX opset to convert to [default: the model's own].", show_default=False
+        ),
+    ] = None,
+    ir_version: Annotated[
+        int | None,
+        typer.Option("--ir-version", metavar="N", help="The IR version to write.", show_default=False),
+    ] = None,
+    for_runtime: Annotated[
+        str | None,
+        typer.Option(
+            "--for-runtime",
+            metavar="NAME[==VERSION]",
+            help="A release that shall read it, such as onnxruntime==1.17.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Convert a model to another opset.
+    """Convert a model to another opset or IR version, or to what a runtime reads.
 
     Softmax, LogSoftmax and Hardmax keep their meaning in both directions across opset 13, where their axis
     changed its own; so do operators in subgraphs and functions. What cannot be said at the target is refused.
     """
     from .convert import run_conversion
 
-    run_conversion(model, opset, out, force=force)
+    run_conversion(model, opset, out, ir_version=ir_version, for_runtime=for_runtime, force=force)
 
 
 @app.command()

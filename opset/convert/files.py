@@ -13,7 +13,8 @@ from ..graph.external import check_data
 from ..graph.files import serialize, taken_along, write_atomic
 from ..graph.model import load_model
 from ..graph.walk import bodies, tensors
-from .version import converted, opset_of
+from .target import opset_of, read_target
+from .version import converted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,8 @@ class ConversionReport:
     ----------
     source, target
         Opset of ai.onnx before and after.
-    ir_version
-        IR version of the result.
+    source_ir_version, ir_version
+        IR version before and after.
     nodes
         Number of nodes of the result, in subgraphs and functions too.
     added, removed
@@ -37,6 +38,7 @@ class ConversionReport:
 
     source: int
     target: int
+    source_ir_version: int
     ir_version: int
     nodes: int
     added: Counter[str]
@@ -45,7 +47,13 @@ class ConversionReport:
 
 
 def convert_file(
-    model: str | os.PathLike[str], target_opset: int, out: str | os.PathLike[str], *, overwrite: bool = False
+    model: str | os.PathLike[str],
+    target_opset: int | None,
+    out: str | os.PathLike[str],
+    *,
+    ir_version: int | None = None,
+    for_runtime: str | None = None,
+    overwrite: bool = False,
 ) -> ConversionReport:
     """
     Convert a model file to another opset of ai.onnx: `convert_version` from path to path.
@@ -58,7 +66,7 @@ def convert_file(
     ----------
     model
         Path of the ``.onnx`` file.
-    target_opset
+    target_opset, ir_version, for_runtime
         As for `convert_version`.
     out
         Path of the file to write; ``model`` itself with ``overwrite``.
@@ -74,7 +82,7 @@ def convert_file(
     ModelError
         As for `convert_version`; also where a file of external data is missing, too short, or lies outside
         the model's folder.
-    UnsupportedModelError, UnknownOpsetError, TypeError
+    UnsupportedModelError, UnknownOpsetError, TypeError, LookupError
         As for `convert_version`.
     OSError
         A file cannot be read or written.
@@ -92,14 +100,15 @@ def convert_file(
     if os.path.realpath(target) in map(os.path.realpath, holders):
         message = f"expected a path that holds no weights (got {target}, which the model's tensors lie in)"
         raise ValueError(message + "; choose another --out")
-    opset, before = opset_of(proto), _operators(proto)
-    proto = converted(proto, target_opset, own=True)
+    opset, source_ir_version, before = opset_of(proto), proto.ir_version, _operators(proto)
+    proto = converted(proto, read_target(proto, target_opset, ir_version, for_runtime), own=True)
     content, after = serialize(proto), _operators(proto)
     with taken_along(copies if target.parent.is_dir() else {}, target.parent):
         write_atomic(target, content)
     return ConversionReport(
         source=opset,
         target=opset_of(proto),
+        source_ir_version=source_ir_version,
         ir_version=proto.ir_version,
         nodes=after.total(),
         added=after - before,

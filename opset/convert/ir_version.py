@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import onnx
 from onnx import TensorProto, helper
 
+from ..errors import UnsupportedModelError
 from ..graph.domains import IR_WITH_PLAIN_INITIALIZERS
 from ..graph.walk import bodies, tensors
+from .target import Target
 
 # Element types that came with a later IR version than the opsets that take them might say.
 _TYPE_SINCE: dict[int, int] = {
@@ -23,19 +25,44 @@ _TYPE_SINCE: dict[int, int] = {
 _NEWER_TYPES_SINCE = 14
 
 
-def fit_ir_version(model: onnx.ModelProto, *, lower: bool) -> None:
+def fits(model: onnx.ModelProto, wanted: Target) -> bool:
+    """Whether a model has an IR version that is wanted."""
+    newest = model.ir_version if wanted.newest_ir_version is None else wanted.newest_ir_version
+    return wanted.ir_version in (None, model.ir_version) and model.ir_version <= newest
+
+
+def fit_ir_version(model: onnx.ModelProto, wanted: Target, *, lower: bool, raised: bool) -> None:
     """
-    Set the IR version that fits the model's opsets.
+    Set the IR version that is wanted, or one that fits the model's opsets.
 
     It may become ``lower`` than it is, down to the lowest that the opsets and the content allow, so that a runtime as
-    old as the opset reads the file. Metadata does not count: a reader skips fields it does not know.
+    old as the opset reads the file. Metadata does not count: a reader skips fields it does not know. It is ``raised``
+    where the opsets have changed.
+
+    Raises
+    ------
+    UnsupportedModelError
+        The model holds what the wanted version does not have.
     """
-    needed = helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True)
-    kept = min(model.ir_version, _needed_by_content(model)) if lower else model.ir_version
-    needed = max(needed, kept)
-    if needed < IR_WITH_PLAIN_INITIALIZERS:
+    needed = _needed_by_content(model)
+    chosen = wanted.ir_version
+    if chosen is None:
+        kept = min(model.ir_version, needed) if lower else model.ir_version
+        by_opsets = (
+            helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True) if raised else 0
+        )
+        # Runtimes read opsets that are newer than their IR version: what the model holds alone counts.
+        chosen = min(max(by_opsets, kept), wanted.newest_ir_version or onnx.IR_VERSION)
+    if chosen < needed:
+        whose = f", the newest that {wanted.release} reads" if wanted.ir_version is None else ""
+        message = (
+            f"expected an IR version of {needed} or newer, which has all that the model holds (got {chosen}{whose}); "
+            "inline its functions with onnx.inliner, or store its tensors in another type"
+        )
+        raise UnsupportedModelError(message)
+    if chosen < IR_WITH_PLAIN_INITIALIZERS:
         _list_initializers(model.graph)
-    model.ir_version = needed
+    model.ir_version = chosen
 
 
 def _needed_by_content(model: onnx.ModelProto) -> int:

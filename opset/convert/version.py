@@ -12,15 +12,14 @@ model-local functions, metadata, names. Here the model stays as it is and only n
 
 from __future__ import annotations
 
-import operator as python_operator
 from copy import deepcopy
 
 import onnx
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 
-from ..errors import ModelError, UnknownOpsetError, UnsupportedModelError, one_line
+from ..errors import ModelError, UnsupportedModelError, one_line
 from ..graph.checker import checkable, kept_outside
-from ..graph.domains import DOMAINS, IR_WITH_OPSETS, IR_WITH_PLAIN_INITIALIZERS, imported_opset
+from ..graph.domains import DOMAINS, IR_WITH_PLAIN_INITIALIZERS, imported_opset
 from ..graph.functions import Library, called_function, functions_by_key
 from ..graph.inference import infer_types
 from ..graph.model import ModelSource, load_model
@@ -30,12 +29,19 @@ from ..graph.tensors import constant_tensor
 from ..graph.walk import Body, bodies_in, remove_named, training_graphs
 from .axis import SINGLE_SINCE
 from .functions import inline_axes
-from .ir_version import fit_ir_version
+from .ir_version import fit_ir_version, fits
 from .nodes import convert_node
 from .step import Step
+from .target import Target, checked_opset, opset_of, read_target
 
 
-def convert_version(model: ModelSource, target_opset: int) -> onnx.ModelProto:
+def convert_version(
+    model: ModelSource,
+    target_opset: int | None = None,
+    *,
+    ir_version: int | None = None,
+    for_runtime: str | None = None,
+) -> onnx.ModelProto:
     """
     Convert a model to another opset of ai.onnx.
 
@@ -51,14 +57,19 @@ def convert_version(model: ModelSource, target_opset: int) -> onnx.ModelProto:
         Path of an ``.onnx`` file (its external data is read as well), its bytes, or a ``ModelProto``, which
         is not changed.
     target_opset
-        Version of ai.onnx, 1 to the newest that the installed onnx knows.
+        Version of ai.onnx, 1 to the newest that the installed onnx knows. By default the model's own, or the
+        newest that ``for_runtime`` reads if that is lower.
+    ir_version
+        The IR version to write, 3 to the newest that the installed onnx knows. By default, going up, the lowest
+        that the opset allows, or the model's own if that is higher; going down, the lowest that the opset and
+        the content allow; and none that ``for_runtime`` does not read.
+    for_runtime
+        A release that shall read the model, such as ``"onnxruntime==1.17"``; ``"onnxruntime"`` is the installed one.
 
     Returns
     -------
     onnx.ModelProto
-        A new model; the model itself where it is at the target already. Going up, its IR version is the
-        lowest that the opset allows, or the model's own if that is higher; going down, the lowest that the
-        opset and the content allow.
+        A new model; the model itself where it is at the target already.
 
     Raises
     ------
@@ -66,10 +77,13 @@ def convert_version(model: ModelSource, target_opset: int) -> onnx.ModelProto:
         Not a model, not a valid one, or one whose external data is not at hand.
     UnsupportedModelError
         A node has no equivalent at the target, or none that is known here.
+        So is what the model holds at the IR version, or ai.onnx.ml in the release.
     UnknownOpsetError
         The target, or the opset of the model, is none that the installed onnx knows.
     TypeError
-        The target is not an integer.
+        The target is not an integer, or there is none.
+    ValueError, LookupError
+        An IR version that there is not, a target that the release does not read, or no known release.
 
     Notes
     -----
@@ -80,15 +94,16 @@ def convert_version(model: ModelSource, target_opset: int) -> onnx.ModelProto:
 
     Sources: ``ai.onnx@1::Softmax``, ``@11``, ``@13`` and its siblings; ``onnx.defs`` for all others.
     """
-    return converted(load_model(model), target_opset, own=not isinstance(model, onnx.ModelProto))
+    loaded = load_model(model)
+    target = read_target(loaded, target_opset, ir_version, for_runtime)
+    return converted(loaded, target, own=not isinstance(model, onnx.ModelProto))
 
 
-def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.ModelProto:
+def converted(model: onnx.ModelProto, wanted: Target, *, own: bool) -> onnx.ModelProto:
     """As `convert_version`, of a loaded model, changed in place if it is our ``own``; tensors in files stay there."""
-    target = _checked_opset(target_opset, "the target")
-    source = _checked_opset(opset_of(model), "the model")
+    target, source = wanted.opset, opset_of(model)
     versions = {source, *filter(None, (imported_opset(function) for function in model.functions))}
-    if versions == {target}:
+    if versions == {target} and fits(model, wanted):
         return model
     if not own:
         model = deepcopy(model)
@@ -97,7 +112,7 @@ def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.M
         if target < SINGLE_SINCE <= source:
             inline_axes(model)
         _convert(model, source, target)
-        fit_ir_version(model, lower=target < source)
+        fit_ir_version(model, wanted, lower=target < source, raised=versions != {target})
         _check(
             model,
             f"expected a model that opset {target} can say (onnx.checker of the result: {{}}); "
@@ -105,15 +120,6 @@ def converted(model: onnx.ModelProto, target_opset: int, *, own: bool) -> onnx.M
             UnsupportedModelError,
         )
     return model
-
-
-def opset_of(model: onnx.ModelProto) -> int:
-    """The version of ai.onnx that a model imports; 1 for a model from before there were imports."""
-    version = 1 if model.ir_version < IR_WITH_OPSETS else imported_opset(model)
-    if version is None:
-        message = "expected a model that imports ai.onnx (got none); there is nothing to convert in it"
-        raise ModelError(message)
-    return version
 
 
 def _convert(model: onnx.ModelProto, source: int, target: int) -> None:
@@ -132,7 +138,7 @@ def _convert(model: onnx.ModelProto, source: int, target: int) -> None:
     for function in model.functions:
         version = imported_opset(function)
         if version is not None:
-            opsets = {"": _checked_opset(version, f"the function {function.name}")}
+            opsets = {"": checked_opset(version, f"the function {function.name}")}
             roots.append(Scope(function, opsets, names=graph.names))
     for scope in roots:
         released: set[str] = set()
@@ -189,17 +195,3 @@ def _check(model: onnx.ModelProto, message: str, error_type: type[ModelError]) -
         onnx.checker.check_model(checkable(model, mixed_opsets=True))
     except (onnx.checker.ValidationError, EncodeError, ValueError) as error:
         raise error_type(message.format(one_line(error))) from error
-
-
-def _checked_opset(opset: int, whose: str) -> int:
-    if isinstance(opset, bool) or not hasattr(opset, "__index__"):
-        message = f"expected the target opset as an integer (got {opset!r}); pass for instance 13"
-        raise TypeError(message)
-    version, newest = python_operator.index(opset), onnx.defs.onnx_opset_version()
-    if not 1 <= version <= newest:
-        message = (
-            f"expected an opset of ai.onnx from 1 to {newest}, the newest that onnx {onnx.__version__} knows "
-            f"(got {version} for {whose}); choose one of these, or upgrade onnx"
-        )
-        raise UnknownOpsetError(message)
-    return version

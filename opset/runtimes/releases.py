@@ -15,6 +15,7 @@ than the page says: IR 9 in 1.15, and ai.onnx.ml 5 in 1.18 to 1.20.
 from __future__ import annotations
 
 import re
+from importlib import metadata
 from typing import NamedTuple
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.\d+)*(?:[.+-]?[a-z][\w.+]*)?", re.ASCII)
@@ -62,15 +63,16 @@ def readable_by(release: str) -> Readable:
     ----------
     release
         As pip writes it: ``"onnxruntime==1.17"`` or ``"onnxruntime==1.17.3"``; onnxruntime is the one runtime
-        whose releases are in the table. Patch releases read what their minor release reads, and one newer than
-        the table what the newest in it does, since newer releases read all that older ones do.
+        whose releases are in the table. Without a version it is the installed one. Patch releases read what their
+        minor release reads, and one newer than the table what the newest in it does, since newer releases read all
+        that older ones do.
 
     Raises
     ------
     LookupError
         The runtime is not in the table, or the release was never made.
     ValueError
-        ``release`` is not of the form ``NAME==VERSION``.
+        ``release`` is not of the form ``NAME==VERSION``, or a ``NAME`` that is not installed.
     """
     name, version = _name_and_version(release)
     if name != "onnxruntime":
@@ -96,13 +98,23 @@ def minor_release(release: str) -> tuple[str, int, int]:
 
 
 def _name_and_version(release: str) -> tuple[str, str]:
-    name, _, version = release.partition("==") if isinstance(release, str) else ("", "", "")
+    name, given, version = release.partition("==") if isinstance(release, str) else ("", "", "")
+    if name.strip() and not given:
+        version = _installed(name.strip())
     if not version.strip():
         message = (
             f"expected a runtime and its version such as onnxruntime==1.17 (got {release!r}); join them by =="
         )
         raise ValueError(message)
     return name.strip().lower(), version
+
+
+def _installed(name: str) -> str:
+    """The version of a package that is installed; empty where it is not."""
+    try:
+        return metadata.version(name)
+    except (metadata.PackageNotFoundError, ValueError):
+        return ""
 
 
 def _minor(runtime: str, version: str) -> tuple[int, int]:

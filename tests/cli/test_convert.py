@@ -71,16 +71,36 @@ def test_a_file_is_overwritten_only_by_force(folder, capsys):
         (["nowhere.onnx", "--opset", "13"], "no file at nowhere.onnx"),
         (["rubbish.onnx", "--opset", "13"], "expected an ONNX model"),
         ([".", "--opset", "13"], "got the folder"),
-        (["gelu.onnx", "--opset", "13"], "Gelu 'act': it is new in opset 20"),
+        (["grid.onnx", "--opset", "13"], "GridSample 'act': it is new in opset 16"),
+        (["old.onnx", "--for-runtime", "onnxruntime==1.4", "--opset", "13"], "up to 12, the newest that"),
+        (["old.onnx", "--for-runtime", "tensorrt==10"], "got 'tensorrt'"),
+        (["old.onnx", "--ir-version", "2"], "from 3 to"),
     ],
 )
 def test_refused_in_one_line(folder, capsys, arguments, said):
     (folder / "rubbish.onnx").write_bytes(bytes(range(256)))
-    text = '<ir_version: 9, opset_import: ["": 20]> g (float[2] x) => (float[2] y) { [act] y = Gelu (x) }'
-    onnx.save(onnx.parser.parse_model(text), "gelu.onnx")
+    shapes = "g (float[1,1,2,2] x, float[1,2,2,2] i) => (float[1,1,2,2] y)"
+    text = f'<ir_version: 8, opset_import: ["": 17]> {shapes} {{ [act] y = GridSample (x, i) }}'
+    onnx.save(onnx.parser.parse_model(text), "grid.onnx")
     assert said in refused(["convert", *arguments, "-o", "new.onnx"], capsys)
     assert not (folder / "new.onnx").exists()
 
 
 def test_a_folder_that_is_not_there(folder, capsys):
     assert "make it first" in refused(["convert", "old.onnx", "--opset", "13", "-o", "no/new.onnx"], capsys)
+
+
+def test_for_a_runtime(folder, capsys):
+    assert run(["convert", "old.onnx", "--opset", "21", "-o", "new.onnx"]) == 0
+    capsys.readouterr()
+    assert run(["convert", "new.onnx", "--for-runtime", "onnxruntime==1.17", "-o", "fit.onnx"]) == 0
+    assert "opset 21 → 20" in capsys.readouterr().out
+    model = onnx.load("fit.onnx")
+    assert (model.opset_import[0].version, model.ir_version) == (20, 9)
+    np.testing.assert_array_equal(outputs("fit.onnx"), outputs("old.onnx"))
+
+
+def test_another_ir_version_alone(folder, capsys):
+    assert run(["convert", "old.onnx", "--ir-version", "4", "-o", "new.onnx"]) == 0
+    assert "opset 12 already, IR version 7 → 4" in capsys.readouterr().out
+    assert (onnx.load("new.onnx").ir_version, onnx.load("old.onnx").ir_version) == (4, 7)

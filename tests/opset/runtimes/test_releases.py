@@ -76,6 +76,10 @@ def test_a_release_to_come_reads_what_the_newest_does(installed):
     assert all(new >= old for new, old in zip(readable_by("onnxruntime==99.0"), installed, strict=True))
 
 
+def test_without_a_version_it_is_the_installed_one(installed):
+    assert readable_by("onnxruntime") == installed
+
+
 def test_what_is_no_release():
     with pytest.raises(LookupError, match=r"onnxruntime .*got 'tensorrt'"):
         readable_by("tensorrt==10.0")
