@@ -99,7 +99,7 @@ def test_for_a_release(folder, capsys):
         (["nowhere.onnx"], "no file at nowhere.onnx"),
         (["."], "got the folder"),
         (["rubbish.onnx"], "rubbish.onnx is not one"),
-        (["good.onnx", "--for-runtime", "onnxruntime"], "onnxruntime==1.17"),
+        (["good.onnx", "--for-runtime", "not-installed-anywhere"], "onnxruntime==1.17"),
         (["good.onnx", "--for-runtime", "openvino==2025.0"], "got 'openvino'"),
         (["good.onnx", "--for-runtime", "onnxruntime==0.9"], "never made"),
         ([], "Missing argument"),
