@@ -217,7 +217,7 @@ def test_check_writes_nothing_that_is_wrong_and_exits_with_1(folder, capsys, mon
         (["--metadata", "=a"], "--metadata a=b"),
         (["--metadata", "softops.labels=a"], "keys of your own"),
         (["--zipmap", "--dtype", "float64"], "float32 for zipmap"),
-        (["--for-runtime", "onnxruntime"], "onnxruntime==1.17"),
+        (["--for-runtime", "not-installed-anywhere"], "onnxruntime==1.17"),
         (["--for-runtime", "abacus==1"], "abacus"),
         (["--for-runtime", "onnxruntime==1.17", "--opset", "21"], "up to 20"),
         (["--check", "--activation", "hardmax", "--dtype", "float64"], "Hardmax"),

@@ -94,7 +94,11 @@ REFUSED = {
     "nothing like it": (TypeError, "'zzz'", {"zzz": 1}),
     "unknown runtime": (LookupError, "abacus", {"for_runtime": "abacus==1.0"}),
     "unknown release": (LookupError, r"1\.99\.x|never|0\.0", {"for_runtime": "onnxruntime==0.0"}),
-    "no version": (ValueError, "runtime and its version.*'onnxruntime'", {"for_runtime": "onnxruntime"}),
+    "no version": (
+        ValueError,
+        "runtime and its version.*'onnxruntime'",
+        {"for_runtime": "not-installed-anywhere"},
+    ),
     "number": (ValueError, r"got 1\.17", {"for_runtime": 1.17}),
     "same name": (ValueError, "different", {"names": {"features": "a", "label": "a"}}),
     "name of another": (ValueError, "each input and output", {"names": {"features": "label"}}),
