@@ -96,7 +96,7 @@ REFUSED = {
     "unknown release": (LookupError, r"1\.99\.x|never|0\.0", {"for_runtime": "onnxruntime==0.0"}),
     "no version": (
         ValueError,
-        "runtime and its version.*'onnxruntime'",
+        "runtime and its version.*'not-installed-anywhere'",
         {"for_runtime": "not-installed-anywhere"},
     ),
     "number": (ValueError, r"got 1\.17", {"for_runtime": 1.17}),
