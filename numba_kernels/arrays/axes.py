@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from .addresses import Array
-from .inputs import check_out
+from .inputs import check_out, normalized
 
 Axis = int | tuple[int, ...] | None
 
@@ -21,11 +21,13 @@ def axes_of(x: Array, axis: Axis) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(x.ndim))
     if isinstance(axis, tuple):
-        return tuple(sorted(normalize_axis_tuple(axis, x.ndim, "axis")))
+        return tuple(
+            sorted(normalize_axis_tuple([normalized(each, x.ndim) for each in axis], x.ndim, "axis"))
+        )
     if x.ndim == 0:
-        normalize_axis_index(axis, 1)
+        normalized(axis, 1)
         return ()
-    return (int(normalize_axis_index(axis, x.ndim)),)
+    return (normalized(axis, x.ndim),)
 
 
 def merged(x: Array, axes: tuple[int, ...]) -> Array:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.exceptions import AxisError
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..vector import KINDS
@@ -41,7 +42,14 @@ def check_axis(name: str, x: Array, axis: Any) -> int:
     if x.ndim == 0:
         message = f"{name} works along an axis and takes an array of rank 1 or more (got a scalar); pass x.reshape(1)"
         raise ValueError(message)
-    return int(normalize_axis_index(axis, x.ndim))
+    return normalized(axis, x.ndim)
+
+
+def normalized(axis: Any, rank: int) -> int:
+    """An axis counted from the front; one beyond a C int NumPy refuses by another error than others out of bounds."""
+    if isinstance(axis, int | np.integer) and not -rank <= axis < rank:
+        raise AxisError(int(axis), rank)
+    return int(normalize_axis_index(axis, rank))
 
 
 def check_out(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

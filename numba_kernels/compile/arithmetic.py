@@ -26,12 +26,12 @@ class own_arithmetic:  # noqa: N801  # called like a function, as np.errstate
     __slots__ = ("_errors", "_word")
 
     def __enter__(self) -> None:
+        self._word = _set_default(0)
         self._errors = np.errstate(all="ignore")
         self._errors.__enter__()
-        self._word = _set_default(0)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        _restore(self._word)
         self._errors.__exit__(kind, error, where)
+        _restore(self._word)

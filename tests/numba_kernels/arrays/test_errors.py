@@ -42,7 +42,7 @@ def test_wrong_dtype_of_two(name):
             getattr(kernels, name)(X.astype(np.int64), second)
 
 
-@pytest.mark.parametrize("axis", [2, -3, 100])
+@pytest.mark.parametrize("axis", [2, -3, 100, 2**31, -(2**31) - 1, 2**70])
 @pytest.mark.parametrize("name", ALONG_AN_AXIS)
 def test_axis_out_of_range(name, axis):
     for x in (X, X[:0], X[:, :0]):
