@@ -91,12 +91,14 @@ def check_several(dims: Dims, axis: int, labels: Labels | None, name: str) -> No
     if dims[axis] != 1:
         return
     wanted = len(labels) if isinstance(labels, Sized) else None
-    # The first axis is most often the batch: it is named where no other can be meant.
-    long = sorted((at for at, size in enumerate(dims) if size != 1), key=lambda at: (dims[at] == wanted, at))
+    # The first axis is the batch, most often: of several it is never meant.
+    long = sorted(
+        (at for at, size in enumerate(dims) if size != 1 and at > 0), key=lambda at: (dims[at] == wanted, at)
+    )
     cure = (
         f"pass axis={long[-1]}, along which {name!r} has {_number(dims[long[-1]])}"
         if long
-        else "there is no other"
+        else "no axis but the batch has several: one score alone takes activation='sigmoid'"
     )
     message = (
         f"expected more than one class along the axis (got axis {axis} of {name!r}, whose shape is "

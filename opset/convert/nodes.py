@@ -44,7 +44,10 @@ def _neighbour(step: Step) -> list[NodeProto]:
         return made
     if schema_of(step.node.op_type, step.target) is None:
         made = None if step.node.op_type in DECOMPOSABLE else spelled_out(step)
-        return made if made is not None else step.refuse(f"it is new in opset {step.source}")
+        if made is None:
+            step.refuse(f"it is new in opset {step.source}")
+        # They are of the opset that brought it, and may be new in it themselves.
+        return [last for one in made for last in convert_node(step.between(step.source, step.target, one))]
     if not stays(step.node, step.source, step.target):
         return convert_by_onnx(step)
     step.check_types()

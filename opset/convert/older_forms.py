@@ -17,7 +17,7 @@ from ..graph.by_onnx import inline
 from ..graph.inference import infer_types
 from ..graph.types import ValueType
 from .onnx_converter import alone, taken_back
-from .schemas import schema_of
+from .schemas import schema_of, stays, without_defaults
 from .step import Step
 
 _LIMITS: dict[int, tuple[float, float]] = {
@@ -179,6 +179,15 @@ def dropout(step: Step) -> list[NodeProto] | None:
         result.attribute.append(helper.make_attribute("ratio", step.number(step.node.input[1])))
     step.released.update(name for name in step.node.input[1:] if name)
     return [result]
+
+
+def pool(step: Step) -> list[NodeProto] | None:
+    """Dilations (10, of an average 19) of 1 → none, which is the same."""
+    given = step.attribute("dilations")
+    if given is None or given.ref_attr_name or set(given.ints) - {1}:
+        return None
+    result = step.copy(without=["dilations"])
+    return [without_defaults(result, step.target)] if stays(result, step.source, step.target) else None
 
 
 def gemm(step: Step) -> list[NodeProto] | None:

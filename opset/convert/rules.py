@@ -14,7 +14,7 @@ from onnx import NodeProto, TensorProto, helper
 
 from ..graph.tensors import constant_tensor
 from .attention import attention
-from .older_forms import clip, dropout, gemm, layer_normalization, pad, shape, slice_, split
+from .older_forms import clip, dropout, gemm, layer_normalization, pad, pool, shape, slice_, split
 from .onnx_converter import convert_by_onnx
 from .resize import resize
 from .schemas import schema_of, stays, without_defaults
@@ -138,6 +138,7 @@ def _slopes(step: Step) -> list[NodeProto] | None:
 DOWN: dict[str, Rule] = {
     "Attention": attention,
     "Constant": _constant_down,
+    **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), pool),
     "PRelu": _slopes,
     "Pad": pad,
     "Clip": clip,

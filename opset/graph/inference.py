@@ -81,7 +81,12 @@ def infer_types(model: ModelProto) -> ModelProto:
     copy = deepcopy(plainly_named(model))
     forget_negative_lengths(copy)
     _drop_contradicted(copy)
-    typed = infer(copy)
+    return _all_inferred(copy)
+
+
+def _all_inferred(model: ModelProto) -> ModelProto:
+    """What onnx infers, and what can be told beyond that."""
+    typed = infer(model)
     opsets = opset_versions(typed.opset_import)
     for _ in range(_ROUNDS):
         if not _More(opsets).over(typed.graph):
@@ -122,7 +127,7 @@ def _drop_contradicted(model: ModelProto) -> None:
         for value in body.output:
             value.ClearField("type")
     try:
-        undeclared = infer(undeclared)
+        undeclared = _all_inferred(undeclared)
     except ModelError:  # declarations that are needed: there is nothing to compare them with
         return
     for body, found in zip(_graphs(model), _graphs(undeclared), strict=True):
@@ -155,8 +160,9 @@ class _More:
                 self._into_branches(node, scopes)
             for inner in subgraphs(node):
                 self._graph(inner, scopes)
+            types = scopes[-1][1]
             told = self._classical if node.domain == "ai.onnx.ml" else self._told
-            for name, kind in told(node, scopes[-1][1]):
+            for name, kind in (*told(node, types), *_rank_of_reshaped(node, types)):
                 self._tell(name, kind, scopes)
 
     def _classical(self, node: NodeProto, types: dict[str, TypeProto]) -> Iterator[tuple[str, TypeProto]]:
@@ -211,6 +217,17 @@ class _More:
                 self._found = True
                 _declare(graph, name, kind)
             return
+
+
+def _rank_of_reshaped(node: NodeProto, types: dict[str, TypeProto]) -> Iterator[tuple[str, TypeProto]]:
+    """As many axes as the shape that a Reshape is given has numbers, whatever they are."""
+    if node.op_type != "Reshape" or node.domain or len(node.input) < 2:
+        return
+    given, shape = (types.get(name) for name in node.input[:2])
+    lengths = None if shape is None else declared_type(shape).shape
+    if given is not None and given.tensor_type.elem_type and lengths and isinstance(lengths[0], int):
+        dtype = declared_type(given).dtype
+        yield node.output[0], value_info("", ValueType(dtype, (None,) * lengths[0])).type
 
 
 def _declare(graph: GraphProto, name: str, kind: TypeProto) -> None:

@@ -44,6 +44,8 @@ def _named_twice(scope: Scope, model_opsets: Mapping[str, int]) -> Iterator[Find
     """The first node that has the name of one before it; graphs inside one another may share names."""
     names: set[str] = set()
     for node in scope.nodes:
+        if node.op_type == "Constant":
+            continue  # which onnxruntime takes for initializers
         if node.name and node.name in names:
             said = f"another node of {scope.where} is called '{node.name}' as well: onnxruntime refuses the model"
             yield Finding(said, "give each node a name of its own, or none", "error", (scope, node))

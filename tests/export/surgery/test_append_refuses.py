@@ -124,9 +124,14 @@ def test_one_class_alone_along_the_axis(parsed, options):
         append_head(parsed(17, ONE), **options)
 
 
-def test_one_class_alone_along_every_axis(parsed):
-    with pytest.raises(ValueError, match=r"axis -1|axis 1.*there is no other"):
-        append_head(parsed(17, "g (float[1,1] x) => (float[1,1] scores) { scores = Neg(x) }"))
+@pytest.mark.parametrize("shape", ["1,1", "N,1", "N,1,1"])
+def test_one_class_alone_along_every_axis(parsed, shape):
+    """The batch is no axis of classes."""
+    model = parsed(17, f"g (float[{shape}] x) => (float[{shape}] scores) {{ scores = Neg(x) }}")
+    with pytest.raises(
+        ValueError, match=r"more than one class.*no axis but the batch has several.*'sigmoid'"
+    ):
+        append_head(model)
 
 
 def test_the_axis_that_the_labels_fit_is_named(parsed):

@@ -102,6 +102,12 @@ WAYS = {
     ),
     "Upsample": way(13, 9, "v = Resize (i, , s)", ["Upsample"], **SCALES),
     "Upsample by attributes": way(10, 8, "v = Resize (i, s)", ["Upsample"], **SCALES),
+    "MaxPool": way(
+        12, 7, "v = MaxPool <kernel_shape = [2, 2], dilations = [1, 1], ceil_mode = 0> (i)", ["MaxPool"], **PIXELS
+    ),
+    "AveragePool": way(
+        19, 10, "v = AveragePool <kernel_shape = [2, 2], dilations = [1, 1]> (i)", ["AveragePool"], **PIXELS
+    ),
     "HardSwish": way(14, 13, "v = HardSwish (x)", ["HardSigmoid", "Mul"]),
     "Mish": way(18, 9, "v = Mish (x)", ["Softplus", "Tanh", "Mul"]),
     "Swish": way(24, 13, "v = Swish <alpha = 0.5> (x)", ["Cast", "Mul", "Sigmoid", "Mul"]),
@@ -177,6 +183,14 @@ def test_gelu(approximate, target):
         20, "(float[2,3,4] x) => (float[a,b,c] v)", f'v = Gelu <approximate = "{approximate}"> (x)'
     )
     near(model, convert_version(model, target), CALM, 8)
+
+
+def test_a_function_of_what_is_as_new_as_itself():
+    """DynamicQuantizeLinear came with 11, and so did the Round that it rounds by."""
+    signature = "(float[2,3,4] x) => (uint8[2,3,4] v, float s, uint8 z)"
+    model = parsed(11, signature, "v, s, z = DynamicQuantizeLinear (x)")
+    with pytest.raises(UnsupportedModelError, match=r"got Round: it is new in opset 11\)"):
+        convert_version(model, 10)
 
 
 def test_what_stays_in_a_branch_and_a_function():

@@ -146,3 +146,14 @@ def test_scores_are_floats_of_rank_2(op_type):
     del proto.graph.output[:]
     proto.graph.output.append(value("y", None))
     assert type_of(proto, "s") == ValueType("float32", ("N", None))
+
+
+def test_the_rank_of_what_is_reshaped_to_numbers_that_nobody_knows():
+    """As many axes as there are numbers; a declaration of other ones is wrong."""
+    lengths = [N("Shape", ["x"], ["n"]), N("Concat", ["n", "one"], ["to"], axis=0)]
+    unknown = N("Mul", ["to", "to"], ["to2"])
+    nodes = [*lengths, unknown, N("Reshape", ["x", "to2"], ["r"]), N("Relu", ["r"], ["y"])]
+    proto = model(*nodes, outputs=[value("y", [1, "n"])], one=np.array([1]))
+    assert type_of(proto, "r") == ValueType("float32", (None, None, None))
+    assert type_of(proto, "y") == ValueType("float32", (None, None, None))
+    assert [warning.code for warning in lint(proto).warnings] == ["contradiction"]

@@ -58,6 +58,15 @@ def test_two_nodes_of_a_name_where_onnxruntime_minds(names):
     assert all(warning.severity == "error" and "'a'" in warning.message for warning in warnings)
 
 
+def test_constants_of_a_name():
+    """onnxruntime takes them for initializers."""
+    held = [numpy_helper.from_array(np.float32(number)) for number in (1, 2)]
+    constants = [N("Constant", [], [f"k{n}"], name="k", value=tensor) for n, tensor in enumerate(held)]
+    proto = model(*constants, N("Add", ["k0", "k1"], ["k2"]), N("Add", ["x", "k2"], ["y"]))
+    assert not found(proto, "duplicate-name")
+    assert loads(proto)
+
+
 def test_two_nodes_of_a_name_in_a_function():
     body = [N("Relu", ["a"], ["h"], name="n"), N("Softmax", ["h"], ["b"], name="n")]
     proto = model(N("F", ["x"], ["y"], domain="d"))
