@@ -14,6 +14,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from softops.opset.graph.domains import ir_version_for
+
 from ..errors import check_choice
 
 Array = NDArray[Any]
@@ -59,7 +61,7 @@ def model_of(
         opsets[_FUNCTIONS] = 1
     opset_imports = [helper.make_opsetid(*entry) for entry in opsets.items()]
     known = [helper.make_opsetid("", opsets[""])]
-    ir = helper.find_min_ir_version_for(known, ignore_unknown=True)
+    ir = ir_version_for(known)
     named = form == "dynamic"
     model = helper.make_model(
         helper.make_graph(

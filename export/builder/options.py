@@ -14,6 +14,7 @@ import onnx
 from numpy.typing import DTypeLike
 from onnx import helper
 
+from softops.opset.graph.domains import ir_version_for
 from softops.opset.runtimes.releases import readable_by
 
 from .counts import check_axis, check_integer
@@ -167,7 +168,7 @@ def _target(opset: int | None, for_runtime: str | None) -> tuple[int, int]:
     if opset is None:
         opset = OPSET_DEFAULT if limits is None else min(limits.opset, newest)
     opset = _known_opset(opset, newest)
-    ir_version = helper.find_min_ir_version_for([helper.make_opsetid("", opset)])
+    ir_version = ir_version_for([helper.make_opsetid("", opset)])
     if limits is None:
         return opset, ir_version
     if opset > limits.opset:

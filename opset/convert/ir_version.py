@@ -8,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ..errors import UnsupportedModelError
-from ..graph.domains import IR_WITH_PLAIN_INITIALIZERS
+from ..graph.domains import IR_WITH_PLAIN_INITIALIZERS, ir_version_for
 from ..graph.walk import bodies, tensors
 from .target import Target
 
@@ -48,9 +48,7 @@ def fit_ir_version(model: onnx.ModelProto, wanted: Target, *, lower: bool, raise
     chosen = wanted.ir_version
     if chosen is None:
         kept = min(model.ir_version, needed) if lower else model.ir_version
-        by_opsets = (
-            helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True) if raised else 0
-        )
+        by_opsets = ir_version_for(model.opset_import) if raised else 0
         # Runtimes read opsets that are newer than their IR version: what the model holds alone counts.
         chosen = min(max(by_opsets, kept), wanted.newest_ir_version or onnx.IR_VERSION)
     if chosen < needed:

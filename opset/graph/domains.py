@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import onnx
@@ -34,7 +34,7 @@ def imported_opset(holder: onnx.ModelProto | onnx.FunctionProto) -> int | None:
 
 
 _NEWEST_ASKED_FOR = 2**31 - 1
-"""A file may import later versions than onnx, which counts in 32 bits, can be asked for."""
+"""A file may import versions that onnx, which counts in 32 bits, cannot be asked for."""
 
 
 @cache
@@ -46,9 +46,23 @@ def newest_version(domain: str) -> int | None:
     return max(known, default=None)
 
 
+def ir_version_for(imports: Sequence[onnx.OperatorSetIdProto]) -> int:
+    """
+    The lowest IR version that goes with opsets: the one that was current when the newest of them was released.
+
+    Some releases of onnx know a newer opset than their table of releases has: the newest IR version goes with it.
+    """
+    table = onnx.helper.VERSION_TABLE
+    newest, newest_ir = max((row[2], row[1]) for row in table)
+    known = [entry for entry in imports if entry.domain not in DOMAINS or entry.version <= newest]
+    later = any(entry.domain in DOMAINS and entry.version > newest for entry in imports)
+    lowest = int(onnx.helper.find_min_ir_version_for(known, ignore_unknown=True))
+    return max(lowest, newest_ir) if later else lowest
+
+
 def schema_of(op_type: str, version: int, domain: str) -> onnx.defs.OpSchema | None:
     """What ONNX says of an operator at a version of its domain; None where it has none by that name."""
-    version = min(version, _NEWEST_ASKED_FOR)
+    version = min(max(version, 0), _NEWEST_ASKED_FOR)
     if not onnx.defs.has(op_type, version, domain):
         return None
     return onnx.defs.get_schema(op_type, version, domain)

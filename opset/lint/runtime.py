@@ -8,7 +8,7 @@ from functools import lru_cache
 import onnx
 
 from ..errors import one_line, raise_interrupt
-from ..graph.domains import canonical_domain, opset_versions
+from ..graph.domains import canonical_domain, ir_version_for, opset_versions
 from ..graph.scopes import Scope
 from ..graph.types import ValueType, value_info
 from ..operators.table import operators
@@ -104,7 +104,7 @@ def too_new(model: onnx.ModelProto, main: Scope, release: str | None) -> Iterato
 def _conversion_lowers_ir(opsets: Mapping[str, int], readable: Readable) -> bool:
     """Whether the conversion to the newest opset that a release reads leaves an IR version that it reads, too."""
     target = onnx.helper.make_opsetid("", readable.opset)
-    fits = onnx.helper.find_min_ir_version_for([target], ignore_unknown=True) <= readable.ir_version
+    fits = ir_version_for([target]) <= readable.ir_version
     return opsets.get("", 0) > readable.opset and bool(fits)
 
 
@@ -127,7 +127,7 @@ def _alone(seen: Seen, types: dict[str, ValueType]) -> onnx.ModelProto:
     domain = canonical_domain(node.domain)
     if domain:
         imports.append(onnx.helper.make_opsetid(domain, seen.scope.opsets[domain]))
-    ir_version = onnx.helper.find_min_ir_version_for(imports[:1], ignore_unknown=True)
+    ir_version = ir_version_for(imports[:1])
     return onnx.ModelProto(ir_version=ir_version, opset_import=imports, graph=graph)
 
 

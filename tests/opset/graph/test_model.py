@@ -9,6 +9,7 @@ import pytest
 
 from softops.opset import FeedError, ModelError, UnknownOpsetError, convert_version, lint, load_model
 from softops.opset.backend import prepare
+from softops.opset.graph.domains import ir_version_for
 from softops.opset.graph.external import external_tensors
 
 
@@ -208,3 +209,13 @@ def test_bytes_flipped_anywhere(model):
         ):
             with contextlib.suppress(ModelError, FeedError, UnknownOpsetError, np.exceptions.AxisError):
                 function(bytes(flipped))
+
+
+def test_an_opset_that_onnx_s_own_table_lacks_goes_with_the_newest_ir_version():
+    """As in onnx 1.22.0, which knows opset 27 and whose table ends at 26."""
+    table = onnx.helper.VERSION_TABLE
+    newest = max(row[2] for row in table)
+    for domain in ("", "ai.onnx"):
+        assert ir_version_for([onnx.helper.make_opsetid(domain, newest + 1)]) == max(row[1] for row in table)
+    assert ir_version_for([onnx.helper.make_opsetid("", 13), onnx.helper.make_opsetid("own", 99)]) == 7
+    assert ir_version_for([]) == 3
