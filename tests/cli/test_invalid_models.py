@@ -48,6 +48,7 @@ MODELS = {
         N("Own", ["x"], ["u"], domain="own"), N("Softmax", ["u"], ["y"], axis=2**40)
     ),
     "opset beyond 32 bits": model(N("Softmax", ["x"], ["y"]), imports=[helper.make_opsetid("", 2**40)]),
+    "opset far below 0": model(N("Softmax", ["x"], ["y"]), imports=[helper.make_opsetid("", -(2**63))]),
     "inputs left out": model(N("Flatten", ["x"], ["f"]), N("ArgMax", [], ["y"])),
     "ai.onnx not imported": model(
         N("Exp", ["x"], ["e"]), N("ReduceSum", ["e"], ["s"]), N("Div", ["e", "s"], ["y"]), imports=IMPORTS[1:]
