@@ -58,8 +58,9 @@ def is_verified(node: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
     Tell whether what our backend runs for a node has been tested against others than onnx's reference.
 
     True for the implementations of our table, for constants, and for what ONNX defines by a body of such nodes;
-    False where onnx's reference implementation runs, and where nobody knows the operator. A node with subgraphs is
-    verified if all nodes in these are. What a call of a function of the model comes to, the nodes in its body say.
+    False where onnx's reference implementation runs, where nobody knows the operator, and where what is right hangs
+    on roundings. A node with subgraphs is verified if all nodes in these are. What a call of a function of the model
+    comes to, the nodes in its body say.
 
     Parameters
     ----------
@@ -77,8 +78,8 @@ def _is_verified_alone(proto: onnx.NodeProto, opsets: Mapping[str, int]) -> bool
         return True
     try:
         node = _alone(proto, opsets)
-        if _own(node) is not None:
-            return True
+        if (own := _own(node)) is not None:
+            return not own.disputed
         body = None if reference_implementation(node) is not None else schema_body(node)
     except (
         ModelError,

@@ -12,13 +12,12 @@ import importlib
 from collections.abc import Container, Mapping
 from typing import Any
 
-import numpy as np
 import onnx
 from onnx.reference import op_run
 
 from ..errors import UnsupportedModelError, one_line
 from ..graph.domains import schema_of
-from ..nodes.node import Function, Node, Operation, Run, Value
+from ..nodes.node import Node, Operation, Run, Value
 
 _LOADERS = {
     "": "onnx.reference.ops",
@@ -26,9 +25,6 @@ _LOADERS = {
     "ai.onnx.preview": "onnx.reference.ops.aionnx_preview",
     "ai.onnx.preview.training": "onnx.reference.ops.aionnx_preview_training",
 }
-
-_GOES_ON_AT = 11
-"""The opset at which Scatter and Upsample went on under another name, and Resize by other inputs."""
 
 _NO_MEANING = ("consumed_inputs",)
 """Attributes that said where memory could be used again."""
@@ -45,7 +41,7 @@ def reference_implementation(node: Node) -> Operation | None:
     """
     if node.proto.domain not in _LOADERS:
         return None
-    proto, version = _as_of_11(node.proto, node.version)
+    proto, version = node.proto, node.version
     try:
         load = importlib.import_module(_LOADERS[proto.domain]).load_op
         implementation = load(proto.domain, proto.op_type, version)
@@ -68,8 +64,7 @@ def reference_implementation(node: Node) -> Operation | None:
             made = implementation(completed, parameters)
     except Exception as error:  # whatever an implementation stumbles over
         raise _unsupported(proto, error) from error
-    is_old_resize = proto.op_type == "Resize" and proto is not node.proto
-    return Operation(_resize(made.run, node.proto) if is_old_resize else made.run, many=True)
+    return Operation(made.run, many=True)
 
 
 class _Evaluator:
@@ -84,41 +79,6 @@ class _Evaluator:
 
     def run(self, _: Any, feeds: Mapping[str, Value], **__: Any) -> list[Value]:
         return self._run([feeds[name] for name in self.input_names])
-
-
-def _as_of_11(node: onnx.NodeProto, version: int) -> tuple[onnx.NodeProto, int]:
-    """
-    The node and its version by the form of opset 11, where that says the same.
-
-    Upsample, and Resize before 11, find their places by x / scale, and take the number before it. Version 11 calls
-    that asymmetric, and floor.
-    """
-    is_old = node.op_type in ("Scatter", "Upsample") or (node.op_type == "Resize" and version < _GOES_ON_AT)
-    if node.domain or not is_old:
-        return node, version
-    new = onnx.NodeProto()
-    new.CopyFrom(node)
-    new.op_type = "ScatterElements" if node.op_type == "Scatter" else "Resize"
-    if new.op_type == "Resize":
-        del new.attribute[:]
-        new.attribute.extend(a for a in node.attribute if a.name == "mode")
-        for name, value in (("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor")):
-            new.attribute.append(onnx.helper.make_attribute(name, value))
-    return new, max(version, _GOES_ON_AT)
-
-
-def _resize(run: Function, node: onnx.NodeProto) -> Function:
-    """Version 11's Resize, which has an input more, for the inputs of an older node."""
-    fixed = next((np.float32(a.floats) for a in node.attribute if a.name == "scales"), None)
-    is_nearest = all(a.s == b"nearest" for a in node.attribute if a.name == "mode")
-
-    def resize(x: Any, scales: Any = fixed) -> Any:
-        if is_nearest and np.min(scales) < 1:
-            message = "before opset 11 nobody says which number is the nearest in a smaller tensor"
-            raise ValueError(message)
-        return run(x, None, scales)
-
-    return resize
 
 
 def _completed(node: onnx.NodeProto, version: int, known: Container[str]) -> onnx.NodeProto:

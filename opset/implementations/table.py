@@ -6,7 +6,7 @@ import numpy as np
 
 from ..classical import encoders, features, linear, support_vectors, trees
 from ..classical.zip_map import zip_map
-from ..networks import convolution, normalization, pools, recurrent
+from ..networks import convolution, normalization, pools, recurrent, resize
 from ..nodes import activations, control, elementwise, indexing, matrices, padding, pieces, reductions, shapes
 from ..nodes.activations import activation
 from ..nodes.elementwise import binary, extremum, unary
@@ -113,6 +113,7 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "ReduceSumSquare"): reduction(reductions.squares),
     ("", "Relu"): unary(elementwise.relu),
     ("", "Reshape"): shapes.reshape,
+    ("", "Resize"): resize.resize,
     ("", "Round"): unary(np.round),
     ("", "Scan"): control.scan,
     ("", "Scatter"): indexing.scatter_elements,
@@ -140,6 +141,7 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Transpose"): shapes.transpose,
     ("", "Trilu"): indexing.triangle,
     ("", "Unsqueeze"): shapes.unsqueeze,
+    ("", "Upsample"): resize.resize,
     ("", "Where"): same_for_all(elementwise.where),
     ("", "Xor"): binary(np.logical_xor),
     ("ai.onnx.ml", "ArrayFeatureExtractor"): features.array_feature_extractor,

@@ -80,7 +80,7 @@ def truncated_divide(a: Array, b: Array) -> Any:
     return np.add(quotient, towards_zero.astype(quotient.dtype))
 
 
-def power(node: Node) -> Operation:
+def power(node: Node) -> Operation | None:
     """The result has the dtype of the base; a power of integers that is none is cut off."""
     if node.version < NUMPY_BROADCASTING:
         return binary(np.power)(node)

@@ -44,6 +44,8 @@ class Operation:
         For a node that makes a matrix: the same with its rows finished by the `finish` of another node.
     plain_errors
         Whether a TypeError or ValueError of `run` is clear without a word about the node.
+    disputed
+        Whether another implementation may be right and give something else than another rounding.
     """
 
     run: Function
@@ -52,6 +54,7 @@ class Operation:
     finish: Function | None = None
     followed_by: Callable[[Function], Operation] | None = None
     plain_errors: bool = False
+    disputed: bool = False
 
 
 class Subgraph(NamedTuple):

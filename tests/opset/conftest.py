@@ -55,9 +55,7 @@ def onnxruntime_node(
         [node],
         "single",
         [
-            onnx.helper.make_tensor_value_info(
-                name, onnx.helper.np_dtype_to_tensor_dtype(x.dtype), [None] * x.ndim
-            )
+            onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
             for name, x in feeds.items()
         ],
         [onnx.ValueInfoProto(name=name) for name in node.output],
@@ -91,7 +89,7 @@ def assert_as_onnxruntime(onnxruntime_of):
         expected = onnxruntime_of(op_type, opset, inputs, attributes, outputs=outputs)
         for ours, theirs in zip(actual, expected, strict=True):
             assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
-            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=2e-6)  # float32, sums in another order
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=5e-6)  # float32, sums in another order
 
     return check
 

@@ -6,7 +6,6 @@ import numpy as np
 import onnx
 import pytest
 
-from softops.opset import ModelError
 from softops.opset.backend import run_node
 
 RANDOM = np.random.default_rng(11)
@@ -33,23 +32,6 @@ def test_dequantized(dtype, opset, assert_as_onnxruntime):
             more = (np.arange(1, length + 1, dtype=np.float32) / 4, np.arange(length).astype(dtype))
             assert_as_onnxruntime("DequantizeLinear", opset, (x, *more), {"axis": axis})
             assert_as_onnxruntime("DequantizeLinear", opset, (x, more[0]), {"axis": axis})
-
-
-@pytest.mark.parametrize("mode", ["nearest", "linear"])
-@pytest.mark.parametrize("scales", [[1, 1, 2, 3], [1, 1, 1.5, 1.75]])
-def test_enlarged(mode, scales, assert_as_onnxruntime):
-    factors = np.float32(scales)
-    assert_as_onnxruntime("Upsample", 7, (IMAGE,), {"mode": mode, "scales": factors.tolist()})
-    assert_as_onnxruntime("Upsample", 9, (IMAGE, factors), {"mode": mode})
-    assert_as_onnxruntime("Resize", 10, (IMAGE, factors), {"mode": mode})
-
-
-def test_made_smaller_before_opset_11(assert_as_onnxruntime):
-    factors = np.float32([1, 1, 0.5, 0.75])
-    assert_as_onnxruntime("Resize", 10, (IMAGE, factors), {"mode": "linear"})
-    node = onnx.helper.make_node("Resize", ["x", "s"], ["y"])
-    with pytest.raises(ModelError, match="which number is the nearest"):
-        run_node(node, [IMAGE, factors], opset_version=10)
 
 
 def test_powers_before_opset_7():
