@@ -47,6 +47,21 @@ def conv(node: Node) -> Operation:
     return Operation(run, fresh=True)
 
 
+def conv_integer(node: Node) -> Operation:
+    """A convolution of what is above the zero points, in float64, which is exact, as int32."""
+    convolved = conv(node).run
+
+    def run(x: Array, w: Array, x_zero: Array | None = None, w_zero: Array | None = None) -> Array:
+        images, kernels = x.astype(np.float64), w.astype(np.float64)
+        if x_zero is not None:
+            images = images - x_zero
+        if w_zero is not None:
+            kernels = kernels - (w_zero if w_zero.size == 1 else w_zero.reshape(-1, *[1] * (w.ndim - 1)))
+        return np.asarray(convolved(images, kernels)).astype(np.int64).astype(np.int32)
+
+    return Operation(run, fresh=True)
+
+
 def _by_columns(y: Array, window: Window, padded: Array, weights: Array, shift: Any) -> None:
     groups, each = y.shape[1:3]
     first = 2 + len(window.kernel)

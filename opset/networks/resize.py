@@ -44,7 +44,8 @@ def resize(node: Node) -> Operation | None:
     Resize since version 10, Upsample since 7; not with ``antialias``.
 
     Coordinates are rounded to float32 step by step, as in onnxruntime: a scale of 0.6 is meant so, which no float32
-    is. The nearest number hangs on such roundings, so that what others find there is not compared but disputed.
+    is. The nearest number hangs on such roundings: disputed. So is align_corners by scales: the text, onnxruntime and
+    torch take the length of the result, ONNX's own tests the product of length and scale, which need not be integer.
     """
     attributes = node.attributes
     mode = attributes.get("mode", "nearest")
@@ -62,9 +63,10 @@ def resize(node: Node) -> Operation | None:
             raise ValueError(message)
         return _resized(x, axes, plans, attributes)
 
+    by_scales = attributes.get("coordinate_transformation_mode") == "align_corners" and not node.has(3)
     given = node.attributes.get("scales")
     function = run if not is_old else lambda x, scales=given: run(x, None, scales)
-    return Operation(function, fresh=True, disputed=mode == "nearest")
+    return Operation(function, fresh=True, disputed=mode == "nearest" or by_scales)
 
 
 def _planned(

@@ -69,6 +69,11 @@ def hard_swish(x: Array) -> Any:
     return x * np.clip(x / 6 + 0.5, 0, 1)
 
 
+def swish(x: Array, alpha: float) -> Any:
+    """x / (1 + exp(-alpha x)). Source: ai.onnx@24::Swish."""
+    return x / (1 + np.exp(-alpha * x))
+
+
 def softsign(x: Array) -> Any:
     """Source: ai.onnx@22::Softsign."""
     return x / (1 + np.abs(x))

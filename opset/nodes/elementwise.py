@@ -14,9 +14,6 @@ from .node import Implementation, Node, Operation, same_for_all
 NUMPY_BROADCASTING = 7
 """From this version on the operators of two inputs broadcast like NumPy; before, by attributes."""
 
-_BLOCKED_QUANTIZATION = 19
-"""From this version on onnx has an implementation of DequantizeLinear, which knows more types and blocks."""
-
 _ERF = np.vectorize(math.erf, otypes=[np.float64])
 
 
@@ -149,22 +146,3 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     """Where the condition holds the first, else the second."""
     same_dtype(a, b)
     return np.where(condition, a, b)
-
-
-def dequantize(node: Node) -> Operation | None:
-    """(x - zero point) scale, for the whole tensor or along an axis; later versions are onnx's own implementation's."""
-    if node.version >= _BLOCKED_QUANTIZATION:
-        return None
-    axis = node.attributes.get("axis", 1)
-
-    def run(x: Array, scale: Array, zero: Array | None = None) -> Array:
-        shape = [1] * x.ndim
-        if scale.size != 1:
-            shape[axis] = -1
-        steps = x.astype(np.int64)
-        if zero is not None:
-            same_dtype(x, zero)
-            steps = steps - zero.astype(np.int64).reshape(shape)
-        return steps.astype(scale.dtype) * scale.reshape(shape)
-
-    return Operation(run, fresh=True)

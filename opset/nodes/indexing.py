@@ -91,6 +91,32 @@ def compress(node: Node) -> Operation:
     return Operation(run, fresh=True)
 
 
+def place_of_smallest(node: Node) -> Operation:
+    """The index of the smallest number along an axis, of several the first or the last."""
+    axis, last = node.attributes.get("axis", 0), bool(node.attributes.get("select_last_index", 0))
+    keeps = bool(node.attributes.get("keepdims", 1))
+
+    def run(x: Array) -> Array:
+        if not last:
+            return np.asarray(np.argmin(x, axis, keepdims=keeps), np.int64)
+        return np.asarray(x.shape[axis] - 1 - np.argmin(np.flip(x, axis), axis, keepdims=keeps), np.int64)
+
+    return Operation(run, fresh=True)
+
+
+def reversed_sequences(node: Node) -> Operation:
+    """The first so many steps of each row in the opposite order."""
+    time, batch = node.attributes.get("time_axis", 0), node.attributes.get("batch_axis", 1)
+
+    def run(x: Array, lengths: Array) -> Array:
+        turned = np.moveaxis(x, (time, batch), (0, 1))
+        steps = np.arange(len(turned))[:, None]
+        order = np.where(steps < lengths, lengths - 1 - steps, steps)
+        return np.array(np.moveaxis(turned[order, np.arange(turned.shape[1])], (0, 1), (time, batch)))
+
+    return Operation(run, fresh=True)
+
+
 def triangle(node: Node) -> Operation:
     """The upper or lower triangle of matrices, 0 elsewhere."""
     cut = np.triu if node.attributes.get("upper", 1) else np.tril

@@ -17,6 +17,18 @@ def matmul(a: Array, b: Array) -> Array:
     return np.asarray(np.matmul(a, b))
 
 
+def einsum(node: Node) -> Operation:
+    """Sums of products as the equation says, floats in float64 and rounded once."""
+    equation = node.attributes["equation"].replace(" ", "")
+
+    def run(*inputs: Array) -> Array:
+        dtype = inputs[0].dtype
+        wide = [x.astype(np.float64) if dtype.kind not in "iu" else x for x in inputs]
+        return np.array(np.einsum(equation, *wide, optimize=len(inputs) > 2)).astype(dtype)
+
+    return Operation(run, fresh=True)
+
+
 def gemm(node: Node) -> Operation:
     """alpha A' B' + beta C; before version 7 ``broadcast`` allows what NumPy does without asking."""
     alpha, beta = node.attributes.get("alpha", 1.0), node.attributes.get("beta", 1.0)

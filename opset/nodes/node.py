@@ -139,9 +139,9 @@ Implementation = Callable[[Node], Operation | None]
 """Gives what a node does, or None for a form that it does not know."""
 
 
-def same_for_all(run: Function, *, fresh: bool = True) -> Implementation:
+def same_for_all(run: Function, *, fresh: bool = True, many: bool = False) -> Implementation:
     """The implementation of an operator that does the same at every node."""
-    return lambda _: Operation(run, fresh=fresh)
+    return lambda _: Operation(run, fresh=fresh, many=many)
 
 
 def with_short_domain(node: onnx.NodeProto) -> onnx.NodeProto:

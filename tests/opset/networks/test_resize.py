@@ -124,9 +124,13 @@ def test_made_smaller_before_opset_11(assert_as_onnxruntime):
 
 
 def test_what_hangs_on_roundings_is_not_verified():
-    for mode, attributes in (("nearest", {}), ("linear", {"antialias": 1})):
+    aligned = {"coordinate_transformation_mode": "align_corners"}
+    for mode, attributes in (("nearest", {}), ("linear", {"antialias": 1}), ("linear", aligned)):
         node = onnx.helper.make_node("Resize", ["x", "", "s"], ["y"], mode=mode, **attributes)
         assert not is_verified(node, {"": 19})
+    assert is_verified(
+        onnx.helper.make_node("Resize", ["x", "", "", "n"], ["y"], mode="linear", **aligned), {"": 19}
+    )
     for mode in ("linear", "cubic"):
         assert is_verified(onnx.helper.make_node("Resize", ["x", "", "s"], ["y"], mode=mode), {"": 19})
 

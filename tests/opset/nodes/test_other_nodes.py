@@ -21,19 +21,6 @@ def test_slices_backwards_from_beyond_the_ends(assert_as_onnxruntime):
         assert_as_onnxruntime("Slice", 13, inputs, {})
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
-@pytest.mark.parametrize("opset", [10, 13])
-def test_dequantized(dtype, opset, assert_as_onnxruntime):
-    x, half = A.astype(dtype), np.array(0.5, np.float32)
-    assert_as_onnxruntime("DequantizeLinear", opset, (x, half), {})
-    assert_as_onnxruntime("DequantizeLinear", opset, (x, half, np.array(7, dtype)), {})
-    if opset == 13:
-        for axis, length in ((1, 3), (-1, 4)):
-            more = (np.arange(1, length + 1, dtype=np.float32) / 4, np.arange(length).astype(dtype))
-            assert_as_onnxruntime("DequantizeLinear", opset, (x, *more), {"axis": axis})
-            assert_as_onnxruntime("DequantizeLinear", opset, (x, more[0]), {"axis": axis})
-
-
 def test_powers_before_opset_7():
     # ai.onnx@1::Pow broadcasts by attributes, as Add does
     node = onnx.helper.make_node("Pow", ["x", "e"], ["y"], broadcast=1, axis=0)
@@ -67,3 +54,42 @@ def test_sums_and_means_of_several(assert_as_onnxruntime):
         for op_type in ("Sum", "Mean"):
             assert_as_onnxruntime(op_type, 8, others[:count], {})
             assert_as_onnxruntime(op_type, 13, others[:count], {})
+
+
+EQUATIONS = [
+    ("ij,jk->ik", [(2, 3), (3, 4)]), ("...ij,...jk->...ik", [(5, 2, 3), (5, 3, 4)]), ("ii->i", [(3, 3)]),
+    ("ij->", [(2, 3)]), ("i,j->ij", [(3,), (4,)]), ("ij,jk", [(2, 3), (3, 4)]),
+    (" b i , b j -> b i j ", [(2, 3), (2, 4)]), ("ijk,ilm,njm,nlk,abc->", [(2, 2, 2)] * 5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("equation", "shapes"), EQUATIONS)
+def test_sums_of_products(equation, shapes, assert_as_onnxruntime):
+    inputs = [RANDOM.standard_normal(shape).astype(np.float32) for shape in shapes]
+    assert_as_onnxruntime("Einsum", 12, inputs, {"equation": equation})
+    whole = [RANDOM.integers(-5, 5, shape) for shape in shapes]
+    assert_as_onnxruntime("Einsum", 12, whole, {"equation": equation})
+
+
+def test_bits(assert_as_onnxruntime):
+    a, b = RANDOM.integers(0, 255, (2, 3)).astype(np.uint8), RANDOM.integers(0, 255, 3).astype(np.uint8)
+    for op_type in ("And", "Or", "Xor"):
+        assert_as_onnxruntime(f"Bitwise{op_type}", 18, [a, b], {})
+    assert_as_onnxruntime("BitwiseNot", 18, [a.astype(np.int32)], {})
+
+
+def test_the_place_of_the_smallest(assert_as_onnxruntime):
+    x = RANDOM.integers(0, 3, (3, 4, 5)).astype(np.float32)
+    for axis, keeps, last in itertools.product((0, 1, -1), (0, 1), (0, 1)):
+        given = {"axis": axis, "keepdims": keeps, "select_last_index": last}
+        for opset in (12, 13):
+            assert_as_onnxruntime("ArgMin", opset, [x], given)
+    assert_as_onnxruntime("ArgMin", 11, [x], {})
+
+
+def test_sequences_turned_around(assert_as_onnxruntime):
+    x = RANDOM.standard_normal((4, 3, 2)).astype(np.float32)
+    assert_as_onnxruntime("ReverseSequence", 10, [x, np.array([4, 1, 3])], {})
+    assert_as_onnxruntime(
+        "ReverseSequence", 10, [x, np.array([1, 3, 2, 2])], {"batch_axis": 0, "time_axis": 1}
+    )
