@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import onnx
 
 from ..errors import ModelError, UnknownOpsetError, UnsupportedModelError
-from ..graph.domains import opset_versions
+from ..graph.domains import is_of_onnx, newest_version, opset_versions
 from ..graph.walk import bodies_in, subgraphs
 from ..nodes.node import Node, Operation, Run, Subgraph, Value, attributes_of, with_short_domain
 from .fallback import reference_implementation
@@ -78,6 +78,8 @@ def _is_verified_alone(proto: onnx.NodeProto, opsets: Mapping[str, int]) -> bool
         return True
     try:
         node = _alone(proto, opsets)
+        if newest_version(proto.domain) is not None and not is_of_onnx(proto, node.version):
+            return False
         if (own := _own(node)) is not None:
             return not own.disputed
         body = None if reference_implementation(node) is not None else schema_body(node)

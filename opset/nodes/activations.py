@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from ..graph.domains import schema_of
 from .arrays import Array
 from .node import Implementation, Node, Operation
 
@@ -24,8 +25,10 @@ _BOUNDS_HAVE_DEFAULTS = 6
 def activation(function: Callable[..., Any]) -> Implementation:
     """An operator ``function(x, **attributes)``, with the defaults that the schema of the node's version has."""
 
-    def implementation(node: Node) -> Operation:
-        schema = onnx.defs.get_schema(node.proto.op_type, node.version, node.proto.domain)
+    def implementation(node: Node) -> Operation | None:
+        schema = schema_of(node.proto.op_type, node.version, node.proto.domain)
+        if schema is None:
+            return None
         given = {
             name: node.attributes.get(name, onnx.helper.get_attribute_value(attribute.default_value))
             for name, attribute in schema.attributes.items()

@@ -94,7 +94,7 @@ def _laid_out(numbers: Array, x: Array, attributes: Mapping[str, Any]) -> Array:
         shape[axis] = -1
         return numbers.reshape(shape)
     each = block or -(-x.shape[axis] // numbers.shape[axis])
-    return np.take(numbers, np.arange(x.shape[axis]) // each, axis)
+    return np.asarray(np.take(numbers, np.arange(x.shape[axis]) // each, axis))
 
 
 def _as_small_float(x: Array, dtype: np.dtype[Any], *, saturates: bool) -> Array:

@@ -1,5 +1,6 @@
 """Which nodes are said to be run by a verified implementation."""
 
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -46,6 +47,7 @@ def test_what_is_ours_is_verified(proto):
         node("Abs", ["x"], ["y"], domain="somebody"),
         node("NoSuchOperator", ["x"], ["y"]),
         node("Swish", ["x"], ["y"]),  # exists from version 24 on
+        node("ReduceMean", ["x"], ["y"], domain="ai.onnx.ml"),  # of another domain
         node("If", ["c"], ["y"]),  # has no branches
         branches("Relu", "Det"),
         branches("Det", "Relu"),
@@ -54,6 +56,13 @@ def test_what_is_ours_is_verified(proto):
 )
 def test_what_is_not_ours_is_not(proto):
     assert not is_verified(proto, NEWEST)
+
+
+def test_versions_before_an_operator_began():
+    for op_type, since in (("Trilu", 14), ("Swish", 24), ("LayerNormalization", 17)):
+        newest = onnx.defs.onnx_opset_version()
+        assert not is_verified(node(op_type, ["x"], ["y"]), {"": since - 1})
+        assert is_verified(node(op_type, ["x"], ["y"]), {"": since}) == (since <= newest)
 
 
 def test_a_form_of_our_operator_that_we_leave_to_onnx():
