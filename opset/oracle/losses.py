@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Literal
 
 import numpy as np
@@ -94,9 +95,11 @@ def reduced_losses(
         message = f"expected reduction 'none', 'mean' or 'sum' (got {reduction!r}); choose one of these"
         raise ValueError(message)
     labels = as_array(labels, "labels")
-    if ignore_index is not None and not isinstance(ignore_index, int | np.integer):
+    try:
+        ignored_label = None if ignore_index is None else operator.index(ignore_index)
+    except TypeError:
         message = f"expected one integer as ignore_index (got {ignore_index!r}); pass for instance -100"
-        raise TypeError(message)
+        raise TypeError(message) from None
     if labels.dtype.kind not in "iu":
         message = (
             f"expected labels of an integer dtype (got {labels.dtype}); convert with labels.astype(np.int64)"
@@ -109,7 +112,7 @@ def reduced_losses(
             f"expected labels of shape {expected} (got {labels.shape}); pass one label for each row of logits"
         )
         raise ValueError(message)
-    ignored = np.zeros(labels.shape, bool) if ignore_index is None else labels == ignore_index
+    ignored = np.zeros(labels.shape, bool) if ignored_label is None else labels == ignored_label
     safe = np.where(ignored, 0, labels)
     if np.any((safe < 0) | (safe >= classes)):
         message = (
