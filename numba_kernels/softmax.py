@@ -24,7 +24,7 @@ from .rowwise.blocks import BLOCK, OverBlocks, Row, block_at, blocks_of, extreme
 from .rowwise.exponentials import base_and_cut, exp_above_cut, exponentials, largest_term
 from .rowwise.kernels import Span, kernels_of
 from .rowwise.lanes import ExtremesPerRow, PerRow, SumPerRow
-from .rowwise.rows import extreme_vectors, extremes, map_long_row, rows_at_once
+from .rowwise.rows import extreme_vectors, extremes_or_repeats, map_long_row, rows_at_once
 from .rowwise.tempered import tempered
 from .vector import (
     Variable,
@@ -54,11 +54,14 @@ class _Scale(NamedTuple):
     cut: Any
     """See `base_and_cut`."""
     lowest: Any
-    """The row's minimum."""
+    """The row's minimum, or what stands for it where scores repeat (see `extreme_vectors`)."""
 
     @property
     def is_fast(self) -> Any:
-        """Whether the shift is enough: nothing to subtract, nothing too low to count."""
+        """Whether the shift is enough: nothing to subtract, nothing too low to count, and no scores that repeat.
+
+        What the exponentials of repeated scores are off by is the same for all and does not even out in the sum.
+        """
         return (self.base == 0.0) & (self.lowest >= self.cut)
 
 
@@ -80,7 +83,7 @@ def _softmax_rows(kind: Any, span: Span) -> None:
         e, e_stride = (span.spare, n * itemsize(work)) if is_half(kind) else (p, span.dst_outer)
 
         with loop(0, count) as row:
-            bounds[row] = extreme_vectors(kind, x + row * span.src_outer, n)
+            bounds[row] = extreme_vectors(kind, x + row * span.src_outer, n, repeats=not is_half(kind))
         highest, lowest = bounds.all
         scales = [PerRow(numbers) for numbers in _scale_of(highest, lowest)]
 
@@ -141,7 +144,7 @@ _EXTREMES, _SUM = range(2), range(2, 4)
 
 def _find_extremes(kind: Any, dst: Any, src: Any, row: Row) -> None:
     with row.blocks as block:
-        row.keep(block, _EXTREMES, *extremes(kind, *block_at(kind, src, row.n, block)))
+        row.keep(block, _EXTREMES, *extremes_or_repeats(kind, *block_at(kind, src, row.n, block)))
 
 
 def _exponentiate(kind: Any, dst: Any, src: Any, row: Row) -> None:

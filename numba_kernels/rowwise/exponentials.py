@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..numerics.exp import exp_scaled, exp_scaled_exactly, exponent_shift, traits_of
+from ..numerics.exp import exp_scaled, exp_scaled_exactly, exp_scaled_pair, exponent_shift, traits_of
 from ..numerics.sums import AnchoredSum
 from ..vector import (
     CHUNK,
@@ -54,15 +54,14 @@ def exp_above_cut(x: Any, base: Any, cut: Any, shift: Any) -> Any:
     return where(x < cut, 0.0, exp_scaled(x, shift))
 
 
-def _exponential(x: Any, shift: Any, base: Any, cut: Any) -> Any:
-    shift = splat(bits(x), shift)
-    if base is None:
-        return exp_scaled(x, shift)
-    base, cut = splat(x, base), splat(x, cut)
+def _exponential_and_error(x: Any, shift: Any, base: Any, cut: Any) -> Any:
+    """`exp_above_cut`, and what its last step rounds off."""
+    shift, base, cut, zero = splat(bits(x), shift), splat(x, base), splat(x, cut), splat(x, 0.0)
+    e = Variable(zero, zero)
+    x = x - base
     # where a row is spread wide, most vectors hold nothing that counts
-    e = Variable(splat(x, 0.0))
-    with when(~all_set(x - base < cut)):
-        e.value = exp_above_cut(x, base, cut, shift)
+    with when(~all_set(x < cut)):
+        e.value = tuple(where(x < cut, 0.0, part) for part in exp_scaled_pair(x, shift))
     return e.value
 
 
@@ -71,8 +70,9 @@ def exponentials(
 ) -> AnchoredSum:
     """Write the scaled exponentials of a part of a row, of at least one vector; their sum.
 
-    With `base` and `cut` (see `base_and_cut`) anything may be in it; without, what needs neither. `to` is of the
-    computing type and may be `src`. What lies `ahead` bytes further is wanted next.
+    With `base` and `cut` (see `base_and_cut`) anything may be in it, and the sum is that of the exact exponentials;
+    without, what needs neither. `to` is of the computing type and may be `src`. What lies `ahead` bytes further is
+    wanted next.
 
     In two loops over a chunk of the row that stays in the nearest cache: one loop holds too many values at once for the
     registers, and its chain of sums waits for the exponentials.
@@ -82,18 +82,27 @@ def exponentials(
     # it overlaps the vector before it, so it is read before anything is written
     last = last_vector(kind, src, n)
     total = AnchoredSum(last)
+
+    def exponential(x: Any) -> Any:
+        if base is None:
+            return exp_scaled(x, splat(bits(x), shift)), None
+        return _exponential_and_error(x, shift, base, cut)
+
     with loop(0, vectors, CHUNK) as first:
-        end = minimum(first + CHUNK, vectors)
+        end, errors = minimum(first + CHUNK, vectors), Variable(splat(last, 0.0))
         with loop(first, end) as i:
             at = src + i * vector_bytes(kind)
             x = load(kind, at)
             prefetch(at + ahead)
-            store(work, to, _exponential(x, shift, base, cut), i)
-        total.add_chunk(work, to, first, end)
+            e, error = exponential(x)
+            store(work, to, e, i)
+            if error is not None:
+                errors.value += error
+        total.add_chunk(work, to, first, end, None if base is None else errors.value)
     with when(n % width != 0):
-        e = _exponential(last, shift, base, cut)
+        e, error = exponential(last)
         store(work, to + (n - width) * itemsize(work), e)
-        total.add(last_lanes(e, n % width))
+        total.add(last_lanes(e, n % width), error if error is None else last_lanes(error, n % width))
     return total
 
 
