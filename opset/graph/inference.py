@@ -20,7 +20,7 @@ from ..errors import ModelError
 from .by_onnx import infer
 from .checker import plainly_named
 from .domains import canonical_domain, opset_versions, schema_of
-from .types import ValueType, contradiction, declared_type, value_info, value_types
+from .types import ValueType, contradiction, declared_type, forget_negative_lengths, value_info, value_types
 from .walk import bodies, subgraphs
 
 # Operators of one input whose shape the first output has: all but those that ai.onnx calls elementwise.
@@ -93,30 +93,6 @@ def _all_inferred(model: ModelProto) -> ModelProto:
             break
         typed = infer(typed)
     return typed
-
-
-def forget_negative_lengths(model: ModelProto) -> bool:
-    """
-    Make unknown what a model declares to be of length -1 or less, in place; return whether there was such a length.
-
-    Some exporters write -1 where any length goes, and runtimes take it so; onnx's shape inference counts with it.
-    """
-    found = False
-    for kind in declared_tensor_types(model):
-        for dim in kind.shape.dim:
-            if dim.HasField("dim_value") and dim.dim_value < 0:
-                dim.ClearField("dim_value")
-                found = True
-    return found
-
-
-def declared_tensor_types(model: ModelProto) -> Iterator[TypeProto.Tensor]:
-    """Every type of a tensor that a model declares, in its subgraphs and functions too."""
-    for body in bodies(model):
-        values = [*body.value_info]
-        if isinstance(body, GraphProto):
-            values += [*body.input, *body.output]
-        yield from (value.type.tensor_type for value in values if value.type.HasField("tensor_type"))
 
 
 def _drop_contradicted(model: ModelProto) -> None:

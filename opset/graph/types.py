@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-from onnx import TensorProto, TypeProto, helper
+from onnx import GraphProto, ModelProto, TensorProto, TypeProto, helper
 
 from ..errors import ModelError
-from .walk import Body
+from .walk import Body, bodies
 
 Dimension = int | str | None
 """A size, a symbol, or nothing known."""
@@ -147,3 +148,27 @@ def tensor_type(tensor: TensorProto) -> TypeProto:
     """The type that a tensor has."""
     found: TypeProto = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
     return found
+
+
+def forget_negative_lengths(model: ModelProto) -> bool:
+    """
+    Make unknown what a model declares to be of length -1 or less, in place; return whether there was such a length.
+
+    Some exporters write -1 where any length goes, and runtimes take it so; onnx's shape inference counts with it.
+    """
+    found = False
+    for kind in declared_tensor_types(model):
+        for dim in kind.shape.dim:
+            if dim.HasField("dim_value") and dim.dim_value < 0:
+                dim.ClearField("dim_value")
+                found = True
+    return found
+
+
+def declared_tensor_types(model: ModelProto) -> Iterator[TypeProto.Tensor]:
+    """Every type of a tensor that a model declares, in its subgraphs and functions too."""
+    for body in bodies(model):
+        values = [*body.value_info]
+        if isinstance(body, GraphProto):
+            values += [*body.input, *body.output]
+        yield from (value.type.tensor_type for value in values if value.type.HasField("tensor_type"))

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from onnx import GraphProto, ModelProto
 
-from ..graph.inference import declared_tensor_types
 from ..graph.scopes import Scope
-from ..graph.types import contradiction, declared_type
+from ..graph.types import contradiction, declared_tensor_types, declared_type
 from ..graph.walk import named_subgraphs
 from .warning import Finding
 

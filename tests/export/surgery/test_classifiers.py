@@ -194,6 +194,37 @@ def test_probabilities_of_a_support_vector_machine(run_onnxruntime):
         replace_activation(model(svm), "sigmoid")
 
 
+def test_a_support_vector_machine_of_three_classes_can_have_a_softmax():
+    three = SVM | {
+        "vectors_per_class": [1, 1, 1],
+        "coefficients": [1.0] * 6,
+        "rho": [0.0] * 3,
+        "classlabels_ints": [1, 2, 3],
+    }
+    svm = N("SVMClassifier", ["x"], ["label", "scores"], domain=ML, **three)
+    (node,) = replace_activation(model(svm), "softmax").graph.node
+    assert [a.s for a in node.attribute if a.name == "post_transform"] == [b"SOFTMAX"]
+    two = N("SVMClassifier", ["x"], ["label", "scores"], domain=ML, **SVM)
+    with pytest.raises(ValueError, match="one score for two classes"):
+        replace_activation(model(two), "softmax")
+
+
+def test_a_classifier_in_a_branch_stays():
+    """Its scores would have to be made anew in there."""
+    told = {"post_transform": "SOFTMAX", **LINEAR, **LABELS}
+    branches = {
+        f"{name}_branch": helper.make_graph(
+            [N("LinearClassifier", ["x"], [f"{name}_label", name], domain=ML, **told)],
+            name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 4])],
+        )
+        for name in ("then", "else")
+    }  # fmt: skip
+    proto = model(N("If", ["c"], ["scores"], **branches), label=False)
+    proto.graph.input.append(helper.make_tensor_value_info("c", TensorProto.BOOL, []))
+    with pytest.raises(ValueError, match="no head to strip"):
+        strip_head(proto)
+
+
 def test_one_score_for_two_classes_has_no_softmax():
     """onnxruntime gives the raw score for SOFTMAX there."""
     one = N(

@@ -121,6 +121,42 @@ def test_near_misses_stay(parsed, case):
     assert "Add" not in [n.op_type for n in model.graph.node] or "Add" in kinds
 
 
+UNCERTAIN = {
+    "two lengths that are not known": (
+        "float[?,?,5] x, int64[2] u",
+        "e = Exp(x) s = ReduceSum<keepdims = 0>(e, two) to = Concat<axis = 0>(u, one) t = Reshape(s, to) y = Div(e, t)",
+    ),
+    "put back at the front, by a Reshape": (
+        "float[N,5] x, int64[2] u",
+        "e = Exp(x) s = ReduceSum<keepdims = 0>(e, one) t = Reshape(s, row) y = Div(e, t)",
+    ),
+    "an Expand to more": (
+        "float[3,5] x, int64[2] u",
+        "e = Exp(x) s = ReduceSum<keepdims = 0>(e, one) t = Unsqueeze(s, one) z = Expand(t, u) y = Log(z)",
+    ),
+    "an Expand of what is reshaped to something else": (
+        "float[3,5] x, int64[2] u",
+        "e = Exp(x) s = ReduceSum<keepdims = 0>(e, one) t = Reshape(s, column) z = Expand(t, u) y = Log(z)",
+    ),
+    "a constant that adds an axis": (
+        "float[5] x, int64[2] u",
+        "m = ReduceMax<axes = [0], keepdims = 0>(x) k = Max(m, low) t = Unsqueeze(k, zero) d = Sub(x, t) "
+        "y = Softmax<axis = -1>(d)",
+    ),
+}
+HELD = (
+    "<int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}, int64[2] row = {1, -1}, int64[2] column = {3, 1}, "
+    "float[1] low = {-9}>"
+)
+
+
+@pytest.mark.parametrize("case", UNCERTAIN)
+def test_what_may_be_something_else_stays(parsed, case):
+    inputs, text = UNCERTAIN[case]
+    model = parsed(17, f"g ({inputs}) => (float[?,?] y) {HELD} {{ {text} }}")
+    assert fuse(model).graph.node == model.graph.node
+
+
 @pytest.mark.parametrize("opset", OPSETS)
 @pytest.mark.parametrize(
     "text", ["p = Sigmoid(x) y = Log(p)", "n = Neg(x) e = Exp(n) d = Add(o, e) p = Reciprocal(d) y = Log(p)"]

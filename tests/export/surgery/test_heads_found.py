@@ -99,6 +99,25 @@ def test_moves_that_are_not_undone_stay_before_the_logits(parsed):
     assert strip_head(model).graph.output[0].name == "f"
 
 
+@pytest.mark.parametrize(
+    ("inputs", "text"),
+    [
+        # Two lengths may be exchanged where only their product is known to be the same.
+        (
+            "float[?,?,5] x, int64[3] u",
+            "l = Neg(x) f = Flatten<axis = 2>(l) p = Softmax(f) y = Reshape(p, u)",
+        ),
+        (
+            "float[4,5,1] x",
+            "l = Neg(x) f = Flatten(l) p = Softmax(f) t = Shape<end = 2>(l) y = Reshape(p, t)",
+        ),
+    ],
+)
+def test_moves_that_may_be_others_stay_before_the_logits(parsed, inputs, text):
+    stripped = strip_head(parsed(17, f"g ({inputs}) => (float[?,?] y) {{ {text} }}"))
+    assert stripped.graph.output[0].name == "f"
+
+
 @pytest.mark.parametrize("text", ["p = Dropout(x, r, t) y = Relu(p)", "q = Softmax(x) y = Dropout(q, r, t)"])
 def test_a_dropout_that_drops_is_no_move(parsed, text):
     held = "<float r = {0.5}, bool t = {1}>"
@@ -167,6 +186,14 @@ def test_an_if_of_which_one_branch_has_no_head(parsed):
         with pytest.raises(ValueError, match="head"):
             refused()
     assert ops(append_head(model))[-1] == "Softmax"
+
+
+def test_branches_whose_logits_do_not_go_together(parsed):
+    """Of other ranks: no output could be of both."""
+    cube = "cube = Constant<value = float[1,1,1] {2.0}>() zero = Constant<value = int64[1] {0}>()"
+    other = f"{cube} v = Mul(z, cube) u = Softmax<axis = 2>(v) b = Squeeze(u, zero)"
+    with pytest.raises(ValueError, match="type and rank of the logits"):
+        strip_head(branched(parsed, other=other))
 
 
 FUNCTIONS = (

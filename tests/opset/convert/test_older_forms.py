@@ -221,6 +221,10 @@ REFUSED = {
         way(13, 10, "v = Resize (i, , s)", [], **PIXELS, s=F([1, 1, 2.5, 1]))[0], 10, "in another way",
     ),
     "smaller": (way(10, 9, "v = Resize (i, s)", [], **PIXELS, s=F([1, 1, 0.5, 1]))[0], 9, "makes smaller"),
+    "smaller, as torch does": (
+        way(11, 10, f'v = Resize <{ASYMMETRIC}, nearest_mode = "floor"> (i, r, s)', [],
+            **PIXELS, r=np.zeros(0, F), s=F([1, 1, 0.5, 1]))[0], 10, "in another way",
+    ),
     "antialias": (
         way(18, 17, 'v = Resize <mode = "linear", antialias = 1> (i, , s)', [], **SCALES)[0], 17, "antialias is new",
     ),

@@ -177,6 +177,32 @@ def test_masks_that_are_broadcast_before_24_and_padded_since(source, target, dec
     np.testing.assert_array_equal(prepare(converted).run(feeds)[0], expected)
 
 
+CACHED = "(float[1,1,1,4] q, float[1,1,{k},4] k, float[1,1,{p},4] p, float[1,{m}] m) => (float[1,1,1,4] v)"
+
+
+@pytest.mark.parametrize(
+    ("k", "p", "m", "stays"),
+    [
+        (2, 1, 3, True),
+        (2, 1, 2, False),
+        (2, 1, 1, False),
+        ("?", 1, "?", False),
+        (2, "P", "T", False),
+        (0, 3, 3, False),
+    ],
+)
+def test_masks_as_long_as_the_keys_and_those_of_the_past(k, p, m, stays):
+    """A length of 0 is that of exporters that mean any; two lengths that are not known are not the same."""
+    body = "v, pk, pv = Attention (q, k, k, m, p, p)"
+    model = parsed(23, CACHED.format(k=k, p=p, m=m), body, ir=11)
+    assert (len(convert_version(model, 24).graph.node) == 1) == stays
+
+
+def test_masks_of_an_unknown_length_for_keys_of_an_unknown_number():
+    signature = "(float[1,1,1,4] q, float[1,1,?,4] k, float[1,?] m) => (float[1,1,1,4] v)"
+    assert len(convert_version(parsed(23, signature, "v = Attention (q, k, k, m)", ir=11), 24).graph.node) > 1
+
+
 def test_masks_in_functions_whose_types_are_not_known():
     function = '<domain: "own", opset_import: ["" : 23]> f (q, k, m) => (v) { v = Attention (q, k, k, m) }'
     text = (
@@ -202,16 +228,25 @@ def test_numbers_of_heads_go_where_they_are_refused():
     np.testing.assert_array_equal(prepare(converted).run(feeds)[0], prepare(model).run(feeds)[0])
 
 
-@pytest.mark.parametrize("rank", ["1,3,8", None])
-def test_numbers_of_heads_stay_where_they_are_needed(rank):
-    """Of tensors of rank 3, and where the rank is not known."""
-    text = "v = Attention <q_num_heads = 2, kv_num_heads = 2> (q, q, q)"
-    if rank is None:
-        text = f"s = Constant <value_ints = [1, 3, 8]> () z = Max (s, s) q = Reshape (x, z) {text}"
-    signature = f"(float[1,3,8] {'q' if rank else 'x'}) => (float[1,3,8] v)"
-    model = parsed(24, signature, text, ir=11)
+NEEDED = "v = Attention <q_num_heads = 2, kv_num_heads = 2> (q, q, q)"
+IN_A_FUNCTION = (
+    '<ir_version: 11, opset_import: ["": 24, "own": 1]> g (float[1,3,8] x) => (float[1,3,8] y) { y = own.f (x) } '
+    f'<domain: "own", opset_import: ["": 24]> f (q) => (v) {{ {NEEDED} }}'
+)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        parsed(24, "(float[1,3,8] q) => (float[1,3,8] v)", NEEDED, ir=11),
+        onnx.parser.parse_model(IN_A_FUNCTION),
+    ],
+    ids=["rank 3", "a rank that is not known"],
+)
+def test_numbers_of_heads_stay_where_they_are_needed(model):
     converted = convert_version(model, 25)
-    assert {a.name: a.i for a in converted.graph.node[-1].attribute} == {"q_num_heads": 2, "kv_num_heads": 2}
+    (body,) = converted.functions or [converted.graph]
+    assert {a.name: a.i for a in body.node[0].attribute} == {"q_num_heads": 2, "kv_num_heads": 2}
     x = np.random.default_rng(4).normal(size=(1, 3, 8)).astype(np.float32)
     np.testing.assert_array_equal(prepare(converted).run([x])[0], prepare(model).run([x])[0])
 

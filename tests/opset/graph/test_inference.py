@@ -62,6 +62,12 @@ def test_the_element_type_alone_where_the_shape_changes():
     assert type_of(model(*nodes), "f") == ValueType("float32", ("N", 3))
 
 
+def test_no_shape_of_what_is_broadcast():
+    """The slopes of a PRelu, and what is added, have the type of the result, not its shape."""
+    for op_type in ("PRelu", "Add"):
+        assert type_of(model(UNKNOWN, N(op_type, ["x", "s"], ["y"])), "s") == ValueType("float32", None)
+
+
 def test_not_through_what_changes_the_type():
     nodes = [UNKNOWN, N("Cast", ["s"], ["y"], to=TensorProto.FLOAT)]
     assert type_of(model(*nodes), "s") == ValueType()

@@ -94,7 +94,7 @@ FINE = {
     ),
     "more than is inferred": model(RELU, BEHIND, inner=[value("h", [8, 3])]),
     "less than is inferred": model(RELU, BEHIND, output=value("y", None)),
-    "0 where any length goes": model(SOFTMAX, output=value("y", [0, 3])),
+    "0 where any length goes": model(SOFTMAX, shape=[2, 3], output=value("y", [0, 3])),
     "-1 where any length goes": model(SOFTMAX, output=value("y", [-1, 3])),
     "what nobody infers": model(N("Reshape", ["x", "s"], ["h"]), BEHIND, s=np.zeros(0, np.int64), shape=None),
 }
