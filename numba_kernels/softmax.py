@@ -18,7 +18,7 @@ import numpy.typing as npt
 from numba import types
 
 from .arrays.layout import AlongAxis
-from .numerics.exp import exact_shift, exponent_shift
+from .numerics.exp import exact_shift, exp_scaled_pair, exponent_shift
 from .numerics.sums import AnchoredSum, add_pair, fma_near, reciprocal
 from .rowwise.blocks import BLOCK, OverBlocks, Row, block_at, blocks_of, extremes_merged
 from .rowwise.exponentials import base_and_cut, exp_above_cut, exponentials, largest_term
@@ -28,6 +28,7 @@ from .rowwise.rows import extreme_vectors, extremes_or_repeats, map_long_row, ro
 from .rowwise.tempered import tempered
 from .vector import (
     Variable,
+    any_set,
     compute_kind,
     fma,
     fuses,
@@ -167,19 +168,48 @@ _FEW_LONG_ROWS = OverBlocks(_find_extremes, _exponentiate, _divide, halves=False
 
 def _softmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
     """A vector of columns of n numbers, in place."""
-    highest = Variable(load(kind, x))
+    _columns(kind, x, n, stride, see_repeats=True)
+
+
+def _softmax_short(kind: Any, x: Any, n: Any, stride: Any) -> None:
+    """The same of rows of less than a vector, too few numbers for their errors to add up to much."""
+    _columns(kind, x, n, stride, see_repeats=False)
+
+
+def _columns(kind: Any, x: Any, n: Any, stride: Any, see_repeats: bool) -> None:
+    first = load(kind, x)
+    found = Variable(first, first, first != first)
     with loop(1, n) as k:
-        number = load(kind, x + k * stride)
-        highest.value = where(number > highest.value, number, highest.value)
-    m = highest.value
+        number, (m, before, repeats) = load(kind, x + k * stride), found.value
+        found.value = (
+            where(number > m, number, m),
+            number,
+            repeats | (number == before) if see_repeats else repeats,
+        )
+    m, _, repeats = found.value
     base, cut, scale = base_and_cut(m)
     shift, (top, error) = exponent_shift(scale), largest_term(m)
 
-    total = AnchoredSum(m, error)
-    with loop(0, n) as k:
-        e = exp_above_cut(load(kind, x + k * stride), base, cut, shift)
-        store(kind, x + k * stride, e)
-        total.add(e)
+    def left(rest: Any) -> Any:
+        """What the last step of an exponential rounds off, in columns where scores repeat (see `_Scale.is_fast`)."""
+        return where(repeats, rest, 0.0)
+
+    # the largest is right in the sum, so what its last step rounds off must not be added twice
+    total = AnchoredSum(m, error - left(exp_scaled_pair(scale, shift)[1]) if see_repeats else error)
+
+    def add(exactly: bool) -> None:
+        with loop(0, n) as k:
+            e, rest = exp_above_cut(load(kind, x + k * stride), base, cut, shift)
+            store(kind, x + k * stride, e)
+            total.add(e, left(rest) if exactly else None)
+
+    if see_repeats:
+        with when(any_set(repeats)) as otherwise:
+            add(exactly=True)
+        with otherwise:
+            add(exactly=False)
+    else:
+        add(exactly=False)
     first, second = reciprocal(m, *total.per_lane())
     # what the largest probability lacks for the rounding error of the largest exponential; added without error
     lacks = fma_near(top, first, fma(error, first, top * second)) - fma_near(top, first, top * second)
@@ -189,7 +219,7 @@ def _softmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
         store(kind, x + k * stride, _quotient(e, first, second) + where(e == top, lacks, 0.0))
 
 
-_KERNELS = kernels_of(_softmax_rows, _softmax_columns)
+_KERNELS = kernels_of(_softmax_rows, _softmax_columns, _softmax_short)
 _OPERATOR = AlongAxis("softmax", _KERNELS, _FEW_LONG_ROWS)
 
 

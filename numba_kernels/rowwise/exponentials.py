@@ -49,19 +49,18 @@ def largest_term(m: Any) -> Any:
 
 
 def exp_above_cut(x: Any, base: Any, cut: Any, shift: Any) -> Any:
-    """exp(x) scaled by the row's exponent; exactly 0 where x − base < cut, for −inf too."""
+    """exp(x) scaled by the row's exponent, and what its last step rounds off; exactly 0 where x − base < cut."""
     x = x - base
-    return where(x < cut, 0.0, exp_scaled(x, shift))
+    return tuple(where(x < cut, 0.0, part) for part in exp_scaled_pair(x, shift))
 
 
 def _exponential_and_error(x: Any, shift: Any, base: Any, cut: Any) -> Any:
     """`exp_above_cut`, and what its last step rounds off."""
     shift, base, cut, zero = splat(bits(x), shift), splat(x, base), splat(x, cut), splat(x, 0.0)
     e = Variable(zero, zero)
-    x = x - base
     # where a row is spread wide, most vectors hold nothing that counts
-    with when(~all_set(x < cut)):
-        e.value = tuple(where(x < cut, 0.0, part) for part in exp_scaled_pair(x, shift))
+    with when(~all_set(x - base < cut)):
+        e.value = exp_above_cut(x, base, cut, shift)
     return e.value
 
 
