@@ -64,19 +64,20 @@ def run(
     *,
     docs: Annotated[Path | None, typer.Option(help="Write the page there; printed by default.")] = None,
     only: Annotated[str, typer.Option(help="Models alone whose path has this in it.")] = "",
+    others: Annotated[
+        bool, typer.Option(help="Also what comes with onnx, and what skl2onnx and torch export.")
+    ] = True,
     runtime: Annotated[str, typer.Option(help="The runtime.")] = "onnxruntime",
     seconds: Annotated[float, typer.Option(help="A model is stopped after these.")] = 60,
     gigabytes: Annotated[float, typer.Option(help="A model is stopped beyond these.")] = 2,
 ) -> None:
     """Validate every model and write the page."""
     with tempfile.TemporaryDirectory() as made:
-        make(Path(made))
-        light = Path(onnx.__file__).parent / "backend/test/data/light"
-        listed = [
-            *_named("", folder),
-            *_named("onnx/", light),
-            *_named("", Path(made)),
-        ]
+        listed = [*_named("", folder)]
+        if others:
+            make(Path(made))
+            light = Path(onnx.__file__).parent / "backend/test/data/light"
+            listed += [*_named("onnx/", light), *_named("", Path(made))]
         found, console = [], Console(stderr=True, soft_wrap=True)
         with Progress(console=console, transient=True) as progress:
             for name, path in progress.track([entry for entry in listed if only in entry[0]]):

@@ -90,15 +90,27 @@ def family_allowance(
     return _floored(relative * size, size, x)
 
 
-def loosely(expected: NDArray[Any], rtol: float) -> Doubles:
-    """Return how far a result of no known bound may be off: ``rtol`` of the largest of its row, or a ULP if more."""
+def loosely(expected: NDArray[Any], rtol: float, least: int = 1) -> Doubles:
+    """
+    Return how far a result of no known bound may be off: ``rtol`` of the largest of its row, or a ULP if more.
+
+    ``least`` is how many numbers a row has at least: see `largest_of_rows`.
+    """
     size = np.abs(expected.astype(np.float64))
-    finite = np.where(np.isfinite(size), size, 0)
     # A last rounding may fall either way: of bfloat16 that alone is more than 1e-3.
-    least = np.nan_to_num(spacing(expected, expected.dtype).astype(np.float64), nan=0, posinf=0)
-    if finite.ndim and finite.size:
-        finite = np.broadcast_to(finite.max(-1, keepdims=True), finite.shape)
-    return np.maximum(rtol * finite, least)
+    ulp = np.nan_to_num(spacing(expected, expected.dtype).astype(np.float64), nan=0, posinf=0)
+    return np.maximum(rtol * largest_of_rows(np.where(np.isfinite(size), size, 0), least), ulp)
+
+
+def largest_of_rows(size: Doubles, least: int = 1) -> Doubles:
+    """Return the largest of each row in the place of each of its elements; a row is as many last axes as it takes."""
+    axes, count = list[int](), 1
+    while len(axes) < size.ndim and (not axes or count < least):
+        axes.append(size.ndim - 1 - len(axes))
+        count *= size.shape[axes[-1]]
+    if not axes or not size.size:
+        return size
+    return np.broadcast_to(size.max(tuple(axes), keepdims=True), size.shape)
 
 
 def row_totals(operator: Operator, axis: int | None, x: NDArray[Any]) -> NDArray[Any]:
@@ -176,7 +188,7 @@ def _product(attributes: dict[str, Any], operands: list[Chain]) -> Chain:
 
 
 def _magnitude(value: NDArray[Any]) -> Doubles:
-    return np.abs(value).astype(np.float64, copy=False)
+    return np.asarray(np.abs(value).astype(np.float64, copy=False))
 
 
 def _in_parts(

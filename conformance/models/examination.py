@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from softops.opset.backend.plan import Watch
 
 from ..errors import ModelNotRunError
 from ..measure.metrics import dtype_name
-from ..runtimes.protocol import Runtime, name_of, version_of
+from ..runtimes.protocol import Runtime, name_of, settings_of, version_of
 from ..runtimes.softops import SoftopsRuntime
 from ..steps.excuses import excused
 from ..steps.foreign import without
@@ -21,6 +22,9 @@ from ..steps.step import Step
 from .caveats import caveats
 from .differences import Differences, compare_nodes, compare_outputs
 from .report import Report
+
+_PLAIN = "level=disabled"
+"""The setting of a runtime that rewrites graphs in which it does not."""
 
 _FULL = ("", "f32", "f64", "float32", "float64", "dynamic")
 
@@ -41,6 +45,27 @@ def examine(
     ``label`` is what the runtime is called in it; ``watch`` is told of the progress of our backend's runs. The
     runtime's values come along, by name: inputs, cuts and outputs.
     """
+    report, values = _of_any(graph, runtime, feeds, bounds, label, seed, watch)
+    if report.verdict == "wrong" and _PLAIN in settings_of(runtime):
+        settable: Any = runtime
+        plain, _ = _of_any(graph, settable.configured(_PLAIN), feeds, bounds, label, seed, watch)
+        if plain.verdict != "wrong":
+            report.notes.append(
+                f"without the runtime's rewriting of the graph ({_PLAIN}) it is {plain.verdict}"
+            )
+    return report, values
+
+
+def _of_any(
+    graph: ModelGraph,
+    runtime: Runtime,
+    feeds: Arrays,
+    bounds: Bounds,
+    label: str | None,
+    seed: int | None,
+    watch: Watch | None,
+) -> tuple[Report, Arrays]:
+    """Examine a model, without the nodes that nothing here computes."""
     ground = Ground(graph)
     foreign = ground.unknown()
     if not foreign:

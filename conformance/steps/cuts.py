@@ -19,6 +19,7 @@ from softops.opset.graph.domains import DOMAINS
 from softops.opset.graph.walk import dead_values, names_read, remove_dead
 
 from .graph import DECISIONS, ModelGraph
+from .undecided import TREES
 
 _RECOMPUTED = "/recomputed"
 """What is appended to the name of a cut that is computed again."""
@@ -157,7 +158,7 @@ def _boundaries(graph: ModelGraph) -> Iterator[str]:
         names: list[str] = []
         if graph.operator(node) is not None or node.op_type == "DynamicQuantizeLinear":
             names = [*node.input, *node.output]
-        elif node.op_type == "QuantizeLinear" or node.op_type.startswith("QLinear"):
+        elif node.op_type in ("QuantizeLinear", TREES) or node.op_type.startswith("QLinear"):
             names = [*node.output]
         elif node.op_type in DECISIONS and node.domain in DOMAINS:
             names = [*node.input[:1]]

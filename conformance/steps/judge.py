@@ -23,23 +23,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.opset.nodes.node import attributes_of
-
 from ..measure.bounds import JUDGED, family_allowance, loosely, row_totals
 from ..measure.errors import against_exact
 from ..measure.metrics import first_place, scalar
 from ..measure.ulp import Doubles, is_float, spacing, unit_roundoff
-from .exact import chain_to, exact_output, lead, undecided_labels
+from .exact import chain_to, exact_output
 from .graph import Arrays, ModelGraph
 from .quantised import wrong_steps
 from .runs import CutRun, WholeRun, changed_outputs
 from .step import Step
+from .undecided import Rows, undecided
 
 Array = NDArray[Any]
-Rows = NDArray[np.bool_]
-
-_PASSED_ON = ("Gather", "Identity", "Cast")
-"""Between a decision and the label that it stands for."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +67,8 @@ def judged(
     bounds: Bounds,
     names: Collection[str],
     allowances: Arrays | None = None,
+    *,
+    brief: bool = False,
 ) -> Iterator[Step]:
     """
     Judge tensors by the runtime's own values.
@@ -86,8 +83,10 @@ def judged(
         What is judged.
     allowances
         Takes how far each may be off.
+    brief
+        Errors are measured of what is wrong alone: in extended precision they take most of the time.
     """
-    judge = _Judge(graph, bounds, {} if allowances is None else allowances)
+    judge = _Judge(graph, bounds, {} if allowances is None else allowances, brief=brief)
     # In the order of the graph: what was allowed for an input is part of what is allowed behind it.
     made = [name for name in graph.producers if name in names]
     for name in dict.fromkeys((*made, *names)):
@@ -119,7 +118,8 @@ def judged_end_to_end(
 class _Judge:
     """Judges the tensors of one model; keeps the allowances, which those of later steps are made of."""
 
-    def __init__(self, graph: ModelGraph, bounds: Bounds, allowances: Arrays) -> None:
+    def __init__(self, graph: ModelGraph, bounds: Bounds, allowances: Arrays, *, brief: bool = False) -> None:
+        self._brief = brief
         self._graph = graph
         self._bounds = bounds
         self._allowances = allowances
@@ -191,32 +191,7 @@ class _Judge:
         return replace(step, tensor=f"row sums of {tensor}")
 
     def _undecided(self, tensor: str, expected: Array, values: Arrays, slack: float) -> Rows | None:
-        """
-        Return the rows whose label the model does not settle; None where it cannot be told.
-
-        These are the rows with a NaN among the logits, of which ONNX does not say what ArgMax makes, and
-        those whose two largest logits differ by no more than ``slack`` times what rounding may move one.
-        """
-        graph = self._graph
-        node = graph.producers.get(tensor)
-        while node is not None and node.op_type in _PASSED_ON:
-            node = graph.producers.get(node.input[-1])
-        if node is None:
-            return None
-        family = graph.family_node(node.output[0])
-        if family is not None and (inputs := graph.inputs_of(family, values)) is not None:
-            return _shaped(undecided_labels(family, inputs), expected)
-        source = None if node.op_type != "ArgMax" else graph.value(node.input[0], values)
-        if source is None or not source.ndim:
-            return None
-        axis = attributes_of(node).get("axis", 0)
-        logits = np.moveaxis(source.astype(np.float64), axis, -1)
-        if logits.shape[-1] < 2:
-            return None
-        undecided = np.isnan(logits).any(-1)
-        if slack and node.input[0] in self._allowances:
-            undecided |= lead(logits) <= slack * self._allowances[node.input[0]].max(axis)
-        return _shaped(np.asarray(undecided), expected)
+        return undecided(self._graph, tensor, expected, values, self._allowances, slack)
 
     def _maker(self, tensor: str) -> str:
         family = self._graph.family_node(tensor)
@@ -246,6 +221,8 @@ class _Judge:
         )
 
     def _bounded(self, tensor: str, rule: str, actual: Array, exact: Array, allowed: Doubles) -> Step:
+        if self._brief and _plainly_near(actual, exact, allowed):
+            return Step(tensor, self._maker(tensor), rule, True, 0, actual.size)
         found = against_exact(actual, exact.astype(np.longdouble), allowed)
         over = found.used > 1
         wrong, index = int(over.sum()), found.worst_place()
@@ -277,8 +254,8 @@ def is_discrete(array: Array) -> bool:
     return array.dtype.kind in "iubOSUT" or array.dtype == np.bool_
 
 
-def _shaped(undecided: Rows | None, like: Array) -> Rows | None:
-    """Return the rows in the form of the labels, whether these keep the axis or not."""
-    if undecided is None or undecided.size != like.size:
-        return None
-    return undecided.reshape(like.shape)
+def _plainly_near(actual: Array, expected: Array, allowed: Doubles) -> bool:
+    """Whether all numbers are finite and within what is allowed, as float64 tells."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+        return bool((apart <= allowed).all())

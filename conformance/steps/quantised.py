@@ -98,7 +98,7 @@ def _limits(dtype: np.dtype[Any]) -> tuple[int, int] | None:
     if dtype.kind == "b":
         return None
     try:
-        info = ml_dtypes.iinfo(dtype)
+        info = ml_dtypes.iinfo(dtype)  # type: ignore[no-untyped-call]
     except ValueError:
         return None
     return int(info.min), int(info.max)

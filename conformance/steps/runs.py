@@ -136,7 +136,10 @@ def run_variant(
     """Run a variant of a model; its outputs in their order."""
     if type(runtime) is SoftopsRuntime and graph.source.folder is None:
         # Not by way of bytes, which large models would take some more times their memory for.
-        return named(runtime, lambda: runtime.prepared(variant.model, check=False)(feeds))
+        outputs: Sequence[NDArray[Any]] = named(
+            runtime, lambda: runtime.prepared(variant.model, check=False)(feeds)
+        )
+        return outputs
     return load(runtime, serialize(variant.model), graph.source.folder)(feeds)
 
 

@@ -23,10 +23,10 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-import ml_dtypes
-
 from ..cases.calls import row_of
 from ..cases.case import Case
+from ..cases.families import dtype_of
+from ..measure.ulp import unit_roundoff
 from .record import CaseRecord
 
 NOT_REPORTED = "not reported yet"
@@ -60,7 +60,7 @@ class Deviation:
         if self.outcome != "wrong" or not set(failed) <= set(self.verdicts):
             return False
         if self.at_most is not None:
-            spacing = float(ml_dtypes.finfo(case.dtype).eps)
+            spacing = 2 * unit_roundoff(dtype_of(case.dtype))
             if error is None or not error <= self.at_most * spacing:
                 return False
         return _expression(self.cases).match(_name_of(case)) is not None
