@@ -142,7 +142,9 @@ class Operator:
         numpy.exceptions.AxisError
             An axis lies outside [-r, r-1] for an array of rank r.
         """
-        return self.bound(attributes, outputs=outputs)(*inputs)
+        bound = self.bound(attributes, outputs=outputs)
+        with np.errstate(all="ignore"):
+            return bound(*inputs)
 
     def bound(self, attributes: Attributes | None = None, *, outputs: int = 1) -> Callable[..., Outputs]:
         """`run` as a function of the inputs, with attributes that are checked once."""
@@ -167,15 +169,17 @@ class Operator:
         reference = self.reference
         if rounded and self.reference_float64 is not None and _is_wide(given[0]):
             reference = self.reference_float64
-        exact = reference(self, given, self._completed(attributes), outputs)[:outputs]
-        if not rounded:
-            return exact
-        return tuple(
-            self.rounding(value, self._dtype_of(parameter, given), given)
-            if value.dtype == np.longdouble
-            else value
-            for value, parameter in zip(exact, self.outputs, strict=False)
-        )
+        completed = self._completed(attributes)
+        with np.errstate(all="ignore"):
+            exact = reference(self, given, completed, outputs)[:outputs]
+            if not rounded:
+                return exact
+            return tuple(
+                self.rounding(value, self._dtype_of(parameter, given), given)
+                if value.dtype == np.longdouble
+                else value
+                for value, parameter in zip(exact, self.outputs, strict=False)
+            )
 
     def compute(self, x: ArrayLike, axis: int | None = None) -> NDArray[Any]:
         """`run` of one array, along one axis (None for the default): the first output."""

@@ -39,6 +39,26 @@ def test_kernel_and_oracle_take_the_probe(domain, op_type):
 
 
 @operator
+def test_numpys_error_state_is_not_consulted(domain, op_type):
+    """Neither by the kernel nor by the oracle, on numbers that overflow, underflow and are none."""
+    row = rows_of(domain, op_type)[-1]
+    for dtype in row.dtypes:
+        call = probe(row, dtype)
+        inputs = list(call.inputs)
+        if inputs[0].dtype.kind == "f" and op_type != "Multinomial":  # which refuses them
+            inputs[0] = inputs[0].copy()
+            largest = np.finfo(inputs[0].dtype).max
+            inputs[0].flat[:6] = np.array([largest, -largest, np.nan, np.inf, -np.inf, 0])[: inputs[0].size]
+        for compute in (row.run, row.evaluate):
+            with np.errstate(all="ignore"):
+                expected = compute(inputs, call.attributes)
+            with np.errstate(all="raise"):
+                actual = compute(inputs, call.attributes)
+            for ours, same in zip(actual, expected, strict=True):
+                np.testing.assert_array_equal(ours, same, f"{row.name} {dtype}")
+
+
+@operator
 def test_results_for_float64_and_integers_are_exact(domain, op_type):
     """By arbitrary precision; of operators whose outputs round nothing, or are said to be extended, by the oracle."""
     extended = {"Attention", "LinearClassifier", "Normalizer"}
