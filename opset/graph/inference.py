@@ -14,12 +14,13 @@ from functools import cache
 from itertools import chain
 
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, TypeProto
+from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, TypeProto
 
 from ..errors import ModelError
 from .by_onnx import infer
-from .checker import plainly_named
+from .checker import plainly_named, skeleton
 from .domains import canonical_domain, opset_versions, schema_of
+from .external import is_external
 from .types import ValueType, contradiction, declared_type, forget_negative_lengths, value_info, value_types
 from .walk import bodies, subgraphs
 
@@ -65,6 +66,8 @@ _SCORES = {
     **dict.fromkeys(("LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier"), 1),
     **dict.fromkeys(("LinearRegressor", "SVMRegressor", "TreeEnsembleRegressor"), 0),
 }
+# Shape inference reads the small tensors (shapes, axes) alone; larger ones would be copied for nothing.
+_MOST_ELEMENTS = 1024
 # Each round reaches at least one operator further; heads are a few operators long.
 _ROUNDS = 8
 
@@ -73,12 +76,14 @@ def infer_types(model: ModelProto) -> ModelProto:
     """
     Return a copy of a model, node for node the same, with the types of all values that can be told.
 
+    Large initializers, those in files and sparse ones are inputs there: their values tell no type.
+
     Raises
     ------
     ModelError
         onnx's shape inference stumbles over something.
     """
-    copy = deepcopy(plainly_named(model))
+    copy = deepcopy(plainly_named(skeleton(model, _is_large)))
     forget_negative_lengths(copy)
     _drop_contradicted(copy)
     return _all_inferred(copy)
@@ -250,3 +255,13 @@ def _alike(op_type: str, version: int, domain: str) -> tuple[tuple[int, ...], ..
 
 def _is_complete(kind: TypeProto) -> bool:
     return bool(kind.tensor_type.elem_type) and kind.tensor_type.HasField("shape")
+
+
+def _is_large(tensor: TensorProto | SparseTensorProto) -> bool:
+    # A sparse initializer stands for a dense value, which inference would take for a sparse one.
+    if isinstance(tensor, SparseTensorProto) or is_external(tensor):
+        return True
+    size = 1
+    for length in tensor.dims:
+        size *= length
+    return size > _MOST_ELEMENTS

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
+from onnx import FunctionProto, GraphProto, ModelProto, NodeProto
 
 from ..errors import ModelError, one_line
-from ..graph.checker import skeleton
 from ..graph.domains import opset_versions
 from ..graph.expansion import check_expansion
-from ..graph.external import is_external
 from ..graph.functions import FunctionKey, bound_function, called_function, functions_by_key
 from ..graph.inference import infer_types
 from ..graph.scopes import Scope, Value
@@ -25,8 +23,7 @@ from ..graph.walk import named_subgraphs
 _MOST_READ = 2000
 # Nobody writes models that lie deeper in themselves, and Python does not follow much deeper.
 _MOST_DEEP = 150
-# Shape inference reads the small tensors (shapes, axes) alone; larger ones would be copied for nothing.
-_MOST_ELEMENTS = 1024
+
 
 _Body = tuple[FunctionKey, tuple[bytes, ...], tuple[tuple[str, ValueType], ...]]
 """A function with the attributes of a call, and its types there: all that its inner types depend on."""
@@ -51,9 +48,7 @@ class Calls:
         # Before there were imports, opset 1 was all there was.
         opsets = opset_versions(model.opset_import) or {"": 1}
         # What has a default counts as known, although a caller may override it.
-        main = Scope(
-            self._inferred(skeleton(model, _is_large)), opsets, overridable=False, where="main graph"
-        )
+        main = Scope(self._inferred(model), opsets, overridable=False, where="main graph")
         self.main = self._open(main, "", ())
         idle = [function for key, function in self._library.items() if key not in self._called]
         alone = [self._call(function, NodeProto(), None, (), 0) for function in idle]
@@ -161,13 +156,3 @@ class Calls:
 def label_of(node: NodeProto) -> str:
     """What to call a node: its name, or the value it makes."""
     return node.name or next((name for name in node.output if name), node.op_type)
-
-
-def _is_large(tensor: TensorProto | SparseTensorProto) -> bool:
-    # A sparse initializer stands for a dense value, which inference would take for a sparse one.
-    if isinstance(tensor, SparseTensorProto) or is_external(tensor):
-        return True
-    size = 1
-    for length in tensor.dims:
-        size *= length
-    return size > _MOST_ELEMENTS

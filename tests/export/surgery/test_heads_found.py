@@ -100,22 +100,21 @@ def test_moves_that_are_not_undone_stay_before_the_logits(parsed):
 
 
 @pytest.mark.parametrize(
-    ("inputs", "text"),
+    ("signature", "text"),
     [
         # Two lengths may be exchanged where only their product is known to be the same.
         (
-            "float[?,?,5] x, int64[3] u",
+            "(float[?,?,5] x, int64[3] u) => (float[?,?,5] y)",
             "l = Neg(x) f = Flatten<axis = 2>(l) p = Softmax(f) y = Reshape(p, u)",
         ),
         (
-            "float[4,5,1] x",
+            "(float[4,5,1] x) => (float[4,5] y)",
             "l = Neg(x) f = Flatten(l) p = Softmax(f) t = Shape<end = 2>(l) y = Reshape(p, t)",
         ),
     ],
 )
-def test_moves_that_may_be_others_stay_before_the_logits(parsed, inputs, text):
-    stripped = strip_head(parsed(17, f"g ({inputs}) => (float[?,?] y) {{ {text} }}"))
-    assert stripped.graph.output[0].name == "f"
+def test_moves_that_may_be_others_stay_before_the_logits(parsed, signature, text):
+    assert strip_head(parsed(17, f"g {signature} {{ {text} }}")).graph.output[0].name == "f"
 
 
 @pytest.mark.parametrize("text", ["p = Dropout(x, r, t) y = Relu(p)", "q = Softmax(x) y = Dropout(q, r, t)"])
