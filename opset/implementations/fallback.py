@@ -1,9 +1,10 @@
 """
 The operators that are not ours and not planned natively, by onnx's reference implementations, one node at a time.
 
-Nothing of onnx is registered or patched. The reference implementations have two habits that are mended here:
+Nothing of onnx is registered or patched. The reference implementations have three habits that are mended here:
 they fill in the attributes' defaults of the newest version, so the defaults of the version at hand are put into
-the node beforehand; and they know no attribute that a later version has dropped.
+the node beforehand; they know no attribute that a later version has dropped; and they know no version before that
+of an attribute which later made a choice of what had one meaning.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ _LOADERS = {
     "ai.onnx.preview": "onnx.reference.ops.aionnx_preview",
     "ai.onnx.preview.training": "onnx.reference.ops.aionnx_preview_training",
 }
+
+_MEANT_BEFORE: dict[tuple[str, str], tuple[int, str]] = {
+    ("RoiAlign", "coordinate_transformation_mode"): (16, "output_half_pixel")
+}
+"""Of an operator and attribute the version that brought it, and the value that says what was meant before."""
 
 _NO_MEANING = ("consumed_inputs",)
 """Attributes that said where memory could be used again."""
@@ -87,14 +93,16 @@ def _completed(node: onnx.NodeProto, version: int, known: Container[str]) -> onn
     completed.CopyFrom(node)
     del completed.attribute[:]
     completed.attribute.extend(a for a in node.attribute if a.name not in _NO_MEANING)
+    given = {attribute.name for attribute in node.attribute}
     schema = schema_of(node.op_type, version, node.domain)
-    if schema is not None:
-        given = {attribute.name for attribute in node.attribute}
-        for name, attribute in schema.attributes.items():
-            default = attribute.default_value
-            if name in known and name not in given and default.type != onnx.AttributeProto.UNDEFINED:
-                completed.attribute.append(default)
-                completed.attribute[-1].name = name
+    for name, attribute in () if schema is None else schema.attributes.items():
+        default = attribute.default_value
+        if name in known and name not in given and default.type != onnx.AttributeProto.UNDEFINED:
+            completed.attribute.append(default)
+            completed.attribute[-1].name = name
+    for (op_type, name), (since, value) in _MEANT_BEFORE.items():
+        if node.op_type == op_type and version < since and name in known:
+            completed.attribute.append(onnx.helper.make_attribute(name, value))
     return completed
 
 

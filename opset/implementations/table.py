@@ -6,7 +6,7 @@ import numpy as np
 
 from ..classical import encoders, features, linear, support_vectors, trees
 from ..classical.zip_map import zip_map
-from ..networks import convolution, normalization, pools, recurrent, resize
+from ..networks import convolution, grid_sample, normalization, pools, recurrent, resize
 from ..nodes import (
     activations,
     control,
@@ -17,6 +17,7 @@ from ..nodes import (
     pieces,
     quantization,
     reductions,
+    selection,
     shapes,
 )
 from ..nodes.activations import activation
@@ -81,6 +82,7 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "GlobalMaxPool"): pools.over_image(np.max),
     ("", "Greater"): binary(np.greater),
     ("", "GreaterOrEqual"): binary(np.greater_equal),
+    ("", "GridSample"): grid_sample.grid_sample,
     ("", "GroupNormalization"): normalization.group_normalization,
     ("", "HardSigmoid"): activation(activations.hard_sigmoid),
     ("", "HardSwish"): activation(activations.hard_swish),
@@ -108,6 +110,7 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Mod"): elementwise.modulo,
     ("", "Mul"): binary(np.multiply),
     ("", "Neg"): unary(np.negative),
+    ("", "NonMaxSuppression"): selection.non_max_suppression,
     ("", "NonZero"): same_for_all(indexing.non_zero),
     ("", "Not"): unary(np.logical_not),
     ("", "OneHot"): indexing.one_hot,
@@ -163,6 +166,7 @@ IMPLEMENTATIONS: dict[tuple[str, str], Implementation] = {
     ("", "Tile"): padding.tile,
     ("", "Transpose"): shapes.transpose,
     ("", "Trilu"): indexing.triangle,
+    ("", "Unique"): selection.unique,
     ("", "Unsqueeze"): shapes.unsqueeze,
     ("", "Upsample"): resize.resize,
     ("", "Where"): same_for_all(elementwise.where),

@@ -199,14 +199,21 @@ def _linear(where: Array, length: int, _: Mapping[str, Any]) -> _Taps:
 
 
 def _cubic(where: Array, length: int, attributes: Mapping[str, Any]) -> _Taps:
-    """Source: R. G. Keys, Cubic convolution interpolation for digital image processing (1981)."""
     a, wide = attributes.get("cubic_coeff_a", -0.75), where.astype(np.float64)
     places = np.floor(wide)[:, None] + np.arange(-1, 3)
-    s = np.abs(wide[:, None] - places)
-    near = ((a + 2) * s - (a + 3)) * s * s + 1
-    far = ((s - 5) * s + 8) * s * a - 4 * a
-    weights = np.where(s <= 1, near, far)
+    weights = cubic_weights(np.abs(wide[:, None] - places), a)
     if attributes.get("exclude_outside", 0):
         weights = np.where((places < 0) | (places >= length), 0, weights)
         weights = weights / weights.sum(1, keepdims=True)
     return _Taps(np.clip(places, 0, length - 1).astype(np.intp), weights, _outside(where, length))
+
+
+def cubic_weights(distance: Array, a: float) -> Array:
+    """
+    Return what a number weighs at a distance in [0, 2].
+
+    Source: R. G. Keys, Cubic convolution interpolation for digital image processing (1981).
+    """
+    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+    far = ((distance - 5) * distance + 8) * distance * a - 4 * a
+    return np.where(distance <= 1, near, far)

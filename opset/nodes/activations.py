@@ -11,9 +11,8 @@ import onnx
 
 from ..graph.domains import schema_of
 from .arrays import Array
+from .elementwise import one_by_one
 from .node import Implementation, Node, Operation
-
-_ERFC = np.vectorize(math.erfc, otypes=[np.float64])
 
 _BOUNDS_ARE_INPUTS = 11
 """From this version on Clip takes its bounds as inputs."""
@@ -91,7 +90,7 @@ def gelu(x: Array, approximate: str | bytes) -> Any:
     """x Φ(x), or by a tanh that is near it. Source: ai.onnx@20::Gelu."""
     if approximate in ("tanh", b"tanh"):
         return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-    return 0.5 * x * _ERFC(-x / np.sqrt(2))
+    return 0.5 * x * one_by_one(math.erfc, -x / np.sqrt(2))
 
 
 def shrink(x: Array, lambd: float, bias: float) -> Any:
