@@ -18,7 +18,9 @@ def check_model(proto: onnx.ModelProto, source: ModelSource) -> None:
     """Raise a ModelError where onnx takes neither the model nor its form without what ONNX allows and onnx does not."""
     try:
         # By path, as the checker takes no more than 2 GB in memory.
-        _check(proto, os.fspath(source) if isinstance(source, str | os.PathLike) else proto)
+        _check(
+            proto, os.fspath(source) if isinstance(source, str | os.PathLike) and _is_text(source) else proto
+        )
     except _INVALID:
         copy = checkable(proto, mixed_opsets=False)
         try:
@@ -26,6 +28,15 @@ def check_model(proto: onnx.ModelProto, source: ModelSource) -> None:
         except _INVALID as error:
             message = f"expected a valid model (onnx: {one_line(error)}); export it again"
             raise ModelError(message) from error
+
+
+def _is_text(path: str | os.PathLike[str]) -> bool:
+    """Whether a path can be handed to C++, which takes no bytes that are none of UTF-8."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check(proto: onnx.ModelProto, source: onnx.ModelProto | str | bytes) -> None:
