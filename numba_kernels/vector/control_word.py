@@ -22,6 +22,10 @@ _MXCSR_DEFAULT, _MXCSR_SETTINGS = 0x1F80, 0xFFC0
 _WORD = ir.IntType(64)
 
 
+def _is_arm(triple: str) -> bool:
+    return triple.startswith(("aarch64", "arm64"))
+
+
 def _call(builder: Any, name: str, result: Any, *given: Any) -> Any:
     """One of LLVM's functions, over which the compiler moves no access to memory."""
     function_type = ir.FunctionType(result, [value.type for value in given])
@@ -32,7 +36,7 @@ def _call(builder: Any, name: str, result: Any, *given: Any) -> Any:
 
 
 def _read(builder: Any, triple: str) -> Any:
-    if triple.startswith("aarch64"):
+    if _is_arm(triple):
         return _call(builder, "llvm.aarch64.get.fpcr", _WORD)
     place = stack_place(builder, ir.IntType(32))
     _call(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), builder.bitcast(place, ir.IntType(8).as_pointer()))
@@ -40,7 +44,7 @@ def _read(builder: Any, triple: str) -> Any:
 
 
 def _write(builder: Any, triple: str, word: Any) -> None:
-    if triple.startswith("aarch64"):
+    if _is_arm(triple):
         _call(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), word)
         return
     place = stack_place(builder, ir.IntType(32))
@@ -49,12 +53,12 @@ def _write(builder: Any, triple: str, word: Any) -> None:
 
 
 def _is_known(triple: str) -> bool:
-    return triple.startswith(("x86", "i", "aarch64"))
+    return triple.startswith(("x86", "i")) or _is_arm(triple)
 
 
 def _differs(word: Any, triple: str) -> Any:
     """Whether a control word is not the default."""
-    return word != 0 if triple.startswith("aarch64") else (word & _MXCSR_SETTINGS) != _MXCSR_DEFAULT
+    return word != 0 if _is_arm(triple) else (word & _MXCSR_SETTINGS) != _MXCSR_DEFAULT
 
 
 @traced
@@ -65,7 +69,7 @@ def default_arithmetic(like: Any) -> Any:
         return like.constant(0, types.int64)
     word = like.new(types.int64, _read(like.builder, triple))
     with when(_differs(word, triple)):
-        default = 0 if triple.startswith("aarch64") else _MXCSR_DEFAULT
+        default = 0 if _is_arm(triple) else _MXCSR_DEFAULT
         _write(word.builder, triple, ir.Constant(_WORD, default))
     return word
 

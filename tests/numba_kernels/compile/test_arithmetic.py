@@ -5,6 +5,7 @@ import platform
 import sys
 
 import ml_dtypes
+import numba
 import numpy as np
 import pytest
 
@@ -145,3 +146,22 @@ def test_the_control_word_does_not_show(dtype, word):
     assert [name for name in calls if actual[name] != expected[name]] == []
     assert words == {default | word}
     assert word & 0x8000 == 0 or flushed == 0, "the word has its effect"
+
+
+@numba.njit
+def jitted(x):
+    return kernels.sigmoid(x)
+
+
+@needs_mxcsr
+def test_the_control_word_does_not_show_in_jitted_code_of_a_user():
+    x = np.linspace(-104, 0, 999, dtype=np.float32)
+    expected, control = jitted(x), ControlWord()
+    default = control.value & 0xFFC0
+    control.value = default | 0x8040
+    try:
+        actual = jitted(x)
+    finally:
+        control.value = default
+    np.testing.assert_array_equal(actual, expected)
+    assert ((expected > 0) & (expected < np.finfo(np.float32).smallest_normal)).any()
