@@ -16,6 +16,7 @@ from ..errors import ModelError
 from ..graph.by_onnx import inline
 from ..graph.inference import infer_types
 from ..graph.types import ValueType
+from ..graph.walk import subgraphs
 from .onnx_converter import alone, taken_back
 from .schemas import schema_of, stays, without_defaults
 from .step import Step
@@ -269,7 +270,8 @@ def spelled_out(step: Step) -> list[NodeProto] | None:
         inlined = inline(model, [("", step.node.op_type)], of_schemas=True)
     except ModelError:
         return None
-    if any(node.op_type == step.node.op_type for node in inlined.graph.node):
+    # Of a Loop inside, such as that of a Range, the names would have to change as well.
+    if any(node.op_type == step.node.op_type or subgraphs(node) for node in inlined.graph.node):
         return None
     return taken_back(infer_types(inlined).graph, step, names, [])
 

@@ -47,8 +47,10 @@ def convert_version(
 
     The result computes what the model computes. Softmax, LogSoftmax and Hardmax, whose axis means something
     else since opset 13, are rewritten with the fewest nodes that keep the meaning, in both directions, for
-    known and unknown shapes, in subgraphs and in model-local functions. All other operators are left to
-    `onnx.version_converter`, one node at a time, or stay as they are where both texts say the same. Names,
+    known and unknown shapes, in subgraphs and in model-local functions. All other operators stay as they are where
+    both texts say the same, take the form that an older opset has for the same (bounds of a Clip as attributes, a
+    Resize as an Upsample, the function that ONNX defines a HardSwish by), or are left to `onnx.version_converter`,
+    one node at a time. Names,
     initializers, functions, metadata, doc strings, inputs, outputs and other domains' opsets stay.
 
     Parameters

@@ -193,6 +193,13 @@ def test_a_function_of_what_is_as_new_as_itself():
         convert_version(model, 10)
 
 
+def test_a_function_with_a_loop_stays_refused():
+    """That of a Range, whose body has names of its own."""
+    model = parsed(11, "(float[2,3,4] x, int64 n) => (int64[a] v)", "v = Range (n, n, n)")
+    with pytest.raises(UnsupportedModelError, match=r"got Range: it is new in opset 11\)"):
+        convert_version(model, 10)
+
+
 def test_what_stays_in_a_branch_and_a_function():
     text = """(float[2,3,4] x, bool c) => (float[2,3,4] v) {
         h = own.f (x)
