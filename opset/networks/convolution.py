@@ -18,14 +18,14 @@ from ..nodes.node import Node, Operation
 from .window import Window, window_over
 
 _COLUMNS = 2**19
-"""So many numbers of what lies under the kernel are laid out at a time, or those of one row of places."""
+"""So many numbers of what lies under the kernel are laid out at a time: of some images, or of some rows of one."""
 
 
 def conv(node: Node) -> Operation:
     """
     Each kernel over each image.
 
-    What lies under the kernel is laid out as columns, some rows of places at a time, and multiplied by the weights.
+    What lies under the kernel is laid out as columns, some images or rows at a time, and multiplied by the weights.
     """
     groups = node.attributes.get("group", 1)
 
@@ -35,13 +35,15 @@ def conv(node: Node) -> Operation:
             raise ValueError(message)
         window = window_over(x.shape[2:], w.shape[2:], node.attributes)
         wide = _wide(x.dtype)
-        weights, padded = w.astype(wide, copy=False), window.padded(x).astype(wide, copy=False)
+        weights = w.astype(wide, copy=False)
         y = np.empty((len(x), groups, w.shape[0] // groups, *window.out), x.dtype)
         shift = 0 if bias is None else bias.astype(wide).reshape(groups, -1, *[1] * len(window.out))
-        if w.shape[1] == 1:
-            _channel_by_channel(y, window, padded, weights, shift)
-        else:
-            _by_columns(y, window, padded, weights, shift)
+        convolved = _channel_by_channel if w.shape[1] == 1 else _by_columns
+        per_image = math.prod(w.shape[1:]) * groups * math.prod(window.out)
+        images = max(1, _COLUMNS // max(per_image, 1))
+        for start in range(0, len(x), images):
+            part = slice(start, start + images)
+            convolved(y[part], window, window.padded(x[part]).astype(wide, copy=False), weights, shift)
         return y.reshape(len(x), w.shape[0], *window.out)
 
     return Operation(run, fresh=True)
@@ -64,19 +66,17 @@ def conv_integer(node: Node) -> Operation:
 
 def _by_columns(y: Array, window: Window, padded: Array, weights: Array, shift: Any) -> None:
     groups, each = y.shape[1:3]
-    first = 2 + len(window.kernel)
+    first = 3 + len(window.kernel)
     matrices = weights.reshape(groups, each, -1)
     under = _grouped(window.under(padded), groups)
-    per_row = matrices[0, 0].size * groups * math.prod(window.out[1:])
+    per_row = matrices[0, 0].size * groups * len(y) * math.prod(window.out[1:])
     rows = max(1, _COLUMNS // max(per_row, 1))
-    for image in range(len(padded)):
-        for start in range(0, window.out[0], rows):
-            part = slice(start, start + rows)
-            here: Any = (image, *[slice(None)] * first, part)
-            columns = under[here]
-            product = np.matmul(matrices, columns.reshape(groups, matrices.shape[2], -1))
-            shape = (groups, each, *columns.shape[first:])
-            y[image, :, :, part] = product.reshape(shape) + shift
+    for start in range(0, window.out[0], rows):
+        part = slice(start, start + rows)
+        here: Any = (*[slice(None)] * first, part)
+        columns = under[here]
+        product = np.matmul(matrices, columns.reshape(len(y), groups, matrices.shape[2], -1))
+        y[:, :, :, part] = product.reshape(len(y), groups, each, *columns.shape[first:]) + shift
 
 
 def _grouped(under: Array, groups: int) -> Array:
@@ -95,13 +95,12 @@ def _channel_by_channel(y: Array, window: Window, padded: Array, weights: Array,
     """Kernels over one channel each: a product for each place in the kernel."""
     groups, each = y.shape[1:3]
     kernels = weights.reshape(groups, each, *window.kernel)
-    for image in range(len(padded)):
-        total: Any = np.zeros(y.shape[1:], padded.dtype)
-        for place, piece in window.places(padded[image : image + 1]):
-            here: Any = (..., *place)
-            scale = kernels[here].reshape(groups, each, *[1] * len(window.out))
-            total += scale * piece[0][:, None]
-        y[image] = total + shift
+    total: Any = np.zeros(y.shape, padded.dtype)
+    for place, piece in window.places(padded):
+        here: Any = (..., *place)
+        scale = kernels[here].reshape(groups, each, *[1] * len(window.out))
+        total += scale * piece[:, :, None]
+    y[...] = total + shift
 
 
 def conv_transpose(node: Node) -> Operation:
