@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numpy import empty, ndarray  # by their own names: each look-up in a module counts in a small call
 
 from ..compile.jit import Kernels, c_function
-from ..compile.threads import PARALLEL_FROM, run
+from ..compile.threads import PARALLEL_FROM, parts_for, run
 from ..vector import KINDS, VECTOR_BYTES
 from .addresses import Array, address, first_number
 from .axes import Axis, is_one_axis, over_axes
@@ -21,7 +21,7 @@ from .inputs import as_floats, as_pair, check_axis, check_out
 from .lines import contiguous_lines as find_contiguous_lines
 from .lines import lines_of as find_lines
 from .lines import memory_order
-from .small import small_elements, small_rows
+from .small import elements_at_once, rows_at_once
 
 # Calls on arrays of the same few shapes find the same lines again.
 contiguous_lines, lines_of = (lru_cache(maxsize=1024)(find) for find in (find_contiguous_lines, find_lines))
@@ -30,7 +30,7 @@ contiguous_lines, lines_of = (lru_cache(maxsize=1024)(find) for find in (find_co
 LANES = {size: VECTOR_BYTES // max(size, 4) for size in (2, 4, 8)}
 # Rows from this length on are worth spreading over threads, one by one.
 LONG = 32768
-# The short way for small arrays is compiled for each rank up to this one.
+# The short way is compiled for each rank up to this one.
 RANKS = 4
 # Numba knows no arrays of bfloat16; for where they lie, their bits are as good.
 _BITS = np.dtype(np.int16)
@@ -50,6 +50,11 @@ class LineKernels(NamedTuple):
 def launch(kernels: Kernels, x: Array, count: int, dst: Any, src: Any, *layout: int) -> None:
     """Run a kernel for the dtype of `x` over `count` lines, on all threads where the size of `x` is worth it."""
     run(kernels[x.dtype], x.size, count, dst, src, count, *layout)
+
+
+def _is_serial(size: int) -> bool:
+    """Whether one thread does an array of so many numbers at this moment."""
+    return parts_for(size, size) == 1
 
 
 def _plain(x: Array) -> bool:
@@ -72,18 +77,18 @@ def _direct(out: Array | None, places: tuple[int, ...]) -> bool:
 class _Operator(ABC):
     """An operator that gives a number for each number of an array."""
 
-    __slots__ = ("_codes", "_name", "_small", "_table", "kernels")
+    __slots__ = ("_codes", "_large", "_name", "_small", "_table", "kernels")
 
-    def __init__(self, name: str, kernels: Any, small: Any) -> None:
+    def __init__(self, name: str, kernels: Any, at_once: tuple[Any, Any]) -> None:
         self.kernels = kernels
         self._name = name
-        self._small = small
+        self._small, self._large = at_once
         self._table = np.zeros((len(KINDS), 2), np.int64)
         # by dtypes for which a kernel has run: the address of its row in the table
         self._codes: dict[np.dtype[Any], int] = {}
 
     def _learn(self, dtype: np.dtype[Any], which: int, kernels: Kernels, parameters: int) -> None:
-        """Take the short way for small arrays from now on, to a kernel that has run: no first call waits for it."""
+        """Take the short way from now on, to a kernel that has run: no first call waits for it."""
         codes = self._table[list(KINDS).index(dtype)]
         if not codes[which]:
             codes[which] = c_function(kernels[dtype][0], parameters)
@@ -94,18 +99,15 @@ class _Operator(ABC):
         if type(given) is ndarray and type(axis) is int and given.flags.carray:
             shape, dtype = given.shape, given.dtype
             codes, rank = self._codes.get(dtype), len(shape)
-            if (
-                codes
-                and 0 < rank <= RANKS
-                and given.size < PARALLEL_FROM
-                and (axis == -1 or axis == rank - 1)
-            ):
-                result = empty(shape, dtype) if out is None else out
-                if out is None or _is_like(out, dtype, rank):
+            if codes and 0 < rank <= RANKS and (axis == -1 or axis == rank - 1):
+                size = given.size
+                at_once = self._small if size < PARALLEL_FROM else self._large if _is_serial(size) else None
+                if at_once is not None and (out is None or _is_like(out, dtype, rank)):
+                    result = empty(shape, dtype) if out is None else out
                     if dtype.itemsize == 2:
-                        done = self._small(codes, given.view(_BITS), result.view(_BITS))
+                        done = at_once(codes, given.view(_BITS), result.view(_BITS))
                     else:
-                        done = self._small(codes, given, result)
+                        done = at_once(codes, given, result)
                     if done:
                         return result
         return self._checked(given, out, axis)
@@ -121,12 +123,12 @@ class Elementwise(_Operator):
     __slots__ = ()
 
     def __init__(self, name: str, kernels: Kernels) -> None:
-        super().__init__(name, kernels, small_elements)
+        super().__init__(name, kernels, elements_at_once)
 
     def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:
         x = as_floats(self._name, given)
         result = _elements(self._name, self.kernels, (x,), out)
-        if 0 < x.size < PARALLEL_FROM:
+        if x.size and _is_serial(x.size):
             self._learn(x.dtype, 0, self.kernels, 4)
         return result
 
@@ -137,7 +139,7 @@ class AlongAxis(_Operator):
     __slots__ = ("_few_long_rows",)
 
     def __init__(self, name: str, kernels: LineKernels, few_long_rows: Any = None) -> None:
-        super().__init__(name, kernels, small_rows)
+        super().__init__(name, kernels, rows_at_once)
         self._few_long_rows = few_long_rows
 
     def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:
@@ -184,7 +186,7 @@ class AlongAxis(_Operator):
             kernels = of_rows if lines.inner == 1 else self.kernels.columns
             count = lines.outer * lines.inner
             launch(kernels, x, count, dst, src, *lines[1:], *places[3:])
-            if lines.inner == 1 and x.size < PARALLEL_FROM:
+            if lines.inner == 1 and _is_serial(x.size):
                 self._learn(x.dtype, int(not short), kernels, 9)
         if out is None or target is out:
             return target

@@ -1,4 +1,4 @@
-"""Small contiguous arrays, for which Numba finds out where they lie.
+"""Contiguous arrays that one thread does, for which Numba finds out where they lie.
 
 A kernel is done with ten numbers in a fifth of a microsecond; asking in Python for addresses, sizes and steps takes ten
 times as long. A jitted function that takes arrays has all that at hand. It is compiled once for each dtype and rank,
@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compile.jit import call_at, helper, small_kernel
-from ..compile.threads import PARALLEL_FROM
+from ..compile.jit import call_at, helper, kernel, small_kernel
 from ..vector import VECTOR_BYTES, load_scalar
 
 _WORD = np.int64(0)
@@ -22,11 +21,11 @@ def _place(x: Any, out: Any) -> Any:
     """Where x and `out` lie; 0, 0 where a kernel cannot write to `out` while it reads x."""
     src, dst = np.int64(x.ctypes.data), np.int64(out.ctypes.data)
     fits = out.shape == x.shape and (src == dst or abs(src - dst) >= x.nbytes)
-    return (src, dst) if fits and 0 < x.size < PARALLEL_FROM else (_WORD, _WORD)
+    return (src, dst) if fits and x.size > 0 else (_WORD, _WORD)
 
 
-@small_kernel
-def small_rows(codes: Any, x: Any, out: Any) -> Any:
+@helper
+def _rows(codes: Any, x: Any, out: Any) -> Any:
     """Along the last axis, by one of two kernels: for short rows, and for others."""
     n, size, one = np.int64(x.shape[-1]), np.int64(x.itemsize), np.int64(1)
     is_short = n * max(size, np.int64(4)) < VECTOR_BYTES
@@ -38,11 +37,36 @@ def small_rows(codes: Any, x: Any, out: Any) -> Any:
     return True
 
 
-@small_kernel
-def small_elements(codes: Any, x: Any, out: Any) -> Any:
+@helper
+def _elements(codes: Any, x: Any, out: Any) -> Any:
     """Element by element, by one kernel."""
     src, dst = _place(x, out)
     if src == 0:
         return False
     call_at(load_scalar(_WORD, codes), (dst, src, np.int64(x.size), np.int64(1)))
     return True
+
+
+@small_kernel
+def _small_rows(codes: Any, x: Any, out: Any) -> Any:
+    return _rows(codes, x, out)
+
+
+@kernel
+def _large_rows(codes: Any, x: Any, out: Any) -> Any:
+    return _rows(codes, x, out)
+
+
+@small_kernel
+def _small_elements(codes: Any, x: Any, out: Any) -> Any:
+    return _elements(codes, x, out)
+
+
+@kernel
+def _large_elements(codes: Any, x: Any, out: Any) -> Any:
+    return _elements(codes, x, out)
+
+
+# For small arrays, and for those that take long enough for other threads to run.
+rows_at_once = _small_rows, _large_rows
+elements_at_once = _small_elements, _large_elements
