@@ -13,9 +13,9 @@ from .arrays.addresses import Array, address, in_c_order
 from .arrays.labels import classified, reduce_losses
 from .compile.arithmetic import own_arithmetic
 from .log_softmax import log_softmax
+from .log_sums.rows import log_sums_of_rows
 from .rowwise.gather import Batch, reading, run_reading
 from .rowwise.lanes import PerRow
-from .rowwise.log_sums import log_sums_of_rows
 from .vector import Variable, itemsize, load_scalar, loop, store_scalar, when, widen
 
 

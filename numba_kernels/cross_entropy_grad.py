@@ -15,9 +15,9 @@ from numba import types
 from .arrays.addresses import Array, address, in_c_order
 from .arrays.labels import classified, sum_exactly
 from .compile.arithmetic import own_arithmetic
+from .log_sums.robust import sum_of_others
 from .numerics.exp_below import exp_below
 from .rowwise.gather import run_writing, writing
-from .rowwise.log_sums_robust import sum_of_others
 from .rowwise.rows import row_maximum
 from .rowwise.slices import slices
 from .vector import (

@@ -2,8 +2,8 @@
 
 Rows are contiguous and of at least one vector; a few at a time, as many as stay in the nearest cache:
 
-    of all rows: m and log Σ exp(x − m)                     (`log_sums`)
-    of all rows at once, float32: m + log Σ exp(x − m) in two parts
+    of all rows: m and log Σ exp(x − m)                     (`log_sums.rows`)
+    of all rows at once, float32: m + log Σ exp(x − m) as a product of two float32 numbers
     for each row: x − (m + log Σ exp(x − m)), rounded once
 """
 
@@ -14,14 +14,16 @@ import numpy.typing as npt
 from numba import types
 
 from .arrays.layout import AlongAxis
+from .log_sums.blocks import add_block, add_block_again, log_sum_of_blocks
+from .log_sums.columns import log_sum_of_columns
+from .log_sums.rows import log_sums_of_rows
+from .log_sums.tempered import tempered
+from .numerics.product_split import product_of
+from .numerics.sums import fma_near
 from .rowwise.blocks import OverBlocks, Row, block_at
 from .rowwise.kernels import Span, kernels_of
 from .rowwise.lanes import PerRow
-from .rowwise.log_sums import log_sums_of_rows
-from .rowwise.log_sums_blocks import add_block, add_block_again, log_sum_of_blocks
-from .rowwise.log_sums_columns import log_sum_of_columns
 from .rowwise.rows import map_long_row, rows_at_once
-from .rowwise.tempered import tempered
 from .vector import (
     all_set,
     itemsize,
@@ -43,25 +45,23 @@ def _log_softmax_rows(kind: Any, span: Span) -> None:
     with loop(span.first, span.last, batch) as start:
         count = minimum(batch, span.last - start)
         x, y = span.src + start * span.src_outer, span.dst + start * span.dst_outer
-        m, log_of_sum = log_sums_of_rows(kind, x, span.src_outer, count, n)
-        parts = [PerRow(numbers) for numbers in (*_parts(m, log_of_sum), m, log_of_sum)]
+        m, log_of_sum = log_sums_of_rows(kind, x, span.src_outer, count, n, y, span.dst_outer)
+        parts = [PerRow(numbers) for numbers in (*_factors(m, log_of_sum), m, log_of_sum)]
         with loop(0, count) as row:
             src, dst = x + row * span.src_outer, y + row * span.dst_outer
             _subtract(kind, dst, src, n, *(numbers[row] for numbers in parts))
 
 
-def _subtract(
-    kind: Any, dst: Any, src: Any, n: Any, coarse: Any, fine: Any, fast: Any, m: Any, log_of_sum: Any
-) -> None:
-    """x − (m + log Σ exp(x − m)) of a row of at least one vector, by what `_parts` gave for it; `dst` may be `src`."""
+def _subtract(kind: Any, dst: Any, src: Any, n: Any, a: Any, b: Any, m: Any, log_of_sum: Any) -> None:
+    """x − (m + log Σ exp(x − m)) of a row of at least one vector, by what `_factors` gave; `dst` may be `src`."""
     like = load(kind, src)
-    if like.scalar == types.float32:
-        with when(fast > 0.0) as otherwise:
-            fast_difference = partial(_difference, coarse=splat(like, coarse), fine=splat(like, fine))
-            map_long_row(kind, dst, kind, src, n, fast_difference)
-        with otherwise:
-            _subtract_in_float64(kind, dst, src, n, m, log_of_sum)
-    else:
+    if like.scalar != types.float32:
+        _subtract_in_float64(kind, dst, src, n, m, log_of_sum)
+        return
+    with when(b > 0.0) as otherwise:
+        factors = splat(like, a), splat(like, b)
+        map_long_row(kind, dst, kind, src, n, lambda x: fma_near(*factors, x))
+    with otherwise:
         _subtract_in_float64(kind, dst, src, n, m, log_of_sum)
 
 
@@ -76,24 +76,14 @@ def _in_float64(x: Any, m: Any, log_of_sum: Any) -> Any:
     return narrow(x, (widen(x) - widen(m)) - log_of_sum)
 
 
-def _difference(x: Any, coarse: Any, fine: Any) -> Any:
-    """x − (coarse + fine) with one rounding that counts, for float32, |coarse| < 2⁹ a multiple of 2⁻⁸ and |fine| ≤ 2⁻⁹.
-
-    What the first difference rounds off is had exactly where the last place of x is no more than 2⁻⁸ (Boldo, Graillat
-    and Muller, "On the robustness of the 2Sum and Fast2Sum algorithms", 2017). Below, −inf included, a quarter of a
-    unit is not missed.
-    """
-    d = x - coarse
-    return where(x < -65536.0, d, d + ((x - (d + coarse)) - fine))
-
-
-def _parts(m: Any, log_of_sum: Any) -> Any:
-    """m + log Σ exp(x − m) in two float32 parts, the first a multiple of 2⁻⁸; and 1 where they will do, else 0."""
-    whole, magic = widen(m) + log_of_sum, 1.5 * 2.0**44
-    coarse = (whole + magic) - magic
-    # nearer to zero the fine part has too few bits for the log-probability of the maximum
-    fast = (log_of_sum > 2.0**-5) & (abs(whole) < 400.0)
-    return narrow(m, coarse), narrow(m, whole - coarse), where(fast, splat(m, 1.0), 0.0)
+def _factors(m: Any, log_of_sum: Any) -> tuple[Any, Any]:
+    """(a, b) with a · b = −(m + log Σ exp(x − m)) for float32, so that one operation subtracts it; b is 0 where the
+    maximum's logarithm would suffer, or nothing is finite."""
+    whole = widen(m) + log_of_sum
+    a, b = product_of(m, -whole)
+    size = abs(whole)
+    is_near = (log_of_sum > 2.0**-5) & (size < 64.0 * log_of_sum) & (size > 2.0**-30)
+    return a, where(narrow(m, where(is_near, splat(whole, 1.0), 0.0)) > 0.0, b, 0.0)
 
 
 # A few long rows, each spread over threads; the bits are those of `_log_softmax_rows`.
@@ -102,7 +92,7 @@ def _parts(m: Any, log_of_sum: Any) -> Any:
 def _subtract_blocks(kind: Any, dst: Any, src: Any, row: Row) -> None:
     """The last stage, behind those of the log-sums."""
     m, log_of_sum = log_sum_of_blocks(kind, row)
-    parts = (*_parts(m, log_of_sum), m, log_of_sum)
+    parts = (*_factors(m, log_of_sum), m, log_of_sum)
     to = dst + row.index * row.n * itemsize(kind)
     with row.blocks as block:
         (at, n), (place, _) = block_at(kind, src, row.n, block), block_at(kind, to, row.n, block)
@@ -119,13 +109,13 @@ def _log_softmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
         with loop(0, n) as k:
             store(kind, x + k * stride, _in_float64(load(kind, x + k * stride), m, log_of_sum))
     else:
-        coarse, fine, fast = _parts(m, log_of_sum)
-        with when(all_set(fast > 0.0)) as otherwise, loop(0, n) as k:
-            store(kind, x + k * stride, _difference(load(kind, x + k * stride), coarse, fine))
+        a, b = _factors(m, log_of_sum)
+        with when(all_set(b > 0.0)) as otherwise, loop(0, n) as k:
+            store(kind, x + k * stride, fma_near(a, b, load(kind, x + k * stride)))
         with otherwise, loop(0, n) as k:
             number = load(kind, x + k * stride)
             exact = _in_float64(number, m, log_of_sum)
-            store(kind, x + k * stride, where(fast > 0.0, _difference(number, coarse, fine), exact))
+            store(kind, x + k * stride, where(b > 0.0, fma_near(a, b, number), exact))
 
 
 _KERNELS = kernels_of(_log_softmax_rows, _log_softmax_columns)

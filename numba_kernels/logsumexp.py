@@ -11,13 +11,13 @@ from .arrays.axes import axes_of, merged, without
 from .arrays.foreign import as_array
 from .arrays.inputs import as_floats, as_mask, broadcast, check_out
 from .compile.arithmetic import own_arithmetic
+from .log_sums.blocks import add_block, add_block_again, log_sum_of_blocks
+from .log_sums.robust import log_sum_double_double, sum_of_others
+from .log_sums.rows import log_sums_of_rows
 from .numerics.log import log1p_vector
 from .rowwise.blocks import OverBlocks, Row
 from .rowwise.gather import Batch, reading, run_reading
 from .rowwise.lanes import PerRow
-from .rowwise.log_sums import log_sums_of_rows
-from .rowwise.log_sums_blocks import add_block, add_block_again, log_sum_of_blocks
-from .rowwise.log_sums_robust import log_sum_double_double, sum_of_others
 from .rowwise.rows import nan_at
 from .signed_sums import signed_logsumexp
 from .vector import (

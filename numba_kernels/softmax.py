@@ -2,140 +2,147 @@
 
 Rows are contiguous and of at least one vector; a few at a time, as many as stay in the nearest cache:
 
-    for each row: its maximum and minimum
-    of all rows at once: what their exponentials are scaled by
-    for each row: e = exp(x) · scale, and Σ e
-    of all rows at once: 1 / Σ e
+    for each row: its maximum and minimum, and what its exponentials are scaled by
+    for each row: e = exp(x) · scale, Σ e, and 1 / Σ e
     for each row: p = e · (1 / Σ e)
 
-Columns are done by the same steps, but lie side by side in vectors, so that no step has to go across lanes.
+Short rows are reduced together, one in each lane of a vector. Columns are done by the same steps, but lie side by side
+in vectors, so that no step has to go across lanes.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
 from numba import types
 
 from .arrays.layout import AlongAxis
-from .numerics.exp import exact_shift, exp_scaled_pair, exponent_shift
-from .numerics.sums import AnchoredSum, add_pair, fma_near, reciprocal
+from .log_sums.tempered import tempered
+from .numerics.exp import exp_scaled_pair, exponent_shift
+from .numerics.exp_table import exponentials_of_lanes, table_for
+from .numerics.sums import AnchoredSum, ExactSum, add_pair, fma_near, reciprocal
 from .rowwise.blocks import BLOCK, OverBlocks, Row, block_at, blocks_of, extremes_merged
 from .rowwise.exponentials import base_and_cut, exp_above_cut, exponentials, largest_term
 from .rowwise.kernels import Span, kernels_of
 from .rowwise.lanes import ExtremesPerRow, PerRow, SumPerRow
-from .rowwise.rows import extreme_vectors, extremes_or_repeats, map_long_row, rows_at_once
-from .rowwise.tempered import tempered
+from .rowwise.probabilities import (
+    Scale,
+    divisor_of,
+    divisor_of_row,
+    fields_of_divisor,
+    probabilities,
+    quotient,
+    scale_of,
+)
+from .rowwise.rows import extreme_vectors, extremes, rows_at_once
 from .vector import (
     Variable,
-    any_set,
     compute_kind,
     fma,
-    fuses,
+    full,
     is_half,
     itemsize,
+    lanes,
     load,
     loop,
+    maximum,
     minimum,
     narrow,
     outlined,
-    splat,
     store,
     when,
     where,
 )
 
 
-class _Scale(NamedTuple):
-    """What the exponentials of a row need, or those of several rows."""
-
-    shift: Any
-    """Of the exponent's bits, see `exact_shift`."""
-    base: Any
-    cut: Any
-    """See `base_and_cut`."""
-    lowest: Any
-    """The row's minimum, or what stands for it where scores repeat (see `extreme_vectors`)."""
-
-    @property
-    def is_fast(self) -> Any:
-        """Whether the shift is enough: nothing to subtract, nothing too low to count, and no scores that repeat.
-
-        What the exponentials of repeated scores are off by is the same for all and does not even out in the sum.
-        """
-        return (self.base == 0.0) & (self.lowest >= self.cut)
-
-
-def _scale_of(highest: Any, lowest: Any) -> _Scale:
-    """Of rows with these extremes."""
-    base, cut, top = base_and_cut(highest)
-    return _Scale(exact_shift(top), base, cut, lowest)
-
-
 def _softmax_rows(kind: Any, span: Span) -> None:
-    n, work = span.n, compute_kind(kind)
-    batch = rows_at_once(kind, n)
-    bounds, sums = ExtremesPerRow(kind), SumPerRow(kind)
+    with when(rows_at_once(kind, span.n) < lanes(kind)) as otherwise:
+        _long_rows(kind, span)
+    with otherwise:
+        _short_rows(kind, span)
 
-    with loop(span.first, span.last, batch) as start:
-        count = minimum(batch, span.last - start)
-        x, p = span.src + start * span.src_outer, span.dst + start * span.dst_outer
+
+class _Group(NamedTuple):
+    """A few rows that are taken through the stages together."""
+
+    span: Span
+    start: Any
+    count: Any
+    kind: Any
+
+    def row(self, i: Any) -> Any:
+        """Where row i lies, where its exponentials are written, and where its probabilities."""
+        span, n = self.span, self.span.n
+        x = span.src + (self.start + i) * span.src_outer
+        p = span.dst + (self.start + i) * span.dst_outer
         # the exponentials of halves are float32
-        e, e_stride = (span.spare, n * itemsize(work)) if is_half(kind) else (p, span.dst_outer)
+        return x, span.spare + i * (n * itemsize(compute_kind(self.kind))) if is_half(self.kind) else p, p
 
-        with loop(0, count) as row:
-            bounds[row] = extreme_vectors(kind, x + row * span.src_outer, n, repeats=not is_half(kind))
-        highest, lowest = bounds.all
-        scales = [PerRow(numbers) for numbers in _scale_of(highest, lowest)]
 
-        with loop(0, count) as row:
-            src, dst = x + row * span.src_outer, e + row * e_stride
-            scale = _Scale(*(numbers[row] for numbers in scales))
-            with when(scale.is_fast & (n < 2 * BLOCK)) as otherwise:
-                sums[row] = exponentials(kind, dst, src, n, batch * span.src_outer, scale.shift)
+def _long_rows(kind: Any, span: Span) -> None:
+    """Rows whose ends matter little: each is reduced by itself, and what that waits for the next row fills."""
+    n, batch, zero = span.n, rows_at_once(kind, span.n), full(kind, 0.0)
+    scales = [PerRow(numbers) for numbers in scale_of(zero, zero)]
+    divisors = [PerRow(zero) for _ in range(fields_of_divisor(zero))]
+    with loop(span.first, span.last, batch) as start:
+        group = _Group(span, start, minimum(batch, span.last - start), kind)
+        with loop(0, group.count) as i:
+            for numbers, number in zip(scales, scale_of(*extremes(kind, group.row(i)[0], n)), strict=True):
+                numbers[i] = number
+        with loop(0, group.count) as i:
+            x, e, _ = group.row(i)
+            scale = [numbers[i] for numbers in scales]
+            total = Variable(*_exponentials_of_block(kind, e, x, n, n.constant(0), *scale))
+            with loop(1, blocks_of(n)) as block:
+                total.value = add_pair(*total.value, *_exponentials_of_block(kind, e, x, n, block, *scale))
+            for numbers, number in zip(
+                divisors, divisor_of_row(zero, Scale(*scale), *total.value), strict=True
+            ):
+                numbers[i] = number
+        with loop(0, group.count) as i:
+            _, e, p = group.row(i)
+            probabilities(kind, p, e, n, *(numbers[i] for numbers in divisors))
+
+
+def _short_rows(kind: Any, span: Span) -> None:
+    """As many rows as a vector has lanes, reduced together."""
+    n, batch = span.n, lanes(kind)
+    bounds, sums = ExtremesPerRow(kind), SumPerRow(kind)
+    with loop(span.first, span.last, batch) as start:
+        group = _Group(span, start, minimum(batch, span.last - start), kind)
+        with loop(0, group.count) as i:
+            bounds[i] = extreme_vectors(kind, group.row(i)[0], n)
+        of_all = scale_of(*bounds.all)
+        scales = [PerRow(numbers) for numbers in of_all]
+        with loop(0, group.count) as i:
+            x, e, _ = group.row(i)
+            scale = Scale(*(numbers[i] for numbers in scales))
+            with when(scale.is_fast) as otherwise:
+                sums[i] = exponentials(kind, e, x, n, batch * span.src_outer, scale.shift)
             with otherwise:
-                total = Variable(*_exponentials_of_block(kind, dst, src, n, n.constant(0), *scale))
-                with loop(1, blocks_of(n)) as block:
-                    more = _exponentials_of_block(kind, dst, src, n, block, *scale)
-                    total.value = add_pair(*total.value, *more)
-                sums.set_pair(row, *total.value)
+                sums.set_pair(i, *_exponentials_of_block(kind, e, x, n, n.constant(0), *scale))
+        divisors = [PerRow(numbers) for numbers in divisor_of(of_all, *sums.all)]
+        with loop(0, group.count) as i:
+            _, e, p = group.row(i)
+            probabilities(kind, p, e, n, *(numbers[i] for numbers in divisors))
 
-        first, second = (PerRow(numbers) for numbers in reciprocal(highest, *sums.all))
-        with loop(0, count) as row:
-            src, dst = e + row * e_stride, p + row * span.dst_outer
-            _probabilities(kind, dst, src, n, first[row], second[row])
+
+# Memory is asked for so many numbers before they are needed, or a row or block before.
+_AHEAD = 4096
 
 
 @outlined
 def _exponentials_of_block(
-    kind: Any, dst: Any, src: Any, n: Any, block: Any, shift: Any, base: Any, cut: Any, lowest: Any
+    kind: Any, dst: Any, src: Any, n: Any, block: Any, shift: Any, base: Any, cut: Any, top: Any, lowest: Any
 ) -> Any:
     """Scaled exponentials of a block of a row, whatever is in it, and their sum as a float64 pair."""
     (dst, length), (src, _) = block_at(compute_kind(kind), dst, n, block), block_at(kind, src, n, block)
-    ahead = where(n < 2 * BLOCK, n, BLOCK) * itemsize(kind)
+    ahead = where(n < 2 * BLOCK, maximum(n, _AHEAD), BLOCK) * itemsize(kind)
     pair = Variable()
-    with when(_Scale(shift, base, cut, lowest).is_fast) as otherwise:
+    with when(Scale(shift, base, cut, top, lowest).is_fast) as otherwise:
         pair.value = exponentials(kind, dst, src, length, ahead, shift).over_lanes()
     with otherwise:
         pair.value = exponentials(kind, dst, src, length, ahead, shift, base, cut).over_lanes()
     return pair.value
-
-
-def _probabilities(kind: Any, dst: Any, src: Any, n: Any, first: Any, second: Any) -> None:
-    """Scaled exponentials, of the computing type, times 1 / Σ e = first + second; `dst` may be `src`."""
-    work = compute_kind(kind)
-    first, second = (splat(load(work, src), part) for part in (first, second))
-    map_long_row(kind, dst, work, src, n, partial(_quotient, first=first, second=second))
-
-
-def _quotient(e: Any, first: Any, second: Any) -> Any:
-    """A scaled exponential times 1 / Σ e = first + second."""
-    if fuses():
-        return fma(e, first, e * second)
-    # far enough up that no part of the product is subnormal; taken down again with one rounding, which is monotone
-    raised = 2.0 ** (48 if e.scalar == types.float32 else 200)
-    e = e * raised
-    return fma_near(e, first, e * second) * (1.0 / raised)
 
 
 # A few long rows, each spread over threads; the bits are those of `_softmax_rows`.
@@ -145,22 +152,23 @@ _EXTREMES, _SUM = range(2), range(2, 4)
 
 def _find_extremes(kind: Any, dst: Any, src: Any, row: Row) -> None:
     with row.blocks as block:
-        row.keep(block, _EXTREMES, *extremes_or_repeats(kind, *block_at(kind, src, row.n, block)))
+        row.keep(block, _EXTREMES, *extremes(kind, *block_at(kind, src, row.n, block)))
 
 
 def _exponentiate(kind: Any, dst: Any, src: Any, row: Row) -> None:
-    scale = _scale_of(*(narrow(kind, bound) for bound in row.merged(_EXTREMES, extremes_merged)))
+    scale = scale_of(*(narrow(kind, bound) for bound in row.merged(_EXTREMES, extremes_merged)))
     to = dst + row.index * row.n * itemsize(kind)
     with row.blocks as block:
         row.keep(block, _SUM, *_exponentials_of_block(kind, to, src, row.n, block, *scale))
 
 
 def _divide(kind: Any, dst: Any, src: Any, row: Row) -> None:
-    inverse = reciprocal(compute_kind(kind), *row.merged(_SUM, add_pair))
+    scale = scale_of(*(narrow(kind, bound) for bound in row.merged(_EXTREMES, extremes_merged)))
+    divisor = divisor_of_row(full(kind, 0.0), scale, *row.merged(_SUM, add_pair))
     to = dst + row.index * row.n * itemsize(kind)
     with row.blocks as block:
         at, length = block_at(kind, to, row.n, block)
-        _probabilities(kind, at, at, length, *inverse)
+        probabilities(kind, at, at, length, *divisor)
 
 
 _FEW_LONG_ROWS = OverBlocks(_find_extremes, _exponentiate, _divide, halves=False)
@@ -168,58 +176,54 @@ _FEW_LONG_ROWS = OverBlocks(_find_extremes, _exponentiate, _divide, halves=False
 
 def _softmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
     """A vector of columns of n numbers, in place."""
-    _columns(kind, x, n, stride, see_repeats=True)
-
-
-def _softmax_short(kind: Any, x: Any, n: Any, stride: Any) -> None:
-    """The same of rows of less than a vector, too few numbers for their errors to add up to much."""
-    _columns(kind, x, n, stride, see_repeats=False)
-
-
-def _columns(kind: Any, x: Any, n: Any, stride: Any, see_repeats: bool) -> None:
-    first = load(kind, x)
-    found = Variable(first, first, first != first)
+    highest = Variable(load(kind, x))
     with loop(1, n) as k:
-        number, (m, before, repeats) = load(kind, x + k * stride), found.value
-        found.value = (
-            where(number > m, number, m),
-            number,
-            repeats | (number == before) if see_repeats else repeats,
-        )
-    m, _, repeats = found.value
+        number = load(kind, x + k * stride)
+        highest.value = where(number > highest.value, number, highest.value)
+    m = highest.value
+    if m.scalar == types.float32:
+        _columns_of_float32(kind, x, n, stride, m)
+    else:
+        _columns_of_float64(kind, x, n, stride, m)
+
+
+def _columns_of_float32(kind: Any, x: Any, n: Any, stride: Any, m: Any) -> None:
+    scale = scale_of(m, m)
+    table = table_for(m, 0)
+    total = ExactSum(m)
+    with loop(0, n, ExactSum.MOST) as start:
+        with loop(start, minimum(start + ExactSum.MOST, n)) as k:
+            number = load(kind, x + k * stride) - scale.base
+            made = exponentials_of_lanes(number, table, scale.shift)
+            e, p, s = (where(number < scale.cut, 0.0, each) for each in made)
+            store(kind, x + k * stride, e)
+            total.add(e, p, s)
+        total.settle()
+    divisor = divisor_of(scale, total.value, 0.0)
+    with loop(0, n) as k:
+        store(kind, x + k * stride, quotient(load(kind, x + k * stride), *divisor))
+
+
+def _columns_of_float64(kind: Any, x: Any, n: Any, stride: Any, m: Any) -> None:
     base, cut, scale = base_and_cut(m)
     shift, (top, error) = exponent_shift(scale), largest_term(m)
 
-    def left(rest: Any) -> Any:
-        """What the last step of an exponential rounds off, in columns where scores repeat (see `_Scale.is_fast`)."""
-        return where(repeats, rest, 0.0)
-
-    # the largest is right in the sum, so what its last step rounds off must not be added twice
-    total = AnchoredSum(m, error - left(exp_scaled_pair(scale, shift)[1]) if see_repeats else error)
-
-    def add(exactly: bool) -> None:
-        with loop(0, n) as k:
-            e, rest = exp_above_cut(load(kind, x + k * stride), base, cut, shift)
-            store(kind, x + k * stride, e)
-            total.add(e, left(rest) if exactly else None)
-
-    if see_repeats:
-        with when(any_set(repeats)) as otherwise:
-            add(exactly=True)
-        with otherwise:
-            add(exactly=False)
-    else:
-        add(exactly=False)
+    # the largest is right in the sum, so what its last step rounds off is not added twice
+    total = AnchoredSum(m, error - exp_scaled_pair(scale, shift)[1])
+    with loop(0, n) as k:
+        e, rest = exp_above_cut(load(kind, x + k * stride), base, cut, shift)
+        store(kind, x + k * stride, e)
+        total.add(e, rest)
     first, second = reciprocal(m, *total.per_lane())
     # what the largest probability lacks for the rounding error of the largest exponential; added without error
     lacks = fma_near(top, first, fma(error, first, top * second)) - fma_near(top, first, top * second)
 
     with loop(0, n) as k:
         e = load(kind, x + k * stride)
-        store(kind, x + k * stride, _quotient(e, first, second) + where(e == top, lacks, 0.0))
+        store(kind, x + k * stride, quotient(e, first, second) + where(e == top, lacks, 0.0))
 
 
-_KERNELS = kernels_of(_softmax_rows, _softmax_columns, _softmax_short)
+_KERNELS = kernels_of(_softmax_rows, _softmax_columns)
 _OPERATOR = AlongAxis("softmax", _KERNELS, _FEW_LONG_ROWS)
 
 
@@ -265,9 +269,10 @@ def softmax(
     exactly 0. Results are never negative, never above 1, monotone in `x`, and underflow gradually. The same bits for
     any number of threads.
 
-    Error: at most 2 ULP, 0.51 of halves, which are computed in float32 and rounded once
-    (``tests/numba_kernels/test_accuracy.py``). The maximum is not subtracted, its exponent is (see `exp`); the sum is
-    taken in float64, of float64 with compensation. Source: ``ai.onnx@13::Softmax``.
+    Error: at most 1.75 ULP in float32 (2 on a processor without a fused multiply-add), 2 in float64, 0.51 of halves,
+    which are computed in float32 and rounded once (``tests/numba_kernels/test_accuracy.py``, ``test_adversarial.py``).
+    The maximum is not subtracted, its exponent is (see `exp_table`); the sum is exact but for one rounding, of float64
+    with compensation. Source: ``ai.onnx@13::Softmax``.
     """
     if where is not None or temperature != 1.0:
         return tempered("softmax", x, axis, temperature, where, out)

@@ -172,20 +172,19 @@ _FRACTIONS = tuple(
 
 
 def exact_shift(m: Any) -> Any:
-    """`exponent_shift` with a fraction, chosen so that `exp_scaled` of `m` itself is nearly exact.
+    """`exponent_shift` of float64 with a fraction, chosen so that `exp_scaled` of `m` itself is nearly exact.
 
     All exponentials of a row are multiplied by the same number, a power of two times one from 1 to 2, which is free to
     choose. Of a few, this is the one with which exp(m) is rounded least, to a tenth of half a unit on the average. What
     is left of its error would otherwise add to that of every number that is divided by the sum.
     """
-    real = np.float32 if m.scalar == types.float32 else np.float64
     raised, d, n, low = _reduced(m)
     r = fma(n, low, d)
     p = fma(_q(r), r * r, r)
     large = 1.0 + d
     small = fma(_q(r), r * r, fma(n, low, d - (large - 1.0)))
     least, chosen = splat(m, np.inf), raised - raised
-    for fraction in (float(real(f)) for f in _FRACTIONS):
+    for fraction in _FRACTIONS:
         e = fma_near(p, splat(m, fraction), splat(m, fraction))
         error = abs((fma_near(large, splat(m, -fraction), e) - fraction * small) * (1.0 / fraction))
         chosen = where(error < least, bits(splat(m, fraction)) - bits(splat(m, 1.0)), chosen)

@@ -80,6 +80,62 @@ class AnchoredSum:
         return reduce_add_pairs(high, low)
 
 
+class ExactSum:
+    """The sum, lane by lane, of float32 numbers s + p · s below 2^(HEADROOM + 3), with what their rounding lost.
+
+    The total begins at an anchor above every number, so that each addition's error is had exactly (Dekker), and in the
+    same operation what rounding s + p · s lost: s − (what was added) is exact (Sterbenz), and one fused multiply-add
+    adds p · s: one operation more than in Dekker's sum.
+
+    What was lost is added up in float32, and taken to float64 with the rest by `settle`, after k numbers in a lane at
+    the latest. No number loses more than half the last place of the anchor, so that the rounding of these additions
+    comes to no more than k · 2⁻⁴⁹ of the anchor for each number: n numbers summed in lanes to n · k · 2⁻⁴⁹. For the sum
+    as a whole `MOST` is often enough.
+    """
+
+    MOST = 512
+    _ANCHOR = 2.0 ** (HEADROOM + 4)
+
+    def __init__(self, like: Any) -> None:
+        self._sum = Variable(splat(like, self._ANCHOR), splat(like, 0.0))
+        self._settled = Variable(splat(widen(splat(like, 0.0)), 0.0))
+
+    def add(self, e: Any, p: Any, s: Any) -> None:
+        """Add e, which is s + p · s rounded; all three are 0 where there is nothing."""
+        total, lost = self._sum.value
+        result = total + e
+        added = result - total
+        self._sum.value = result, lost + fma(p, s, s - added)
+
+    def settle(self) -> None:
+        """Take what was added to float64, and begin anew."""
+        self._settled.value = self.value
+        total, lost = self._sum.value
+        self._sum.value = splat(total, self._ANCHOR), splat(lost, 0.0)
+
+    @property
+    def value(self) -> Any:
+        """The sums as float64."""
+        total, lost = self._sum.value
+        return self._settled.value + ((widen(total) - self._ANCHOR) + widen(lost))
+
+
+class LaneSums:
+    """Sums that are right in float64, lane by lane; what `AnchoredSum` is in the end."""
+
+    def __init__(self, numbers: Any) -> None:
+        self._numbers = numbers
+
+    def per_lane(self) -> Any:
+        """The sums as float64 (high, low)."""
+        return self._numbers, splat(self._numbers, 0.0)
+
+    def over_lanes(self) -> Any:
+        """The sum over all lanes as float64 numbers (high, low)."""
+        total = reduce_add(self._numbers)
+        return total, splat(total, 0.0)
+
+
 @traced
 def two_sum(a: Any, b: Any) -> Any:
     """a + b and its rounding error (Knuth), for vectors and numbers."""

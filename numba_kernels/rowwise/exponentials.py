@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..numerics.exp import exp_scaled, exp_scaled_exactly, exp_scaled_pair, exponent_shift, traits_of
-from ..numerics.sums import AnchoredSum
+from numba import types
+
+from ..numerics.exp import exact_shift, exp_scaled_exactly, exp_scaled_pair, exponent_shift, traits_of
+from ..numerics.exp_table import table_shift
+from ..numerics.sums import AnchoredSum, LaneSums
 from ..vector import (
     CHUNK,
     Variable,
@@ -25,6 +28,7 @@ from ..vector import (
     when,
     where,
 )
+from .exponentials32 import exponentials32
 from .rows import last_lanes, last_vector
 
 
@@ -48,17 +52,24 @@ def largest_term(m: Any) -> Any:
     return exp_scaled_exactly(top, exponent_shift(top))
 
 
+def row_shift(top: Any) -> Any:
+    """What the exponentials of rows are scaled by, from their maxima less `base`; see `base_and_cut`."""
+    return table_shift(top) if top.scalar == types.float32 else exact_shift(top)
+
+
 def exp_above_cut(x: Any, base: Any, cut: Any, shift: Any) -> Any:
     """exp(x) scaled by the row's exponent, and what its last step rounds off; exactly 0 where x − base < cut."""
     x = x - base
     return tuple(where(x < cut, 0.0, part) for part in exp_scaled_pair(x, shift))
 
 
-def _exponential_and_error(x: Any, shift: Any, base: Any, cut: Any) -> Any:
-    """`exp_above_cut`, and what its last step rounds off."""
-    shift, base, cut, zero = splat(bits(x), shift), splat(x, base), splat(x, cut), splat(x, 0.0)
-    e = Variable(zero, zero)
+def _exponential(x: Any, shift: Any, base: Any, cut: Any) -> Any:
+    shift = splat(bits(x), shift)
+    if base is None:
+        return exp_scaled_pair(x, shift)
+    base, cut, zero = splat(x, base), splat(x, cut), splat(x, 0.0)
     # where a row is spread wide, most vectors hold nothing that counts
+    e = Variable(zero, zero)
     with when(~all_set(x - base < cut)):
         e.value = exp_above_cut(x, base, cut, shift)
     return e.value
@@ -66,42 +77,37 @@ def _exponential_and_error(x: Any, shift: Any, base: Any, cut: Any) -> Any:
 
 def exponentials(
     kind: Any, to: Any, src: Any, n: Any, ahead: Any, shift: Any, base: Any = None, cut: Any = None
-) -> AnchoredSum:
+) -> AnchoredSum | LaneSums:
     """Write the scaled exponentials of a part of a row, of at least one vector; their sum.
 
-    With `base` and `cut` (see `base_and_cut`) anything may be in it, and the sum is that of the exact exponentials;
-    without, what needs neither. `to` is of the computing type and may be `src`. What lies `ahead` bytes further is
-    wanted next.
+    `shift` is what `row_shift` gives.
+    With `base` and `cut` (see `base_and_cut`) anything may be in it; without, what needs neither. `to` is of the
+    computing type and may be `src`. What lies `ahead` bytes further is wanted next.
 
     In two loops over a chunk of the row that stays in the nearest cache: one loop holds too many values at once for the
     registers, and its chain of sums waits for the exponentials.
     """
     work, width = compute_kind(kind), lanes(kind)
+    if work.type == types.float32:
+        return exponentials32(kind, to, src, n, ahead, shift, base, cut)
     vectors = n // width
     # it overlaps the vector before it, so it is read before anything is written
     last = last_vector(kind, src, n)
     total = AnchoredSum(last)
-
-    def exponential(x: Any) -> Any:
-        if base is None:
-            return exp_scaled(x, splat(bits(x), shift)), None
-        return _exponential_and_error(x, shift, base, cut)
-
     with loop(0, vectors, CHUNK) as first:
         end, errors = minimum(first + CHUNK, vectors), Variable(splat(last, 0.0))
         with loop(first, end) as i:
             at = src + i * vector_bytes(kind)
             x = load(kind, at)
             prefetch(at + ahead)
-            e, error = exponential(x)
+            e, error = _exponential(x, shift, base, cut)
             store(work, to, e, i)
-            if error is not None:
-                errors.value += error
-        total.add_chunk(work, to, first, end, None if base is None else errors.value)
+            errors.value += error
+        total.add_chunk(work, to, first, end, errors.value)
     with when(n % width != 0):
-        e, error = exponential(last)
+        e, error = _exponential(last, shift, base, cut)
         store(work, to + (n - width) * itemsize(work), e)
-        total.add(last_lanes(e, n % width), error if error is None else last_lanes(error, n % width))
+        total.add(last_lanes(e, n % width), last_lanes(error, n % width))
     return total
 
 

@@ -199,14 +199,13 @@ def _over_lines(lines: Any, spare_of: Any) -> Kernels:
     return Kernels(make)
 
 
-def kernels_of(rows: Any, columns: Columns, short: Columns | None = None) -> LineKernels:
+def kernels_of(rows: Any, columns: Columns) -> LineKernels:
     """The kernels of an operator from its `lines` for contiguous rows and from ``columns(kind, x, n, stride)``.
 
-    That is done, in place, to n vectors of the computing type, `stride` bytes apart, in each lane of which lies a line;
-    `short` instead, where there is one, to rows of less than a vector.
+    That is done, in place, to n vectors of the computing type, `stride` bytes apart, in each lane of which lies a line.
     """
     return LineKernels(
         _over_lines(rows, _spare_of_rows),
         _over_lines(_over_columns(columns), lambda _: _tile_spare),
-        _over_lines(_over_short_rows(short or columns), lambda _: _nothing_spare),
+        _over_lines(_over_short_rows(columns), lambda _: _nothing_spare),
     )

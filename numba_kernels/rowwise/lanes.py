@@ -10,7 +10,7 @@ from typing import Any
 
 from numba import types
 
-from ..numerics.sums import AnchoredSum, two_sum
+from ..numerics.sums import AnchoredSum, LaneSums, two_sum
 from ..vector import (
     VECTOR_BYTES,
     Value,
@@ -125,7 +125,7 @@ class SumPerRow:
         if not self._single:
             self._low[row] = low
 
-    def __setitem__(self, row: Any, total: AnchoredSum) -> None:
+    def __setitem__(self, row: Any, total: AnchoredSum | LaneSums) -> None:
         """Take the sum of a row."""
         high, low = total.per_lane()
         if high.lanes * itemsize(self._real) > VECTOR_BYTES:

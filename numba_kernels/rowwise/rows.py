@@ -18,7 +18,6 @@ from ..vector import (
     maximum,
     minimum,
     outlined,
-    shuffle,
     splat,
     store,
     traced,
@@ -57,32 +56,23 @@ def tail_of(kind: Any, src: Any, n: Any, fill: float) -> Any:
     return tail.value
 
 
-def extreme_vectors(kind: Any, src: Any, n: Any, repeats: bool = False) -> Any:
-    """Vectors that lead to the maximum and the minimum of a row; a NaN may be passed over.
-
-    With `repeats` the minimum is −inf where the same number is seen again one vector further on, as it is sooner or
-    later where many are equal, wherever they stand.
-    """
+def extreme_vectors(kind: Any, src: Any, n: Any) -> Any:
+    """Vectors that lead to the maximum and the minimum of a row; a NaN may be passed over."""
     vectors = n // lanes(kind)
     high, low = tail_of(kind, src, n, -np.inf), tail_of(kind, src, n, np.inf)
     # NaN is neither higher nor lower than anything
     odd = Variable(splat(high, np.nan))
-    even = Variable(high, low, high, low)
     with when(vectors % 2 == 1):
-        last = load(kind, src, vectors - 1)
-        odd.value = last
-        if repeats:
-            turned = shuffle(last, last, [*range(1, lanes(kind)), 0])
-            even.value = high, where((last == turned) | (last == high), -np.inf, low), high, low
+        odd.value = load(kind, src, vectors - 1)
+    even = Variable(high, low, high, low)
     with loop(0, vectors // 2) as i:
         a, b = load(kind, src, 2 * i), load(kind, src, 2 * i + 1)
         high, low, high2, low2 = even.value
-        low2 = where(b < low2, b, low2)
         even.value = (
             where(a > high, a, high),
             where(a < low, a, low),
             where(b > high2, b, high2),
-            where(a == b, -np.inf, low2) if repeats else low2,
+            where(b < low2, b, low2),
         )
     high, low, high2, low2 = even.value
     high, low = where(odd.value > high, odd.value, high), where(odd.value < low, odd.value, low)
@@ -92,16 +82,7 @@ def extreme_vectors(kind: Any, src: Any, n: Any, repeats: bool = False) -> Any:
 @outlined
 def extremes(kind: Any, src: Any, n: Any) -> Any:
     """The largest and the smallest number of a row; a NaN may be passed over."""
-    return _reduced_extremes(*extreme_vectors(kind, src, n))
-
-
-@outlined
-def extremes_or_repeats(kind: Any, src: Any, n: Any) -> Any:
-    """The same; −inf for the smallest where numbers repeat (see `extreme_vectors`)."""
-    return _reduced_extremes(*extreme_vectors(kind, src, n, repeats=True))
-
-
-def _reduced_extremes(high: Any, low: Any) -> Any:
+    high, low = extreme_vectors(kind, src, n)
     return reduce_max(high), -reduce_max(-low)
 
 

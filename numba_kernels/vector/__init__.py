@@ -38,12 +38,15 @@ from .operations import (
     join,
     lane_index,
     lanes,
+    lookup4,
     maximum,
     minimum,
     narrow,
+    register_lanes,
     shuffle,
     splat,
     split,
+    sqrt,
     unordered,
     where,
     widen,
@@ -68,7 +71,18 @@ __all__ += [
     "minimum",
     "narrow",
     "splat",
+    "sqrt",
     "widen",
 ]
 __all__ += ["all_set", "any_set", "unordered", "where"]
-__all__ += ["extract", "first_lane", "insert", "join", "lane_index", "shuffle", "split"]
+__all__ += [
+    "extract",
+    "first_lane",
+    "insert",
+    "join",
+    "lane_index",
+    "lookup4",
+    "register_lanes",
+    "shuffle",
+    "split",
+]

@@ -72,13 +72,13 @@ def store_scalar(kind: Any, address: Any, value: Any) -> Any:
     write(kind, address, splat(address.constant(0, computed_as(kind.type)), number))
 
 
-def prefetch(address: Any) -> None:
-    """Tell the processor that the cache line at `address` will be read; nothing happens where there is no memory."""
+def prefetch(address: Any, *, write: bool = False) -> None:
+    """Tell the processor that the cache line at `address` will be read, or written; no memory need be there."""
     word, place = ir.IntType(32), address.builder.inttoptr(address.ir, ir.IntType(8).as_pointer())
-    read, often, data = (ir.Constant(word, number) for number in (0, 3, 1))
+    purpose, often, data = (ir.Constant(word, number) for number in (int(write), 3, 1))
     function_type = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
     function = llvm_function(address.builder, function_type, "llvm.prefetch.p0")
-    address.builder.call(function, [place, read, often, data])
+    address.builder.call(function, [place, purpose, often, data])
 
 
 def _first_lanes(count: Any, lanes: int) -> Any:

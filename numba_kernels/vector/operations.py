@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba import types
 
 from .functions import traced
-from .numba_internals import machine
+from .numba_internals import llvm_function, machine
 from .types import INTEGER, computed_as, llvm, typed, vector_of, with_scalar
 from .values import Value, alike
 
@@ -57,6 +57,11 @@ def fma(a: Any, b: Any, c: Any) -> Any:
 def fma_exact(a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
     return _fused("llvm.fma", a, b, c)
+
+
+def sqrt(value: Any) -> Any:
+    """The square root of floats, rounded to nearest."""
+    return value.new(value.type, value.call("llvm.sqrt", llvm(value.type), value))
 
 
 def fuses() -> bool:
@@ -179,6 +184,39 @@ def join(low: Any, high: Any) -> Any:
         return shuffle(low, high, list(range(2 * low.lanes)))
     pair = low.new(typed(low.scalar, 2), ir.Constant(llvm(typed(low.scalar, 2)), ir.Undefined))
     return insert(insert(pair, 0, low), 1, high)
+
+
+def register_lanes(like: Any) -> int:
+    """How many lanes of a vector like `like` lie in one register, where registers are wide; at least half of them.
+
+    A loop that holds many values goes through a vector in such pieces.
+    """
+    _, features = machine()
+    return int(like.lanes) if "+avx512f" in features else int(like.lanes) // 2
+
+
+def lookup4(table: Any, index: Any) -> Any:
+    """Lane by lane one of the four integers that `table` repeats: the lowest two bits of `index` name it."""
+    triple, features = machine()
+    if triple.startswith("x86") and "+avx" in features:
+        return _permuted(table, index, 512 if "+avx512f" in features else 256)
+    entries = [shuffle(table, table, [k] * table.lanes) for k in range(4)]
+    odd, upper = (index & 1) == 1, (index & 2) == 2
+    return where(upper, where(odd, entries[3], entries[2]), where(odd, entries[1], entries[0]))
+
+
+_PERMUTE = {512: "llvm.x86.avx512.vpermilvar.ps.512", 256: "llvm.x86.avx.vpermilvar.ps.256"}
+
+
+def _permuted(table: Any, index: Any, width: int) -> Any:
+    """`lookup4` by the processor's own permutation, for vectors of 8 lanes or more."""
+    size = table.lanes * 32
+    if size > width:
+        return join(*(_permuted(a, b, width) for a, b in zip(split(table), split(index), strict=True)))
+    numbers = from_bits(table)
+    function_type = ir.FunctionType(llvm(numbers.type), [llvm(numbers.type), llvm(index.type)])
+    permute = llvm_function(table.builder, function_type, _PERMUTE[size])
+    return bits(numbers.new(numbers.type, table.builder.call(permute, [numbers.ir, index.ir])))
 
 
 def first_lane(mask: Any) -> Any:

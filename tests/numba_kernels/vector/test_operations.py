@@ -142,6 +142,33 @@ def test_bits(over, real):
     through(lambda i: (i & 0xFFFF) % 7, (whole & SIGNED[real.dtype](0xFFFF)) % SIGNED[real.dtype](7))
 
 
+def test_square_root(over, real):
+    same_bits(over(vector.sqrt, 1), np.sqrt(real.arrays[0]))
+
+
+def test_one_of_four(over, real):
+    """The table repeats four integers; the lowest two bits of the index count, whatever lies above."""
+    if real.dtype != np.float32:
+        pytest.skip("tables are of 32 bits")
+    a = real.arrays[0]
+    four = np.array([3.0, -1.5, 2.0**40, 0.0], np.float32)
+
+    def looked_up(x):
+        index = vector.lane_index(x) & 3
+        low = where(index == 1, bits(splat(x, -1.5)), bits(splat(x, 3.0)))
+        table = where(index == 3, bits(splat(x, 0.0)), where(index == 2, bits(splat(x, 2.0**40)), low))
+        return from_bits(vector.lookup4(table, bits(x)))
+
+    same_bits(over(looked_up, 1), four[a.view(np.int32) & 3])
+
+    def in_pieces(x):
+        pieces = vector.split(x) if vector.register_lanes(x) < x.lanes else (x, x)
+        assert vector.register_lanes(x) == pieces[0].lanes
+        return looked_up(x) if pieces[0] is x else vector.join(*(looked_up(piece) for piece in pieces))
+
+    same_bits(over(in_pieces, 1), four[a.view(np.int32) & 3])
+
+
 def test_widening_and_narrowing(over, real):
     a, b, _ = real.arrays
     product = (a.astype(np.float64) * b.astype(np.float64)).astype(real.dtype)

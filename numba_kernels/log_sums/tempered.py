@@ -22,6 +22,10 @@ from ..compile.jit import Kernels
 from ..numerics.exp_below import exp_of_pair, exp_of_pair_raised
 from ..numerics.log import log1p_vector
 from ..numerics.sums import reciprocal, two_sum
+from ..rowwise.gather import over_scratch, run_writing, through_scratch, writing
+from ..rowwise.places import Places, line_at, places_of
+from ..rowwise.rows import row_maximum
+from ..rowwise.slices import slices
 from ..vector import (
     Variable,
     compute_kind,
@@ -40,11 +44,7 @@ from ..vector import (
     where,
     widen,
 )
-from .gather import over_scratch, run_writing, through_scratch, writing
-from .log_sums_robust import RaisedSum, without_one_top
-from .places import Places, line_at, places_of
-from .rows import row_maximum
-from .slices import slices
+from .robust import RaisedSum, without_one_top
 
 
 def _quotient(x: Any, m: Any, options: Any) -> Any:
@@ -61,7 +61,7 @@ def _quotient(x: Any, m: Any, options: Any) -> Any:
 
 
 def _sum_of_others(kind: Any, src: Any, n: Any, m: Any, options: Any) -> Any:
-    """Σ exp((x − m) / T) without the maximum's own term, as `log_sums_robust.sum_of_others`."""
+    """Σ exp((x − m) / T) without the maximum's own term, as `robust.sum_of_others`."""
     total = RaisedSum(m)
     for part in slices(kind, n):
         x = part.load(src, -math.inf)

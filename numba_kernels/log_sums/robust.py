@@ -13,6 +13,9 @@ from ..numerics.exp import exp_scaled_exactly, exponent_shift, traits_of
 from ..numerics.exp_below import RAISED, exp_below_raised
 from ..numerics.log import log1p_vector
 from ..numerics.sums import add_pair, reduce_add, reduce_add_pairs, two_sum
+from ..rowwise.exponentials import base_and_cut, sum_in_chunks
+from ..rowwise.rows import tail_of
+from ..rowwise.slices import slices
 from ..vector import (
     Variable,
     all_set,
@@ -30,9 +33,6 @@ from ..vector import (
     where,
     widen,
 )
-from .exponentials import base_and_cut, sum_in_chunks
-from .rows import tail_of
-from .slices import slices
 
 
 def far(like: Any) -> float:

@@ -1,4 +1,4 @@
-"""log Σ exp(x − m) of long rows, from blocks of them that are summed by themselves; see `blocks` and `log_sums`."""
+"""log Σ exp(x − m) of long rows, from blocks of them summed by themselves; see `rowwise/blocks.py` and `rows`."""
 
 from functools import partial
 from typing import Any
@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from ..numerics.exp import exponent, exponent_shift
+from ..numerics.exp import exponent_shift
 from ..numerics.log import log1p_vector
 from ..numerics.sums import add_pair
+from ..rowwise.blocks import BLOCK, Row, block_at, extremes_merged, merge_blocks
+from ..rowwise.rows import extremes
 from ..vector import (
     Variable,
     compute_kind,
@@ -21,10 +23,18 @@ from ..vector import (
     when,
     widen,
 )
-from .blocks import BLOCK, Row, block_at, extremes_merged, merge_blocks
-from .log_sums_fast import EXACT, PAIR, exact_is_enough, fast_sum, is_fast, least_enough, without_top
-from .log_sums_robust import add_robust_sums, robust_sum, without_one_top
-from .rows import extremes
+from .fast import (
+    enough_at_first,
+    exact_is_enough,
+    exact_sum,
+    first_exponent,
+    first_shift,
+    first_sum,
+    is_fast,
+    without_exact_top,
+    without_top,
+)
+from .robust import add_robust_sums, robust_sum, without_one_top
 
 
 @outlined
@@ -39,7 +49,7 @@ def sum_of_block(kind: Any, src: Any, n: Any, block: Any) -> Any:
     pair = Variable(nan, nan)
     with when(is_fast(highest, lowest)):
         ahead = n.constant(BLOCK * itemsize(kind))
-        pair.value = fast_sum(kind, at, length, exponent_shift(highest), ahead, PAIR).over_lanes()
+        pair.value = first_sum(kind, at, length, first_shift(highest), ahead).over_lanes()
     return widen(highest), widen(lowest), *pair.value
 
 
@@ -50,7 +60,9 @@ def merge_sums(
     top, bottom = extremes_merged(m, lowest, m2, lowest2)
 
     def scale(own: Any) -> Any:
-        steps = splat(m.constant(0, types.int64), exponent(narrow(like, own)) - exponent(narrow(like, top)))
+        steps = splat(
+            m.constant(0, types.int64), first_exponent(narrow(like, own)) - first_exponent(narrow(like, top))
+        )
         return from_bits(maximum(steps + 1023, 0) << 52)
 
     one, two = scale(m), scale(m2)
@@ -72,15 +84,15 @@ def robust_log_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
     return log1p_vector(*without_one_top(*merge_blocks(n, robust_sum_of_block, add_robust_sums)))
 
 
-def exact_sum(kind: Any, src: Any, n: Any, shift: Any) -> Any:
-    """Σ exp(x) of a float32 row on the fast path, scaled, with all that the exponentials are off by, as a pair."""
+def exact_sum_of_blocks(kind: Any, src: Any, n: Any, shift: Any) -> Any:
+    """Σ exp(x) of a float32 row on the fast path, scaled, from exact exponentials, as a pair."""
     return merge_blocks(n, partial(_exact_sum_of_block, kind, src, n, shift), add_pair)
 
 
 @outlined
 def _exact_sum_of_block(kind: Any, src: Any, n: Any, shift: Any, block: Any) -> Any:
     at, length = block_at(kind, src, n, block)
-    return fast_sum(kind, at, length, shift, n.constant(0), EXACT).over_lanes()
+    return exact_sum(kind, at, length, shift).over_lanes()
 
 
 # Stages of `OverBlocks`: the sum of each block; the sums once more where that is not enough; what is made of them.
@@ -97,7 +109,7 @@ def add_block(kind: Any, dst: Any, src: Any, row: Row) -> None:
 def add_block_again(kind: Any, dst: Any, src: Any, row: Row) -> None:
     """The second stage."""
     m, fast, others, _ = _from_first_stage(kind, row)
-    with when(~_is_enough(m, others)), row.blocks as block:
+    with when(~_is_enough(m, row.n, others)), row.blocks as block:
         parts = Variable()
         if m.scalar == types.float32:
             with when(exact_is_enough(fast, others)) as otherwise:
@@ -114,18 +126,18 @@ def log_sum_of_blocks(kind: Any, row: Row) -> Any:
     """(m, log Σ exp(x − m)) of the row, for the last stage."""
     m, fast, others, rest = _from_first_stage(kind, row)
     pair = Variable(others, rest)
-    with when(~_is_enough(m, others)):
+    with when(~_is_enough(m, row.n, others)):
         high, low, tops = row.merged(_AGAIN, add_robust_sums)
         pair.value = without_one_top(high, low, tops)
         if m.scalar == types.float32:
             with when(exact_is_enough(fast, others)):
-                pair.value = without_top(high, low, m, splat(m, EXACT))
+                pair.value = without_exact_top(high, low, m)
     return m, log1p_vector(*pair.value)
 
 
-def _is_enough(m: Any, others: Any) -> Any:
+def _is_enough(m: Any, n: Any, others: Any) -> Any:
     """Whether the sum of the first stage will do; NaN will not."""
-    return others > least_enough(m, splat(m, PAIR))
+    return others > enough_at_first(m, n)
 
 
 def _from_first_stage(kind: Any, row: Row) -> Any:
@@ -133,4 +145,4 @@ def _from_first_stage(kind: Any, row: Row) -> Any:
     work = compute_kind(kind)
     m, lowest, high, low = row.merged(_ONCE, partial(merge_sums, work))
     m = narrow(work, m)
-    return m, is_fast(m, narrow(work, lowest)), *without_top(high, low, m, splat(m, PAIR))
+    return m, is_fast(m, narrow(work, lowest)), *without_top(high, low, m)

@@ -1,0 +1,159 @@
+"""The scaled exponentials of a float32 row, or of one of halves, and their sum, in one loop.
+
+Three vectors are in flight at a time, so that no step waits for the one before it: each round of the loop
+
+    adds the exponential of the vector before,
+    makes the exponential of this one and writes it,
+    reduces the vector after it.
+"""
+
+from typing import Any
+
+from ..numerics.exp_table import exponentials_of_lanes, joined, reduced, split_exponential, table_for
+from ..numerics.sums import ExactSum, LaneSums
+from ..vector import (
+    Variable,
+    compute_kind,
+    full,
+    itemsize,
+    join,
+    lane_index,
+    lanes,
+    load_partial,
+    loop,
+    minimum,
+    prefetch,
+    register_lanes,
+    splat,
+    split,
+    vector_bytes,
+    when,
+    where,
+)
+from ..vector.memory import read, write
+from .rows import last_vector
+
+
+class _Pipeline:
+    """What is carried from one piece of a vector to the next, and a sum for each piece."""
+
+    def __init__(self, like: Any, pieces: int, shift: Any, base: Any, cut: Any) -> None:
+        zero = splat(like, 0.0)
+        self._table, self._base, self._cut = table_for(like, shift), base, cut
+        self._sums = [ExactSum(like) for _ in range(pieces)]
+        self._taken = Variable(*self._reduced(zero))
+        self._made = Variable(zero, zero, zero)
+        self._piece = -1
+
+    def _reduced(self, x: Any) -> tuple[Any, ...]:
+        if self._base is None:
+            return reduced(x)
+        x = x - splat(x, self._base)
+        # −inf and what is too low count for nothing; NaN counts
+        return *reduced(x), ~(x < splat(x, self._cut))
+
+    def take(self, x: Any) -> None:
+        """Reduce the next piece."""
+        self._taken.value = self._reduced(x)
+
+    def add(self) -> None:
+        """Add what was made last."""
+        self._sums[self._piece].add(*self._made.value)
+
+    def make(self, piece: int, counts: Any = None) -> Any:
+        """The exponentials of the piece that was taken last; `counts`: of which lanes they are to be added."""
+        raised, r, *high_enough = self._taken.value
+        p, s = split_exponential(raised, r, self._table)
+        made = [joined(p, s), p, s]
+        for mask in high_enough:
+            made = [where(mask, each, 0.0) for each in made]
+        e = made[0]
+        if counts is not None:
+            made = [where(counts, each, 0.0) for each in made]
+        self._made.value, self._piece = made, piece
+        return e
+
+    def settle(self) -> None:
+        """See `ExactSum`."""
+        for each in self._sums:
+            each.settle()
+
+    def sum(self) -> Any:
+        """All that was added, lane by lane of whole vectors."""
+        parts = [each.value for each in self._sums]
+        return parts[0] if len(parts) == 1 else join(*parts)
+
+
+def exponentials32(
+    kind: Any,
+    to: Any,
+    src: Any,
+    n: Any,
+    ahead: Any,
+    shift: Any,
+    base: Any = None,
+    cut: Any = None,
+    result: Any = None,
+    settle_after: int = ExactSum.MOST,
+) -> LaneSums:
+    """Write the scaled exponentials of a part of a row, of at least one vector, unless `to` is None; their sum.
+
+    `shift` is that of `table_shift`. With `base` and `cut` (see `base_and_cut`) anything may be in the row; without,
+    what needs neither. `to` is of the computing type and may be `src`. What lies `ahead` bytes further is read and
+    written next; `result`: what is written from there on is of the same kind, and soon;
+    `settle_after` so many vectors, see `ExactSum`.
+    """
+    work, width = compute_kind(kind), register_lanes(full(kind, 0.0))
+    pieces, vectors = lanes(kind) // width, n // lanes(kind)
+    # it overlaps the vector before it, so it is read before anything is written
+    last = last_vector(kind, src, n)
+    of_last = [last] if pieces == 1 else list(split(last))
+
+    def put(at: Any, piece: int, e: Any) -> None:
+        if to is not None:
+            write(work, to + at * itemsize(work) + piece * width * itemsize(work), e)
+
+    def piece_of(vector: Any, piece: int) -> Any:
+        return read(kind, src + vector * vector_bytes(kind) + piece * width * itemsize(kind), width)
+
+    pipeline = _Pipeline(of_last[0], pieces, shift, base, cut)
+    pipeline.take(piece_of(n.constant(0), 0))
+
+    def take_round(i: Any, following: Any) -> None:
+        """A vector; ``following`` is the first piece of what comes behind it."""
+        for piece in range(pieces):
+            pipeline.add()
+            put(i * lanes(kind), piece, pipeline.make(piece))
+            pipeline.take(piece_of(i, piece + 1) if piece + 1 < pieces else following(i))
+        prefetch(src + i * vector_bytes(kind) + ahead)
+        if result is not None:
+            prefetch(result + i * vector_bytes(kind), write=True)
+        elif to is not None:
+            prefetch(to + i * vector_bytes(work) + ahead, write=True)
+
+    with loop(0, vectors - 1, settle_after) as first:
+        with when(first > 0):
+            pipeline.settle()
+        with loop(first, minimum(first + settle_after, vectors - 1)) as i:
+            take_round(i, lambda i: piece_of(i + 1, 0))
+    take_round(vectors - 1, lambda _: of_last[0])
+
+    with when(n % lanes(kind) != 0):
+        for piece in range(pieces):
+            pipeline.add()
+            index = lane_index(of_last[0]) + piece * width
+            counts = index >= splat(index, lanes(kind) - n % lanes(kind))
+            put(n - lanes(kind), piece, pipeline.make(piece, counts))
+            if piece + 1 < pieces:
+                pipeline.take(of_last[piece + 1])
+    pipeline.add()
+    return LaneSums(pipeline.sum())
+
+
+def short_sum32(kind: Any, src: Any, n: Any, shift: Any) -> LaneSums:
+    """The sum of the scaled exponentials of a row of less than one vector, none of which is −inf."""
+    x = load_partial(kind, src, n, 0.0)
+    e, p, s = exponentials_of_lanes(x, table_for(x, shift), 0)
+    there, total = lane_index(x) < splat(lane_index(x), n), ExactSum(x)
+    total.add(*(where(there, each, 0.0) for each in (e, p, s)))
+    return LaneSums(total.value)
