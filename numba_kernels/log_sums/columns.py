@@ -37,7 +37,8 @@ def log_sum_of_columns(kind: Any, src: Any, stride: Any, n: Any) -> Any:
 def _sum_without_top(kind: Any, src: Any, stride: Any, n: Any, m: Any) -> Any:
     """(Σ exp(x − m) without one term of the maximum as a pair, from where on that is enough)."""
     total = _sum_of_float32 if m.scalar == types.float32 else _sum_of_float64
-    others, rest = without_top(*total(kind, src, stride, n, m).per_lane(), m)
+    high, low = total(kind, src, stride, n, m).per_lane()
+    others, rest = without_top(high, low, m)
     return others, rest, enough_at_first(m, n)
 
 
