@@ -14,6 +14,7 @@ from softops.opset.graph.types import declared_type, shape_words, type_word
 from ..builder.arguments import check_temperature
 from ..builder.counts import check_integer, check_top_k
 from .branches import head_behind, with_heads_inlined
+from .chains import Heads
 from .classifiers import is_classical
 from .opened import OpenModel
 from .patch import FLOATS
@@ -53,7 +54,7 @@ def named_output(graph: onnx.GraphProto, name: str | None) -> onnx.ValueInfoProt
 
 def check_logits(opened: OpenModel, output: str, activation: str) -> None:
     """Raise where an activation of logits would be taken of probabilities: a softmax of a softmax is none."""
-    head = head_behind(with_heads_inlined(opened, [output]), output)
+    head = head_behind(Heads(with_heads_inlined(opened, [output]).scope), output)
     chains = [] if head is None else head.chains
     for chain in chains if activation in _NEEDS_LOGITS else []:
         node = chain.activation

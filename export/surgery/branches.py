@@ -37,21 +37,16 @@ class Head:
     position: int = 0
 
 
-def head_behind(opened: OpenModel, output: str, *, raw: bool = False) -> Head | None:
-    """
-    Return the head before an output, None where there is none for certain; in branches, where each has one.
-
-    With ``raw``, a classifier that makes nothing of its scores is a head, too.
-    """
-    heads = Heads(opened.scope, raw=raw)
+def head_behind(heads: Heads, output: str) -> Head | None:
+    """Return the head before an output, None where there is none for certain; in branches, where each has one."""
     chain = heads.behind(output)
     if chain is not None:
-        return Head((chain,), (opened.scope,))
+        return Head((chain,), (heads.scope,))
     value, node = heads.end(output)
     if node is None or node.op_type != "If" or node.domain not in ("", "ai.onnx"):
         return None
     position = list(node.output).index(value)
-    scopes = tuple(opened.scope.subscopes(node))
+    scopes = tuple(heads.scope.subscopes(node))
     found = [Heads(scope).behind(_name(scope, position)) for scope in scopes]
     chains = tuple(chain for chain in found if chain is not None)
     found_in_all = len(chains) == len(scopes) and all(chain.classifier is None for chain in chains)
@@ -69,11 +64,14 @@ def with_heads_inlined(opened: OpenModel, outputs: list[str]) -> OpenModel:
 
     The model itself where there are none.
     """
-    missing = [output for output in outputs if head_behind(opened, output) is None]
+    if not opened.model.functions:
+        return opened
+    heads = Heads(opened.scope)
+    missing = [output for output in outputs if head_behind(heads, output) is None]
     inlined = opened
     for _ in opened.model.functions:
         library = functions_by_key(inlined.model.functions)
-        ends = [Heads(inlined.scope).end(output)[1] for output in missing]
+        ends = [heads.end(output)[1] for output in missing]
         calls = [node for node in ends if node is not None]
         held = [
             f
@@ -86,7 +84,8 @@ def with_heads_inlined(opened: OpenModel, outputs: list[str]) -> OpenModel:
         if not names:
             break
         inlined = opened_copy(inline(inlined.model, names), opened.folder)
-    return inlined if any(head_behind(inlined, output) is not None for output in missing) else opened
+        heads = Heads(inlined.scope)
+    return inlined if any(head_behind(heads, output) is not None for output in missing) else opened
 
 
 def add_branch_output(opened: OpenModel, head: Head, name: str) -> TypeProto | None:

@@ -14,7 +14,6 @@ from softops.opset.graph.walk import attribute_of
 
 from .classifiers import CLASSIFIERS, is_classical, scores_of, transform_of
 from .fuse import fuse_scope
-from .opened import OpenModel
 
 ACTIVATIONS = ("Softmax", "LogSoftmax", "Hardmax", "Sigmoid")
 DECISIONS = ("ArgMax", "TopK")
@@ -66,7 +65,7 @@ class Heads:
     """
 
     def __init__(self, scope: Scope, *, raw: bool = False) -> None:
-        self._scope, self._raw = scope, raw
+        self.scope, self._raw = scope, raw
 
     def behind(self, output: str) -> Chain | None:
         """
@@ -76,7 +75,7 @@ class Heads:
         activation, and what looks labels up, moves values or changes their type after it. What is moved back or
         cast back behind an activation belongs to it. An activation may be spelled out, or lie in a classifier.
         """
-        plain = self._follow(self._scope, output)
+        plain = self._follow(self.scope, output)
         if plain is not None and plain.activation is not None:
             return plain
         spelled = self._follow(self._fused, output)
@@ -85,7 +84,7 @@ class Heads:
     def end(self, output: str) -> tuple[str, NodeProto | None]:
         """The value that an output is of, seen through what passes it on, and the node that makes that value."""
         value = output
-        while (node := self._scope.producers.get(value)) is not None and passes_on(self._scope, node):
+        while (node := self.scope.producers.get(value)) is not None and passes_on(self.scope, node):
             value = node.input[0]
         return value, node
 
@@ -93,14 +92,14 @@ class Heads:
     def _fused(self) -> Scope:
         """The same graph with operators for what is spelled out; its values have the names that they had."""
         graph = GraphProto()
-        graph.CopyFrom(self._scope.body)
+        graph.CopyFrom(self.scope.body)
         copy = Scope(
             graph,
-            self._scope.opsets,
-            typed=self._scope.typed_body,
-            parent=self._scope.parent,
-            opener=self._scope.opener,
-            names=deepcopy(self._scope.names),
+            self.scope.opsets,
+            typed=self.scope.typed_body,
+            parent=self.scope.parent,
+            opener=self.scope.opener,
+            names=deepcopy(self.scope.names),
         )
         fuse_scope(copy, closed=False)
         return copy
@@ -127,11 +126,6 @@ class Heads:
         while nodes[-1].op_type not in ends and not _widens(nodes[-1], scope):
             value = nodes.pop().output[0]
         return Chain(tuple(nodes), value)
-
-
-def heads_of(opened: OpenModel) -> Heads:
-    """The heads of a model's main graph."""
-    return Heads(opened.scope)
 
 
 def _of_classifier(node: NodeProto, behind: list[NodeProto], value: str, raw: bool) -> Chain | None:

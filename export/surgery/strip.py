@@ -11,7 +11,7 @@ from softops.opset.graph.walk import dead_values, remove_dead
 
 from .append_arguments import named_output
 from .branches import Head, add_branch_output, head_behind, prune_branches, with_heads_inlined
-from .chains import CARRIERS, Chain
+from .chains import CARRIERS, Chain, Heads
 from .classifiers import TRANSFORMS, add_raw_scores, is_classical
 from .exchange import REPLACEABLE as _REPLACEABLE
 from .exchange import exchange
@@ -67,7 +67,8 @@ def strip_head(
     asked = [value.name for value in _wanted(opened, output)]
     opened = with_heads_inlined(opened, asked)
     graph = opened.model.graph
-    heads = {name: head for name in asked if (head := head_behind(opened, name)) is not None}
+    there = Heads(opened.scope)
+    heads = {name: head for name in asked if (head := head_behind(there, name)) is not None}
     if not heads:
         message = (
             "expected an output that is a softmax, log-softmax, hardmax, sigmoid, arg max or top-k, labels of these, "
@@ -149,7 +150,8 @@ def replace_activation(
     opened = open_model(model)
     asked = [value.name for value in _wanted(opened, output)]
     opened = with_heads_inlined(opened, asked)
-    found = {name: head for name in asked if (head := head_behind(opened, name, raw=True)) is not None}
+    there = Heads(opened.scope, raw=True)
+    found = {name: head for name in asked if (head := head_behind(there, name)) is not None}
     heads = {name: head for name, head in found.items() if all(map(_is_plain, head.chains))}
     if len(heads) != 1:
         ends = _ends(opened.model.graph, asked)
