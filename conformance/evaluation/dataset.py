@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from softops.export.sources.arrays import read_npz
+from softops.opset.graph.given import as_array
 from softops.opset.graph.types import dimension_of
 
 from ..models.inputs import prepare_inputs
@@ -49,7 +50,7 @@ class Dataset:
 
     def __init__(self, model: onnx.ModelProto, dataset: Any, labels: Any, batch: int) -> None:
         if isinstance(dataset, Mapping):
-            arrays = {str(name): np.asarray(array) for name, array in dataset.items()}
+            arrays = {str(name): as_array(array, f"dataset: {name}") for name, array in dataset.items()}
         else:
             arrays = read_npz(Path(dataset))
         wanted = model_inputs(model)
@@ -106,7 +107,7 @@ def _true_labels(
         name = next((name for name in _USUAL_NAMES if name in arrays and name not in inputs), None)
         return None if name is None else _checked(arrays[name], name, rows)
     if not isinstance(labels, str | os.PathLike):
-        return _checked(np.asarray(labels), "labels", rows)
+        return _checked(as_array(labels, "labels"), "labels", rows)
     if isinstance(labels, str) and labels in arrays:
         return _checked(arrays[labels], labels, rows)
     if Path(labels).suffix != ".npy":

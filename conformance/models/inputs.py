@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from softops.export.sources.arrays import read_npz
 from softops.opset import ModelError
+from softops.opset.graph.given import as_array
 from softops.opset.graph.types import check_element_type, dimension_of, dtype_of
 
 from ..measure.ulp import is_float
@@ -94,12 +95,12 @@ def _named(wanted: list[onnx.ValueInfoProto], inputs: Any) -> dict[str, NDArray[
     if isinstance(inputs, str | os.PathLike):
         return read_npz(Path(inputs))
     if isinstance(inputs, Mapping):
-        return {str(name): np.asarray(array) for name, array in inputs.items()}
+        return {str(name): as_array(array, f"input {name}") for name, array in inputs.items()}
     if len(wanted) != 1:
         names = ", ".join(value.name for value in wanted)
         message = f"expected arrays by name for {len(wanted)} inputs (got one array); pass a dict of {names}"
         raise ValueError(message)
-    return {wanted[0].name: np.asarray(inputs)}
+    return {wanted[0].name: as_array(inputs, f"input {wanted[0].name}")}
 
 
 def _type_of(value: onnx.ValueInfoProto) -> tuple[np.dtype[Any], list[int | str | None] | None]:

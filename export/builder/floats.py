@@ -17,6 +17,9 @@ def as_array(name: str, values: Any) -> NDArray[Any]:
     torch: Any = sys.modules.get("torch")  # not imported: whoever has a tensor has imported it
     if torch is not None and isinstance(values, torch.Tensor):
         return _of_tensor(name, values, torch)
+    if isinstance(values, np.ma.MaskedArray):
+        message = f"expected {name} without a mask (got a masked array); pass x.filled(value)"
+        raise TypeError(message)
     if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
         return np.from_dlpack(values)
     try:

@@ -5,6 +5,8 @@ import numpy as np
 import onnx
 import pytest
 
+from softops.conformance import validate
+from softops.export import classifier_head
 from softops.opset import FeedError, backend, operator
 from softops.opset.oracle import losses, softmax
 
@@ -38,6 +40,19 @@ def test_masked_feeds_are_refused():
     model = prepared("g (float[N, C] x) => (float[N, C] y) { y = Softmax (x) }")
     with pytest.raises(FeedError, match=r"x.* expected an array without a mask \(got a masked array\)"):
         model.run({"x": MASKED})
+
+
+def test_masked_inputs_and_weights_are_refused():
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 13]> g (float[N, C] x) => (float[N, C] y) { y = Softmax (x) }'
+    )
+    for call in (
+        lambda: validate(model, inputs=MASKED),
+        lambda: validate(model, inputs={"x": MASKED}),
+        lambda: classifier_head(MASKED),
+    ):
+        with pytest.raises(TypeError, match=r"without a mask \(got a masked array\); pass"):
+            call()
 
 
 @pytest.mark.parametrize("wrong", [[0, 9], "0", 0.5])
