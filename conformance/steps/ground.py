@@ -38,7 +38,7 @@ class Ground:
         if key not in self._weak:
             function = self._functions.get(function_key(node))
             self._weak[key] = node.op_type not in _JUDGED_HERE and not (
-                is_verified(node, self._opsets)
+                is_verified(node, self._opsets, self._graph.dtype(node.output[0]) if node.output else None)
                 if function is None
                 else all(is_verified(inner, opset_versions(function.opset_import)) for inner in function.node)
             )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import onnx
 
 from ..errors import ModelError, UnknownOpsetError, UnsupportedModelError
@@ -53,7 +55,7 @@ def _is_known_alone(proto: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
     return True
 
 
-def is_verified(node: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
+def is_verified(node: onnx.NodeProto, opsets: Mapping[str, int], dtype: np.dtype[Any] | None = None) -> bool:
     """
     Tell whether what our backend runs for a node has been tested against others than onnx's reference.
 
@@ -68,9 +70,16 @@ def is_verified(node: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
         Of a model or function, with its attributes' values in place.
     opsets
         Version by domain that the model or function imports.
+    dtype
+        Of the node's first output, where it is known.
     """
     inside = (inner for graph in subgraphs(node) for body in bodies_in(graph) for inner in body.node)
-    return all(_is_verified_alone(with_short_domain(each), opsets) for each in (node, *inside))
+    if not all(_is_verified_alone(with_short_domain(each), opsets) for each in (node, *inside)):
+        return False
+    if dtype is None or dtype.kind not in "iu":
+        return True
+    own = _own(_alone(with_short_domain(node), opsets))
+    return own is None or not own.interpolates
 
 
 def _is_verified_alone(proto: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:

@@ -59,7 +59,7 @@ def grid_sample(node: Node) -> Operation | None:
             )
         return np.ascontiguousarray(np.moveaxis(total, -1, 1)).astype(x.dtype)
 
-    return Operation(run, fresh=True, disputed=mode == "nearest")
+    return Operation(run, fresh=True, disputed=mode == "nearest", interpolates=True)
 
 
 def _inside(places: Doubles, length: int, around: str, *, aligned: bool) -> Doubles:

@@ -99,8 +99,8 @@ class Layer:
     """
     A recurrent layer: outputs Y, Y_h, and Y_c where there are two states.
 
-    What lies beyond a sequence's length is 0 in Y, and is not read; of a sequence of length 0 the last state is the
-    initial one.
+    What lies beyond a sequence's length is 0 in Y, and is not read; the last states of a sequence of length 0 are 0, as
+    in onnxruntime and OpenVINO, where ONNX says nothing.
     """
 
     cell: Callable[[Direction], Step]
@@ -178,7 +178,7 @@ def _over_time(step: Step, inputs: Array, state: State, ends: Array, *, back: bo
         made = step(np.moveaxis(inputs[now, :, everyone], 0, 1), state)
         state = tuple(np.where(lasts, new, old) for new, old in zip(made, state, strict=True))
         hidden[now, everyone] = np.where(lasts, state[0], 0)
-    return hidden, *state
+    return hidden, *(np.where(ends[:, None] > 0, last, 0) for last in state)
 
 
 _DIRECTIONS = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}

@@ -66,7 +66,7 @@ def resize(node: Node) -> Operation | None:
     by_scales = attributes.get("coordinate_transformation_mode") == "align_corners" and not node.has(3)
     given = node.attributes.get("scales")
     function = run if not is_old else lambda x, scales=given: run(x, None, scales)
-    return Operation(function, fresh=True, disputed=mode == "nearest" or by_scales)
+    return Operation(function, fresh=True, disputed=mode == "nearest" or by_scales, interpolates=True)
 
 
 def _planned(

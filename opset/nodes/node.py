@@ -46,6 +46,8 @@ class Operation:
         Whether a TypeError or ValueError of `run` is clear without a word about the node.
     disputed
         Whether another implementation may be right and give something else than another rounding.
+    interpolates
+        Whether the outputs are numbers between those of the input: among integers another rounding is another number.
     """
 
     run: Function
@@ -55,6 +57,7 @@ class Operation:
     followed_by: Callable[[Function], Operation] | None = None
     plain_errors: bool = False
     disputed: bool = False
+    interpolates: bool = False
 
 
 class Subgraph(NamedTuple):

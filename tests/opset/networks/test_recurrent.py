@@ -193,11 +193,11 @@ def test_what_lies_beyond_a_sequence_is_not_read(op_type, direction):
 
 
 @pytest.mark.parametrize("op_type", KINDS)
-def test_an_empty_sequence_keeps_the_initial_state(op_type):
-    given = arrays(op_type, 1) | {"sequence_lens": np.array([2, 0, 1], np.int32)}
-    y, last, *_ = run(op_type, in_order(given, ["sequence_lens", "initial_h"]), hidden_size=HIDDEN)
-    assert not y[:, :, 1].any()
-    np.testing.assert_array_equal(last[:, 1], given["initial_h"][:, 1])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_an_empty_sequence(op_type, direction, assert_as_onnxruntime):
+    given = arrays(op_type, DIRECTIONS[direction]) | {"sequence_lens": np.array([2, 0, 1], np.int32)}
+    names = ["sequence_lens", "initial_h", "initial_c"][: 1 + KINDS[op_type][1]]
+    assert_as_onnxruntime(op_type, in_order(given, names), direction=direction)
 
 
 def test_what_cannot_be_is_refused():

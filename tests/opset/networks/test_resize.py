@@ -135,6 +135,13 @@ def test_what_hangs_on_roundings_is_not_verified():
         assert is_verified(onnx.helper.make_node("Resize", ["x", "", "s"], ["y"], mode=mode), {"": 19})
 
 
+def test_integers_between_others_are_not_verified():
+    node = onnx.helper.make_node("Resize", ["x", "", "s"], ["y"], mode="linear")
+    assert not is_verified(node, {"": 19}, np.dtype(np.uint8))
+    assert is_verified(node, {"": 19}, np.dtype(np.float32))
+    assert is_verified(onnx.helper.make_node("Add", ["x", "y"], ["z"]), {"": 19}, np.dtype(np.uint8))
+
+
 def test_coordinates_that_onnx_does_not_have():
     node = onnx.helper.make_node(
         "Resize", ["x", "", "s"], ["y"], mode="linear", coordinate_transformation_mode="other"
