@@ -114,6 +114,8 @@ def _values(pattern: Pattern, name: str, match: Match, scope: Scope) -> Iterator
 
 def _behind_axes(pattern: Pattern, node: onnx.NodeProto, match: Match, scope: Scope) -> Iterator[Match]:
     """The pattern behind a node that does nothing but to put reduced axes back, or to drop them."""
+    if not node.input:
+        return
     inside = replace(match, reductions={}, nodes={**match.nodes, node.output[0]: node})
     if is_idle(node, scope):
         for found in _values(pattern, node.input[0], inside, scope):
@@ -146,7 +148,7 @@ def _is_reduced(pattern: Pattern) -> bool:
 def _nodes(pattern: Pattern, node: onnx.NodeProto, match: Match, scope: Scope) -> Iterator[Match]:
     assert isinstance(pattern, tuple)
     op_type, *operands = pattern
-    if node.op_type != op_type or node.domain not in DOMAINS:
+    if node.op_type != op_type or node.domain not in DOMAINS or not node.output or not node.input:
         return
     given = list(node.input)
     if op_type in _REDUCTIONS:

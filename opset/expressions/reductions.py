@@ -45,7 +45,7 @@ def reduced_by_softmax(axis: int, rank: int | None, op_type: str, opset: int) ->
     if operator(op_type, opset).axis_rule == "single":
         return normal_axes((axis,), rank)
     if rank is not None:
-        return tuple(range(axis + rank if axis < 0 else axis, rank)) if -rank <= axis <= rank else None
+        return tuple(range(axis + rank if axis < 0 else axis, rank)) if -rank <= axis < rank else None
     return tuple(range(axis, 0)) if -_MOST_AXES <= axis < 0 else None
 
 

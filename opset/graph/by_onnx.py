@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import onnx
 from onnx import ModelProto, inliner, shape_inference
 
 from ..errors import ModelError, one_line
+from .domains import canonical_domain, opset_versions, schema_of
+from .walk import bodies_in, training_graphs
 
 
 @contextmanager
@@ -35,6 +38,7 @@ def check(model: ModelProto | bytes | str, *, full: bool = False) -> None:
 
 def infer(model: ModelProto, *, check_types: bool = False, data_prop: bool = True) -> ModelProto:
     """Return a copy with the types of its values as onnx's shape inference tells them, or raise a ModelError."""
+    _check_inputs(model)
     with errors_of_onnx(
         "expected a model whose types can be inferred (onnx.shape_inference: {}); export it again"
     ):
@@ -62,3 +66,39 @@ def inline(
                 model, list(functions), exclude=False, inline_schema_functions=of_schemas
             )
         return inlined
+
+
+def _check_inputs(model: ModelProto) -> None:
+    """Raise a ModelError where a node lacks inputs, or has too many: the inference of some operators then crashes."""
+    roots = [
+        *((graph, model) for graph in (model.graph, *training_graphs(model))),
+        *((f, f) for f in model.functions),
+    ]
+    for root, holder in roots:
+        versions = opset_versions(holder.opset_import) or {"": 1}
+        for node in (node for body in bodies_in(root) for node in body.node):
+            domain = canonical_domain(node.domain)
+            wanted = _inputs_of(node.op_type, versions.get(domain, 1), domain)
+            if wanted is None:
+                continue
+            least, most, required = wanted
+            given = len(node.input)
+            missing = [place for place in required if place < given and not node.input[place]]
+            if missing or not least <= given <= most:
+                got = f"input {missing[0]} left out" if missing else f"{given}"
+                message = (
+                    f"expected {least} to {most} inputs of {node.op_type} {node.name!r}, and all that it needs "
+                    f"(got {got}); export the model again"
+                )
+                raise ModelError(message)
+
+
+@cache
+def _inputs_of(op_type: str, version: int, domain: str) -> tuple[int, int, tuple[int, ...]] | None:
+    """How many inputs an operator takes at least and at most, and the places of those it cannot do without."""
+    schema = schema_of(op_type, version, domain)
+    if schema is None:
+        return None
+    single = onnx.defs.OpSchema.FormalParameterOption.Single
+    required = tuple(place for place, formal in enumerate(schema.inputs) if formal.option == single)
+    return schema.min_input, schema.max_input, required

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from onnx import TensorProto, helper
 
-from softops.opset import ModelError
+from softops.opset import ModelError, lint
 from softops.opset.graph.by_onnx import check, infer, inline
 
 ROOT = Path(__file__).parents[3]
@@ -53,6 +53,19 @@ def test_functions_that_the_inliner_cannot_bind():
     )
     with pytest.raises(ModelError, match=r"onnx\.inliner: "):
         inline(odd)
+
+
+@pytest.mark.parametrize("inputs", [[], [""], ["x"] * 6], ids=str)
+@pytest.mark.parametrize("op_type", ["DictVectorizer", "ZipMap", "Softmax", "Gemm"])
+def test_inputs_that_an_operator_cannot_do_without(op_type, inputs):
+    """The inference of DictVectorizer ends the process where its input is left out; lint does without its types."""
+    odd = model()
+    domain = "ai.onnx.ml" if op_type in ("DictVectorizer", "ZipMap") else ""
+    odd.graph.node[0].CopyFrom(helper.make_node(op_type, inputs, ["y"], domain=domain))
+    odd.opset_import.add(domain="ai.onnx.ml", version=1)
+    with pytest.raises(ModelError, match=rf"inputs of {op_type} '', and all that it needs \(got"):
+        infer(odd)
+    assert any("could not be inferred" in note for note in lint(odd).notes)
 
 
 @pytest.mark.parametrize("package", ["opset", "export", "conformance", "cli"])
