@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import onnx
 from onnx import NodeProto, TensorProto, TypeProto, helper
 
 from softops.opset import UnsupportedModelError
@@ -104,12 +103,11 @@ def add_raw_scores(opened: OpenModel, node: NodeProto, name: str) -> TypeProto:
     nodes.insert(1 + next(at for at, other in enumerate(nodes) if other.output[0] == node.output[0]), raw)
     del graph.node[:]
     graph.node.extend(nodes)
-    known = opened.scope.types.get(scores_of(node))
-    if known is not None and known.tensor_type.HasField("shape") and node.op_type != "SVMClassifier":
-        return known
-    element = known.tensor_type.elem_type if known is not None else TensorProto.FLOAT
-    rows = opened.scope.value_type(node.input[0]).shape
-    made: TypeProto = onnx.helper.make_tensor_type_proto(
-        element or TensorProto.FLOAT, [rows[0] if rows and len(rows) == 2 else None, None]
+    element, shape = (
+        opened.scope.element(scores_of(node)),
+        opened.scope.value_type(scores_of(node)).shape or (None, None),
     )
+    if node.op_type == "SVMClassifier":
+        shape = (*shape[:-1], None)  # a decision for each pair of classes, a probability for each class
+    made: TypeProto = helper.make_tensor_type_proto(element or TensorProto.FLOAT, shape)
     return made

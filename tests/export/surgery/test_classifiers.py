@@ -187,6 +187,11 @@ def test_probabilities_of_a_support_vector_machine(run_onnxruntime):
     svm = N("SVMClassifier", ["x"], ["label", "scores"], domain=ML, prob_a=[-1.5], prob_b=[0.25], **SVM)
     plain = N("SVMClassifier", ["x"], ["label", "scores"], domain=ML, **SVM)
     stripped = strip_head(model(svm))
+    # Declared are four probabilities; how many decisions there are is another number.
+    assert [d.dim_value or d.dim_param for d in stripped.graph.output[0].type.tensor_type.shape.dim] == [
+        "N",
+        "",
+    ]
     np.testing.assert_array_equal(
         run_onnxruntime(stripped, {"x": X})["logits"], run_onnxruntime(model(plain), {"x": X})["scores"]
     )

@@ -131,6 +131,19 @@ def test_the_logarithm_of_a_sigmoid_that_was_fused(parsed):
     assert ops(strip_head(model)) == ["Relu"]
 
 
+def test_the_logarithm_of_a_sigmoid_spelled_out(parsed):
+    text = "l = Relu(x) n = Neg(l) e = Exp(n) d = Add(one, e) p = Reciprocal(d) y = Log(p)"
+    assert ops(
+        strip_head(parsed(17, f"g (float[N,5] x) => (float[N,5] y) <float one = {{1}}> {{ {text} }}"))
+    ) == ["Relu"]
+
+
+def test_labels_that_a_caller_may_override(parsed):
+    text = "l = Neg(x) i = ArgMax<axis = 1, keepdims = 0>(l) y = Gather(t, i)"
+    model = parsed(17, f"g (float[N,3] x, int64[3] t = {{5, 6, 7}}) => (int64[N] y) {{ {text} }}")
+    assert ops(strip_head(model)) == ["Neg"]
+
+
 IF = (
     "g (float[N,5] x, bool c) => (float[N,5] y{outputs}) {{ z = Abs(x) {before} "
     "q = If (c) <then_branch = t () => (float[N,5] a) {{ {then} }}, "

@@ -72,6 +72,10 @@ WAYS = {
     "Slice, all axes": way(10, 7, "v = Slice (x, s, e)", ["Slice"], s=[1, 1], e=[2, 3]),
     "Slice, steps of 1": way(13, 9, "v = Slice (x, s, e, a, t)", ["Slice"], s=J([1]), e=J([3]), a=J([2]), t=J([1])),
     "Slice, an axis from the end": way(11, 10, "v = Slice (x, s, e, a, t)", ["Slice"], **STEPS),
+    "Slice, a computed axis": way(
+        11, 10, "u = Add (a, a) v = Slice (x, s, e, u)", ["Add", "Slice"], s=[0], e=[1], a=[1]
+    ),
+    "Dropout, a computed ratio": way(12, 10, "u = Neg (r) v = Dropout (x, u)", ["Neg", "Dropout"], r=F(-0.25)),
     "Pad": way(13, 10, "v = Pad (x, p)", ["Pad"], p=[0, 1, 0, 0, 0, 2]),
     "Pad with a number": way(21, 7, "v = Pad (x, p, c)", ["Pad"], p=[0, 1, 0, 0, -1, 2], c=F(0.5)),
     "Pad by reflection": way(18, 9, 'v = Pad <mode = "reflect"> (x, p, , a)', ["Pad"], p=[1, 2], a=[-1]),
