@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -64,6 +65,7 @@ def _of_torch(folder: Path) -> None:
     from torch import nn
 
     torch.manual_seed(0)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
 
     class Attended(nn.Module):
         """Attention to itself."""

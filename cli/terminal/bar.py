@@ -27,7 +27,8 @@ class Bar:
                 TimeRemainingColumn(),
             )
             self._bar = Progress(*columns, console=console, transient=True)
-            self._task = self._bar.add_task("", total=None)
+            # Of what nothing is known yet there is nothing to show.
+            self._task = self._bar.add_task("", total=None, visible=False)
             self._bar.start()
         return self
 

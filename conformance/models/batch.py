@@ -10,6 +10,7 @@ import onnx
 
 from softops.opset import ModelError
 from softops.opset.backend import prepare
+from softops.opset.backend.plan import Watch
 from softops.opset.graph.types import dimension_of
 
 from ..runtimes.loading import model_inputs
@@ -40,7 +41,12 @@ class Made(NamedTuple):
 
 
 def made_up_inputs(
-    graph: ModelGraph, *, seed: int = 0, batch: int | None = None, shapes: Shapes | None = None
+    graph: ModelGraph,
+    *,
+    seed: int = 0,
+    batch: int | None = None,
+    shapes: Shapes | None = None,
+    watch: Watch | None = None,
 ) -> Made:
     """
     Make up inputs for a model.
@@ -52,6 +58,8 @@ def made_up_inputs(
         and 256 MiB, and at most 256.
     shapes
         Shapes of inputs, by name.
+    watch
+        Told of the progress of a first row.
 
     ValueError: an input cannot be made up.
     """
@@ -65,7 +73,7 @@ def made_up_inputs(
     others = made_up(model, seed=seed, batch=1, shapes=given, length=OTHER_AXES + 1)
     if not open_rows and all(made[name].shape == others[name].shape for name in made):
         return Made(made)
-    first = _first_row(graph, _tried(model, seed, given))
+    first = _first_row(graph, _tried(model, seed, given), watch)
     if first is None:
         return Made(made_up(model, seed=seed, batch=8 if open_rows else 1, shapes=given))
     length, seconds, size = first
@@ -89,11 +97,13 @@ def made_up_inputs(
 class _Bytes:
     """Counts what the nodes of a run make."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, watch: Watch | None) -> None:
+        self._watch, self.count = watch, 0
 
-    def __call__(self, _done: int, _total: int, made: int) -> None:
+    def __call__(self, done: int, total: int, made: int) -> None:
         self.count += made
+        if self._watch is not None:
+            self._watch(done, total, made)
 
 
 def _is_open(value: onnx.ValueInfoProto, shapes: Mapping[str, Sequence[int]]) -> bool:
@@ -111,14 +121,16 @@ def _tried(model: onnx.ModelProto, seed: int, shapes: Shapes) -> Iterator[tuple[
         before = form
 
 
-def _first_row(graph: ModelGraph, tried: Iterator[tuple[int, Arrays]]) -> tuple[int, float, int] | None:
+def _first_row(
+    graph: ModelGraph, tried: Iterator[tuple[int, Arrays]], watch: Watch | None
+) -> tuple[int, float, int] | None:
     """Run a row; return the length of open axes that it ran with, its seconds, and how many bytes its nodes made."""
     try:
         prepared = prepare(graph.source.model)
     except (ModelError, LookupError):
         return None
     for length, feeds in tried:
-        made = _Bytes()
+        made = _Bytes(watch)
         try:
             seconds = float("inf")
             for _ in range(3):  # the first run may have to compile kernels

@@ -57,7 +57,8 @@ def compare_runtimes(
         took. By default, without ``inputs``, the logits are Gaussian of standard deviation 3 if they can be had so
         without cutting the model, and else what Gaussian inputs make of them.
     progress
-        Called with how many nodes our backend has run, and of how many.
+        Called with how many nodes our backend has run, and of how many; before that, where the batch is chosen by a
+        first row, with those of that row.
 
     Returns
     -------
@@ -81,7 +82,7 @@ def compare_runtimes(
         message = "expected inputs or families of them (got both); leave one out"
         raise ValueError(message)
     found = Comparison(not_run=not_run)
-    sets = list(_sets(model, inputs, families, seed, batch, shapes))
+    sets = list(_sets(model, inputs, families, seed, batch, shapes, progress))
     nodes = max(len(given.graph.model.graph.node) for given in sets)
     parts = Parts(progress, len(sets) * len(chosen) * _RUNS, nodes)
     for place, given in enumerate(sets):
@@ -157,12 +158,14 @@ def _sets(
     seed: int,
     batch: int | None,
     shapes: Shapes | None,
+    progress: Callable[[int, int], None] | None,
 ) -> Iterator[_Set]:
     graph = ModelGraph(open_source(model))
     if inputs is not None:
         yield _Set(graph, prepare_inputs(graph.source.model, inputs), None)
         return
-    feeds, note = made_up_inputs(graph, seed=seed, batch=batch, shapes=shapes)
+    watch = None if progress is None else lambda done, total, _made: progress(done, total)
+    feeds, note = made_up_inputs(graph, seed=seed, batch=batch, shapes=shapes, watch=watch)
     notes = (note,) if note else ()
     nodes = targets(graph)
     if families is None:

@@ -11,6 +11,7 @@ from softops.conformance import evaluate
 from softops.conformance.evaluation.calibration import Calibration
 from softops.export import classifier_head
 from softops.opset.backend import prepare
+from softops.opset.implementations.table import IMPLEMENTATIONS
 
 RANDOM = np.random.default_rng(3)
 WEIGHT = RANDOM.standard_normal((4, 6)).astype(np.float32)
@@ -240,3 +241,29 @@ def test_a_model_without_answers_is_refused():
     """)
     with pytest.raises(ValueError, match="an output of labels"):
         evaluate(model, {"features": X})
+
+
+def test_labels_that_hang_on_what_is_not_verified_cannot_be_told(monkeypatch):
+    # The sine is left to onnx's reference implementations.
+    monkeypatch.delitem(IMPLEMENTATIONS, ("", "Sin"))
+    model = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (float[N,6] features) => (float[N,6] p, int64[N] label) {
+            s = Sin(features) p = Softmax(s) label = ArgMax<axis = 1, keepdims = 0>(p)
+        }
+    """)
+
+    class Other:
+        name = "other"
+
+        def run(self, given, feeds):
+            changed = onnx.load_from_string(given)
+            for node in changed.graph.node:
+                node.op_type = "Cos" if node.op_type == "Sin" else node.op_type
+            return prepare(changed).run(dict(feeds))
+
+    found = evaluate(model, {"features": X}, [Other()])
+    assert not found.passed
+    assert found.wrong == []
+    assert any("differs from onnx.reference at Sin" in reason for reason in found.unsettled)
+    assert any("labels are not ours" in reason for reason in found.unsettled)

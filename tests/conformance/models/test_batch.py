@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from softops.conformance import validate
+from softops.conformance import compare_runtimes, validate
 from softops.conformance.models import batch as batches
 from softops.export import classifier_head
 
@@ -54,3 +54,11 @@ def test_lengths_that_a_network_does_not_take_are_tried_again():
     report = validate(model)
     assert report.passed, report.failures
     assert rows(report)[1:] == (1, 64)
+
+
+def test_the_first_row_tells_of_its_progress():
+    seen = []
+    compare_runtimes(HEAD, ["softops"], progress=lambda done, total: seen.append((done, total)))
+    count = len(HEAD.graph.node)
+    assert seen[0][1] <= count  # nodes that are run as one are one
+    assert seen[-1] == (2 * count, 2 * count)

@@ -69,6 +69,19 @@ def test_between_two_nodes_the_one_that_is_not_verified_is_told_from_the_one_tha
     assert report.failures[0].startswith("b[")
 
 
+def test_another_shape_than_that_of_onnx_reference_cannot_be_told(unverified):
+    class Flat(Other):
+        def run(self, model, feeds):
+            return [x.reshape(-1) for x in super().run(model, feeds)]
+
+    model = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] a) {{ a = Sin(x) }}")
+    report = validate(model, Flat(), batch=8)
+    assert report.verdict == "cannot tell"
+    assert "expected shape [8, 4] (got [32])" in report.unsettled[0]
+    certain = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] a) {{ a = Tanh(x) }}")
+    assert validate(certain, Flat(), batch=8).verdict == "wrong"
+
+
 def test_what_differs_from_an_implementation_of_ours_is_wrong():
     model = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] p) {{ a = Sin(x) p = Softmax(a) }}")
     report = validate(model, Other(Sin="Cos"), batch=8)
