@@ -146,7 +146,7 @@ def test_bfloat16_came_with_opset_13():
         ([], None, {}, "needs its input scores"),
         ([X, None], None, {}, "needs its input labels"),
         ([X, LABELS, None, X], None, {}, r"at most 3 inputs, scores, labels, weights \(got 4\)"),
-        ([X, LABELS], {"axis": 1}, {}, r"attributes ignore_index, reduction \(got axis\)"),
+        ([X, LABELS], {"axis": 1}, {}, r"attributes but ignore_index, reduction \(got axis\)"),
         ([X, LABELS], None, {"outputs": 3}, r"2 outputs \(got outputs=3\)"),
         ([X, LABELS], None, {"outputs": 0}, r"2 outputs \(got outputs=0\)"),
         ([X, LABELS, X[0].astype(np.float64)], None, {}, r"weights of the dtype .* float32 \(got float64\)"),
