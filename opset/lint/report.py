@@ -88,6 +88,7 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
     ===================== ===================================================================
     flatten-rule          Softmax, LogSoftmax or Hardmax below opset 13 over several dimensions
     batch-axis            one of them over the batch dimension
+    single-element        one of them over a dimension of length 1
     softmax-after-softmax logits that are probabilities already
     log-of-softmax        Log where LogSoftmax is meant
     log-of-sigmoid        Log where Softplus is meant

@@ -92,6 +92,17 @@ def _batch_axis(seen: Seen, record: NodeRecord) -> Finding | None:
     )
 
 
+def _single_element(seen: Seen, record: NodeRecord) -> Finding | None:
+    op_type = unquantized(record.op_type, record.domain)
+    if op_type not in _NORMALISERS or record.elements != 1 or not record.works_along:
+        return None
+    return Finding(
+        f"{record.operator} normalises over one element alone: it gives {'0' if op_type == 'LogSoftmax' else '1'} "
+        "whatever the input is",
+        "set axis to the dimension of the classes; of one score alone a Sigmoid makes a probability",
+    )
+
+
 def _after_softmax(seen: Seen, record: NodeRecord) -> Finding | None:
     if unquantized(record.op_type, record.domain) not in _TAKES_LOGITS or not seen.node.input:
         return None
@@ -176,6 +187,7 @@ OF_FAMILY: dict[str, Callable[[Seen, NodeRecord], Finding | None]] = {
     "invalid": _outside_rank,
     "flatten-rule": _flatten_rule,
     "batch-axis": _batch_axis,
+    "single-element": _single_element,
     "softmax-after-softmax": _after_softmax,
     "half-accumulation": _half_accumulation,
     "no-kernel": no_kernel,

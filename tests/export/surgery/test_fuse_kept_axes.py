@@ -121,6 +121,15 @@ def test_near_misses_stay(parsed, case):
     assert "Add" not in [n.op_type for n in model.graph.node] or "Add" in kinds
 
 
+def test_one_length_that_is_not_known(parsed, run_onnxruntime):
+    """It is that of before: there are as many elements."""
+    text = "e = Exp(x) s = ReduceSum<keepdims = 0>(e, one) t = Reshape(s, to) y = Div(e, t)"
+    held = "<int64[1] one = {1}, int64[2] to = {-1, 1}>"
+    fused = fuse(parsed(17, f"g (float[?,5] x) => (float[?,5] y) {held} {{ {text} }}"))
+    assert [node.op_type for node in fused.graph.node] == ["Softmax"]
+    np.testing.assert_allclose(run_onnxruntime(fused, {"x": X})["y"], special.softmax(X, axis=1), rtol=1e-6)
+
+
 UNCERTAIN = {
     "two lengths that are not known": (
         "float[?,?,5] x, int64[2] u",

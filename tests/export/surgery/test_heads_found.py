@@ -138,6 +138,12 @@ def test_the_logarithm_of_a_sigmoid_spelled_out(parsed):
     ) == ["Relu"]
 
 
+def test_a_table_that_is_computed_is_none_of_labels(parsed):
+    text = "l = Neg(x) t = Relu(v) i = ArgMax<axis = 1, keepdims = 0>(l) y = Gather(t, i)"
+    with pytest.raises(ValueError, match="no head to strip"):
+        strip_head(parsed(17, f"g (float[N,3] x, float[3] v) => (float[N] y) {{ {text} }}"))
+
+
 def test_labels_that_a_caller_may_override(parsed):
     text = "l = Neg(x) i = ArgMax<axis = 1, keepdims = 0>(l) y = Gather(t, i)"
     model = parsed(17, f"g (float[N,3] x, int64[3] t = {{5, 6, 7}}) => (int64[N] y) {{ {text} }}")

@@ -124,6 +124,8 @@ def test_same_bits(name):
     converted = convert_version(model, target)
     onnx.checker.check_model(converted, full_check=True)
     assert [op for op in ops(converted) if op != "Constant"] == expected
+    read = {name for node in converted.graph.node for name in node.input}
+    assert {tensor.name for tensor in converted.graph.initializer} <= read
     if target < 7:  # the oldest that onnxruntime reads
         target = 7
         converted = convert_version(model, target)

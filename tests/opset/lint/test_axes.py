@@ -177,3 +177,21 @@ def test_the_body_of_a_scan_sees_no_batch():
 def test_symbols_that_shape_inference_makes_up_are_unknown():
     proto = model(["n", 4, "m"], 13, before=[helper.make_node("Flatten", ["x"], ["f"], axis=0)])
     assert lint(proto).nodes[0].shape == (1, None)
+
+
+@pytest.mark.parametrize("op_type", ["Softmax", "LogSoftmax", "Hardmax"])
+def test_one_element_alone(op_type):
+    (warning,) = [
+        w
+        for w in lint(model(["n", 3, 1], 13, op_type=op_type, axis=-1)).warnings
+        if w.code == "single-element"
+    ]
+    assert f"gives {0 if op_type == 'LogSoftmax' else 1} whatever" in warning.message
+    for shape, opset, axis in (
+        (["n", 3, 1], 13, 1),
+        (["n", 3, None], 13, -1),
+        (["n", 3, 1], 12, 1),
+        (None, 13, -1),
+    ):
+        assert "single-element" not in codes(model(shape, opset, op_type=op_type, axis=axis))
+    assert "single-element" in codes(model(["n", 1, 1], 12, op_type=op_type, axis=1))
