@@ -77,6 +77,7 @@ def slice_(step: Step) -> list[NodeProto] | None:
         given = step.scope.array(step.node.input[1])
         counted = counted if given is None else counted.astype(given.dtype)
         result.input[3] = step.store(counted, f"{result.output[0]}_axes", nodes)
+        step.released.add(step.node.input[3])
         return [*nodes, result]
     if step.source != 10:
         return None

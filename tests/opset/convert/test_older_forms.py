@@ -148,7 +148,7 @@ def near(model, converted, x, ulp):
 
 
 @pytest.mark.parametrize("target", [16, 13, 9, 7])
-@pytest.mark.parametrize("axis", [-1, 1, -3])
+@pytest.mark.parametrize("axis", [-1, 1, -3, 0])
 def test_layer_normalization(target, axis):
     """A mean, a variance, a root, a quotient and a product: some ten roundings of numbers of about 1."""
     shape = CALM.shape[axis:]
