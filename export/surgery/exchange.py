@@ -94,9 +94,6 @@ def rename_reads(nodes: list[NodeProto], old: str, new: str) -> None:
         node.input[:] = [new if name == old else name for name in node.input]
         for graph in subgraphs(node):
             rename_reads(list(graph.node), old, new)
-            for value in graph.output:
-                if value.name == old:
-                    value.name = new
 
 
 def _outputs(graph: GraphProto) -> set[str]:
