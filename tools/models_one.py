@@ -31,7 +31,13 @@ def examined(path: Path, runtime: str) -> dict[str, Any]:
         said = (
             list(found.not_run.values())
             if report is None
-            else [*report.failures, *report.unsettled, *report.known, *report.caveats]
+            else [
+                *report.failures,
+                *(report.notes if report.verdict == "wrong" else ()),
+                *report.unsettled,
+                *report.known,
+                *report.caveats,
+            ]
         )
         shapes = {} if report is None else {name: list(shape) for name, (_, shape) in report.inputs.items()}
     except (ValueError, TypeError, LookupError, OSError) as error:
