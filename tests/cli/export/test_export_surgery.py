@@ -320,3 +320,10 @@ def test_check_still_finds_what_is_off_by_more_than_a_thousandth_of_the_row(caps
     for error, good in ((4e-6, True), (0.017, True), (0.02, False)):
         new = {"y": old["y"] + np.float32([error, 0])}
         assert before_after.compare_outputs(Console(), old, new, "close") is good
+
+
+def test_check_takes_several_rows_of_one_number_together():
+    old = {"y": np.array([[1e-6], [18.0]], np.float32)}
+    near, far = {"y": old["y"] + np.float32(4e-6)}, {"y": old["y"] + np.float32(0.02)}
+    assert before_after.compare_outputs(Console(), old, near, "close")
+    assert not before_after.compare_outputs(Console(), old, far, "close")
