@@ -116,7 +116,16 @@ def page(found: list[Found], runtime: str, seconds: float, gigabytes: float) -> 
         longest=max((entry.seconds for entry in found), default=0),
         largest=max((entry.gigabytes for entry in found), default=0),
     )
-    return head + "".join(map(_row, found))
+    details = "".join(map(_details, found))
+    return head + "".join(map(_row, found)) + (f"\n## What is not right\n\n{details}" if details else "")
+
+
+def _details(entry: Found) -> str:
+    """Return all that was said of a model that is not right."""
+    if entry.verdict.startswith("right"):
+        return ""
+    said = "".join(f"  - {' '.join(text.split())}\n" for text in entry.said)
+    return f"- **{entry.name}**: {entry.verdict}\n{said}"
 
 
 def _row(entry: Found) -> str:

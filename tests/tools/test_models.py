@@ -49,9 +49,11 @@ def test_inputs_beside_a_model_are_used(page):
 
 
 def test_a_model_that_does_not_run_is_said_to_be_one(page):
-    verdict = row(page, "broken")[2]
-    assert verdict.startswith("not run: ")
-    assert "Zork" in verdict
+    assert row(page, "broken")[2] == "not run"
+    below = page.partition("## What is not right")[2]
+    assert "- **broken**: not run\n" in below
+    assert "Zork" in below
+    assert "small" not in below
 
 
 def test_the_head_of_the_page_counts(page):
