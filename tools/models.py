@@ -129,13 +129,8 @@ def _details(entry: Found) -> str:
 
 
 def _row(entry: Found) -> str:
-    more = (
-        ""
-        if entry.verdict == "right" and not entry.said
-        else f": {_short(entry.said[0])}"
-        if entry.said
-        else ""
-    )
+    # Of what is not right all is said below.
+    more = f": {_short(entry.said[0])}" if entry.said and entry.verdict.startswith("right") else ""
     cells = (entry.name, entry.holds, entry.verdict + more, f"{entry.seconds:.1f}", f"{entry.gigabytes:.2f}")
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
 
