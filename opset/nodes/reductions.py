@@ -39,39 +39,38 @@ def reduction(reduced: Reduced, *, axes_are_an_input: int = _AXES_ARE_AN_INPUT) 
     return implementation
 
 
-def _wide(x: Array) -> Array:
-    """Floats as float64, integers as the widest of their sign."""
-    return x.astype({"i": np.int64, "u": np.uint64}.get(x.dtype.kind, np.float64))
+def _wide(x: Array) -> Any:
+    """What is summed in: float64 for floats, for integers the widest of their sign."""
+    return {"i": np.int64, "u": np.uint64}.get(x.dtype.kind, np.float64)
 
 
 def total(x: Array, axes: tuple[int, ...] | None, keeps: bool) -> Any:
     """Sum of the numbers; 0 of none."""
-    return np.sum(_wide(x), axes, keepdims=keeps)
+    return np.sum(x, axes, _wide(x), keepdims=keeps)
 
 
 def product(x: Array, axes: tuple[int, ...] | None, keeps: bool) -> Any:
     """Product of the numbers; 1 of none."""
-    return np.prod(_wide(x), axes, keepdims=keeps)
+    return np.prod(x, axes, _wide(x), keepdims=keeps)
 
 
 def mean(x: Array, axes: tuple[int, ...] | None, keeps: bool) -> Any:
     """Mean of the numbers, of integers cut off; NaN of none."""
-    wide = _wide(x)
-    count = wide.size if axes is None else int(np.prod([x.shape[axis] for axis in axes]))
-    sums = np.sum(wide, axes, keepdims=keeps)
-    if wide.dtype.kind == "f":
+    count = x.size if axes is None else int(np.prod([x.shape[axis] for axis in axes]))
+    sums = np.sum(x, axes, _wide(x), keepdims=keeps)
+    if sums.dtype.kind == "f":
         return sums / count
     return np.sign(sums) * (np.abs(sums) // max(count, 1))
 
 
 def magnitudes(x: Array, axes: tuple[int, ...] | None, keeps: bool) -> Any:
     """Sum of the magnitudes."""
-    return np.sum(np.abs(_wide(x)), axes, keepdims=keeps)
+    return np.sum(np.abs(x), axes, _wide(x), keepdims=keeps)
 
 
 def squares(x: Array, axes: tuple[int, ...] | None, keeps: bool) -> Any:
     """Sum of the squares."""
-    return np.sum(np.square(_wide(x)), axes, keepdims=keeps)
+    return np.sum(np.square(x.astype(_wide(x))), axes, keepdims=keeps)
 
 
 def norm(x: Array, axes: tuple[int, ...] | None, keeps: bool) -> Any:
@@ -85,7 +84,7 @@ def norm(x: Array, axes: tuple[int, ...] | None, keeps: bool) -> Any:
 
 def logarithm(x: Array, axes: tuple[int, ...] | None, keeps: bool) -> Any:
     """Logarithm of the sum."""
-    return np.log(np.sum(x.astype(np.float64), axes, keepdims=keeps))
+    return np.log(np.sum(x, axes, np.float64, keepdims=keeps))
 
 
 def extreme(ufunc: Any, *, largest: bool) -> Reduced:
