@@ -112,7 +112,10 @@ class Reached:
         far = _spread([test for test in tests if test not in set(near)], _ALL)
         if far:
             yield far
-        yield [mirror if (self._root / mirror).exists() else f"tests/{mutant.file.split('/')[0]}"]
+        if (self._root / mirror).exists():
+            yield [mirror]
+        if not tests:  # what is compiled, or run in another process, leaves no trace
+            yield [f"tests/{mutant.file.split('/')[0]}"]
 
 
 def judge(mutant: Mutant, copy: Copy, reached: Reached) -> Outcome:
