@@ -161,7 +161,7 @@ def log_softmax(
     Notes
     -----
     Special values: a row that holds a NaN or +inf, or nothing but −inf, is NaN; −inf beside finite values stays −inf.
-    The same bits for any number of threads.
+    The same bits for any number of threads and on every processor with a fused multiply-add.
 
     Error: at most 1 ULP in float32, 2 in float64 and 0.51 in halves, also right beside zero
     (``tests/numba_kernels/test_accuracy.py``). ``(x - max) - log1p(sum of the others)`` in float64.

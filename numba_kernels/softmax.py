@@ -267,7 +267,7 @@ def softmax(
     -----
     Special values: a row that holds a NaN or +inf, or nothing but −inf, is NaN; −inf beside finite values gives
     exactly 0. Results are never negative, never above 1, monotone in `x`, and underflow gradually. The same bits for
-    any number of threads.
+    any number of threads and on every processor with a fused multiply-add.
 
     Error: at most 1.75 ULP in float32 (2 on a processor without a fused multiply-add), 2 in float64, 0.51 of halves,
     which are computed in float32 and rounded once (``tests/numba_kernels/test_accuracy.py``, ``test_adversarial.py``).

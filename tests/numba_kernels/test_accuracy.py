@@ -9,6 +9,7 @@ import pytest
 
 from softops import numba_kernels as kernels
 from softops.conformance.measure.ulp import spacing, ulp_error
+from softops.numba_kernels.vector import fuses
 from softops.opset import reference
 
 LENGTHS = [1, 2, 7, 10, 16, 17, 128, 1000, 4096, 50257, 128256]
@@ -19,7 +20,8 @@ ROW_OPERATORS = ["softmax", "log_softmax", "logsumexp", "sigmoid"]
 
 # In ULP of the result's dtype; a new dtype is one more column here and one more word in conftest.DTYPES.
 BOUNDS = {
-    "softmax": {"float32": 1.75, "float64": 2},
+    # without a fused multiply-add the exponential's last step rounds once more
+    "softmax": {"float32": 1.75 if fuses() else 2, "float64": 2},
     "sigmoid": {"float32": 2, "float64": 2},
     "logsumexp": {"float32": 2, "float64": 2},
     "log_softmax": {"float32": 1, "float64": 2},
