@@ -20,7 +20,7 @@ from softops.opset.nodes.node import described
 
 from ..errors import ModelNotRunError
 from ..measure.bounds import largest_of_rows, loosely
-from ..measure.ulp import is_float
+from ..measure.ulp import is_float, unit_roundoff
 from ..runtimes.loading import load
 from ..runtimes.protocol import Runtime, name_of
 from ..runtimes.softops import SoftopsRuntime
@@ -147,14 +147,17 @@ def _moved_as_far(actual: NDArray[Any], ours: NDArray[Any], moved: NDArray[Any])
 
 
 def _moved(values: Arrays) -> Arrays:
-    """Return the arrays of floats moved by 2^-18 of themselves, and the others as they are."""
+    """Return arrays of floats moved by 2^-18 of themselves, of 16 bits by 8 roundings; others as they are."""
     random = np.random.default_rng(0)
-    return {
-        name: (x * (1 + 2.0**-18 * random.choice([-1, 1], x.shape))).astype(x.dtype)
-        if is_float(x.dtype) and x.dtype.itemsize >= 4
-        else x
-        for name, x in values.items()
-    }
+    found = {}
+    for name, x in values.items():
+        if is_float(x.dtype):
+            step = 2.0**-18 if x.dtype.itemsize >= 4 else 8 * unit_roundoff(x.dtype)
+            moved = x.astype(np.float64) * (1 + step * random.choice([-1, 1], x.shape))
+            found[name] = np.asarray(moved.astype(x.dtype))
+        else:
+            found[name] = x
+    return found
 
 
 def in_doubt(scene: Scene, step: Step, known: Collection[str]) -> Step:

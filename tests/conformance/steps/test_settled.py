@@ -1,5 +1,6 @@
 """A verdict is never wrong: wrong rests on what is verified, and everything else is said to be what it is."""
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -355,3 +356,26 @@ def test_without_its_rewriting_a_runtime_is_asked_again():
     report = validate(model, Rewriting(Sin="Cos"), batch=8)
     assert report.verdict == "wrong"
     assert "without the runtime's rewriting of the graph (level=disabled) it is right" in report.notes
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_sums_near_zero_in_halves_are_not_wrong(dtype):
+    class Wide(Other):
+        """Sums in float32, and rounds once; ours is rounded as it comes."""
+
+        def run(self, model, feeds):
+            wide = onnx.load_from_string(model)
+            for value in (*wide.graph.input, *wide.graph.output):
+                value.type.tensor_type.elem_type = 1
+            for tensor in wide.graph.initializer:
+                tensor.CopyFrom(
+                    numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name)
+                )
+            outputs = prepare(wide).run({name: x.astype(np.float32) for name, x in feeds.items()})
+            return [x.astype(half) for x in outputs]
+
+    half = ml_dtypes.bfloat16 if dtype == "bfloat16" else np.float16
+    text = f"net ({dtype}[N,60,1] x) => ({dtype}[N,2,1] c) {{ c = Conv(x, w) }}"
+    model = parsed(f'<ir_version: 10, opset_import: ["" : 22]> {text}', w=normal(2, 60, 1).astype(half))
+    report = validate(model, Wide(), inputs=normal(300, 60, 1, seed=1).astype(half))
+    assert report.verdict == "right", (report.failures, report.unsettled)
