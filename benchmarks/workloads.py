@@ -119,8 +119,15 @@ SHAPES: tuple[tuple[tuple[int, ...], int], ...] = (
     ((4096, 4096), -1),
     ((1, 21, 512, 512), 1),
     ((1000, 4096), 0),
+    # one row; a few steps of decoding, and a batch of them; long rows under short axes; features over places
+    ((1, 1000), -1),
+    ((8, 32000), -1),
+    ((32, 151936), -1),
+    ((1, 2, 3, 40000), -1),
+    ((8, 1000, 49), 1),
 )
 SHAPES_OF_OTHER_DTYPES = ((64, 1000), (4096, 1000), (24576, 128))
+HALVES_OF_A_VOCABULARY = (256, 50257)
 
 
 def _family() -> Iterable[Workload]:
@@ -131,6 +138,8 @@ def _family() -> Iterable[Workload]:
         for dtype in ("float64", "float16", "bfloat16"):
             for shape in SHAPES_OF_OTHER_DTYPES:
                 yield Workload(operator, shape, dtype=dtype)
+        for dtype in ("float16", "bfloat16"):
+            yield Workload(operator, HALVES_OF_A_VOCABULARY, dtype=dtype)
 
 
 WORKLOADS: tuple[Workload, ...] = (
