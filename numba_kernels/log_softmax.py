@@ -19,13 +19,14 @@ from .log_sums.columns import log_sum_of_columns
 from .log_sums.rows import log_sums_of_rows
 from .log_sums.tempered import tempered
 from .numerics.product_split import product_of
-from .numerics.sums import fma_near
 from .rowwise.blocks import OverBlocks, Row, block_at
 from .rowwise.kernels import Span, kernels_of
 from .rowwise.lanes import PerRow
 from .rowwise.rows import map_long_row, rows_at_once
 from .vector import (
     all_set,
+    fma,
+    fuses,
     itemsize,
     load,
     loop,
@@ -55,12 +56,12 @@ def _log_softmax_rows(kind: Any, span: Span) -> None:
 def _subtract(kind: Any, dst: Any, src: Any, n: Any, a: Any, b: Any, m: Any, log_of_sum: Any) -> None:
     """x − (m + log Σ exp(x − m)) of a row of at least one vector, by what `_factors` gave; `dst` may be `src`."""
     like = load(kind, src)
-    if like.scalar != types.float32:
+    if not _takes_factors(like):
         _subtract_in_float64(kind, dst, src, n, m, log_of_sum)
         return
     with when(b > 0.0) as otherwise:
         factors = splat(like, a), splat(like, b)
-        map_long_row(kind, dst, kind, src, n, lambda x: fma_near(*factors, x))
+        map_long_row(kind, dst, kind, src, n, lambda x: fma(*factors, x))
     with otherwise:
         _subtract_in_float64(kind, dst, src, n, m, log_of_sum)
 
@@ -74,6 +75,11 @@ def _subtract_in_float64(kind: Any, dst: Any, src: Any, n: Any, m: Any, log_of_s
 def _in_float64(x: Any, m: Any, log_of_sum: Any) -> Any:
     """(x − m) − log_of_sum for anything, in float64, rounded to the type of x."""
     return narrow(x, (widen(x) - widen(m)) - log_of_sum)
+
+
+def _takes_factors(like: Any) -> bool:
+    """Whether one operation takes off a product of two numbers of the type: float32, fused."""
+    return bool(like.scalar == types.float32 and fuses())
 
 
 def _factors(m: Any, log_of_sum: Any) -> tuple[Any, Any]:
@@ -105,17 +111,17 @@ _FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _subtract_blocks)
 def _log_softmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
     """A vector of columns of n numbers, in place."""
     m, log_of_sum = log_sum_of_columns(kind, x, stride, n)
-    if m.scalar != types.float32:
+    if not _takes_factors(m):
         with loop(0, n) as k:
             store(kind, x + k * stride, _in_float64(load(kind, x + k * stride), m, log_of_sum))
     else:
         a, b = _factors(m, log_of_sum)
         with when(all_set(b > 0.0)) as otherwise, loop(0, n) as k:
-            store(kind, x + k * stride, fma_near(a, b, load(kind, x + k * stride)))
+            store(kind, x + k * stride, fma(a, b, load(kind, x + k * stride)))
         with otherwise, loop(0, n) as k:
             number = load(kind, x + k * stride)
             exact = _in_float64(number, m, log_of_sum)
-            store(kind, x + k * stride, where(b > 0.0, fma_near(a, b, number), exact))
+            store(kind, x + k * stride, where(b > 0.0, fma(a, b, number), exact))
 
 
 _KERNELS = kernels_of(_log_softmax_rows, _log_softmax_columns)

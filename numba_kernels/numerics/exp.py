@@ -96,8 +96,8 @@ def exp_scaled(x: Any, shift: Any) -> Any:
 def exp_scaled_pair(x: Any, shift: Any) -> Any:
     """`exp_scaled`, and what its last step rounds off: right to two thirds of half a ULP together."""
     p, scale = exp_split(x, shift)
-    e = fma(p, scale, scale)
-    return e, fma(p, scale, scale - e)
+    e = fma_near(p, scale, scale)
+    return e, fma_near(p, scale, scale - e)
 
 
 def exp_scaled_exactly(x: Any, shift: Any) -> Any:

@@ -105,7 +105,7 @@ class ExactSum:
         total, lost = self._sum.value
         result = total + e
         added = result - total
-        self._sum.value = result, lost + fma(p, s, s - added)
+        self._sum.value = result, lost + fma_near(p, s, s - added)
 
     def settle(self) -> None:
         """Take what was added to float64, and begin anew."""
