@@ -23,7 +23,7 @@ def run_evaluation(
     dataset: Path,
     labels: str | None,
     *,
-    batch: int,
+    batch: int | None,
     max_ulp: float | None,
     report: Path | None,
 ) -> int:

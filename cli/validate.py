@@ -88,9 +88,7 @@ def validate(
         from .evaluation import run_evaluation
 
         _refuse("--dataset", {"--inputs": inputs, "--family": family, "--shape": shape})
-        code = run_evaluation(
-            model, names, dataset, labels, batch=batch or 256, max_ulp=max_ulp, report=report
-        )
+        code = run_evaluation(model, names, dataset, labels, batch=batch, max_ulp=max_ulp, report=report)
     else:
         from .validation import run_validation
 

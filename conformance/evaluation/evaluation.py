@@ -12,6 +12,7 @@ from softops.opset import ModelSource
 
 from ..errors import ModelNotRunError
 from ..measure.plain import as_json, plain
+from ..models.batch import rows_at_a_time
 from ..models.examination import examine
 from ..models.report import Report
 from ..runtimes.loading import load
@@ -95,7 +96,7 @@ def evaluate(
     runtimes: Sequence[str | Runtime] = ("onnxruntime",),
     *,
     labels: str | Path | ArrayLike | None = None,
-    batch: int = 256,
+    batch: int | None = None,
     max_ulp: float | None = None,
     rtol: float = 1e-3,
     progress: Callable[[int, int], None] | None = None,
@@ -122,7 +123,8 @@ def evaluate(
         (rows,). By default the array ``labels``, ``label`` or ``y`` of the dataset, if there is one. Labels as
         the model gives them, or the numbers of the classes.
     batch
-        Rows in a batch, where the model does not fix it.
+        Rows in a batch, where the model does not fix it; by default at most 256, fewer where a row takes much time or
+        memory.
     max_ulp, rtol
         As for `softops.conformance.validate`.
     progress
@@ -139,7 +141,7 @@ def evaluate(
     """
     bounds = Bounds(max_ulp, rtol)
     graph = ModelGraph(open_source(model))
-    data = Dataset(graph.source.model, dataset, labels, batch)
+    data = Dataset(graph.source.model, dataset, labels, rows_at_a_time(graph) if batch is None else batch)
     chosen, not_run = chosen_runtimes(runtimes)
     found, ours = Evaluation(data.rows, not_run=not_run), SoftopsRuntime()
     runs = {ours.name: load(ours, graph.content, graph.source.folder)}

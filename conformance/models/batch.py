@@ -94,6 +94,16 @@ def made_up_inputs(
     return Made(made_up(model, seed=seed, batch=rows, shapes=given, length=length), note)
 
 
+def rows_at_a_time(graph: ModelGraph) -> int:
+    """Return how many rows of a set are run at a time: as many as would be made up, `BATCH_MAX` where none can be."""
+    rows = [value.name for value in model_inputs(graph.source.model) if _is_open(value, {})]
+    try:
+        feeds = made_up_inputs(graph).feeds
+    except ValueError:  # of strings, say
+        return BATCH_MAX
+    return min((len(feeds[name]) for name in rows), default=BATCH_MAX)
+
+
 class _Bytes:
     """Counts what the nodes of a run make."""
 

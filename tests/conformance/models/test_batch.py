@@ -7,6 +7,8 @@ from onnx import numpy_helper
 
 from softops.conformance import compare_runtimes, validate
 from softops.conformance.models import batch as batches
+from softops.conformance.steps.graph import ModelGraph
+from softops.conformance.steps.source import open_source
 from softops.export import classifier_head
 
 HEAD = classifier_head(np.eye(4, dtype=np.float32))
@@ -62,3 +64,12 @@ def test_the_first_row_tells_of_its_progress():
     count = len(HEAD.graph.node)
     assert seen[0][1] <= count  # nodes that are run as one are one
     assert seen[-1] == (2 * count, 2 * count)
+
+
+def test_a_set_is_run_in_batches_of_the_same_size(monkeypatch):
+    graph = ModelGraph(open_source(HEAD))
+    assert batches.rows_at_a_time(graph) == 256
+    monkeypatch.setattr(batches, "_BYTES", 16 * 100)
+    assert 2 <= batches.rows_at_a_time(graph) <= 100
+    fixed = ModelGraph(open_source(classifier_head(np.eye(4, dtype=np.float32), batch=3)))
+    assert batches.rows_at_a_time(fixed) == 256  # the model fixes it
