@@ -21,13 +21,14 @@ from softops.opset.graph.files import serialize
 
 from ..cases.calls import arranged, case_of, line_axis
 from ..cases.families import FAMILIES, NON_CONTIGUOUS, as_view, rows_of
-from ..errors import check_choice
+from ..errors import ModelNotRunError, check_choice
 from ..measure.ulp import is_float
 from ..runtimes.loading import load, model_inputs
 from ..runtimes.softops import SoftopsRuntime
 from ..steps.cuts import Cuts, without_what_makes
 from ..steps.graph import DECISIONS, Arrays, FamilyNode, ModelGraph
 from ..steps.source import Source
+from .inputs import OTHER_AXES
 from .inversion import Inversion
 
 _NEAR = 1e-3
@@ -76,12 +77,19 @@ def targeted(
     inversion = Inversion(graph, plain)
     if not cut and not inversion.leads(tensor):
         return None
-    before = plain[tensor] if tensor in plain else _given(graph, tensor, plain)
+    try:
+        before, runs = plain[tensor] if tensor in plain else _given(graph, tensor, plain), True
+    except ModelNotRunError:
+        # Behind a node that nothing here computes; behind the cut there may be none.
+        like = _declared(graph, tensor, plain) if cut else None
+        if like is None:
+            raise
+        before, runs = like, False
     wanted = _rows(target, before, family, seed)
     named = f"{tensor}, the input of {target.operator.name}"
     if tensor in plain:
         return Targeted(graph, {**plain, tensor: wanted}, f"{named}, is an input of the model")
-    found = inversion.back(tensor, wanted.astype(np.float64))
+    found = inversion.back(tensor, wanted.astype(np.float64)) if runs else None
     if found is not None:
         name, values = found
         with np.errstate(over="ignore", invalid="ignore"):
@@ -142,6 +150,16 @@ def _rows(target: FamilyNode, like: NDArray[Any], family: str, seed: int) -> NDA
         case = case_of(row, like.dtype.name, like.shape, family)
         made = arranged(row, case, random, target.axis)
     return as_view(made, seed) if family == NON_CONTIGUOUS and made.size else made
+
+
+def _declared(graph: ModelGraph, tensor: str, feeds: Arrays) -> NDArray[Any] | None:
+    """Return zeros of a tensor's declared type, open axes as those of made up inputs; None where there is none."""
+    dims, dtype = graph.dims(tensor), graph.dtype(tensor)
+    if dims is None or dtype is None:
+        return None
+    open_lengths = [next((len(x) for x in feeds.values() if x.ndim), 1), *[OTHER_AXES] * (len(dims) - 1)]
+    shape = [length if dim is None else dim for dim, length in zip(dims, open_lengths, strict=False)]
+    return np.zeros(shape, dtype)
 
 
 def _given(graph: ModelGraph, tensor: str, feeds: Arrays) -> NDArray[Any]:

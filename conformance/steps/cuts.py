@@ -188,6 +188,8 @@ def without_what_makes(graph: ModelGraph, tensor: str) -> onnx.ModelProto:
     body.output.extend(kept)
     remove_dead(body, model.ir_version, was_dead)
     read = {name for node in body.node for name in names_read(node)}
+    # In old models every initializer is an input, too, whether it is read or not.
+    read.update(tensor.name for tensor in body.initializer)
     inputs = [value for value in body.input if value.name in read]
     del body.input[:]
     body.input.extend([graph.value_info(tensor), *inputs])

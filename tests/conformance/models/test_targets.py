@@ -142,3 +142,30 @@ def test_a_model_without_a_node_to_aim_at_is_refused():
     with pytest.raises(ValueError, match="node of the softmax family"):
         compare_runtimes(model, families=["ties"])
     assert compare_runtimes(model).passed
+
+
+def test_an_old_model_with_a_weight_that_nobody_reads_is_cut():
+    # Before IR version 4 every initializer is an input as well.
+    model = onnx.parser.parse_model("""
+        <ir_version: 3, opset_import: ["" : 9]>
+        net (float[1,4] x, float[4] w, float[2] unread) => (float[1,4] p) {
+            a = Tanh(x) b = Mul(a, w) p = Softmax(b)
+        }
+    """)
+    for name, length in (("w", 4), ("unread", 2)):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(length, np.float32), name))
+    found = compare_runtimes(model, ["onnxruntime"], families=["ties"])
+    assert found.passed, (found.not_run, [report.failures for report in found.reports])
+    assert "cut at" in found.reports[0].notes[0]
+
+
+def test_behind_a_node_that_nobody_computes_the_model_is_cut():
+    model = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+        net (float[N,4] x) => (float[N,4] p) <float[N,4] b> {
+            a = com.microsoft.QuickGelu(x) b = Tanh(a) p = Softmax(b)
+        }
+    """)
+    found = compare_runtimes(model, ["onnxruntime"], families=["ties"], batch=6)
+    assert found.passed, (found.not_run, [report.failures for report in found.reports])
+    assert found.reports[0].inputs == {"b": ("float32", (6, 4))}
