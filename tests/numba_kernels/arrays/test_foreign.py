@@ -54,7 +54,9 @@ def test_of_a_matrix_the_numbers_are_taken():
 
 
 @pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("wrong", [[0, 9, 9], "0", 0.5, object(), np.array([1, 2]), (1,)], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [[0, 9, 9], "0", 0.5, object(), np.array([1, 2]), (1,)], ids=lambda wrong: type(wrong).__name__
+)
 def test_ignore_index_is_one_integer(name, wrong):
     with pytest.raises(TypeError, match=rf"^{name} takes one integer as ignore_index \(got "):
         getattr(kernels, name)(X, LABELS, ignore_index=wrong)
