@@ -41,14 +41,14 @@ class Copy:
         links.mkdir(parents=True)
         for package in PACKAGES:
             (links / package).symlink_to(self.root / package)
-        cache = folder / "cache"
         self._environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(
                 [str(links.parent), str(self.root), os.environ.get("PYTHONPATH", "")]
             ),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "NUMBA_CACHE_DIR": str(cache),
+            # a change in the kernels has a folder of its own there
+            "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(folder / "cache")),
         }
         self._asked = folder / "tests.txt"
 
