@@ -20,8 +20,11 @@ from collections import Counter
 
 # What a process does: it says when it begins, calls, waits for the interrupt, and then calls again.
 CHILD = """
-import os, sys, time
+import os, signal, sys, time
 import numpy as np  # which cannot be imported again after an interrupt
+
+# a shell's background process ignores interrupts, and so do those that it starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def call():
     from softops import numba_kernels
