@@ -233,7 +233,7 @@ def _family() -> frozenset[tuple[str, str]]:
 def class_axis(graph: ModelGraph, output: str, array: NDArray[Any]) -> int:
     """Return along which axis an output holds the scores of classes: that of its softmax, or else the last."""
     family = graph.family_node(output)
-    if family is None or family.operator.axis_rule != "single" or not array.ndim:
+    if family is None or family.operator.axis_rule != "single":
         return -1
     axis = family.operator.default_axis if family.axis is None else family.axis
     return -1 if axis is None or not -array.ndim <= axis < array.ndim else axis

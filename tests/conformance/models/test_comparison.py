@@ -4,6 +4,7 @@ import json
 from html.parser import HTMLParser
 
 import numpy as np
+import onnx
 import pytest
 
 from softops.conformance import UnknownRuntimeError, compare_runtimes
@@ -88,6 +89,18 @@ def test_another_dtype_or_shape_is_said_between_runtimes_too():
     assert texts["flat", "softops"] == ["probabilities: expected shape [5, 4] (got [20])"]
 
 
+@pytest.mark.parametrize(("axis", "lines"), [(0, 12), (1, 20), (-2, 20), (2, 15)])
+def test_decisions_are_taken_along_the_axis_of_the_softmax(axis, lines):
+    model = onnx.parser.parse_model(f"""
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (float[5,3,4] x) => (float[5,3,4] p) {{ p = Softmax<axis = {axis}>(x) }}
+    """)
+    runtimes = ["softops", Changed("rolled", "p", lambda p: np.roll(p, 1, axis))]
+    (pair,) = compare_runtimes(model, runtimes).pairs
+    decided = pair.apart.decisions["p"]
+    assert (decided.count, decided.changed) == (lines, lines)
+
+
 def test_progress_counts_nodes():
     seen = []
     compare_runtimes(
@@ -141,6 +154,9 @@ def test_the_report_is_written_in_every_form(found, tmp_path):
     assert "out of order" in page
     text = (tmp_path / "all/report.md").read_text("utf-8")
     assert "the first node to depart is probabilities (Softmax-13)" in text
+    write_report(found, tmp_path / "all", title="Again")
+    assert {path.name for path in (tmp_path / "all").iterdir()} == names
+    assert "# Again" in (tmp_path / "all/report.md").read_text("utf-8")
     write_report(found, tmp_path / "only.json", title="x")
     assert json.loads((tmp_path / "only.json").read_text("utf-8")) == record
 

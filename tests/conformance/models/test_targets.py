@@ -103,6 +103,21 @@ def test_fewer_features_than_classes_do_not_reach_all_logits():
     assert "cut at" in aim(classifier_head(WIDE.T), "gaussian-3").way
 
 
+def test_shapes_that_only_broadcast_forwards_are_cut():
+    # The sum has an axis more than the permutation.
+    model = parsed("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (float[2,3] x) => (float[1,3,2] p) <float[1,1,1] shift = {0.5}> {
+            turned = Transpose<perm = [1, 0]>(x)
+            down = Add(turned, shift)
+            p = Softmax(down)
+        }
+    """)
+    made = aim(model, "gaussian-3")
+    assert "cut at down" in made.way
+    assert made.feeds["down"].shape == (1, 3, 2)
+
+
 def test_each_head_is_a_target_and_attention_before_it_is_none():
     model = parsed("""
         <ir_version: 8, opset_import: ["" : 17]>

@@ -104,6 +104,9 @@ def test_the_files_are_those_of_the_case(tmp_path):
         "#Softmax-13",
     ):
         assert part in text
+    for title, arrays in (("Inputs", made.feeds), ("Expected", made.expected)):
+        ((name, array),) = arrays.items()
+        assert f"{title}:\n\n- `{name}`: float32 [2, 3]: `{array.tolist()}`\n" in text
     assert "import onnxruntime" in text
     assert "Softmax <axis: int = 1> (input)" in text or "Softmax <axis = 1> (input)" in text
 
