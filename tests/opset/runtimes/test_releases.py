@@ -42,20 +42,41 @@ def test_and_nothing_newer(installed, field):
         session(*newer)
 
 
-# From https://onnxruntime.ai/docs/reference/compatibility.html, columns opset, IR version.
+# From https://onnxruntime.ai/docs/reference/compatibility.html, columns opset, IR version, ML opset.
 @pytest.mark.parametrize(
-    ("version", "opset", "ir_version"),
+    ("version", "opset", "ir_version", "ml_opset"),
     [
-        ("1.4", 12, 7),
-        ("1.8.1", 14, 7),
-        ("1.11", 16, 8),
-        ("1.14.1", 18, 8),
-        ("1.17.3", 20, 9),
-        ("1.20.0", 21, 10),
+        ("0.1.4", 8, 3, 1),
+        ("0.2.1", 8, 3, 1),
+        ("0.3.1", 9, 3, 1),
+        ("0.4.0", 10, 5, 1),
+        ("0.5.0", 10, 5, 1),
+        ("1.0.0", 11, 6, 2),
+        ("1.2.0", 11, 6, 2),
+        ("1.3.1", 12, 7, 2),
+        ("1.4", 12, 7, 2),
+        ("1.5.3", 12, 7, 2),
+        ("1.6.0", 13, 7, 2),
+        ("1.7.0", 13, 7, 2),
+        ("1.8.1", 14, 7, 2),
+        ("1.11", 16, 8, 2),
+        ("1.14.1", 18, 8, 3),
+        ("1.17.3", 20, 9, 4),
+        ("1.20.0", 21, 10, 5),
     ],
 )
-def test_known_releases(version, opset, ir_version):
-    assert readable_by(f"onnxruntime=={version}")[:2] == (opset, ir_version)
+def test_known_releases(version, opset, ir_version, ml_opset):
+    assert readable_by(f"onnxruntime=={version}") == (opset, ir_version, ml_opset)
+
+
+def test_a_release_reads_what_one_release_of_onnx_defines():
+    defined = {
+        opset: (ir_version, ml_opset) for _, ir_version, opset, ml_opset, *_ in onnx.helper.VERSION_TABLE
+    }
+    for minor in (*range(11), *range(12, 33)):  # in 1.11 the opset of ai.onnx.ml is the one before ONNX's
+        read = readable_by(f"onnxruntime==1.{minor}")
+        if read.opset in defined:
+            assert (read.ir_version, read.ml_opset) == defined[read.opset]
 
 
 def test_releases_only_gain():
