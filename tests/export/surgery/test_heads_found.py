@@ -90,6 +90,15 @@ def test_what_a_conversion_put_around_it_goes_with_it(parsed, source, target, ax
     assert [value.name for value in stripped.graph.output] == ["l"]
 
 
+def test_a_shape_that_is_put_back_is_known_by_its_name(parsed):
+    text = (
+        "l = Neg(x) z = Transpose(l) f = Flatten<axis = 2>(l) p = Softmax(f) t = Shape({}) y = Reshape(p, t)"
+    )
+    for of, logits in (("l", "l"), ("z", "f"), ("a", "f")):
+        model = parsed(17, f"g (float[?,?,5] x, float[?,?,5] a) => (float[?,?,5] y) {{ {text.format(of)} }}")
+        assert strip_head(model).graph.output[0].name == logits
+
+
 def test_moves_that_are_not_undone_stay_before_the_logits(parsed):
     text = "f = Transpose<perm = [0,2,1]>(x) p = Softmax(f) y = Transpose<perm = [1,0,2]>(p)"
     stripped = strip_head(parsed(17, f"g (float[2,3,3] x) => (float[3,2,3] y) {{ {text} }}"))

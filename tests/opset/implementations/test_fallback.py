@@ -10,5 +10,10 @@ def test_what_was_meant_before_there_was_a_choice(assert_as_onnxruntime):
     x, rows = RANDOM.standard_normal((2, 3, 6, 5)).astype(np.float32), np.array([0, 1, 1])
     regions = np.float32([[0, 0, 3, 4], [1, 1, 2.5, 3.5], [0.5, 1, 4, 5]])
     sizes = {"output_height": 2, "output_width": 3, "sampling_ratio": 2}
-    for opset, given in ((10, {}), (16, {}), (16, {"coordinate_transformation_mode": "output_half_pixel"})):
+    for opset, given in (
+        (10, {}),
+        (15, {}),
+        (16, {}),
+        (16, {"coordinate_transformation_mode": "output_half_pixel"}),
+    ):
         assert_as_onnxruntime("RoiAlign", opset, [x, regions, rows], sizes | given)

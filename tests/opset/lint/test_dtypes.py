@@ -1,5 +1,7 @@
 """Warnings about dtypes, versions and what the outputs are named."""
 
+import re
+
 import ml_dtypes
 import numpy as np
 import onnx
@@ -7,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from softops.opset import lint
+from softops.opset import convert_version, lint
 from softops.opset.runtimes.releases import readable_by
 
 N = helper.make_node
@@ -150,6 +152,18 @@ def test_too_new(opset, ir_version, extra, said):
     assert (warning.code, warning.severity, warning.node) == ("too-new", "error", None)
     assert all(part in warning.message for part in said)
     assert codes(proto) == []
+
+
+@pytest.mark.parametrize(("opset", "ir_version"), [(21, 9), (20, 10), (21, 10), (17, 11)])
+def test_what_the_cure_of_too_new_says_is_enough(opset, ir_version):
+    proto = model(N("Relu", ["x"], ["y"]), opset=opset, ir_version=ir_version)
+    proto.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", FLOAT, ["n", 4]))
+    (warning,) = lint(proto, for_runtime=RELEASE).warnings
+    if found := re.search(r"softops convert --opset (\d+)", warning.cure):
+        proto = convert_version(proto, int(found[1]))
+    if found := re.search(r"set model\.ir_version = (\d+)", warning.cure):
+        proto.ir_version = int(found[1])
+    assert codes(proto, for_runtime=RELEASE) == []
 
 
 def test_not_too_new():

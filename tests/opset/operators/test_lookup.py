@@ -1,6 +1,7 @@
 """Which row holds for a model, and what a row takes and gives."""
 
 import dataclasses
+import re
 import subprocess
 import sys
 
@@ -131,6 +132,20 @@ def test_dtype_that_onnx_does_not_allow(op_type, opset):
         row.compute(np.arange(3))
     with pytest.raises(TypeError, match="got int64"):
         row.exact(np.arange(3))
+
+
+@pytest.mark.parametrize("row", operators(), ids=lambda row: row.name)
+def test_what_is_said_of_a_wrong_dtype_is_one_that_the_row_takes(row):
+    inputs = [np.zeros((1, 1), np.complex64)] * sum(not parameter.optional for parameter in row.inputs)
+    values = {"int": 1, "floats": [1.0]}
+    attributes = {name: values[known.type] for name, known in row.attributes.items() if known.required}
+    with pytest.raises(TypeError, match="got complex64") as caught:
+        row.run(inputs, attributes)
+    (name,) = re.findall(r"x\.astype\(np\.(\w+)\)", str(caught.value))
+    assert hasattr(np, name)
+    takes = row.types.get(row.inputs[0].type, (row.inputs[0].type,))
+    assert name in takes
+    assert name == "float32" or "float32" not in takes
 
 
 def test_bfloat16_came_with_opset_13():
