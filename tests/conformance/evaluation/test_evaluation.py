@@ -222,6 +222,8 @@ def test_nan_is_no_probability():
         ({"features": X.astype(float)}, {}, "float64"),
         ({"features": X[:, :5]}, {}, "shape"),
         ({"features": X, "y": Y[:9]}, {}, "a label for each row"),
+        ({"features": X, "y": Y[0]}, {}, "a label for each row"),
+        ({"features": X, "y": Y[:, None][:, :0]}, {}, "a label for each row"),
         ({"features": X, "y": Y / 2}, {}, "integers or strings"),
         ({"features": X, "y": NAMES[Y]}, {}, "integers"),
         ({"features": X}, {"labels": "truth"}, "'truth'"),
