@@ -25,7 +25,7 @@ class BackendRuntime(LoadingRuntime):
         try:
             found = importlib.import_module(module)
             self._backend = getattr(found, attribute) if attribute else found
-        except (ImportError, AttributeError, ValueError) as error:
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise_interrupt(error)
             message = (
                 f"expected the import path of an ONNX backend (got {path!r}: {error}); "

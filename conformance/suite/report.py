@@ -111,7 +111,7 @@ class SuiteReport(SuiteRecord):
             own["cases"] = tuple(_record(entry) for entry in own["cases"])
             own["seconds"] = float(own["seconds"])
             return cls(**own | {name: tuple(own[name]) for name in ("vanished", "notes")})
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             found = f"one with a part missing or wrong: {error!r}"
             raise _unreadable(found) from error
 

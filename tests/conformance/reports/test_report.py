@@ -1,6 +1,7 @@
 """The report as a page, a picture and rows."""
 
 import base64
+import dataclasses
 import io
 import re
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from softops.conformance import validate
+from softops.conformance.models.differences import Differences
 from softops.conformance.reports.validation import render_html, report_table, ulp_histogram_png, write_html
 from softops.export import classifier_head
 
@@ -71,6 +73,19 @@ def test_the_plot_is_a_transparent_picture_in_light_and_dark(right, wrong):
         assert 0.001 < inked.mean() < 0.9
         assert light[inked].mean() < dark[dark[..., 3] == 255].mean()  # dark ink by day, light ink by night
     assert mpl.get_backend(auto_select=False) == before
+
+
+def test_bars_are_of_0_1_2_and_beyond_by_powers_of_two(right):
+    probabilities = right.outputs["probabilities"]
+
+    def plot(distance):
+        ulps = np.full_like(probabilities.ulps, distance)
+        apart = Differences(outputs={"probabilities": dataclasses.replace(probabilities, ulps=ulps)})
+        return ulp_histogram_png(dataclasses.replace(right, apart=apart, steps=[]))
+
+    assert len({plot(distance) for distance in (0, 1, 2, 3, 5, 9)}) == 6
+    assert plot(3) == plot(4)
+    assert plot(5) == plot(8)
 
 
 def test_the_same_report_gives_the_same_bytes(right):

@@ -177,11 +177,15 @@ def test_folders_of_an_earlier_report_go_and_those_of_others_stay(tmp_path):
     ]
 
 
-def test_a_case_that_cannot_be_built_leaves_the_rest(tmp_path):
-    found = report("onnxruntime", case(family="no such family"), case(dtype="float64"))
+@pytest.mark.parametrize(
+    "odd",
+    [{"family": "no such family"}, {"op": "Softplunge"}, {"opset": 99}, {"axis": 7}, {"dtype": "float7"}],
+)
+def test_a_case_that_cannot_be_built_leaves_the_rest(odd, tmp_path):
+    found = report("onnxruntime", case(**odd), case(dtype="float64"))
     found.write(tmp_path)
     assert [path.name for path in (tmp_path / "reproductions").iterdir()] == ["softmax-float64-wrong-ulp"]
-    assert "no such family" in (tmp_path / "report.html").read_text("utf-8")
+    assert str(*odd.values()) in (tmp_path / "report.html").read_text("utf-8")
     assert len(kinds(found)) == 2
 
 

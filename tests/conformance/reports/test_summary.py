@@ -51,6 +51,12 @@ def test_kinds_put_the_smallest_case_first_and_have_folders_of_their_own():
     ]
 
 
+def test_an_empty_array_shows_the_least():
+    shapes = [(0, 2), (3,), (1,), (2, 1)]
+    (kind,) = kinds(findings(cases=tuple(wrong(case(shape=shape)) for shape in shapes)))
+    assert [record.shape for record in kind.records] == [(1,), (2, 1), (3,), (0, 2)]
+
+
 def test_a_folder_name_stays_a_name():
     odd = wrong(case(op="../../etc", dtype="a/b"))
     (kind,) = kinds(findings(cases=(odd,)))

@@ -1,5 +1,6 @@
 """The shipped runtimes: each runs the suite's models, says what it does not take, and is named by its entry."""
 
+import multiprocessing
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -18,6 +19,7 @@ from softops.conformance.errors import (
     UnknownRuntimeError,
 )
 from softops.conformance.runtimes import names
+from softops.conformance.runtimes.isolated import Isolated, RuntimeDiedError
 from softops.conformance.runtimes.loading import load
 from softops.conformance.runtimes.names import get_runtime
 from softops.conformance.runtimes.protocol import settings_of, version_of
@@ -98,6 +100,9 @@ def test_what_is_not_installed_names_its_extra(name, monkeypatch):
         ("softops:fast", ValueError, "options of softops among none"),
         ("backend:", ValueError, "backend:package.module"),
         ("backend:no.such.module", RuntimeNotInstalledError, "import path"),
+        ("backend:json:Nothing", RuntimeNotInstalledError, "import path"),
+        ("backend::Nothing", RuntimeNotInstalledError, "import path"),
+        ("backend:.json", RuntimeNotInstalledError, "import path"),
         ("backend:json", ValueError, "prepare"),
         ("cmd: ./tool {model}", ValueError, r"\{inputs\} and \{outputs\}"),
         ("cmd: ./tool '{model} {inputs} {outputs}", ValueError, "quotes"),
@@ -120,6 +125,41 @@ def test_an_onnx_backend_by_its_import_path():
     )
     assert report.passed
     assert report.runtime == "backend:softops.opset.backend:SoftopsBackend"
+
+
+class OfAnotherKind:
+    """As a tensor of torch in bfloat16: it is no array and does not become one."""
+
+    def __array__(self, dtype=None, copy=None):
+        message = "another kind of number"
+        raise TypeError(message)
+
+
+@pytest.mark.parametrize("output", [[[0.5], [0.25, 0.25]], OfAnotherKind()])
+def test_an_output_that_is_no_array_is_named(output):
+    class Gives:
+        name, version = "gives", "1"
+
+        def run(self, model, feeds):
+            return [output]
+
+    model, feeds = built(CASE)
+    with pytest.raises(ModelNotRunError, match="an output 0 that is no array"):
+        load(Gives(), model)(feeds)
+
+
+def test_a_process_that_has_ended_is_said_and_started_again():
+    before, isolated = multiprocessing.active_children(), Isolated("softops", 60)
+    model, feeds = built(CASE)
+    run = load(isolated, model)
+    (y,) = run(feeds)
+    (process,) = set(multiprocessing.active_children()) - set(before)
+    process.kill()
+    process.join()
+    with pytest.raises(RuntimeDiedError, match="ended with code"):
+        run(feeds)
+    np.testing.assert_array_equal(run(feeds)[0], y)
+    isolated.close()
 
 
 def test_torch_says_what_it_has_no_function_for():

@@ -84,7 +84,32 @@ def test_json_and_back():
     )
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 99}', '{"schema": 1, "cases": [{}]}'])
+def of_another_kind(**changes):
+    given = json.loads(report(WRONG).to_json())
+    given["cases"][0] |= changes
+    return json.dumps(given)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"schema": 99}',
+        '{"schema": 1, "cases": [{}]}',
+        *(
+            of_another_kind(**changes)
+            for changes in (
+                {"outcome": "odd"},
+                {"shape": 5},
+                {"max_ulp": "odd"},
+                {"checks": [5]},
+                {"ulp_histogram": [[0.5, math.inf]]},
+            )
+        ),
+    ],
+)
 def test_what_is_no_report_is_refused(text):
     with pytest.raises(ValueError, match="expected a conformance report of schema 1"):
         SuiteReport.from_json(text)

@@ -77,6 +77,14 @@ def test_attention_by_its_formula_keeps_its_bound_and_without_scale_does_not():
     assert used(attention, formula(8**-0.5 * (1 + 1e-3))) > 1
 
 
+@pytest.mark.parametrize("shown", ["scores", "capped", "masked", "probabilities"])
+def test_what_an_attention_shows_of_its_scores_is_held_to_their_rounding(shown):
+    attention = case("Attention", "gaussian-3", shape=(2, 2, 5, 8), opset=24, variant=f"past+{shown}")
+    y = truth(attention).exact[3].astype(np.float32)
+    assert used(attention, y, 3) <= 1
+    assert used(attention, y * np.float32(1 + 1e-3), 3) > 1
+
+
 def test_nearest_integers_are_judged_by_their_exact_value():
     quantized = case(
         "QLinearSigmoid", "gaussian-3", dtype="uint8", shape=(13, 37), opset=1, domain="com.microsoft"
