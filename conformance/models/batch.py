@@ -150,7 +150,7 @@ def _first_row(
                 seconds = min(seconds, time.perf_counter() - start)
                 if not _SHORT < seconds < _SECONDS:
                     break
-        except (ValueError, TypeError, LookupError, MemoryError):
+        except (ValueError, TypeError, MemoryError):
             continue
         return length, seconds, made.count
     return None

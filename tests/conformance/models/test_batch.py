@@ -6,6 +6,7 @@ import pytest
 from onnx import numpy_helper
 
 from softops.conformance import compare_runtimes, validate
+from softops.conformance.errors import ModelNotSupportedError
 from softops.conformance.models import batch as batches
 from softops.conformance.steps.graph import ModelGraph
 from softops.conformance.steps.source import open_source
@@ -56,6 +57,29 @@ def test_lengths_that_a_network_does_not_take_are_tried_again():
     report = validate(model)
     assert report.passed, report.failures
     assert rows(report)[1:] == (1, 64)
+
+
+def test_lengths_that_take_too_much_memory_are_tried_again():
+    # Each length above 1 makes 2^50 numbers.
+    model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 17]>
+        net (float[N,L] x) => (float[N,L] p) <int64 one = {1}, int64 much = {1125899906842624}> {
+            shape = Shape<start = 1>(x)
+            more = Sub(shape, one)
+            many = Mul(more, much)
+            zeros = ConstantOfShape(many)
+            zero = ReduceSum<keepdims = 0>(zeros)
+            sum = Add(x, zero)
+            p = Softmax(sum)
+        }""")
+    report = validate(model)
+    assert report.passed, report.failures
+    assert rows(report)[1:] == (1,)
+
+
+def test_an_opset_that_nobody_knows_is_left_to_the_runtime_to_refuse():
+    model = onnx.parser.parse_model(OPEN.replace(": 17", ": 999"))
+    with pytest.raises(ModelNotSupportedError, match="onnxruntime"):
+        validate(model)
 
 
 def test_the_first_row_tells_of_its_progress():
