@@ -119,6 +119,36 @@ def test_a_label_against_its_own_scores_is_as_far_off_as_these_say():
     assert not found.passed
 
 
+def test_a_runtime_that_does_not_run_the_model_is_left_out_too():
+    found = evaluate(
+        classifier_head(WEIGHT), {"features": X}, ["onnxruntime", Swapping(lambda _: 1 / 0)], batch=100
+    )
+    assert "division by zero" in found.not_run["swapping"]
+    assert not found.passed
+    assert set(found.scores) == {"softops", "onnxruntime"}
+
+
+def test_rows_of_strings():
+    model = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]> net (string[N] name) => (int64[N] label) {
+            label = ai.onnx.ml.LabelEncoder<keys_strings = ["ash", "oak"], values_int64s = [0, 1]>(name)
+        }
+    """)
+    found = evaluate(model, {"name": np.array(["oak", "ash", "oak"], object), "y": np.array([1, 0, 0])})
+    assert found.passed
+    assert found.scores["onnxruntime"].accuracy == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"object"])
+def test_labels_in_a_file_of_another_kind_are_refused(content, tmp_path):
+    path = tmp_path / "truth.npy"
+    path.write_bytes(content)
+    if content == b"object":
+        np.save(path, np.array([{}] * 500, object))  # which would have to be unpickled
+    with pytest.raises(ValueError, match="expected a .npy file of a plain array"):
+        evaluate(classifier_head(WEIGHT), {"features": X}, labels=path)
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
