@@ -192,10 +192,10 @@ def _generate(
         )
         raise ValueError(message)
     if is_float(dtype):
-        return (scale * random.standard_normal(shape)).astype(dtype)
+        return np.asarray(scale * random.standard_normal(shape), dtype)  # of one number, too
     if dtype.kind in "iub":
         # Indices, counts and flags alike can be 0 or 1, whatever they are used for.
-        return random.integers(0, 2, shape).astype(dtype)
+        return np.asarray(random.integers(0, 2, shape), dtype)
     message = (
         f"expected floats, integers or booleans to make up (input {value.name} takes {_name(dtype)}); "
         "pass inputs"

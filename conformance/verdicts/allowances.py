@@ -109,7 +109,7 @@ def scores_of(case: Case, truth: Truth) -> tuple[Array, Doubles]:
     assert x is not None
     coefficients = np.array(call.attributes["coefficients"], np.float32).reshape(-1, x.shape[-1])
     intercepts = np.array(call.attributes.get("intercepts", [0] * len(coefficients)), np.float32)
-    wide = x.astype(np.longdouble)
+    wide = np.atleast_2d(x).astype(np.longdouble)  # one row may come without its axis
     exact = wide @ coefficients.T.astype(np.longdouble) + intercepts
     magnitude = np.abs(wide) @ np.abs(coefficients.T) + np.abs(intercepts)
     # One more rounding for inputs that are cast to float32 first.

@@ -33,6 +33,19 @@ class Doubling:
         return [2 * x if name == self._tensor else x for name, x in outputs]
 
 
+ONE_NUMBER = "net (float x) => (float p) { y = Neg(x) p = Sigmoid(y) }"
+ONE_FLAG = "net (bool x) => (float p) { y = Cast<to = 1>(x) p = Sigmoid(y) }"
+ONE_ROW = """net (float[3] x) => (int64[M] label, float[M,K] p) { label, p = ai.onnx.ml.LinearClassifier<
+    coefficients = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], intercepts = [0.5, 0.5], classlabels_ints = [4, 5],
+    post_transform = "SOFTMAX">(x) }"""
+
+
+@pytest.mark.parametrize("graph", [ONE_NUMBER, ONE_FLAG, ONE_ROW])
+def test_inputs_without_an_axis_of_rows(graph):
+    report = validate(parsed(f'<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]> {graph}'))
+    assert report.passed, report.failures
+
+
 CHAIN = """
     <ir_version: 8, opset_import: ["" : 17]>
     net (float[N,6] x) => (float[N,6] z)

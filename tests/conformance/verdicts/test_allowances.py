@@ -77,6 +77,15 @@ def test_attention_by_its_formula_keeps_its_bound_and_without_scale_does_not():
     assert used(attention, formula(8**-0.5 * (1 + 1e-3))) > 1
 
 
+def test_attention_is_allowed_the_rounding_of_its_products():
+    attention = case("Attention", "gaussian-1", shape=(1, 2, 5, 16384), opset=24)
+    q, k, v = (x.astype(np.float64) for x in call_of(attention).inputs)
+    # Every product with the first key is rounded up by half a unit in the last place.
+    scores = (q * (1 + 2.0**-24 * np.sign(q * k[..., :1, :]))) @ np.swapaxes(k, -1, -2) / 128
+    e = np.exp(scores - scores.max(-1, keepdims=True))
+    assert used(attention, ((e / e.sum(-1, keepdims=True)) @ v).astype(np.float32)) <= 1
+
+
 @pytest.mark.parametrize("shown", ["scores", "capped", "masked", "probabilities"])
 def test_what_an_attention_shows_of_its_scores_is_held_to_their_rounding(shown):
     attention = case("Attention", "gaussian-3", shape=(2, 2, 5, 8), opset=24, variant=f"past+{shown}")
