@@ -90,6 +90,18 @@ def test_what_a_product_would_blur_is_cut_in(family):
     assert aim(model, family, cut=False) is None
 
 
+@pytest.mark.parametrize(
+    ("factors", "way"), [([0.1, 0.3, 0.7, 1.1, 1.3, 1.7], "cut at"), ([1, 2, 4, 8, 0.5, -1], "through Mul")]
+)
+def test_what_was_to_be_equal_has_to_arrive_equal(factors, way):
+    model = parsed(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        net (float[N,6] x) => (float[N,6] p) { y = Mul(x, factors) p = Softmax(y) }""",
+        factors=np.array(factors, np.float32),
+    )
+    assert way in aim(model, "equal").way
+
+
 @pytest.mark.parametrize("before", ["hidden = Relu(x)", "hidden = Tanh(x)"])
 def test_what_cannot_be_undone_is_cut(before):
     model = parsed(f"""

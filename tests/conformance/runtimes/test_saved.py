@@ -75,6 +75,17 @@ def test_outputs_of_another_kind_are_told(folder, change, outcome, said):
     assert said in report.cases[0].message
 
 
+@pytest.mark.parametrize("depth", ["quick", "default", "full"])
+def test_as_many_cases_are_written_as_are_asked_for(depth, tmp_path, capsys):
+    few = {"ops": ["Hardmax"], "opsets": [13], "dtypes": ["float16"], "families": ["gaps"]}
+    chosen = [part for name, (value,) in few.items() for part in (f"--{name}", str(value))]
+    options = [] if depth == "default" else [f"--{depth}"]
+    assert run(["conformance", "dump", str(tmp_path / "new"), *chosen, *options]) == 0
+    count = len(cases(**few, depth=depth))
+    assert count not in [len(cases(**few, depth=other)) for other in {"quick", "default", "full"} - {depth}]
+    assert capsys.readouterr().out.startswith(f"{count} cases")
+
+
 def test_a_folder_with_something_in_it_is_left_alone(folder, capsys):
     assert run(["conformance", "dump", str(folder), "--quick"]) == 2
     assert "new or empty folder" in capsys.readouterr().err

@@ -130,6 +130,24 @@ def test_known_deviations_are_named_and_pass():
     assert validate(half, Other(name="onnxruntime", Sigmoid="HardSigmoid"), inputs=x).verdict == "wrong"
 
 
+def test_a_wrong_label_is_none_of_the_known_deviations_of_probabilities():
+    class Flips(Other):
+        """Its labels are others."""
+
+        def run(self, model, feeds):
+            prepared = prepare(onnx.load_from_string(model), check=False)
+            outputs = zip(prepared.output_names, prepared.run(dict(feeds)), strict=True)
+            return [1 - x if name == "label" else x for name, x in outputs]
+
+    model = parsed("""<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 1]>
+        net (float[N,2] x) => (int64[N] label, float[N,2] p) {
+            label, p = ai.onnx.ml.LinearClassifier<coefficients = [1.0, 2.0, 2.0, 1.0], intercepts = [0.0, 0.0],
+                classlabels_ints = [0, 1], post_transform = "LOGISTIC">(x)
+        }""")
+    report = validate(model, Flips(name="onnxruntime"), batch=8)
+    assert (report.verdict, report.known) == ("wrong", [])
+
+
 def test_a_runtime_of_another_precision_is_said_to_be_one():
     class Half(Other):
         computes_in = "bf16"
