@@ -97,8 +97,7 @@ def taken_back(
             back.name = fresh(f"{node.name}_{made.op_type}")
         nodes.append(back)
     _tell_types(graph, real, step)
-    still = {name for made in nodes for name in made.input}
-    step.released.update(name for name in node.input if name and name not in still)
+    step.released.update(node.input)
     return nodes
 
 

@@ -42,7 +42,8 @@ class Step:
     Attributes
     ----------
     released
-        Names of constants that the node of another opset has as attributes; collected for the whole body.
+        Names that the node of another opset may no longer read, as it has the constant as an attribute; collected for
+        the whole body.
     """
 
     node: NodeProto

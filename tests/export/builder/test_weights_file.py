@@ -1,5 +1,6 @@
 """Weights in a file beside the model: the same model, nothing half-written, no copy in memory."""
 
+import inspect
 import subprocess
 import sys
 
@@ -67,6 +68,11 @@ def test_what_was_there_is_replaced_and_a_failure_leaves_it(tmp_path):
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
     lm_head(-WEIGHT, external_from=1, path=path)
     assert (tmp_path / "head.onnx.data").read_bytes() == (-WEIGHT).tobytes()
+
+
+def test_one_file_is_asked_to_hold_less_than_its_2_gib_by_default():
+    default = inspect.signature(lm_head).parameters["external_from"].default
+    assert 2**31 - 2**26 < default < 2**31 - 2**20  # beside the weight there are a bias and labels
 
 
 def test_refusals(tmp_path):

@@ -100,7 +100,13 @@ def test_bfloat16_is_rounded_once(run, opset):
 @pytest.mark.parametrize("opset", OPSETS)
 @pytest.mark.parametrize("labels", [None, [7, 3, -5, 9, 0], LABELS])
 def test_an_unsure_head_abstains(run, opset, labels):
-    abstain = {"abstain_label": "none of them"} if labels is LABELS else {}
+    abstain = (
+        {"abstain_label": "none of them"}
+        if labels is LABELS
+        else {"abstain_label": -(2**63)}
+        if labels
+        else {}
+    )
     x = np.concatenate([X, np.full((1, 7), np.nan)])
     got = run(classifier_head(WEIGHT, BIAS, labels=labels, threshold=0.6, opset=opset, **abstain), x)
     _, probabilities, _ = exact(WEIGHT, BIAS, X)

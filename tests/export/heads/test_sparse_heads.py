@@ -100,6 +100,7 @@ def test_many_classes_need_an_opset_with_a_running_sum(head):
         ValueError, match=r"opset 11 or newer for more than 4096 classes \(got opset 10 and 4097"
     ):
         head(np.ones((4097, 1)), opset=10)
+    assert "CumSum" in {node.op_type for node in head(np.ones((4097, 1)), opset=11).graph.node}
 
 
 @head

@@ -138,6 +138,16 @@ def test_negative_axes_are_written_as_positive_below_11():
     assert node.attribute[0].i == 2
 
 
+@pytest.mark.parametrize("steps", ["", ", t"])
+def test_negative_axes_of_a_slice_are_positive_below_11(steps):
+    held = "<int64[1] s = {0}, int64[1] e = {2}, int64[1] a = {-1}, int64[1] t = {1}>"
+    text = f"g (float[2,3,4] x) => (float[2,3,2] y) {held} {{ y = Slice (x, s, e, a{steps}) }}"
+    model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": 11]> {text}')
+    converted = convert_version(model, 10)
+    (axes,) = (t for t in converted.graph.initializer if t.name == converted.graph.node[0].input[3])
+    assert onnx.numpy_helper.to_array(axes).tolist() == [2]
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     op_type=st.sampled_from(OPERATORS),

@@ -203,6 +203,21 @@ def test_masks_of_an_unknown_length_for_keys_of_an_unknown_number():
     assert len(convert_version(parsed(23, signature, "v = Attention (q, k, k, m)", ir=11), 24).graph.node) > 1
 
 
+@pytest.mark.parametrize(
+    "body", ["k = Reshape (u, s) v = Attention (q, k, k, m)", "k = Reshape (m, s) v = Attention (q, u, u, k)"]
+)
+def test_masks_beside_keys_of_which_one_has_no_known_rank(body):
+    signature = "(float[1,1,1,4] q, float[1,1,2,4] u, int64[R] s, float[1,2] m) => (float[1,1,1,4] v)"
+    model = parsed(23, signature, body, ir=11)
+    feeds = {
+        "q": np.ones((1, 1, 1, 4), np.float32),
+        "u": np.arange(8, dtype=np.float32).reshape(1, 1, 2, 4) / 8,
+    }
+    feeds |= {"s": np.array([1, 1, 2, 4] if "(u" in body else [1, 2]), "m": np.float32([[0, -1]])}
+    (expected,) = prepare(model).run(feeds)
+    np.testing.assert_array_equal(prepare(convert_version(model, 24)).run(feeds)[0], expected)
+
+
 def test_masks_in_functions_whose_types_are_not_known():
     function = '<domain: "own", opset_import: ["" : 23]> f (q, k, m) => (v) { v = Attention (q, k, k, m) }'
     text = (

@@ -188,12 +188,11 @@ def test_attributes_that_became_inputs():
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
 def test_products_of_halves_are_summed_in_float32(dtype):
-    a, b = (RANDOM.standard_normal(shape).astype(dtype) for shape in ((3, 500), (500, 2)))
-    expected = (a.astype(np.float64) @ b.astype(np.float64)).astype(np.float32)
-    gemm = model_of("Gemm", 13, (a, b))
-    matmul = model_of("MatMul", 13, (a, b))
-    for model in (gemm, matmul):
-        (y,) = prepare(model).run([a, b])
+    a, b, c = (RANDOM.standard_normal(shape).astype(dtype) for shape in ((3, 500), (500, 2), (2,)))
+    product = a.astype(np.float64) @ b.astype(np.float64)
+    for op_type, inputs in (("Gemm", (a, b)), ("MatMul", (a, b)), ("Gemm", (a, b, c))):
+        expected = product + (c.astype(np.float64) if len(inputs) > 2 else 0)
+        (y,) = prepare(model_of(op_type, 13, inputs)).run(inputs)
         assert y.dtype == dtype
         # float32 sums of 500 products are off by far less than half an ULP of a half
         bound = np.abs(expected) * float(ml_dtypes.finfo(dtype).eps) * 0.51 + 1e-4
