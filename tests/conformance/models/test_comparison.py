@@ -170,6 +170,12 @@ def test_decisions_by_their_definition():
     assert (entry.count, entry.changed, entry.first, entry.margin) == (3, 1, (1,), 2.0)
     entry = decisions("y", left, left)
     assert (entry.changed, entry.first, entry.margin) == (0, None, None)
+    # A tie falls the other way, between infinities too.
+    for tied in (2, np.inf):
+        entry = decisions("y", np.array([[0.0, tied]]), np.array([[tied, tied]], float))
+        assert (entry.changed, entry.margin) == (1, 0)
+    entry = decisions("y", np.array([[0.0, 1.0]]), np.array([[np.inf, 2]]))
+    assert (entry.changed, entry.margin) == (1, np.inf)
     entry = decisions("label", np.array(["a", "b"]), np.array(["a", "c"]))
     assert (entry.changed, entry.first, entry.margin) == (1, (1,), None)
     assert decisions("y", left[:, :1], right[:, :1]) is None
