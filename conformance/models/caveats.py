@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..cases.calls import line_axis
 from ..errors import ModelNotRunError
@@ -34,7 +36,7 @@ def caveats(
         same = [
             name
             for name, array in outputs.items()
-            if array.size and np.array_equal(array, again[name], equal_nan=array.dtype.kind == "f")
+            if array.size and name in again and _same(array, again[name])
         ]
         for name in same:
             array = outputs[name]
@@ -44,6 +46,10 @@ def caveats(
                 what = f"the output {name} does not depend on the input, as far as other inputs tell"
             found.append(f"{what}, so that little was tested; {_CURE}")
     return found
+
+
+def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:
+    return left.dtype == right.dtype and np.array_equal(left, right, equal_nan=left.dtype.kind == "f")
 
 
 def _along_one(graph: ModelGraph, values: Arrays) -> Iterator[str]:

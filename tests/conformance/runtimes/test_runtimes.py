@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from softops import conformance
@@ -125,6 +126,16 @@ def test_an_onnx_backend_by_its_import_path():
     )
     assert report.passed
     assert report.runtime == "backend:softops.opset.backend:SoftopsBackend"
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "onnx.reference", "softops", "openvino", "torch"])
+def test_an_operator_that_it_does_not_know_is_not_supported(name):
+    if name in ("openvino", "torch"):
+        pytest.importorskip(name)
+    model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 17, "own" : 1]>
+        net (float[2] x) => (float[2] y) { y = own.Softplunge(x) }""")
+    with pytest.raises(ModelNotSupportedError):
+        load(get_runtime(name), model.SerializeToString())({"x": np.zeros(2, np.float32)})
 
 
 class OfAnotherKind:

@@ -280,6 +280,20 @@ def test_outputs_that_do_not_depend_on_the_input_are_said_so():
     assert validate(alive, batch=4).caveats == []
 
 
+@pytest.mark.parametrize("otherwise", [lambda: [], lambda: [np.array([["a"]])], lambda: 1 / 0])
+def test_a_runtime_that_runs_one_input_alone_is_judged_by_it(otherwise):
+    x = normal(4, 4)
+
+    class Once(Other):
+        def run(self, model, feeds):
+            given = feeds.get("x")
+            return super().run(model, feeds) if given is None or np.array_equal(given, x) else otherwise()
+
+    model = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] p) {{ p = Softmax(x) }}")
+    report = validate(model, Once(), inputs=x)
+    assert (report.verdict, report.caveats) == ("right", [])
+
+
 def test_a_label_that_is_always_0_and_an_axis_of_length_1_are_said_so():
     model = parsed(
         f"{HEAD} net (float[N,1] x) => (float[N,1] p, int64[N] label) {{"
