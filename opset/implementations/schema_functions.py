@@ -46,6 +46,7 @@ def typed_function(node: Node) -> Operation | None:
         body.ParseFromString(
             schema.get_context_dependent_function_with_opset_version(version, content, types)
         )
+        del body.output[node.outputs :]  # those that the node leaves out the body may not make
         return node.planning.function(bound_function(body, node.proto))
 
     def run(*inputs: Value) -> list[Value]:

@@ -405,6 +405,14 @@ def test_forms_that_nobody_explains_are_not_verified():
         )
 
 
+@pytest.mark.parametrize("transform", ["LOGISTIC", "SOFTMAX"])
+def test_a_transform_of_one_target_is_not_verified(transform):
+    for targets in (1, 2):
+        attributes = named(drawn_trees(["BRANCH_LEQ"])) | {"n_targets": targets, "post_transform": transform}
+        made = node("TreeEnsembleRegressor", ["y"], **attributes)
+        assert is_verified(made, {"ai.onnx.ml": 3}) == (targets == 2)
+
+
 def test_what_cannot_be_is_refused():
     attributes = named(drawn_trees(["BRANCH_LEQ"]))
     circle = [1] + [0] * (len(attributes["nodes_truenodeids"]) - 1)

@@ -163,3 +163,15 @@ def test_the_rank_of_what_is_reshaped_to_numbers_that_nobody_knows():
     assert type_of(proto, "r") == ValueType("float32", (None, None, None))
     assert type_of(proto, "y") == ValueType("float32", (None, None, None))
     assert [warning.code for warning in lint(proto).warnings] == ["contradiction"]
+
+
+def test_a_large_constant_is_read_for_its_type_alone():
+    proto = model(
+        N("MatMul", ["x", "w"], ["y"]), w=np.ones((3, 2000), np.float32), outputs=[value("y", None)]
+    )
+    before = proto.SerializeToString()
+    assert type_of(proto, "y") == ValueType("float32", ("N", 2000))
+    graph = infer_types(proto).graph
+    assert [given.name for given in graph.input] == ["x", "w"]
+    assert not graph.initializer
+    assert proto.SerializeToString() == before

@@ -11,7 +11,7 @@ Q, K, V = (RANDOM.standard_normal((2, 4, 3, 8)).astype(np.float32) for _ in rang
 
 
 @pytest.mark.parametrize("version", [23, 24, 25])
-@pytest.mark.parametrize("outputs", [1, 4])
+@pytest.mark.parametrize("outputs", [1, 2, 3, 4])
 def test_runs_the_version_asked_for(version, outputs):
     given = {"is_causal": 1, "softcap": 2.0}
     row = operator("Attention", version)
