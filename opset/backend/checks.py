@@ -8,6 +8,7 @@ import onnx
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 
 from ..errors import ModelError, UnknownOpsetError, one_line
+from ..graph.by_onnx import infer_unchecked
 from ..graph.checker import checkable
 from ..graph.model import ModelSource
 
@@ -45,7 +46,7 @@ def _check(proto: onnx.ModelProto, source: onnx.ModelProto | str | bytes) -> Non
         # Types alone: shapes that contradict each other are common in what exporters write, and runtimes take it.
         # (A sparse initializer stands for a dense value; type inference takes it for a sparse one.)
         if not proto.graph.sparse_initializer:
-            onnx.shape_inference.infer_shapes(proto, check_type=True)
+            infer_unchecked(proto, check_type=True)
     except (
         ValueError,
         EncodeError,

@@ -12,11 +12,17 @@ from contextlib import contextmanager
 from functools import cache
 
 import onnx
-from onnx import ModelProto, inliner, shape_inference
+from onnx import GraphProto, ModelProto, NodeProto, inliner, shape_inference
 
 from ..errors import ModelError, one_line
 from .domains import canonical_domain, opset_versions, schema_of
-from .walk import bodies_in, training_graphs
+from .walk import bodies, bodies_in, training_graphs
+
+_CLASSICAL = "ai.onnx.ml"
+_TYPE_READ_BLINDLY = ("DictVectorizer", "LabelEncoder")
+"""Operators of it whose inference takes a type that is not known for one that is, and ends the process."""
+
+_LEFT_OUT = "softops.left_out"
 
 
 @contextmanager
@@ -42,10 +48,40 @@ def infer(model: ModelProto, *, check_types: bool = False, data_prop: bool = Tru
     with errors_of_onnx(
         "expected a model whose types can be inferred (onnx.shape_inference: {}); export it again"
     ):
-        inferred: ModelProto = shape_inference.infer_shapes(
-            model, check_type=check_types, data_prop=data_prop
-        )
+        return infer_unchecked(model, check_type=check_types, data_prop=data_prop)
+
+
+def infer_unchecked(model: ModelProto, **options: bool) -> ModelProto:
+    """
+    As ``onnx.shape_inference.infer_shapes``, whose errors it raises.
+
+    A node whose inference crashes where the type of its input is not known is left out of it until it is.
+    """
+    inferred: ModelProto
+    if not any(_crashes(node) for body in bodies(model) for node in body.node):
+        inferred = shape_inference.infer_shapes(model, **options)
         return inferred
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    for node in _nodes(copy):
+        if _crashes(node):
+            node.domain = _LEFT_OUT
+    copy.opset_import.add(domain=_LEFT_OUT, version=1)
+    for function in copy.functions:
+        function.opset_import.add(domain=_LEFT_OUT, version=1)
+    while True:
+        inferred = shape_inference.infer_shapes(copy, **options)
+        typed = _typed(inferred)
+        ready = [node for node in _nodes(copy) if node.domain == _LEFT_OUT and typed.issuperset(node.input)]
+        if not ready:
+            break
+        for node in ready:
+            node.domain = _CLASSICAL
+    for node in _nodes(inferred):
+        node.domain = _CLASSICAL if node.domain == _LEFT_OUT else node.domain
+    for holder in (inferred, *inferred.functions):
+        del holder.opset_import[-1]
+    return inferred
 
 
 def inline(
@@ -66,6 +102,22 @@ def inline(
                 model, list(functions), exclude=False, inline_schema_functions=of_schemas
             )
         return inlined
+
+
+def _nodes(model: ModelProto) -> Iterator[NodeProto]:
+    return (node for body in bodies(model) for node in body.node)
+
+
+def _crashes(node: NodeProto) -> bool:
+    return node.domain == _CLASSICAL and node.op_type in _TYPE_READ_BLINDLY
+
+
+def _typed(model: ModelProto) -> set[str]:
+    """The names in graphs of which a type is known."""
+    graphs = [body for body in bodies(model) if isinstance(body, GraphProto)]
+    values = (value for body in graphs for value in (*body.input, *body.value_info, *body.output))
+    tensors = (tensor.name for body in graphs for tensor in body.initializer)
+    return {*(value.name for value in values if value.type.WhichOneof("value")), *tensors}
 
 
 def _check_inputs(model: ModelProto) -> None:

@@ -233,6 +233,13 @@ def test_logarithms_are_probabilities_and_logits_are_none(activation):
         assert scores.brier == pytest.approx(plain.scores["softops"].brier, rel=1e-6)
 
 
+def test_a_probability_rounded_above_1_is_in_the_last_bin():
+    tally = Calibration()
+    p = np.array([[np.nextafter(np.float32(1), np.float32(2)), 0], [0.75, 0.25]], np.float64)
+    tally.add(np.array([0, 0]), p, np.array([0, 0]), np.array([0, 0]))
+    assert tally.scores().ece == pytest.approx(0.25 / 2, rel=1e-6)
+
+
 def test_nan_is_no_probability():
     tally = Calibration()
     p = np.array([[0.2, 0.8], [np.nan, np.nan], [1.0, 0.0]])

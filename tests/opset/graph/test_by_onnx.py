@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -15,7 +16,6 @@ _MAY_CHECK = (
     *("export/builder/checks.py", "export/surgery/opened.py"),
     *("opset/backend/checks.py", "opset/convert/version.py"),
 )
-_MAY_INFER = ("opset/backend/checks.py",)
 
 
 def model(**changes):
@@ -81,5 +81,34 @@ def test_onnx_is_asked_in_one_place(package):
         if name == "opset/graph/by_onnx.py":
             continue
         assert not any(call.startswith("inliner.") for call in called), name
-        assert "shape_inference.infer_shapes" not in called or name in _MAY_INFER, name
+        assert "shape_inference.infer_shapes" not in called, name
         assert "checker.check_model" not in called or name in _MAY_CHECK, name
+
+
+ENCODE = 'ai.onnx.ml.LabelEncoder<keys_strings = ["a", "b"], values_int64s = [0, 1]>'
+DECODE = 'ai.onnx.ml.LabelEncoder<keys_int64s = [0, 1], values_strings = ["a", "b"]>'
+
+
+@pytest.mark.parametrize(
+    ("graph", "types"),
+    [
+        (f"(float[N,4] x) => (int64[N] p) {{ s = own.Thing(x) p = {ENCODE}(s) }}", {"p": 7}),
+        (
+            "(float[N,4] x) => (y) { m = own.Thing(x) y = ai.onnx.ml.DictVectorizer<int64_vocabulary = [1]>(m) }",
+            {"y": 0},
+        ),
+        (
+            f"(string[N] x) => (p) {{ a = {ENCODE}(x) b = {DECODE}(a) p = {ENCODE}(b) }}",
+            {"a": 7, "b": 8, "p": 7},
+        ),
+    ],
+)
+def test_what_ends_the_process_of_onnx_is_left_out_of_inference(graph, types):
+    model = onnx.parser.parse_model(
+        f'<ir_version: 8, opset_import: ["" : 17, "own" : 1, "ai.onnx.ml" : 3]> net {graph}'
+    )
+    inferred = infer(model)
+    values = [*inferred.graph.value_info, *inferred.graph.output]
+    assert {value.name: value.type.tensor_type.elem_type for value in values} == types
+    assert list(inferred.graph.node) == list(model.graph.node)
+    assert inferred.opset_import == model.opset_import
