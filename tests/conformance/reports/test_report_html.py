@@ -263,3 +263,16 @@ def test_many_cases_come_in_portions(tmp_path):
         assert page.ask(SHOWN.format(".more")) == 0
     finally:
         page.close()
+
+
+@pytest.mark.parametrize("exponent", [-1, 0, 3, 10, 11, 14, 15, 40, 64])
+def test_a_bar_says_up_to_how_many_ulp_it_goes(exponent):
+    html = render_html(
+        findings(cases=(record("right", max_ulp=2.0**exponent, ulp_histogram=((2.0**exponent, 6),)),))
+    )
+    (power, number), *others = set(re.findall(r"up to (?:2\^([0-9]+)|([0-9.,]+)) ULP", html))
+    assert others == []
+    if exponent <= 10:
+        assert float(number.replace(",", "")) == 2.0**exponent
+    else:  # by powers of 16
+        assert exponent <= int(power) < exponent + 4
