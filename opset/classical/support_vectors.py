@@ -28,7 +28,8 @@ def svm_classifier(node: Node) -> Operation | None:
     A vote of all pairs of classes; the label is that with most votes, of several the first.
 
     Scores are probabilities where ``prob_a`` is given. Else there is one score for each pair, for two classes [-s, s].
-    Not known here: no support vectors, and a softmax or probit of one score, of which nobody says what they mean.
+    Not known here: one class alone, no support vectors, and a softmax or probit of one score, of which nobody says
+    what they mean.
     """
     attributes = node.attributes
     labels = class_labels(attributes, node.label)
@@ -38,6 +39,7 @@ def svm_classifier(node: Node) -> Operation | None:
     if (
         not sum(per_class)
         or len(per_class) != len(labels)
+        or len(labels) < 2
         or (is_pair and transform not in ("NONE", "LOGISTIC"))
     ):
         return None

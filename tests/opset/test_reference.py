@@ -2,6 +2,7 @@
 
 import mpmath
 import numpy as np
+import onnx
 import pytest
 
 from softops.opset import reference
@@ -175,3 +176,11 @@ def test_bad_input(function):
 def test_cross_entropy_bad_input(labels, options, reason):
     with pytest.raises(ValueError, match=reason):
         reference.cross_entropy(np.zeros((2, 3)), labels, **options)
+
+
+@pytest.mark.parametrize(("named", "outputs", "count"), [(1, None, 1), (2, None, 2), (2, 1, 1), (1, 2, 2)])
+def test_as_many_outputs_as_the_node_names_or_as_are_asked_for(named, outputs, count):
+    node = onnx.helper.make_node("SoftmaxCrossEntropyLoss", ["x", "l"], ["y", "p"][:named])
+    x, labels = np.float32([[0, 1], [2, 0]]), np.array([0, 1])
+    given = reference.evaluate(node, [x, labels], 13, outputs=outputs)
+    assert [y.shape for y in given] == [(), (2, 2)][:count]

@@ -136,9 +136,9 @@ def test_one_class_alone_along_every_axis(parsed, shape):
 
 def test_the_axis_that_the_labels_fit_is_named(parsed):
     model = parsed(17, "g (float[N,7,9,1] x) => (float[N,7,9,1] scores) { scores = Neg(x) }")
-    with pytest.raises(ValueError, match="pass axis=1"):
+    with pytest.raises(ValueError, match=r"pass axis=1, .* has 7 classes"):
         append_head(model, labels=list("abcdefg"))
-    with pytest.raises(ValueError, match="pass axis=2"):
+    with pytest.raises(ValueError, match=r"pass axis=2, .* has 9 classes"):
         append_head(model)
 
 
