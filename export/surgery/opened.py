@@ -12,7 +12,7 @@ import onnx
 from onnx import NodeProto, TensorProto, helper
 
 from softops.opset import ModelError, ModelSource, UnsupportedModelError, load_model
-from softops.opset.graph.by_onnx import check, errors_of_onnx
+from softops.opset.graph.by_onnx import check, check_types, errors_of_onnx, infer_unchecked
 from softops.opset.graph.checker import skeleton
 from softops.opset.graph.domains import IR_WITH_PLAIN_INITIALIZERS, imported_opset, opset_versions
 from softops.opset.graph.external import external_tensors, is_external, place_of
@@ -72,7 +72,9 @@ class OpenModel:
         with errors_of_onnx(
             "expected a model that stays valid (onnx.checker of the result: {}); export it again"
         ):
-            onnx.checker.check_model(serialize(small), full_check=self._fully_valid)
+            onnx.checker.check_model(serialize(small))
+            if self._fully_valid:
+                infer_unchecked(small, check_type=True, strict_mode=True)
         if path is not None:
             save_beside_data(self.model, path, self.folder)
         return self.model
@@ -113,7 +115,7 @@ def opened_copy(model: onnx.ModelProto, folder: Path | None) -> OpenModel:
     serialized = serialize(small)
     check(serialized)
     try:
-        check(serialized, full=True)
+        check_types(small)
     except ModelError:
         valid = False  # operators that onnx does not know, types that contradict each other: not our doing
     else:

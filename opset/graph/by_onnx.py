@@ -36,10 +36,16 @@ def errors_of_onnx(said: str) -> Iterator[None]:
         raise ModelError(said.format(one_line(error))) from error
 
 
-def check(model: ModelProto | bytes | str, *, full: bool = False) -> None:
-    """Raise a ModelError where ``onnx.checker`` does not take a model, its bytes or its file; ``full``: types too."""
+def check(model: ModelProto | bytes | str) -> None:
+    """Raise a ModelError where ``onnx.checker`` does not take a model, its bytes or its file."""
     with errors_of_onnx("expected a valid model (onnx.checker: {}); export it again"):
-        onnx.checker.check_model(model, full_check=full)
+        onnx.checker.check_model(model)
+
+
+def check_types(model: ModelProto) -> None:
+    """Raise a ModelError where types or shapes contradict each other: what ``onnx.checker`` checks in full."""
+    with errors_of_onnx("expected a model of types that agree (onnx.shape_inference: {}); export it again"):
+        infer_unchecked(model, check_type=True, strict_mode=True)
 
 
 def infer(model: ModelProto, *, check_types: bool = False, data_prop: bool = True) -> ModelProto:

@@ -56,6 +56,16 @@ def test_shapes_that_contradict_each_other_are_none_of_our_business(parsed):
     assert ops(append_head(model, activation="argmax").graph)[-1] == "ArgMax"
 
 
+def test_labels_encoded_from_an_unknown_type_stay(parsed):
+    """Of their types nothing can be inferred, and onnx's inference would end the process."""
+    text = """g (float[N,5] x) => (float[N,5] y, int64[N] label) {
+        h = com.example.Mix(x) label = ai.onnx.ml.LabelEncoder<keys_strings = ["a"], values_int64s = [0]>(h)
+        p = Softmax<axis = 1>(x) y = Log(p)
+    }"""
+    model = parsed(17, text, imports=CUSTOM + ', "ai.onnx.ml" : 3')
+    assert ops(fuse(model).graph) == ["Mix", "LabelEncoder", "LogSoftmax"]
+
+
 def test_operators_of_another_domain_stay(parsed):
     text = "g (float[N,5] x) => (float[N,5] y) { h = com.example.Mix(x) p = Softmax<axis = 1>(h) y = Log(p) }"
     model = parsed(17, text, imports=CUSTOM)

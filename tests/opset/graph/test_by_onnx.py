@@ -1,6 +1,7 @@
 """What onnx's C++ raises is a ModelError with its words, wherever it is called."""
 
 import ast
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -8,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from softops.opset import ModelError, lint
-from softops.opset.graph.by_onnx import check, infer, inline
+from softops.opset.graph.by_onnx import check, check_types, infer, inline
 
 ROOT = Path(__file__).parents[3]
 # A model of ours is checked as it leaves; the backend and convert_version leave out of the check what ONNX allows.
@@ -28,7 +29,8 @@ def model(**changes):
 
 def test_what_is_fine_goes_through():
     good = model()
-    check(good, full=True)
+    check(good)
+    check_types(good)
     assert infer(good).graph.output[0].name == "y"
     assert inline(good).graph.node[0].op_type == "Softmax"
 
@@ -37,9 +39,9 @@ def test_what_is_fine_goes_through():
 def test_an_element_type_that_is_none(number):
     odd = model()
     odd.graph.input[0].type.tensor_type.elem_type = number
-    for function in (check, infer):
+    for function in (check_types, partial(infer, check_types=True)):
         with pytest.raises(ModelError, match=r"^expected a .*\(onnx\.\w+: .*\); export it again$"):
-            function(odd, **({"full": True} if function is check else {"check_types": True}))
+            function(odd)
 
 
 def test_functions_that_the_inliner_cannot_bind():
