@@ -49,10 +49,11 @@ def test_shapes_are_given_by_name():
         validate(model, shapes={"z": [1]})
 
 
-def test_lengths_that_a_network_does_not_take_are_tried_again():
+@pytest.mark.parametrize("first", ["N", "3"])
+def test_lengths_that_a_network_does_not_take_are_tried_again(first):
     # A window of 20 does not fit 16, and does 64.
-    model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 17]>
-        net (float[N,1,L] x) => (float[N,2,M] p) { c = Conv(x, w) p = Softmax<axis = 1>(c) }""")
+    model = onnx.parser.parse_model(f"""<ir_version: 8, opset_import: ["" : 17]>
+        net (float[{first},1,L] x) => (float[{first},2,M] p) {{ c = Conv(x, w) p = Softmax<axis = 1>(c) }}""")
     model.graph.initializer.append(numpy_helper.from_array(np.ones((2, 1, 20), np.float32), "w"))
     report = validate(model)
     assert report.passed, report.failures
