@@ -98,6 +98,13 @@ def test_what_stands_behind_the_activation_goes_with_it(parsed, text, kind):
     assert (ops(named), outputs(named)) == (["Neg", "Identity"], ["scores"])
 
 
+@pytest.mark.parametrize(("step", "scores"), [("Abs(z)", ["z", "t"]), ("Cast<to = 1>(z)", ["z"])])
+def test_heads_on_scores_of_which_one_is_made_of_the_other(parsed, step, scores):
+    text = f"z = Neg(x) p = Softmax(z) t = {step} q = Softmax(t)"
+    model = parsed(17, f"g (float[N,3] x) => (float[N,3] p, float[N,3] q) {{ {text} }}")
+    assert outputs(strip_head(model)) == scores
+
+
 @pytest.mark.parametrize(
     "text",
     ["y = Relu(x)", "p = Softmax(x) y = Relu(p)", "p = Softmax(x) y = MatMul(p, p)", "y = Gather(x, i)"],

@@ -139,6 +139,12 @@ def test_norms_of_what_has_no_square():
     np.testing.assert_allclose(y[:, 0, 0], np.sqrt(2) * np.array([1e30, 1e-30, 0]), rtol=1e-7)
 
 
+def test_norms_of_infinities_and_nan():
+    x = np.array([[[np.inf, 1, 0]], [[-np.inf, np.inf, 2]], [[np.nan, np.inf, 0]]], np.float32)
+    (y,) = run("GlobalLpPool", x, p=2)
+    np.testing.assert_array_equal(y.ravel(), [np.inf, np.inf, np.nan])
+
+
 def test_a_kernel_of_another_rank_is_refused():
     with pytest.raises(ModelError, match="a kernel of rank 1 does not move over an image of spatial rank 2"):
         run("MaxPool", image(2), kernel_shape=[2])

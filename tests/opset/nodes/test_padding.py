@@ -63,6 +63,8 @@ def test_numbers_cut_off_axes_and_a_value(assert_as_onnxruntime):
     assert (y[..., 0] == 7).all()
     with pytest.raises(ModelError, match="6 pads are needed, not 2"):
         run("Pad", 18, [x, np.array([1, 1])])
+    with pytest.raises(ModelError, match="6 pads are needed, not 8"):
+        run("Pad", 18, [x, np.ones(8, np.int64)])
     with pytest.raises(ModelError, match="expected a mode of constant, edge, reflect, wrap"):
         run_node(onnx.helper.make_node("Pad", ["x", "p"], ["y"], mode="other"), [x, np.zeros(6, np.int64)])
 

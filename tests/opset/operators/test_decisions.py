@@ -2,9 +2,10 @@
 
 import ml_dtypes
 import numpy as np
+import onnx
 import pytest
 
-from softops.opset import operator
+from softops.opset import operator, operators
 
 NAN, INF = np.nan, np.inf
 RANDOM = np.random.default_rng(3)
@@ -172,3 +173,11 @@ def test_what_multinomial_refuses(x, attributes, message):
     for method in (row.run, row.evaluate):
         with pytest.raises(ValueError, match=message):
             method([x], attributes)
+
+
+def test_a_negative_axis_is_noted_where_the_text_does_not_speak_of_it():
+    for row in operators():
+        if row.op_type == "ArgMax":
+            text = onnx.defs.get_schema("ArgMax", row.since_version, "").attributes["axis"].description
+            noted = any("A negative axis" in note for note in row.notes)
+            assert noted != ("negative" in text.lower() or "[-r, r-1]" in text)
