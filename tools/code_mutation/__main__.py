@@ -48,6 +48,7 @@ def run(
     done = json.loads(results.read_text()) if results and results.exists() else []
     known = {(row["file"], row["operator"], row["occurrence"]) for row in done}
     left = [mutant for mutant in chosen if (mutant.file, mutant.operator, mutant.occurrence) not in known]
+    left.sort(key=lambda mutant: mutant.file.startswith("numba_kernels"))  # those take longest
     reached, console = Reached(ROOT, coverage), Console(stderr=True)
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     with tempfile.TemporaryDirectory() as folder, Progress(*columns, console=console) as progress:
