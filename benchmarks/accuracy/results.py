@@ -20,6 +20,7 @@ _TWO = dict.fromkeys(("float32", "float64"), 2.0) | dict.fromkeys(("float16", "b
 _LOSS = _TWO | dict.fromkeys(("float16", "bfloat16"), 1.0)
 PROMISED: dict[str, dict[str, float]] = {
     **dict.fromkeys(("softmax", "logsumexp", "sigmoid", "softplus"), _TWO),
+    "softmax": _TWO | {"float32": 1.75},
     **dict.fromkeys(("log_softmax", "log_sigmoid"), _TWO | {"float32": 1.0}),
     "cross_entropy": _LOSS,
     "softmax_grad": _LOSS | dict.fromkeys(("float32", "float64"), 4.0),
