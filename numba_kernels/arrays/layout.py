@@ -21,7 +21,7 @@ from .inputs import as_floats, as_pair, check_axis, check_out
 from .lines import contiguous_lines as find_contiguous_lines
 from .lines import lines_of as find_lines
 from .lines import memory_order
-from .small import elements_at_once, rows_at_once
+from .small import BY_ELEMENTS, BY_ROWS
 
 # Calls on arrays of the same few shapes find the same lines again.
 contiguous_lines, lines_of = (lru_cache(maxsize=1024)(find) for find in (find_contiguous_lines, find_lines))
@@ -123,7 +123,7 @@ class Elementwise(_Operator):
     __slots__ = ()
 
     def __init__(self, name: str, kernels: Kernels) -> None:
-        super().__init__(name, kernels, elements_at_once)
+        super().__init__(name, kernels, BY_ELEMENTS)
 
     def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:
         x = as_floats(self._name, given)
@@ -139,7 +139,7 @@ class AlongAxis(_Operator):
     __slots__ = ("_few_long_rows",)
 
     def __init__(self, name: str, kernels: LineKernels, few_long_rows: Any = None) -> None:
-        super().__init__(name, kernels, rows_at_once)
+        super().__init__(name, kernels, BY_ROWS)
         self._few_long_rows = few_long_rows
 
     def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:

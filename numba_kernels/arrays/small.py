@@ -68,5 +68,5 @@ def _large_elements(codes: Any, x: Any, out: Any) -> Any:
 
 
 # For small arrays, and for those that take long enough for other threads to run.
-rows_at_once = _small_rows, _large_rows
-elements_at_once = _small_elements, _large_elements
+BY_ROWS = _small_rows, _large_rows
+BY_ELEMENTS = _small_elements, _large_elements

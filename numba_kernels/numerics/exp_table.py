@@ -34,15 +34,14 @@ _MANTISSA, _UP = 23, 21
 
 def table_shift(m: Any) -> Any:
     """What `table_for` needs of rows with maxima m, |m| ≤ 2⁹: their exponentials then lie below 2^(HEADROOM + 2)."""
-    raised = bits(fma(m, _LOG2E_4, _MAGIC))
-    return (HEADROOM << _MANTISSA) - ((raised << _UP) & -(1 << _MANTISSA))
+    return (HEADROOM - table_exponent(m)) << _MANTISSA
 
 
 def table_exponent(m: Any) -> Any:
     """By how many powers of two `table_shift` lowers the exponentials of rows with maxima m."""
-    raised = bits(fma(m, _LOG2E_4, _MAGIC))
-    # the lowest bits of 1.5 · 2²³ less 2^10 are 0, so that no number below is negative before the shift
-    return ((raised - bits(splat(m, _MAGIC)) + 4096) >> 2) - 1024
+    n = bits(fma(m, _LOG2E_4, _MAGIC)) - bits(splat(m, _MAGIC))
+    # shifted as a number that is not negative: |n| < 2^12
+    return ((n + 4096) >> 2) - 1024
 
 
 def table_for(like: Any, shift: Any) -> Any:
