@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
 
 from ..nodes.arrays import Array
 from ..nodes.node import Function, Node, Operation
+from ..nodes.reductions import p_norm
 
 _BY_CHANNEL = 21
 """From this version on GroupNormalization has a scale and bias for each channel."""
@@ -131,10 +130,7 @@ def lp_normalization(node: Node) -> Operation:
     axis, p = node.attributes.get("axis", -1), node.attributes.get("p", 2)
 
     def run(x: Array) -> Array:
-        size = np.abs(x.astype(np.float64))
-        largest = size.max(axis, keepdims=True, initial=0)
-        scale: Any = np.where((largest > 0) & np.isfinite(largest), largest, 1)
-        norm = scale * np.sum((size / scale) ** p, axis, keepdims=True) ** (1 / p)
+        norm = p_norm(x, axis, p, keeps=True)
         return np.asarray(x / np.where(norm == 0, 1, norm)).astype(x.dtype)
 
     return Operation(run, fresh=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..nodes.arrays import Array
 from ..nodes.node import Implementation, Node, Operation
+from ..nodes.reductions import p_norm
 from .window import Window, window_over
 
 
@@ -69,7 +70,8 @@ def lp_pool(node: Node) -> Operation:
 
     def run(x: Array) -> Array:
         window = window_over(x.shape[2:], kernel, node.attributes)
-        return _norm(window.under(window.padded(x)), tuple(range(2, x.ndim)), p, keepdims=False)
+        y = p_norm(window.under(window.padded(x)), tuple(range(2, x.ndim)), p, keeps=False)
+        return np.asarray(y).astype(x.dtype)
 
     return Operation(run, fresh=True)
 
@@ -77,17 +79,7 @@ def lp_pool(node: Node) -> Operation:
 def global_lp_pool(node: Node) -> Operation:
     """The p-norm over all spatial dimensions."""
     p = node.attributes.get("p", 2)
-    return Operation(lambda x: _norm(x, _spatial(x), p, keepdims=True), fresh=True)
-
-
-def _norm(x: Array, axes: tuple[int, ...], p: float, *, keepdims: bool) -> Array:
-    """In float64, of magnitudes by the largest of them, lest powers overflow or vanish."""
-    size = np.abs(x.astype(np.float64))
-    largest = size.max(axes, keepdims=True, initial=0)
-    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1)
-    total = np.sum((size / scale) ** p, axes, keepdims=True)
-    y = np.asarray(total ** (1 / p) * scale).astype(x.dtype)
-    return y if keepdims else y.squeeze(axes)
+    return Operation(lambda x: np.asarray(p_norm(x, _spatial(x), p, keeps=True)).astype(x.dtype), fresh=True)
 
 
 def over_image(reduced: Callable[..., Any]) -> Implementation:

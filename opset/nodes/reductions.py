@@ -74,11 +74,16 @@ def squares(x: Array, axes: tuple[int, ...] | None, keeps: bool) -> Any:
 
 
 def norm(x: Array, axes: tuple[int, ...] | None, keeps: bool) -> Any:
-    """Root of the sum of the squares, of numbers by the largest of them, whose squares might overflow or vanish."""
+    """Root of the sum of the squares."""
+    return p_norm(x, axes, 2, keeps)
+
+
+def p_norm(x: Array, axes: tuple[int, ...] | int | None, p: float, keeps: bool) -> Any:
+    """In float64, of magnitudes by the largest of them, lest powers overflow or vanish."""
     size = np.abs(x.astype(np.float64))
     largest = np.max(size, axes, keepdims=True, initial=0)
     scale = np.where((largest > 0) & np.isfinite(largest), largest, 1)
-    root = np.sqrt(np.sum(np.square(size / scale), axes, keepdims=True)) * scale
+    root = np.sum((size / scale) ** p, axes, keepdims=True) ** (1 / p) * scale
     return root if keeps else np.squeeze(root, tuple(range(x.ndim)) if axes is None else axes)
 
 
