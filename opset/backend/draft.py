@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..errors import ModelError
-from ..graph.functions import FunctionKey, Library
+from ..graph.functions import Library
 from ..nodes.node import Value
 from .plan import LEFT_OUT, Slot, Step
 
@@ -59,8 +59,6 @@ class Environment:
     draft: Draft
     opsets: dict[str, int]
     library: Library
-    calls: frozenset[FunctionKey] = frozenset()
-    """The functions whose bodies it stands in."""
     outer: Environment | None = None
     """That of the node whose graph this is."""
     slots: dict[str, Slot] = field(default_factory=dict)

@@ -13,7 +13,7 @@ import onnx
 
 from ..errors import ModelError
 from ..graph.domains import opset_versions
-from ..graph.functions import FunctionKey, Library, bound_function, called_function, function_key
+from ..graph.functions import Library, bound_function, called_function
 from ..graph.tensors import array_of, constant_of, dense_array_of
 from ..implementations.choice import operation_of
 from ..nodes.node import Node, Run, Subgraph, attributes_of, described, with_short_domain
@@ -35,7 +35,7 @@ def plan_graph(graph: onnx.GraphProto, opsets: dict[str, int], library: Library)
     Raises
     ------
     ModelError
-        A name that nothing makes, a broken tensor, a function that calls itself.
+        A name that nothing makes, a broken tensor.
     UnsupportedModelError
         An operator that nobody here can run.
     UnknownOpsetError
@@ -80,14 +80,7 @@ def _add_node(proto: onnx.NodeProto, env: Environment) -> None:
     version = env.opsets.get(proto.domain)
     function = called_function(proto, env.library, version)
     if function is not None:
-        key = function_key(proto)
-        if key in env.calls:
-            message = (
-                f"expected functions that do not call themselves (got {proto.op_type}, which does, by itself or "
-                "by others); export the model again"
-            )
-            raise ModelError(message)
-        _call(function, proto, inputs, env, env.library, env.calls | {key})
+        _call(function, proto, inputs, env, env.library)
         return
     if version is None:
         message = (
@@ -108,7 +101,7 @@ def _add_node(proto: onnx.NodeProto, env: Environment) -> None:
     )
     operation = operation_of(node)
     if isinstance(operation, onnx.FunctionProto):
-        _call(operation, proto, inputs, env, {}, frozenset())
+        _call(operation, proto, inputs, env, {})
         return
     outputs = tuple(env.draft.slot() for _ in proto.output or ("",))
     env.draft.steps.append(Step(operation, (*inputs, *planning.captured), outputs, label))
@@ -121,7 +114,6 @@ def _call(
     inputs: Sequence[Slot],
     env: Environment,
     library: Library,
-    calls: frozenset[FunctionKey],
 ) -> None:
     """Put the body of a function in place of a node that calls it."""
     if len(inputs) > len(function.input):
@@ -132,7 +124,7 @@ def _call(
         raise ModelError(message)
     # Inputs left out at the end are None, as those left out in the middle are.
     slots = dict.fromkeys(function.input, LEFT_OUT) | dict(zip(function.input, inputs, strict=False))
-    inner = Environment(env.draft, opset_versions(function.opset_import), library, calls, slots=slots)
+    inner = Environment(env.draft, opset_versions(function.opset_import), library, slots=slots)
     _add_nodes(bound_function(function, node).node, inner)
     for name, given in zip(function.output, node.output, strict=False):
         if given:
@@ -148,7 +140,7 @@ class _Planning:
 
     def subgraph(self, graph: onnx.GraphProto) -> Subgraph:
         env, draft = self._env, Draft()
-        plan = _graph(graph, Environment(draft, env.opsets, env.library, env.calls, outer=env))
+        plan = _graph(graph, Environment(draft, env.opsets, env.library, outer=env))
         self.captured.extend(draft.captured)
         return Subgraph(plan.run, len(draft.captured))
 
