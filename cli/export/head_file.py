@@ -28,9 +28,7 @@ def export_head(
 
     With ``check`` nothing is written unless onnxruntime computes it right, on the arrays of ``inputs`` if it is given.
     """
-    if inputs is not None and not check:
-        msg = f"expected --inputs with --check (got {inputs} alone); add --check, or leave it out"
-        raise ValueError(msg)
+    refuse_inputs_alone(inputs, check)
     refuse_existing(out, force)
     weight, bias = read_weights(weights_path, layer)
 
@@ -43,6 +41,13 @@ def export_head(
     save_model(model, out)
     describe(console, model, out)
     return True
+
+
+def refuse_inputs_alone(inputs: Path | None, check: bool) -> None:
+    """Raise when inputs are named that nothing would be run on."""
+    if inputs is not None and not check:
+        msg = f"expected --inputs with --check (got {inputs} alone); add --check, or leave it out"
+        raise ValueError(msg)
 
 
 def refuse_existing(out: Path, force: bool) -> None:

@@ -215,11 +215,9 @@ def _operate(model: Path, out: Path, build: Callable[[], "ModelProto"], force: b
     from softops.opset.graph.files import save_beside_data
 
     from ..terminal.console import Console, shown
-    from .head_file import describe, refuse_existing
+    from .head_file import describe, refuse_existing, refuse_inputs_alone
 
-    if check.inputs is not None and not check.wanted:
-        message = f"expected --inputs with --check (got {check.inputs} alone); add --check, or leave it out"
-        raise ValueError(message)
+    refuse_inputs_alone(check.inputs, check.wanted)
     refuse_existing(out, force)
     before = load_model(model, external_data=False)
     after = build()
