@@ -15,6 +15,7 @@ from softops.opset.graph.types import dimension_of
 
 from ..runtimes.loading import model_inputs
 from ..steps.graph import Arrays, ModelGraph
+from ..steps.runs import MadeBytes
 from .inputs import OTHER_AXES, Shapes, made_up
 
 BATCH_MAX = 256
@@ -104,18 +105,6 @@ def rows_at_a_time(graph: ModelGraph) -> int:
     return min((len(feeds[name]) for name in rows), default=BATCH_MAX)
 
 
-class _Bytes:
-    """Counts what the nodes of a run make."""
-
-    def __init__(self, watch: Watch | None) -> None:
-        self._watch, self.count = watch, 0
-
-    def __call__(self, done: int, total: int, made: int) -> None:
-        self.count += made
-        if self._watch is not None:
-            self._watch(done, total, made)
-
-
 def _is_open(value: onnx.ValueInfoProto, shapes: Mapping[str, Sequence[int]]) -> bool:
     dims = value.type.tensor_type.shape.dim
     return value.name not in shapes and len(dims) > 0 and not isinstance(dimension_of(dims[0]), int)
@@ -140,7 +129,7 @@ def _first_row(
     except (ModelError, LookupError):
         return None
     for length, feeds in tried:
-        made = _Bytes(watch)
+        made = MadeBytes(watch)
         try:
             seconds = float("inf")
             for _ in range(3):  # the first run may have to compile kernels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from softops.opset.backend.plan import Watch
 
@@ -16,7 +16,7 @@ from ..steps.foreign import without
 from ..steps.graph import Arrays, ModelGraph
 from ..steps.ground import Ground
 from ..steps.judge import Bounds, judged, judged_end_to_end
-from ..steps.runs import CutRun, WholeRun, changed_outputs, run_cut, run_whole
+from ..steps.runs import CutRun, MadeBytes, WholeRun, changed_outputs, run_cut, run_whole
 from ..steps.settle import Scene, differing, in_doubt, settled, shaken
 from ..steps.step import Step
 from .caveats import caveats
@@ -25,6 +25,17 @@ from .report import Report
 
 _PLAIN = "level=disabled"
 """The setting of a runtime that rewrites graphs in which it does not."""
+
+
+class _Asked(NamedTuple):
+    """What is asked of a model, whichever part of it is examined; as of `examine`."""
+
+    runtime: Runtime
+    bounds: Bounds
+    label: str | None
+    seed: int | None
+    watch: Watch | None
+
 
 _FULL = ("", "f32", "f64", "float32", "float64", "dynamic")
 
@@ -45,10 +56,11 @@ def examine(
     ``label`` is what the runtime is called in it; ``watch`` is told of the progress of our backend's runs. The
     runtime's values come along, by name: inputs, cuts and outputs.
     """
-    report, values = _of_any(graph, runtime, feeds, bounds, label, seed, watch)
+    asked = _Asked(runtime, bounds, label, seed, watch)
+    report, values = _of_any(graph, feeds, asked)
     if report.verdict == "wrong" and _PLAIN in settings_of(runtime):
         settable: Any = runtime
-        plain, _ = _of_any(graph, settable.configured(_PLAIN), feeds, bounds, label, seed, watch)
+        plain, _ = _of_any(graph, feeds, asked._replace(runtime=settable.configured(_PLAIN)))
         if plain.verdict != "wrong":
             report.notes.append(
                 f"without the runtime's rewriting of the graph ({_PLAIN}) it is {plain.verdict}"
@@ -56,50 +68,32 @@ def examine(
     return report, values
 
 
-def _of_any(
-    graph: ModelGraph,
-    runtime: Runtime,
-    feeds: Arrays,
-    bounds: Bounds,
-    label: str | None,
-    seed: int | None,
-    watch: Watch | None,
-) -> tuple[Report, Arrays]:
+def _of_any(graph: ModelGraph, feeds: Arrays, asked: _Asked) -> tuple[Report, Arrays]:
     """Examine a model, without the nodes that nothing here computes."""
     ground = Ground(graph)
     foreign = ground.unknown()
     if not foreign:
         try:
-            return _examined(graph, ground, runtime, feeds, bounds, label, seed, watch)
+            return _examined(graph, ground, feeds, asked)
         except ModelNotRunError as error:
             # An implementation that is not verified may stumble, too.
             foreign = [node for node in graph.model.graph.node if ground.is_weak(node)]
             if not foreign or not str(error).startswith(f"expected {SoftopsRuntime.name} to run"):
                 raise
-    left = without(graph, foreign, runtime, feeds)
-    report, values = _examined(
-        left.graph, Ground(left.graph), runtime, left.feeds, bounds, label, seed, watch
-    )
+    left = without(graph, foreign, asked.runtime, feeds)
+    report, values = _examined(left.graph, Ground(left.graph), left.feeds, asked)
     report.inputs = {name: report.inputs[name] for name in feeds}
     report.unsettled.append(left.unsettled)
     report.failures = [failure for failure in report.failures if report.compared]
     return report, {**left.outputs, **values}
 
 
-def _examined(
-    graph: ModelGraph,
-    ground: Ground,
-    runtime: Runtime,
-    feeds: Arrays,
-    bounds: Bounds,
-    label: str | None,
-    seed: int | None,
-    watch: Watch | None,
-) -> tuple[Report, Arrays]:
-    name = label or name_of(runtime)
-    made = _Made(watch)
+def _examined(graph: ModelGraph, ground: Ground, feeds: Arrays, asked: _Asked) -> tuple[Report, Arrays]:
+    runtime = asked.runtime
+    name = asked.label or name_of(runtime)
+    made = MadeBytes(asked.watch)
     whole = run_whole(graph, runtime, feeds, made)
-    scene = Scene(graph, runtime, feeds, bounds, ground, made.per_node, watch)
+    scene = Scene(graph, runtime, feeds, asked.bounds, ground, made.per_node, asked.watch)
     values = {**feeds, **whole.theirs}
     failures, unsettled, notes = list(whole.failures), list[str](), list(graph.notes)
     found, steps, said = Differences(), list[Step](), list[str]()
@@ -107,7 +101,7 @@ def _examined(
         found = compare_outputs(graph, whole.theirs, whole.ours)
         failures, unsettled = differing(scene, found.unlike, graph.compared)
     if not failures and not unsettled:
-        cut = run_cut(graph, runtime, feeds, whole.theirs, whole.ours, watch=watch)
+        cut = run_cut(graph, runtime, feeds, whole.theirs, whole.ours, watch=asked.watch)
         failures, unsettled = differing(scene, cut.failures, [*cut.recomputed])
     if not failures and not unsettled:
         values = {**cut.theirs, **values}
@@ -132,7 +126,7 @@ def _examined(
         softops_version=SoftopsRuntime().version,
         opset=graph.opset,
         inputs={key: (dtype_name(array), array.shape) for key, array in feeds.items()},
-        seed=seed,
+        seed=asked.seed,
         seconds={SoftopsRuntime.name: whole.our_seconds, name: whole.their_seconds},
         apart=found,
         steps=steps,
@@ -178,20 +172,3 @@ def _in_precision(runtime: Runtime, steps: list[Step]) -> list[Step]:
         "ask it for full precision (openvino:precision=f32)"
     )
     return [replace(step, unsettled=reason) if step.verdict == "wrong" else step for step in steps]
-
-
-class _Made:
-    """Counts the bytes that the nodes of a run make."""
-
-    def __init__(self, watch: Watch | None) -> None:
-        self._watch, self._bytes, self._nodes = watch, 0, 0
-
-    def __call__(self, done: int, total: int, made: int) -> None:
-        self._bytes, self._nodes = self._bytes + made, self._nodes + 1
-        if self._watch is not None:
-            self._watch(done, total, made)
-
-    @property
-    def per_node(self) -> float:
-        """How many a node makes, on average."""
-        return self._bytes / max(self._nodes, 1)

@@ -21,6 +21,24 @@ from ..runtimes.softops import SoftopsRuntime
 from .cuts import Cuts, Variant
 from .graph import Arrays, ModelGraph
 
+
+class MadeBytes:
+    """Watches a run of our backend: counts what its nodes make, and hands on what it is told."""
+
+    def __init__(self, watch: Watch | None) -> None:
+        self._watch, self.count, self._nodes = watch, 0, 0
+
+    def __call__(self, done: int, total: int, made: int) -> None:
+        self.count, self._nodes = self.count + made, self._nodes + 1
+        if self._watch is not None:
+            self._watch(done, total, made)
+
+    @property
+    def per_node(self) -> float:
+        """How many bytes a node makes, on average."""
+        return self.count / max(self._nodes, 1)
+
+
 _TIMED_SECONDS = 0.5
 """Runs are repeated for their time until they have taken that long, or `_TIMED_RUNS` times."""
 
