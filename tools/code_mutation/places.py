@@ -44,7 +44,7 @@ def _is_annotation(node: Any) -> bool:
 
 
 def _operators() -> Iterator[tuple[str, Any]]:
-    for name in operator_names():
+    for name in sorted(operator_names()):
         short, operator = name.split("/")[-1], get_operator(name)
         if short.startswith(_CHANGES) and not short.endswith(_SAME) and not operator.arguments():
             yield name, operator()
