@@ -1,7 +1,9 @@
-"""Small models that the tests of `softops.opset` share."""
+"""Small models that the tests of `softops.opset` share, which may import `verified`."""
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -13,6 +15,10 @@ from hypothesis import strategies as st
 from onnx.backend.test.loader import load_model_tests
 
 from softops.opset.backend import run_node
+
+FOLDER = str(Path(__file__).parent)
+if FOLDER not in sys.path:
+    sys.path.append(FOLDER)
 
 ModelOf = Callable[..., onnx.ModelProto]
 

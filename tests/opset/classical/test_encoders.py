@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import onnx
 import pytest
+import verified
 
 from softops.opset import ModelError
 from softops.opset.backend import run_node
@@ -26,9 +27,7 @@ USUAL = {"int64s": -1, "floats": 0.0, "strings": "_Unused"}
 
 
 def run(op_type, x, version=1, **attributes):
-    node = onnx.helper.make_node(op_type, ["x"], ["y"], domain="ai.onnx.ml", **attributes)
-    assert is_verified(node, {"ai.onnx.ml": version})
-    (y,) = run_node(node, [x], opset_version=version)
+    (y,) = verified.run(op_type, version, [x], domain="ai.onnx.ml", **attributes)
     return y
 
 

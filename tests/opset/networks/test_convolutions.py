@@ -3,12 +3,10 @@
 import itertools
 
 import numpy as np
-import onnx
 import pytest
+import verified
 
 from softops.opset import ModelError
-from softops.opset.backend import run_node
-from softops.opset.implementations.choice import is_verified
 from softops.opset.networks import convolution
 
 RANDOM = np.random.default_rng(8)
@@ -23,9 +21,7 @@ OPTIONS = [
 
 
 def run(op_type, inputs, **attributes):
-    node = onnx.helper.make_node(op_type, [f"x{k}" for k in range(len(inputs))], ["y"], **attributes)
-    assert is_verified(node, {"": 22})
-    return run_node(node, inputs, opset_version=22)[0]
+    return verified.run(op_type, 22, inputs, **attributes)[0]
 
 
 def given(rank, options):

@@ -3,9 +3,9 @@
 import numpy as np
 import onnx
 import pytest
+from verified import run
 
-from softops.opset.backend import prepare, run_node
-from softops.opset.implementations.choice import is_verified
+from softops.opset.backend import prepare
 
 RANDOM = np.random.default_rng(12)
 SHAPES = [(2, 6, 5), (2, 6, 5, 4), (2, 6, 3, 4, 2)]
@@ -13,14 +13,6 @@ SHAPES = [(2, 6, 5), (2, 6, 5, 4), (2, 6, 3, 4, 2)]
 
 def numbers(*shape):
     return RANDOM.standard_normal(shape).astype(np.float32)
-
-
-def run(op_type, opset, inputs, outputs=1, **attributes):
-    node = onnx.helper.make_node(
-        op_type, [f"x{k}" for k in range(len(inputs))], [f"y{k}" for k in range(outputs)], **attributes
-    )
-    assert is_verified(node, {"": opset})
-    return run_node(node, inputs, opset_version=opset)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

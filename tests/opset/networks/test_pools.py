@@ -4,12 +4,10 @@ import itertools
 
 import ml_dtypes
 import numpy as np
-import onnx
 import pytest
+import verified
 
 from softops.opset import ModelError
-from softops.opset.backend import run_node
-from softops.opset.implementations.choice import is_verified
 
 RANDOM = np.random.default_rng(5)
 LENGTHS = {1: (11,), 2: (9, 8), 3: (6, 5, 7)}
@@ -28,9 +26,7 @@ def image(rank, dtype=np.float32):
 
 
 def run(op_type, x, opset=22, outputs=1, **attributes):
-    node = onnx.helper.make_node(op_type, ["x"], [f"y{k}" for k in range(outputs)], **attributes)
-    assert is_verified(node, {"": opset})
-    return run_node(node, [x], opset_version=opset)
+    return verified.run(op_type, opset, [x], outputs, **attributes)
 
 
 def of_rank(rank, window):

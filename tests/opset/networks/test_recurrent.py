@@ -6,10 +6,10 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
+import verified
 
 from softops.opset import ModelError
 from softops.opset.backend import run_node
-from softops.opset.implementations.choice import is_verified
 
 STEPS, BATCH, FEATURES, HIDDEN = 6, 3, 4, 5
 LENGTHS = np.array([4, 6, 1], np.int32)
@@ -50,11 +50,7 @@ def in_order(given, names):
 
 
 def run(op_type, inputs, opset=14, **attributes):
-    outputs = 1 + KINDS[op_type][1]
-    names = ["" if x is None else f"x{k}" for k, x in enumerate(inputs)]
-    node = onnx.helper.make_node(op_type, names, [f"y{k}" for k in range(outputs)], **attributes)
-    assert is_verified(node, {"": opset})
-    return run_node(node, [x for x in inputs if x is not None], opset_version=opset)
+    return verified.run(op_type, opset, inputs, 1 + KINDS[op_type][1], **attributes)
 
 
 @pytest.fixture

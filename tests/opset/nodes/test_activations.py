@@ -3,8 +3,8 @@
 import numpy as np
 import onnx
 import pytest
+import verified
 
-from softops.opset.backend import run_node
 from softops.opset.implementations.choice import is_verified
 
 X = np.float32([-np.inf, -30, -3.5, -1, -0.25, -0.0, 0.0, 0.25, 0.5, 1, 3.5, 30, np.inf])
@@ -12,9 +12,7 @@ FINITE = X[1:-1]
 
 
 def run(op_type, x, opset=14, **attributes):
-    node = onnx.helper.make_node(op_type, ["x"], ["y"], **attributes)
-    assert is_verified(node, {"": opset})
-    return run_node(node, [x], opset_version=opset)[0]
+    return verified.run(op_type, opset, [x], **attributes)[0]
 
 
 CALLS = [

@@ -5,9 +5,7 @@ import itertools
 import numpy as np
 import onnx
 import pytest
-
-from softops.opset.backend import run_node
-from softops.opset.implementations.choice import is_verified
+from verified import run
 
 RANDOM = np.random.default_rng(9)
 SHAPE = (2, 3, 4)
@@ -15,14 +13,6 @@ SHAPE = (2, 3, 4)
 
 def numbers(*shape):
     return RANDOM.standard_normal(shape).astype(np.float32)
-
-
-def run(op_type, opset, inputs, outputs=1, **attributes):
-    node = onnx.helper.make_node(
-        op_type, [f"x{k}" for k in range(len(inputs))], [f"y{k}" for k in range(outputs)], **attributes
-    )
-    assert is_verified(node, {"": opset})
-    return run_node(node, inputs, opset_version=opset)
 
 
 def test_slices_by_coordinates(assert_as_onnxruntime):

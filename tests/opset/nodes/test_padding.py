@@ -3,10 +3,10 @@
 import numpy as np
 import onnx
 import pytest
+from verified import run
 
 from softops.opset import ModelError
 from softops.opset.backend import run_node
-from softops.opset.implementations.choice import is_verified
 
 RANDOM = np.random.default_rng(6)
 SHAPE = (4, 3, 5)
@@ -14,13 +14,6 @@ SHAPE = (4, 3, 5)
 
 def image(rank):
     return RANDOM.standard_normal(SHAPE[:rank]).astype(np.float32)
-
-
-def run(op_type, opset, inputs, outputs=1, **attributes):
-    names = ["" if x is None else f"x{k}" for k, x in enumerate(inputs)]
-    node = onnx.helper.make_node(op_type, names, [f"y{k}" for k in range(outputs)], **attributes)
-    assert is_verified(node, {"": opset})
-    return run_node(node, [x for x in inputs if x is not None], opset_version=opset)
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])

@@ -6,21 +6,14 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
+from verified import run
 
 from softops.opset.backend import run_node
-from softops.opset.implementations.choice import is_verified
 
 RANDOM = np.random.default_rng(7)
 A = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 X = (40 * RANDOM.standard_normal((2, 3, 4))).astype(np.float32)
 INTEGERS = [np.uint8, np.int8, np.uint16, np.int16]
-
-
-def run(op_type, opset, inputs, outputs=1, **attributes):
-    names = ["" if x is None else f"x{k}" for k, x in enumerate(inputs)]
-    node = onnx.helper.make_node(op_type, names, [f"y{k}" for k in range(outputs)], **attributes)
-    assert is_verified(node, {"": opset})
-    return run_node(node, [x for x in inputs if x is not None], opset_version=opset)
 
 
 @pytest.mark.parametrize("dtype", INTEGERS)

@@ -4,11 +4,8 @@ import itertools
 
 import ml_dtypes
 import numpy as np
-import onnx
 import pytest
-
-from softops.opset.backend import run_node
-from softops.opset.implementations.choice import is_verified
+import verified
 
 RANDOM = np.random.default_rng(2)
 SHAPE = (2, 3, 5, 4)
@@ -27,9 +24,7 @@ FLOATS = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64]
 
 
 def run(op_type, opset, inputs, **attributes):
-    node = onnx.helper.make_node(op_type, ["x", "axes"][: len(inputs)], ["y"], **attributes)
-    assert is_verified(node, {"": opset})
-    return run_node(node, inputs, opset_version=opset)[0]
+    return verified.run(op_type, opset, inputs, **attributes)[0]
 
 
 @pytest.mark.parametrize("op_type", EXACT)
