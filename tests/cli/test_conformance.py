@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from softops import conformance
 from softops.cli.main import run
 from softops.conformance import runtimes as _  # noqa: F401  (loads the module that is patched)
 from softops.conformance.runtimes.softops import SoftopsRuntime
@@ -86,6 +87,31 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_is_run(tmp_p
         assert run(["conformance", "--runtime", "softops", *SMALL, "--report", str(place)]) == 2
         assert "a folder that can be written to" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_cases_are_spread_over_the_processors_unless_told_otherwise(monkeypatch):
+    asked, few = (
+        [],
+        conformance.run(
+            "softops", ops=["Softmax"], opsets=[13], dtypes=["float32"], families=["ties"], quick=True
+        ),
+    )
+    monkeypatch.setattr("softops.conformance.run", lambda *given, jobs, **named: asked.append(jobs) or few)
+    run(["conformance", "--runtime", "softops"])
+    run(["conformance", "--runtime", "softops", "--jobs", "1"])
+    assert asked == [0, 1]  # 0 is the processors' number
+
+
+def test_the_bar_counts_what_is_not_right(monkeypatch, capsys):
+    said = []
+    monkeypatch.setattr(
+        "softops.cli.terminal.bar.Bar.__call__", lambda self, done, total, text="": said.append(text)
+    )
+    assert run(["conformance", "--runtime", "softops", *SMALL]) == 0
+    assert set(said) == {"0 not right"}
+    capsys.readouterr()
+    assert run(["conformance", "--runtime", "sloppy", *SMALL]) == 1
+    assert f" {said[-1].removesuffix(' not right')} wrong" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_without_a_runtime_it_explains_itself(capsys):

@@ -138,6 +138,19 @@ def test_names_are_never_cut_or_folded(folder, capsys, monkeypatch, columns):
         assert all(len(line) <= columns for line in rest)
 
 
+def test_a_table_is_shown_whole_or_not_at_all(folder, capsys, monkeypatch):
+    onnx.save(model(helper.make_node("ReduceLogSumExp", ["x"], ["y"], name=NAME[:30], axes=[1])), "long.onnx")
+    tables = set()
+    for columns in range(60, 121):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        out = shown(["long.onnx"], capsys)
+        for text in (NAME[:30], "ReduceLogSumExp-13", "single", "float32[n,3,4]"):
+            assert text in out
+        assert "…" not in out
+        tables.add(out.split("\n\n")[1].startswith("node"))
+    assert tables == {False, True}
+
+
 def test_subgraphs_and_functions_are_named(folder, capsys, monkeypatch):
     body = [helper.make_node("Softmax", ["a"], ["b"])]
     proto = model(helper.make_node("F", ["x"], ["y"], domain="own"))

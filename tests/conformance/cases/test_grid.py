@@ -20,3 +20,21 @@ def test_cases_are_told_apart_by_their_names():
 def test_a_full_run_has_the_versions_between_too():
     opsets = {case.opset for case in cases(ops="Softmax", depth="full")}
     assert {1, 10, 11, 12, 13} < opsets
+
+
+def shapes(op, dtype, depth):
+    return {case.shape for case in cases(ops=op, dtypes=dtype, depth=depth)}
+
+
+def test_a_quick_run_tries_other_ranks_in_float32_alone():
+    ranks = {len(shape) for shape in shapes("Sigmoid", "float32", "default")}
+    assert len(ranks) == 5
+    assert {len(shape) for shape in shapes("Sigmoid", "float32", "quick")} == ranks
+    assert {len(shape) for shape in shapes("Sigmoid", "float16", "quick")} == {2}
+    assert {len(shape) for shape in shapes("Sigmoid", "float16", "default")} == ranks
+
+
+def test_integers_are_tried_in_other_shapes_unless_the_run_is_quick():
+    further = shapes("LinearClassifier", "float32", "quick") - shapes("LinearClassifier", "int64", "quick")
+    assert further
+    assert further <= shapes("LinearClassifier", "int64", "default")

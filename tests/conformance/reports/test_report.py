@@ -88,6 +88,27 @@ def test_bars_are_of_0_1_2_and_beyond_by_powers_of_two(right):
     assert plot(5) == plot(8)
 
 
+def test_every_bar_is_called_by_its_distances(right, monkeypatch):
+    from matplotlib.figure import Figure
+
+    drawn, save = [], Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda *given, **named: (drawn.append(given[0]), save(*given, **named))
+    )
+    probabilities = right.outputs["probabilities"]
+    for distance in (8, 2**12):
+        ulps = np.full_like(probabilities.ulps, distance)
+        apart = Differences(outputs={"probabilities": dataclasses.replace(probabilities, ulps=ulps)})
+        ulp_histogram_png(dataclasses.replace(right, apart=apart, steps=[]))
+    few, many = (
+        [text.get_text().replace("\N{EN DASH}", "-") for text in figure.axes[0].get_xticklabels()]
+        for figure in drawn
+    )
+    assert few == ["0", "1", "2", "3-4", "5-8"]
+    assert many[:7] == [*few, "9-16", "17-32"]
+    assert many[-3:] == ["513-1024", "≤2^11", "≤2^12"]
+
+
 def test_the_same_report_gives_the_same_bytes(right):
     assert ulp_histogram_png(right) == ulp_histogram_png(right)
 

@@ -126,6 +126,20 @@ def test_bfloat16_goes_into_a_file_and_out_again(tmp_path):
         )
 
 
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_integers_are_no_bfloat16(runtime):
+    quantized = case(op="QLinearSigmoid", domain="com.microsoft", opset=1, dtype="uint8", axis=None)
+    attention = case(op="Attention", opset=24, axis=None, shape=(1, 2, 3, 4), family="mask-boolean")
+    for asked in (quantized, attention):
+        found = report(runtime, asked)
+        script = script_of(found, found.cases[0], material(asked))
+        assert "bf16" not in script.lower()
+        assert "bfloat16" not in script.lower()
+    half = case(op="ReduceLogSumExp", opset=18, dtype="bfloat16")
+    found = report(runtime, half)
+    assert "bf" in script_of(found, found.cases[0], material(half)).lower()
+
+
 def test_scalars_stay_scalars(tmp_path):
     odd = case(op="NegativeLogLikelihoodLoss", opset=22, dtype="bfloat16", axis=None, variant="mean")
     report("onnx.reference", odd).write(tmp_path)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from softops.conformance.cases.build import call_of, truth
+from softops.conformance.cases.build import call_of, truth, truth_of
+from softops.conformance.cases.calls import row_of
 from softops.conformance.cases.case import Case
 from softops.conformance.measure.errors import against_exact
 from softops.conformance.verdicts.rules import allowance
@@ -84,6 +85,18 @@ def test_attention_is_allowed_the_rounding_of_its_products():
     scores = (q * (1 + 2.0**-24 * np.sign(q * k[..., :1, :]))) @ np.swapaxes(k, -1, -2) / 128
     e = np.exp(scores - scores.max(-1, keepdims=True))
     assert used(attention, ((e / e.sum(-1, keepdims=True)) @ v).astype(np.float32)) <= 1
+
+
+def test_one_element_of_a_batch_allows_another_nothing():
+    attention = case("Attention", "gaussian-3", shape=(2, 2, 5, 8), opset=24)
+    row, call = row_of(attention), call_of(attention)
+    calm = call._replace(inputs=[x * np.array([10, 0.1], x.dtype)[:, None, None, None] for x in call.inputs])
+    together = allowance(attention, truth_of(row, calm), 0)
+    for i in range(2):
+        alone = calm._replace(inputs=[x[i : i + 1] for x in calm.inputs])
+        np.testing.assert_allclose(
+            together[i : i + 1], allowance(attention, truth_of(row, alone), 0), rtol=1e-9
+        )
 
 
 @pytest.mark.parametrize("shown", ["scores", "capped", "masked", "probabilities"])

@@ -173,6 +173,12 @@ OPTIONS = {
         {"outputs": ["probabilities"]},
         lambda: RidgeClassifier().fit(X, Y),
     ),
+    "no decision": (
+        ValueError,
+        "'decision'",
+        {"outputs": ["decision"]},
+        lambda: MLPClassifier((3,), max_iter=2000, tol=0.1).fit(X, Y),
+    ),
     "threshold without probabilities": (
         ValueError,
         "without probabilities",

@@ -40,6 +40,22 @@ def test_a_logarithm_of_a_sigmoid_is_a_mirrored_softplus():
     assert (fused.op_type, fused.mirrored) == ("Softplus", True)
 
 
+@pytest.mark.parametrize(
+    ("opset", "axis", "op_type"), [(10, 1, "Softmax"), (10, -1, None), (11, -1, "Softmax")]
+)
+def test_below_opset_11_no_axis_of_a_softmax_is_counted_from_the_end(opset, axis, op_type):
+    shape = "[]" if axis < 0 else "[N,5]"
+    model = parser.parse_model(
+        f'<ir_version: 4, opset_import: ["" : {opset}]> g (float{shape} x) => (float{shape} y) '
+        f"{{ e = Exp(x) s = ReduceSum<axes = [{axis}], keepdims = 1>(e) y = Div(e, s) }}"
+    )
+    scope = Scope(model.graph, {"": opset})
+    assert (scope.rank("x") is None) == (axis < 0)
+    fused = recognized(scope.nodes[-1], scope)
+    assert (fused and fused.fused.op_type) == op_type
+    assert fused is None or fused.fused.attributes == {"axis": axis}
+
+
 def test_closed_or_not():
     read = SOFTMAX.replace("y =", "w = Neg(u) y =")
     outputs = "float[N,1] w, float[N,5] y"

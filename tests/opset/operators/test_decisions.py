@@ -1,5 +1,7 @@
 """ArgMax, TopK and Multinomial: the kernels, the oracle and onnxruntime decide alike."""
 
+import re
+
 import ml_dtypes
 import numpy as np
 import onnx
@@ -175,9 +177,13 @@ def test_what_multinomial_refuses(x, attributes, message):
             method([x], attributes)
 
 
-def test_a_negative_axis_is_noted_where_the_text_does_not_speak_of_it():
+@pytest.mark.parametrize(
+    ("op_type", "name"), [("ArgMax", "axis"), ("ReduceLogSumExp", "axes"), ("TopK", "axis")]
+)
+def test_a_negative_axis_is_noted_where_the_text_does_not_speak_of_it(op_type, name):
     for row in operators():
-        if row.op_type == "ArgMax":
-            text = onnx.defs.get_schema("ArgMax", row.since_version, "").attributes["axis"].description
-            noted = any("A negative axis" in note for note in row.notes)
-            assert noted != ("negative" in text.lower() or "[-r, r-1]" in text)
+        if row.op_type == op_type:
+            schema = onnx.defs.get_schema(op_type, row.since_version, "")
+            text = (schema.attributes.get(name) or schema.inputs[-1]).description
+            noted = any("from the end" in note for note in row.notes)
+            assert noted != bool(re.search(r"negative|\[-r, ?r-1\]", text.lower()))

@@ -135,6 +135,14 @@ def test_losses_in_every_dtype(op_type, opset):
 
 
 @pytest.mark.parametrize(("op_type", "opset"), LOSSES)
+def test_of_a_single_class_every_label_may_be_ignored_too(onnxruntime_of, op_type, opset):
+    inputs, attributes = [-X[:, :1], LABELS * 0 - (LABELS == 1)], {"ignore_index": -1, "reduction": "none"}
+    (expected,) = onnxruntime_of(op_type, opset, inputs, attributes)
+    for method in (operator(op_type, opset).run, operator(op_type, opset).evaluate):
+        np.testing.assert_allclose(method(inputs, attributes)[0], expected, **CLOSE)
+
+
+@pytest.mark.parametrize(("op_type", "opset"), LOSSES)
 def test_what_losses_refuse(op_type, opset):
     row = operator(op_type, opset)
     for method in (row.run, row.evaluate):
