@@ -4,6 +4,7 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
+import scipy.special
 from onnx import TensorProto, helper, numpy_helper
 
 from softops.conformance import ModelNotRunError, validate
@@ -106,6 +107,26 @@ def test_nodes_in_subgraphs_are_judged_by_the_outputs_and_said_so():
         assert "judged by the outputs alone: Softmax in If" in note
         assert "Hardmax in If" in note
     assert not validate(model, Doubling("y"), inputs={"flag": np.array(True), "x": x}).passed
+
+
+@pytest.mark.parametrize("error", [0, 1e-3])
+def test_the_largest_error_is_told_as_a_difference_too(error):
+    class Off:
+        name, version = "off", "1"
+
+        def run(self, model, feeds):
+            return [y + np.float32(error) for y in prepare(model).run(dict(feeds))]
+
+    model = parsed(
+        '<ir_version: 8, opset_import: ["" : 17]> net (float[4,6] x) => (float[4,6] y) { y = Softmax(x) }'
+    )
+    x = np.random.default_rng(2).standard_normal((4, 6)).astype(np.float32)
+    (step,) = validate(model, Off(), inputs=x).steps
+    (y,) = Off().run(model, {"x": x})
+    assert step.max_error == pytest.approx(
+        np.abs(y - scipy.special.softmax(x.astype(np.float64), 1)).max(), rel=1e-6
+    )
+    assert step.max_error > 0
 
 
 def test_other_nodes_of_the_table_are_judged_by_their_exact_values():

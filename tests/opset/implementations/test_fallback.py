@@ -1,6 +1,11 @@
 """Operators that onnx's reference runs for us, at versions before the one that it knows."""
 
 import numpy as np
+import onnx
+import pytest
+
+from softops.opset import UnsupportedModelError
+from softops.opset.backend import prepare
 
 RANDOM = np.random.default_rng(16)
 
@@ -17,3 +22,12 @@ def test_what_was_meant_before_there_was_a_choice(assert_as_onnxruntime):
         (16, {"coordinate_transformation_mode": "output_half_pixel"}),
     ):
         assert_as_onnxruntime("RoiAlign", opset, [x, regions, rows], sizes | given)
+
+
+def test_what_it_does_not_take_is_told_in_its_own_words():
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17]> '
+        'g (uint8[3] x) => (uint8[3] y) { y = BitShift<direction = "UP">(x, x) }'
+    )
+    with pytest.raises(UnsupportedModelError, match=r"expected BitShift in a form .*direction.*'UP'"):
+        prepare(model)

@@ -9,6 +9,7 @@ import threadpoolctl
 
 from softops.opset import operator
 from softops.opset.backend import prepare
+from softops.opset.operators.products import product
 
 RANDOM = np.random.default_rng(5)
 
@@ -101,3 +102,45 @@ def test_a_bias_that_does_not_fit_is_an_error_there_too(large):
     model = head("s = Gemm <transB = 1> (x, w, b) p = Softmax (s)", 256, 300, w, np.zeros(7, np.float32))
     with pytest.raises(ValueError, match="Gemm that gives 's'"):
         prepare(model).run([x])
+
+
+def threads_of_numpy():
+    """Of NumPy's own OpenBLAS: other packages bring along theirs."""
+    return next(
+        (pool["num_threads"] for pool in threadpoolctl.threadpool_info() if "numpy.libs" in pool["filepath"]),
+        1,
+    )
+
+
+THREADS = []
+
+
+class Watched(np.ndarray):
+    """A matrix that tells how many threads BLAS has while it is multiplied."""
+
+    def dot(self, other):
+        THREADS.append(threads_of_numpy())
+        return self.view(np.ndarray).dot(other)
+
+
+@pytest.mark.skipif(threads_of_numpy() == 1, reason="BLAS has one thread, or is not NumPy's OpenBLAS")
+def test_a_middling_product_wakes_no_threads_of_blas():
+    before = threads_of_numpy()
+    for size, there in (
+        (32, before),
+        (64, 1),
+        (128, 1),
+        (180, before),
+    ):  # 2^15, 2^18, 2^21 and 5.8 million products
+        a = RANDOM.standard_normal((size, size))
+        y = product(a.view(Watched), a, a[0], [])
+        np.testing.assert_allclose(y, a @ a + a[0], rtol=1e-12, atol=1e-12)
+        assert THREADS.pop() == there
+
+
+@pytest.mark.skipif(threads_of_numpy() == 1, reason="nothing is split over one thread")
+def test_rows_of_a_large_product_are_finished_while_they_are_in_the_cache():
+    a, shapes = RANDOM.standard_normal((300, 257)), []
+    product(a, a.T, a[:, 0], [lambda rows: shapes.append(rows.shape) or rows])
+    assert sum(rows for rows, _ in shapes) == 300
+    assert max(rows * columns for rows, columns in shapes) <= 1 << 14

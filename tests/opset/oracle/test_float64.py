@@ -1,5 +1,6 @@
 """The oracle's float64 results are the exact values rounded once: checked with decimal, which shares no code."""
 
+import dataclasses
 from decimal import Decimal, localcontext
 
 import numpy as np
@@ -154,3 +155,16 @@ def test_a_node_and_an_operator_by_name():
         attributes={"coefficients": [1.0, 2], "classlabels_ints": [3, 4]},
     )
     assert label.dtype == np.int64
+
+
+def test_only_what_float64_does_not_hold_twice_over_is_worked_out_in_all_digits():
+    asked, own = [], operator("ReduceLogSumExp", 18)
+
+    def counted(row, inputs, *given):
+        asked.append(inputs[0].dtype.name)
+        return own.reference_float64(row, inputs, *given)
+
+    row = dataclasses.replace(own, reference_float64=counted)
+    for dtype in (np.float16, np.float32, np.float64, np.int32):
+        row.evaluate([np.ones((2, 3), dtype)])
+    assert asked == ["float64", "int32"]
