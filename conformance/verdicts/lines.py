@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from softops.opset import Operator
 
-from ..cases.calls import row_of
+from ..cases.calls import line_axis, row_of
 from ..cases.case import Case
 from ..measure.errors import Errors
 from ..measure.ulp import Doubles, spacing, unit_roundoff
@@ -65,10 +65,9 @@ class Lines:
 
 def as_lines(row: Operator, axis: int | None, array: Array) -> Array:
     """Return an array as a matrix with a line of the operator in each row."""
-    place = row.default_axis if axis is None else axis
-    if row.axis_rule is None or place is None:
+    place = line_axis(row, array.ndim, axis)
+    if place is None:
         return array.reshape(1, -1)
-    place += array.ndim if place < 0 else 0
     if row.axis_rule == "flatten":
         return array.reshape(-1, int(np.prod(array.shape[place:], dtype=int)))
     turned = np.moveaxis(array, place, -1)

@@ -46,6 +46,17 @@ def test_a_family_makes_rows_of_any_length_in_its_dtypes(family):
             assert (made.shape, made.dtype.name) == (shape, dtype)
 
 
+@pytest.mark.parametrize("op", ["QLinearSoftmax", "QLinearSigmoid"])
+def test_steps_of_integers_are_positive_and_coarse_ones_larger(op):
+    case = Case(
+        op=op, domain="com.microsoft", opset=1, dtype="uint8", shape=(13, 37), family="gaussian-3", axis=1
+    )
+    _, x_scale, _, y_scale, _ = call_of(case).inputs
+    _, coarse_x, _, coarse_y, _ = call_of(replace(case, variant="coarse")).inputs
+    assert 0 < x_scale < coarse_x
+    assert 0 < y_scale < coarse_y < 1  # of probabilities
+
+
 def test_what_is_not_known_is_refused():
     with pytest.raises(ValueError, match="a family among"):
         built(replace(CASE, family="no such"))

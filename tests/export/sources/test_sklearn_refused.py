@@ -68,6 +68,11 @@ REFUSED = {
         "sigmoid or temperature.*isotonic",
         lambda: CalibratedClassifierCV(FITTED, method="isotonic").fit(X, Y),
     ),
+    "isotonic of two": (
+        TypeError,
+        "sigmoid or temperature.*isotonic",
+        lambda: CalibratedClassifierCV(FITTED, method="isotonic").fit(X, Y > 0),
+    ),
     "tree": (TypeError, "DecisionTreeClassifier", lambda: DecisionTreeClassifier().fit(X, Y)),
     "regression": (TypeError, "LinearRegression", lambda: LinearRegression().fit(X, Y)),
     "pairs of classes": (TypeError, "LinearSVC", lambda: SVC(kernel="linear").fit(X, Y)),
