@@ -133,7 +133,7 @@ def _check_inputs(model: ModelProto) -> None:
         *((f, f) for f in model.functions),
     ]
     for root, holder in roots:
-        versions = opset_versions(holder.opset_import) or {"": 1}
+        versions = opset_versions(holder.opset_import)
         for node in (node for body in bodies_in(root) for node in body.node):
             domain = canonical_domain(node.domain)
             wanted = _inputs_of(node.op_type, versions.get(domain, 1), domain)

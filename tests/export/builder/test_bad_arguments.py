@@ -69,6 +69,7 @@ CASES = {
     "no batch": (ValueError, "got 0", {"batch": 0}),
     "unnamed batch": (ValueError, "got ''", {"batch": ""}),
     "huge batch": (ValueError, "batch from 1 to", {"batch": 2**70}),
+    "batch beyond 32 bits": (ValueError, "batch from 1 to 2147483647 .got 2147483648", {"batch": 2**31}),
     "half a batch": (TypeError, "got 1.5", {"batch": 1.5}),
 }
 
