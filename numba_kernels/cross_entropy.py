@@ -13,7 +13,9 @@ from .arrays.addresses import Array, address, in_c_order
 from .arrays.labels import classified, reduce_losses
 from .compile.arithmetic import own_arithmetic
 from .log_softmax import log_softmax
+from .log_sums.blocks import add_block, add_block_again, log_sum_of_blocks
 from .log_sums.rows import log_sums_of_rows
+from .rowwise.blocks import OverBlocks, Row
 from .rowwise.gather import Batch, reading, run_reading
 from .rowwise.lanes import PerRow
 from .vector import Variable, itemsize, load_scalar, loop, store_scalar, when, widen
@@ -23,18 +25,38 @@ def _cross_entropy_lines(dst: Any, batch: Batch, labels: Any, weights: Any) -> N
     """The float64 losses of lines, from the addresses of all labels (−1: ignored) and weights."""
     _, kind, index, address, stride, count, n = batch
     m, log_of_sum = (PerRow(numbers) for numbers in log_sums_of_rows(kind, address, stride, count, n))
-    real = n.constant(0.0, types.float64)
     with loop(0, count) as row:
-        line, loss = index + row, Variable(real)
-        label = load_scalar(line, labels + line * 8)
-        with when(label >= 0):
-            x = widen(load_scalar(kind, address + row * stride + label * itemsize(kind)))
-            weight = load_scalar(real, weights + line * 8)
-            loss.value = (log_of_sum[row] - (x - widen(m[row]))) * weight
-        store_scalar(real, dst + line * 8, loss.value)
+        place = address + row * stride
+        _store_loss(kind, dst, place, index + row, m[row], log_of_sum[row], labels, weights)
+
+
+def _store_loss(
+    kind: Any, dst: Any, src: Any, line: Any, m: Any, log_of_sum: Any, labels: Any, weights: Any
+) -> None:
+    """The loss of a row, the `line`-th of all."""
+    real = line.constant(0.0, types.float64)
+    label, loss = load_scalar(line, labels + line * 8), Variable(real)
+    with when(label >= 0):
+        x = widen(load_scalar(kind, src + label * itemsize(kind)))
+        weight = load_scalar(real, weights + line * 8)
+        loss.value = (log_of_sum - (x - widen(m))) * weight
+    store_scalar(real, dst + line * 8, loss.value)
 
 
 _KERNELS = reading(_cross_entropy_lines)
+
+
+# A few long rows, each spread over threads; the bits are those of `_KERNELS`.
+
+
+def _loss_of_blocks(kind: Any, dst: Any, src: Any, row: Row, labels: Any, weights: Any) -> None:
+    """The last stage, behind those of the log-sums: whoever has the first block of a row."""
+    with when((row.begin == 0) & (row.end > 0)):
+        m, log_of_sum = log_sum_of_blocks(kind, row)
+        _store_loss(kind, dst, src, row.index, m, log_of_sum, labels, weights)
+
+
+_FEW_LONG_ROWS = OverBlocks(add_block, add_block_again, _loss_of_blocks)
 
 
 @overload
@@ -119,7 +141,11 @@ def cross_entropy(
         )
         losses = np.zeros(targets.shape)
         if x.size:
-            run_reading(_KERNELS, x, axis, address(losses), address(targets), address(weights))
+            rows = _FEW_LONG_ROWS.rows(x, axis)
+            if rows is not None:
+                _FEW_LONG_ROWS(rows, address(losses), address(targets), address(weights))
+            else:
+                run_reading(_KERNELS, x, axis, address(losses), address(targets), address(weights))
         loss = reduce_losses(losses, weights, reduction, x.dtype)
     return (loss, log_softmax(x, axis)) if return_log_prob else loss
 

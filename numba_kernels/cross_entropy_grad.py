@@ -6,19 +6,19 @@
 The scale is the weight of the label's class, divided for a mean; an ignored row is 0.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from .arrays.addresses import Array, address, in_c_order
 from .arrays.labels import classified, sum_exactly
 from .compile.arithmetic import own_arithmetic
-from .log_sums.robust import sum_of_others
+from .log_sums.robust import add_robust_sums, raised_sum, without_one_top
 from .numerics.exp_below import exp_below
+from .rowwise.blocks import BLOCK, OverBlocks, Row, block_at, blocks_of, extremes_merged, merge_blocks
 from .rowwise.gather import run_writing, writing
-from .rowwise.rows import row_maximum
+from .rowwise.rows import extremes
 from .rowwise.slices import slices
 from .vector import (
     extract,
@@ -26,11 +26,13 @@ from .vector import (
     itemsize,
     load_partial,
     load_scalar,
+    minimum,
     narrow,
     splat,
     store_scalar,
     when,
     where,
+    widen,
 )
 
 
@@ -38,27 +40,103 @@ def _gradient_line(kind: Any, dst: Any, src: Any, n: Any, index: Any, labels: An
     """The gradient of a row, from the addresses of all labels (−1: ignored) and scales."""
     label = load_scalar(n.constant(0), labels + index * 8)
     with when(label < 0) as otherwise:
-        for part in slices(kind, n):
-            part.store(dst, full(kind, 0.0))
+        _fill_zeros(kind, dst, n)
     with otherwise:
-        scale = load_scalar(n.constant(0.0, types.float64), scales + index * 8)
-        at_label = label * itemsize(kind)
-        m = row_maximum(kind, src, n)
-        high, low = sum_of_others(kind, src, n, m)
-        inverse = 1.0 / (1.0 + (high + low))
-        x = load_partial(kind, src + at_label, 1, 0.0)
-        m_v = splat(x, m)
-        e = extract(exp_below(x, m_v), 0)
-        # 1 − p of the label: where that is the largest, from the others' sum, which keeps its relative precision
-        missing = where(e == 1.0, (high + low) * inverse, 1.0 - e * inverse)
-        factor = scale * inverse
-        for part in slices(kind, n):
-            x = part.load(src)
-            part.store(dst, narrow(x, exp_below(x, m_v) * factor))
-        store_scalar(kind, dst + at_label, narrow(kind, -scale * missing))
+        m, others = _sums_of_row(kind, src, n)
+        line = _line(kind, src, label, load_scalar(others[0], scales + index * 8), m, others)
+        _write(kind, dst, src, n, line)
+        _write_at_label(kind, dst, label, line)
 
 
-_KERNELS = writing(_gradient_line)
+def _fill_zeros(kind: Any, dst: Any, n: Any) -> None:
+    for part in slices(kind, n):
+        part.store(dst, full(kind, 0.0))
+
+
+def _sums_of_row(kind: Any, src: Any, n: Any) -> Any:
+    """The maximum m, and Σ exp(x − m) without one term of x = m, as a pair: block by block."""
+    m, _ = merge_blocks(n, lambda block: extremes(kind, *block_at(kind, src, n, block)), extremes_merged)
+
+    def of_block(block: Any) -> Any:
+        return raised_sum(kind, *block_at(kind, src, n, block), m)
+
+    return m, without_one_top(*merge_blocks(n, of_block, add_robust_sums))
+
+
+class _Line(NamedTuple):
+    """What the gradient of a row needs."""
+
+    m: Any
+    factor: Any
+    """The scale over Σ exp(x - m)."""
+    at_label: Any
+    """The gradient there."""
+
+
+def _line(kind: Any, src: Any, label: Any, scale: Any, m: Any, others: Any) -> _Line:
+    high, low = others
+    inverse = 1.0 / (1.0 + (high + low))
+    x = load_partial(kind, src + label * itemsize(kind), 1, 0.0)
+    e = extract(exp_below(x, splat(x, m)), 0)
+    # 1 − p of the label: where that is the largest, from the others' sum, which keeps its relative precision
+    missing = where(e == 1.0, (high + low) * inverse, 1.0 - e * inverse)
+    return _Line(m, scale * inverse, -scale * missing)
+
+
+def _write(kind: Any, dst: Any, src: Any, n: Any, line: _Line) -> None:
+    """scale · p of a row, or of a block of one."""
+    for part in slices(kind, n):
+        x = part.load(src)
+        part.store(dst, narrow(x, exp_below(x, splat(x, line.m)) * line.factor))
+
+
+def _write_at_label(kind: Any, dst: Any, label: Any, line: _Line) -> None:
+    store_scalar(kind, dst + label * itemsize(kind), narrow(kind, line.at_label))
+
+
+_COST = 4.0
+_KERNELS = writing(_gradient_line, _COST)
+
+
+# A few long rows, each spread over threads; the bits are those of `_KERNELS`.
+
+_EXTREMES, _SUM = range(2), range(2, 5)
+
+
+def _find_extremes(kind: Any, dst: Any, src: Any, row: Row, *_: Any) -> None:
+    with row.blocks as block:
+        row.keep(block, _EXTREMES, *map(widen, extremes(kind, *block_at(kind, src, row.n, block))))
+
+
+def _maximum(kind: Any, row: Row) -> Any:
+    return narrow(kind, row.merged(_EXTREMES, extremes_merged)[0])
+
+
+def _add_block(kind: Any, dst: Any, src: Any, row: Row, *_: Any) -> None:
+    m = _maximum(kind, row)
+    with row.blocks as block:
+        row.keep(block, _SUM, *raised_sum(kind, *block_at(kind, src, row.n, block), m))
+
+
+def _write_blocks(kind: Any, dst: Any, src: Any, row: Row, labels: Any, scales: Any) -> None:
+    label = load_scalar(row.n, labels + row.index * 8)
+    to = dst + row.index * row.n * itemsize(kind)
+    with when(label < 0) as otherwise, row.blocks as block:
+        _fill_zeros(kind, *block_at(kind, to, row.n, block))
+    with otherwise:
+        others = without_one_top(*row.merged(_SUM, add_robust_sums))
+        scale = load_scalar(others[0], scales + row.index * 8)
+        # in place, what is at the label is right for whoever has its block, who has not written there yet
+        line = _line(kind, src, label, scale, _maximum(kind, row), others)
+        with row.blocks as block:
+            (x, length), (place, _) = block_at(kind, src, row.n, block), block_at(kind, to, row.n, block)
+            _write(kind, place, x, length, line)
+        block = minimum(label // BLOCK, blocks_of(row.n) - 1)
+        with when((block >= row.begin) & (block < row.end)):
+            _write_at_label(kind, to, label, line)
+
+
+_FEW_LONG_ROWS = OverBlocks(_find_extremes, _add_block, _write_blocks, cost=_COST)
 
 
 def cross_entropy_grad(
@@ -122,4 +200,7 @@ def cross_entropy_grad(
             scales = in_c_order(np.where(targets < 0, 0.0, scales / sum_exactly(scales)))
     if x.size == 0:
         return np.empty(x.shape, x.dtype) if out is None else out
+    rows = _FEW_LONG_ROWS.rows(x, axis)
+    if rows is not None:
+        return _FEW_LONG_ROWS.result(rows, axis, out, address(targets), address(scales))
     return run_writing(_KERNELS, x, axis, out, address(targets), address(scales))

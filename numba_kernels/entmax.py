@@ -168,7 +168,7 @@ def _operator(name: str, terms: _Terms) -> AlongAxis:
     def columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
         _columns(terms, kind, x, n, stride)
 
-    return AlongAxis(name, kernels_of(each_row(row), columns))
+    return AlongAxis(name, kernels_of(each_row(row), columns, cost=10.0))
 
 
 _SPARSEMAX = _operator("sparsemax", _Terms(halved=False))

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from .arrays.layout import AlongAxis
 from .numerics.sums import reduce_max
+from .rowwise.blocks import BLOCK, OverBlocks, Row, block_at
 from .rowwise.kernels import each_row, kernels_of
 from .rowwise.rows import is_nan, nan_at, tail_of
 from .rowwise.slices import slices
@@ -14,10 +15,12 @@ from .vector import (
     Variable,
     bits,
     first_lane,
+    from_bits,
     full,
     itemsize,
     lanes,
     load,
+    load_scalar,
     loop,
     outlined,
     splat,
@@ -26,6 +29,7 @@ from .vector import (
     unordered,
     when,
     where,
+    widen,
 )
 
 
@@ -82,8 +86,40 @@ def _hardmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
         store(kind, x + k * stride, where(index == splat(index, k), splat(first, 1.0), 0.0))
 
 
-_KERNELS = kernels_of(each_row(_hardmax_row), _hardmax_columns)
-_OPERATOR = AlongAxis("hardmax", _KERNELS)
+# A few long rows, each spread over threads.
+
+_BEST = range(2)
+
+
+def _find_best(kind: Any, dst: Any, src: Any, row: Row) -> None:
+    """The first stage: the first maximum of each block, or its first NaN; where it was read, zeros."""
+    to = dst + row.index * row.n * itemsize(kind)
+    with row.blocks as block:
+        (at, length), (place, _) = block_at(kind, src, row.n, block), block_at(kind, to, row.n, block)
+        best = argmax(kind, at, length)
+        index = from_bits(best + block * BLOCK)
+        row.keep(block, _BEST, widen(load_scalar(kind, at + best * itemsize(kind))), index)
+        for part in slices(kind, length):
+            part.store(place, full(kind, 0.0))
+
+
+def _better(m: Any, index: Any, m2: Any, index2: Any) -> Any:
+    """Of two blocks the number and index that count."""
+    taken = (m2 > m) | (is_nan(m2) & (m == m))
+    return where(taken, m2, m), where(taken, index2, index)
+
+
+def _mark_best(kind: Any, dst: Any, src: Any, row: Row) -> None:
+    """The last stage: whoever has the first block of a row."""
+    with when((row.begin == 0) & (row.end > 0)):
+        _, index = row.merged(_BEST, _better)
+        store_scalar(kind, dst + (row.index * row.n + bits(index)) * itemsize(kind), 1.0)
+
+
+_COST = 0.4
+_FEW_LONG_ROWS = OverBlocks(_find_best, _mark_best, cost=_COST)
+_KERNELS = kernels_of(each_row(_hardmax_row), _hardmax_columns, _COST)
+_OPERATOR = AlongAxis("hardmax", _KERNELS, _FEW_LONG_ROWS)
 
 
 def hardmax(

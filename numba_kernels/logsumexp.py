@@ -93,8 +93,9 @@ def _along(x: Array, axes: tuple[int, ...], shape: tuple[int, ...], out: Array |
         # in the order of the memory, so that no copy is made where the axes follow one another there
         lines = merged(x, tuple(sorted(axes, key=lambda d: -abs(x.strides[d]))))
         along = lines.ndim - 1
-    if along == lines.ndim - 1 and _FEW_LONG_ROWS.suits(lines):
-        _FEW_LONG_ROWS(lines, result)
+    rows = _FEW_LONG_ROWS.rows(lines, along)
+    if rows is not None:
+        _FEW_LONG_ROWS(rows, address(result))
     else:
         run_reading(_KERNELS, lines, along, address(result))
     return _handed_out(result, out)

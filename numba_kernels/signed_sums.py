@@ -14,7 +14,7 @@ from numba import types
 
 from .arrays.addresses import Array, address
 from .arrays.layout import launch
-from .compile.jit import over_rows
+from .compile.kernels import over_rows
 from .numerics import double_double
 from .numerics.exp import magic
 from .numerics.log import log1p_vector

@@ -24,8 +24,8 @@ def _log_sigmoid(x: Any) -> Any:
     return minus - _softplus(minus - x)
 
 
-_SOFTPLUS = Elementwise("softplus", over_elements(_softplus))
-_LOG_SIGMOID = Elementwise("log_sigmoid", over_elements(_log_sigmoid))
+_SOFTPLUS = Elementwise("softplus", over_elements(_softplus, cost=3.0))
+_LOG_SIGMOID = Elementwise("log_sigmoid", over_elements(_log_sigmoid, cost=3.0))
 
 
 def softplus(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:

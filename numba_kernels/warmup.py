@@ -24,7 +24,7 @@ from .stats import softmax_stats
 from .vector import KINDS
 
 # Below the size from which threads are used and above it; of several rows, of one; and rows of less than a vector.
-_SHAPES = ((2, 40), (16, 2048), (1, 32768), (2, 5), (4096, 5))
+_SHAPES = ((2, 40), (64, 2048), (1, 131072), (2, 5), (32768, 5))
 
 
 def _in_each_rank(operator: Callable[..., Any]) -> Callable[[Array], None]:

@@ -12,8 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from numpy import empty, ndarray  # by their own names: each look-up in a module counts in a small call
 
-from ..compile.jit import Kernels, c_function
-from ..compile.threads import PARALLEL_FROM, parts_for, run
+from ..compile import threads
+from ..compile.jit import c_function
+from ..compile.kernels import FLOAT64, Kernels
+from ..compile.shares import Form
+from ..compile.threads import PARALLEL_FROM, parts_for
 from ..vector import KINDS, VECTOR_BYTES
 from .addresses import Array, address, first_number
 from .axes import Axis, is_one_axis, over_axes
@@ -21,15 +24,13 @@ from .inputs import as_floats, as_pair, check_axis, check_out
 from .lines import contiguous_lines as find_contiguous_lines
 from .lines import lines_of as find_lines
 from .lines import memory_order
-from .small import BY_ELEMENTS, BY_ROWS
+from .small import BY_ELEMENTS, BY_ROWS, Codes
 
 # Calls on arrays of the same few shapes find the same lines again.
 contiguous_lines, lines_of = (lru_cache(maxsize=1024)(find) for find in (find_contiguous_lines, find_lines))
 
 # How many numbers a vector holds, by their size; halves are computed in float32.
 LANES = {size: VECTOR_BYTES // max(size, 4) for size in (2, 4, 8)}
-# Rows from this length on are worth spreading over threads, one by one.
-LONG = 32768
 # The short way is compiled for each rank up to this one.
 RANKS = 4
 # Numba knows no arrays of bfloat16; for where they lie, their bits are as good.
@@ -49,12 +50,7 @@ class LineKernels(NamedTuple):
 
 def launch(kernels: Kernels, x: Array, count: int, dst: Any, src: Any, *layout: int) -> None:
     """Run a kernel for the dtype of `x` over `count` lines, on all threads where the size of `x` is worth it."""
-    run(kernels[x.dtype], x.size, count, dst, src, count, *layout)
-
-
-def _is_serial(size: int) -> bool:
-    """Whether one thread does an array of so many numbers at this moment."""
-    return parts_for(size, size) == 1
+    threads.run(kernels[x.dtype], kernels.work(x), count, dst, src, count, *layout)
 
 
 def _plain(x: Array) -> bool:
@@ -77,40 +73,56 @@ def _direct(out: Array | None, places: tuple[int, ...]) -> bool:
 class _Operator(ABC):
     """An operator that gives a number for each number of an array."""
 
-    __slots__ = ("_codes", "_large", "_name", "_small", "_table", "kernels")
+    __slots__ = ("_codes", "_cost", "_large", "_name", "_shared", "_small", "_table", "kernels")
 
-    def __init__(self, name: str, kernels: Any, at_once: tuple[Any, Any]) -> None:
-        self.kernels = kernels
+    def __init__(self, name: str, kernels: Any, cost: float, at_once: tuple[Any, Any, Any]) -> None:
+        self.kernels, self._cost = kernels, cost
         self._name = name
-        self._small, self._large = at_once
-        self._table = np.zeros((len(KINDS), 2), np.int64)
+        self._small, self._large, self._shared = at_once
+        self._table = np.zeros((len(KINDS), len(Codes)), np.int64)
         # by dtypes for which a kernel has run: the address of its row in the table
         self._codes: dict[np.dtype[Any], int] = {}
 
-    def _learn(self, dtype: np.dtype[Any], which: int, kernels: Kernels, parameters: int) -> None:
+    def _learn(self, dtype: np.dtype[Any], which: Codes, found: int) -> None:
         """Take the short way from now on, to a kernel that has run: no first call waits for it."""
         codes = self._table[list(KINDS).index(dtype)]
-        if not codes[which]:
-            codes[which] = c_function(kernels[dtype][0], parameters)
-            self._codes[dtype] = address(codes)
+        codes[which] = found
+        self._codes[dtype] = address(codes)
+
+    def _learn_from(self, x: Array, kernels: Kernels, which: Codes, parameters: int, form: Form) -> None:
+        """Learn what an array has just been done by; `parameters` and `form` are those of the two kernels."""
+        serial, shared = kernels[x.dtype]
+        if parts_for(kernels.work(x), x.size) == 1:
+            self._learn(x.dtype, which, c_function(serial, parameters))
+        else:
+            self._learn(x.dtype, Codes(which + Codes.SHORT_ROWS_SHARED), shared.code(form))
 
     def run(self, given: npt.ArrayLike, out: Array | None, axis: Axis = -1) -> Array:
         """The result, in `out` if there is one."""
         if type(given) is ndarray and type(axis) is int and given.flags.carray:
             shape, dtype = given.shape, given.dtype
             codes, rank = self._codes.get(dtype), len(shape)
-            if codes and 0 < rank <= RANKS and (axis == -1 or axis == rank - 1):
-                size = given.size
-                at_once = self._small if size < PARALLEL_FROM else self._large if _is_serial(size) else None
-                if at_once is not None and (out is None or _is_like(out, dtype, rank)):
-                    result = empty(shape, dtype) if out is None else out
-                    if dtype.itemsize == 2:
-                        done = at_once(codes, given.view(_BITS), result.view(_BITS))
-                    else:
-                        done = at_once(codes, given, result)
-                    if done:
-                        return result
+            is_row = 0 < rank <= RANKS and (axis == -1 or axis == rank - 1)
+            if codes and is_row and (out is None or _is_like(out, dtype, rank)):
+                result = empty(shape, dtype) if out is None else out
+                if self._done_at_once(codes, given, result):
+                    return result
         return self._checked(given, out, axis)
+
+    def _done_at_once(self, codes: int, x: Array, result: Array) -> bool:
+        size, itemsize = x.size, x.dtype.itemsize
+        work = size * self._cost
+        if itemsize == 8:
+            work *= FLOAT64
+        elif itemsize == 2:
+            x, result = x.view(_BITS), result.view(_BITS)
+        if work < PARALLEL_FROM:
+            done: bool = self._small(codes, x, result)
+        elif (parts := parts_for(work, size)) == 1:
+            done = self._large(codes, x, result)
+        else:
+            done = threads.launch(self._shared, codes, x, result, parts)
+        return done
 
     @abstractmethod
     def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:
@@ -123,13 +135,13 @@ class Elementwise(_Operator):
     __slots__ = ()
 
     def __init__(self, name: str, kernels: Kernels) -> None:
-        super().__init__(name, kernels, BY_ELEMENTS)
+        super().__init__(name, kernels, kernels.cost, BY_ELEMENTS)
 
     def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:
         x = as_floats(self._name, given)
         result = _elements(self._name, self.kernels, (x,), out)
-        if x.size and _is_serial(x.size):
-            self._learn(x.dtype, 0, self.kernels, 4)
+        if x.size:
+            self._learn_from(x, self.kernels, Codes.SHORT_ROWS, 4, (0, 0, 1))
         return result
 
 
@@ -139,8 +151,10 @@ class AlongAxis(_Operator):
     __slots__ = ("_few_long_rows",)
 
     def __init__(self, name: str, kernels: LineKernels, few_long_rows: Any = None) -> None:
-        super().__init__(name, kernels, BY_ROWS)
+        super().__init__(name, kernels, kernels.rows.cost, BY_ROWS)
         self._few_long_rows = few_long_rows
+        if few_long_rows is not None:
+            self._table[:, Codes.STAGES :] = few_long_rows.facts
 
     def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:
         x = as_floats(self._name, given)
@@ -160,6 +174,11 @@ class AlongAxis(_Operator):
 
     def _computed(self, x: Array, out: Array | None, axis: Axis) -> Array:
         """The result for an array that is not empty, its axes in the order of the memory."""
+        few = self._few_long_rows
+        if few is not None and (rows := few.rows(x, axis)) is not None:
+            result: Array = few.result(rows, axis, out)
+            self._learn(x.dtype, Codes.BLOCKS_SHARED, few.code(x.dtype))
+            return result
         size, contiguous = x.itemsize, x.flags.c_contiguous
         lines = (
             contiguous_lines(x.shape, size, axis) if contiguous else lines_of(x.shape, x.strides, size, axis)
@@ -177,17 +196,14 @@ class AlongAxis(_Operator):
         if target is None or places is None or not places.outer:
             target = np.empty(x.shape, x.dtype)
             dst, places = address(target), lines if contiguous else contiguous_lines(x.shape, size, axis)
-        few = self._few_long_rows
-        if few is not None and axis == x.ndim - 1 and target.flags.c_contiguous and few.suits(x):
-            few(x, target)
-        else:
-            short = lines.n < LANES[size]
-            of_rows = self.kernels.short_rows if short else self.kernels.rows
-            kernels = of_rows if lines.inner == 1 else self.kernels.columns
-            count = lines.outer * lines.inner
-            launch(kernels, x, count, dst, src, *lines[1:], *places[3:])
-            if lines.inner == 1 and _is_serial(x.size):
-                self._learn(x.dtype, int(not short), kernels, 9)
+        short = lines.n < LANES[size]
+        of_rows = self.kernels.short_rows if short else self.kernels.rows
+        kernels = of_rows if lines.inner == 1 else self.kernels.columns
+        count = lines.outer * lines.inner
+        launch(kernels, x, count, dst, src, *lines[1:], *places[3:])
+        if lines.inner == 1:
+            which = Codes.SHORT_ROWS if short else Codes.ROWS
+            self._learn_from(x, kernels, which, 9, (0, 0, 6))
         if out is None or target is out:
             return target
         np.copyto(out, target)
@@ -195,14 +211,24 @@ class AlongAxis(_Operator):
 
 
 def two_rows_to_rows(
-    name: str, kernels: Kernels, a: npt.ArrayLike, b: npt.ArrayLike, axis: Axis, out: Array | None
+    name: str,
+    kernels: Kernels,
+    few_long_rows: Any,
+    a: npt.ArrayLike,
+    b: npt.ArrayLike,
+    axis: Axis,
+    out: Array | None,
 ) -> Array:
     """Run a kernel that turns a row of `a` and the same row of `b` into a row of the result."""
     sources = as_pair(name, a, b)
     x = sources[0]
     if not is_one_axis(x, axis):
         return over_axes(
-            name, sources, axis, out, lambda a, b: two_rows_to_rows(name, kernels, a, b, -1, None)
+            name,
+            sources,
+            axis,
+            out,
+            lambda a, b: two_rows_to_rows(name, kernels, few_long_rows, a, b, -1, None),
         )
     axis = check_axis(name, x, axis)
     if out is not None:
@@ -215,7 +241,10 @@ def two_rows_to_rows(
     in_place = is_last and (out is None or _direct(out, places))
     result = out if in_place and out is not None else np.empty(moved[0].shape, x.dtype)
     n = x.shape[axis]
-    launch(kernels, x, x.size // n, address(result), places, n)
+    if few_long_rows.suits(moved[0]):
+        few_long_rows(moved[0], address(result), places[1])
+    else:
+        launch(kernels, x, x.size // n, address(result), places, n)
     if in_place:
         return result
     back = np.moveaxis(result, -1, axis)

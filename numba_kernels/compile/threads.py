@@ -15,7 +15,7 @@ workqueue  the process aborts                   works
 
 So the serial kernel is taken
 
-- below `PARALLEL_FROM` numbers, where starting threads costs more than it saves;
+- where there is less to do than `PARALLEL_FROM`, which starting threads would not make shorter;
 - while another thread runs a parallel kernel of this package: the cores are taken, and nobody waits;
 - in a thread that works at somebody's parallel loop already;
 - in a child forked after Numba's layer was started or after a libgomp was loaded;
@@ -44,32 +44,38 @@ from ..vector.numba_internals import global_compiler_lock
 from ..vector.numba_internals import threading_layers as layer
 from .interrupts import uninterrupted
 
-# Below this many numbers starting threads costs more than it saves (a launch takes some 5 µs).
-PARALLEL_FROM = 16384
+# From so much work on (numbers of a float32 softmax, see `Kernels`) threads are started: a thread by itself takes 6 to
+# 12 µs for it, a start 2 to 3 µs.
+PARALLEL_FROM = 32768
 
 _POOLS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
 _PF_FORKNOEXEC = 0x40
 
 
-def parts_for(size: int, rows: int) -> int:
-    """Over how many threads to spread a call on `size` numbers in `rows` rows; 1: take the serial kernel."""
-    if size < PARALLEL_FROM or rows < 2 or _launch.locked():
+def parts_for(work: float, lines: int) -> int:
+    """Over how many threads to spread so much work on so many lines; 1: take the serial kernel."""
+    if work < PARALLEL_FROM or lines < 2 or _launch.locked():
         return 1
     threads = _threads()
     if threads < 2:
         return 1
-    return threads if threads < rows else rows  # min() would take longer than asking for the threads
+    return threads if threads < lines else lines  # min() would take longer than asking for the threads
 
 
-def run(pair: tuple[Any, Any], size: int, rows: int, *arguments: Any) -> None:
+def run(pair: tuple[Any, Any], work: float, lines: int, *arguments: Any) -> None:
     """Run ``serial(*arguments)`` or ``parallel(*arguments, parts)`` of a pair of kernels."""
-    if size < PARALLEL_FROM or (parts := parts_for(size, rows)) == 1:
+    if work < PARALLEL_FROM or (parts := parts_for(work, lines)) == 1:
         pair[0](*arguments)
         return
+    launch(pair[1], *arguments, parts)
+
+
+def launch(parallel: Any, *arguments: Any) -> Any:
+    """Run a parallel kernel, of which there is one at a time."""
     # Between the look at the lock and here another thread may have taken it: then this one waits for one kernel, once.
     # `with` and not a try-lock, because no interrupt comes between taking a lock and entering its block.
     with _launch:
-        pair[1](*arguments, parts)
+        return parallel(*arguments)
 
 
 def _one() -> int:

@@ -100,13 +100,13 @@ def _exact_sum_of_block(kind: Any, src: Any, n: Any, shift: Any, block: Any) -> 
 _ONCE, _AGAIN = range(4), range(4, 7)
 
 
-def add_block(kind: Any, dst: Any, src: Any, row: Row) -> None:
+def add_block(kind: Any, dst: Any, src: Any, row: Row, *_: Any) -> None:
     """The first stage."""
     with row.blocks as block:
         row.keep(block, _ONCE, *sum_of_block(kind, src, row.n, block))
 
 
-def add_block_again(kind: Any, dst: Any, src: Any, row: Row) -> None:
+def add_block_again(kind: Any, dst: Any, src: Any, row: Row, *_: Any) -> None:
     """The second stage."""
     m, fast, others, _ = _from_first_stage(kind, row)
     with when(~_is_enough(m, row.n, others)), row.blocks as block:

@@ -49,7 +49,7 @@ def only_finite(m: Any) -> Any:
 def robust_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
     """(high, low, tops): Σ exp(x − m) without the terms of x = m, a float64 pair, and how many those are."""
     if computed_as(kind.type) != types.float32:
-        return _sum_raised(kind, src, n, m).over_lanes()
+        return raised_sum(kind, src, n, m)
     tail = tail_of(kind, src, n, -np.inf)
     m = splat(tail, m)
     total, tops = _sum_scaled(kind, src, vector_bytes(kind), n // lanes(kind), m, tail)
@@ -74,7 +74,13 @@ def sum_of_others(kind: Any, src: Any, n: Any, m: Any) -> Any:
 
     NaN for a row with a NaN or +inf, or nothing but −inf.
     """
-    return without_one_top(*_sum_raised(kind, src, n, m).over_lanes())
+    return without_one_top(*raised_sum(kind, src, n, m))
+
+
+@outlined
+def raised_sum(kind: Any, src: Any, n: Any, m: Any) -> Any:
+    """What `robust_sum` gives, in float64 throughout, for every kind."""
+    return _sum_raised(kind, src, n, m).over_lanes()
 
 
 class RaisedSum:

@@ -18,7 +18,7 @@ from numba import types
 from ..arrays.addresses import Array, address
 from ..arrays.axes import Axis, is_one_axis, over_axes
 from ..arrays.inputs import as_floats, as_mask, check_axis, check_out
-from ..compile.jit import Kernels
+from ..compile.kernels import Kernels
 from ..numerics.exp_below import exp_of_pair, exp_of_pair_raised
 from ..numerics.log import log1p_vector
 from ..numerics.sums import reciprocal, two_sum

@@ -13,7 +13,8 @@ from numba.core.errors import TypingError
 
 from ..arrays.jitted import address_of, copy_numbers, disjoint
 from ..arrays.layout import LineKernels
-from ..compile.jit import Kernels, by_type, helper, keep_alive
+from ..compile.jit import by_type, helper, keep_alive
+from ..compile.kernels import Kernels
 from ..hardmax import _KERNELS as _HARDMAX
 from ..log_softmax import _KERNELS as _LOG_SOFTMAX
 from ..logsumexp import _KERNELS as _LOGSUMEXP

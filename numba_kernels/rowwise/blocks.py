@@ -9,17 +9,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from ..arrays.addresses import Array, address
-from ..arrays.layout import LONG, launch
-from ..compile.jit import Kernels, over_rows
+from ..arrays.addresses import Array, address, first_number
+from ..arrays.layout import launch
+from ..arrays.small import LONG
+from ..compile.jit import kernel
+from ..compile.kernels import Kernels
+from ..compile.shares import Form, OverParts, words_at
 from ..compile.threads import parts_for
 from ..vector import (
     Variable,
+    default_arithmetic,
     itemsize,
     load_scalar,
     loop,
     maximum,
     minimum,
+    restore_arithmetic,
     store_scalar,
     traced,
     when,
@@ -103,39 +108,104 @@ Stage = Callable[..., None]
 
 
 class OverBlocks:
-    """Takes few long rows through stages, block by block: ``stage(kind, dst, src, row)``.
+    """Takes few long rows through stages, block by block: ``stage(kind, dst, src, row, *more)``.
 
-    There `dst` is the result's address and `src` that of the row. What a stage asks of all blocks of a row it asks
-    before it begins with the first of ``row.blocks``. `halves`: whether these can be taken through the stages.
+    There `dst` is the result's address, `src` that of the row, and `more` what the caller gives. What a stage asks of
+    all blocks of a row it asks before it begins with the first of ``row.blocks``. `halves`: whether these can be taken
+    through the stages; `cost`: see `Kernels`.
     """
 
-    def __init__(self, *stages: Stage, halves: bool = True) -> None:
+    def __init__(self, *stages: Stage, halves: bool = True, cost: float = 1.0) -> None:
         self._stages, self._halves = len(stages), halves
 
         @traced
-        def work(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
-            scores, kept, wanted = src
-            blocks = blocks_of(n)
+        def work(kind: Any, dst: Any, src: Any, wanted: Any, first: Any, last: Any, n: Any) -> None:
+            (scores, kept, *more), blocks = src, blocks_of(n)
             with loop(first // blocks, (last + (blocks - 1)) // blocks) as i:
                 begin, end = maximum(first - i * blocks, 0), minimum(last - i * blocks, blocks)
                 row = Row(i, n, begin, end, kept + i * blocks * (8 * _KEPT))
                 for number, stage in enumerate(stages):
                     with when(wanted == number):
-                        stage(kind, dst, scores + i * n * itemsize(kind), row)
+                        stage(kind, dst, scores + i * n * itemsize(kind), row, *more)
 
-        self._kernels: Kernels = over_rows(work)
+        self._kernels = _in_stages(work, len(stages), cost)
 
-    def suits(self, x: Array) -> bool:
-        """Whether whole rows of an array would leave threads idle, and are worth being spread over them."""
-        n = x.shape[-1]
-        if n < LONG or not x.flags.c_contiguous or (x.itemsize == 2 and not self._halves):
+    def suits(self, x: Array, axis: int = -1) -> bool:
+        """Whether whole lines of an array would leave threads idle, and are worth being spread over them."""
+        n = x.shape[axis]
+        if n < LONG or (x.itemsize == 2 and not self._halves):
             return False
-        return bool(x.size // n < parts_for(x.size, x.size))
+        return bool(x.size // n < parts_for(self._kernels.work(x), x.size))
 
-    def __call__(self, x: Array, out: Array) -> None:
-        """Run over the rows of a contiguous array; the stages know where in `out` a row's result belongs."""
-        n = x.shape[-1]
-        items = x.size // n * max(1, n // BLOCK)
+    def rows(self, x: Array, axis: int) -> Array | None:
+        """The lines of an array as rows in C order, copied if need be; None where they do not suit."""
+        return np.ascontiguousarray(np.moveaxis(x, axis, -1)) if self.suits(x, axis) else None
+
+    def __call__(self, rows: Array, dst: int, *more: int) -> None:
+        """Run over rows in C order; the stages know where from `dst` on a row's result belongs."""
+        n = rows.shape[-1]
+        items = rows.size // n * (n >> _BITS)
         kept = np.empty((items, _KEPT))
-        for stage in range(self._stages):
-            launch(self._kernels, x, items, address(out), (address(x), address(kept), stage), n)
+        launch(self._kernels, rows, items, dst, (address(rows), address(kept), *more), n)
+
+    def result(self, rows: Array, axis: int, out: Array | None, *more: int) -> Array:
+        """Run over the rows of an array along `axis`, and return a result of the array's shape, in `out` if any."""
+        moved = None if out is None else np.moveaxis(out, axis, -1)
+        if out is not None and moved is not None and _can_take(moved, rows):
+            self(rows, address(moved), *more)
+            return out
+        made = np.empty(rows.shape, rows.dtype)
+        self(rows, address(made), *more)
+        back = np.moveaxis(made, -1, axis)
+        if out is None:
+            return np.ascontiguousarray(back)
+        np.copyto(out, back)
+        return out
+
+    @property
+    def facts(self) -> tuple[int, int, int]:
+        """What the short way needs to know, see `small.Codes`."""
+        return self._stages, _KEPT, _BITS
+
+    def code(self, dtype: np.dtype[Any]) -> int:
+        """The address of the kernel for shares."""
+        code: int = self._kernels[dtype][1].code(_FORM)
+        return code
+
+
+def _can_take(moved: Array, rows: Array) -> bool:
+    """Whether results can be written there while the rows are read."""
+    is_apart = first_number(moved) == first_number(rows) or not np.may_share_memory(moved, rows)
+    return moved.flags.c_contiguous and is_apart
+
+
+# One number for the result, two for the source, one for the length.
+_FORM = 0, 2, 1
+
+
+def _in_stages(work: Any, stages: int, cost: float) -> Kernels:
+    """The kernels of ``work(kind, dst, src, stage, first, last, n)``, all of a stage before the next."""
+
+    def make(kind: Any) -> tuple[Any, Any]:
+        def serial(dst: Any, src: Any, count: Any, n: Any) -> Any:
+            before = default_arithmetic(count)
+            for stage in range(stages):
+                work(kind, dst, src, stage, 0, count, n)
+            restore_arithmetic(before)
+            return 1
+
+        def for_form(form: Form) -> Any:
+            words = words_at(form)
+
+            def part(given: Any, stage: Any, first: Any, last: Any) -> Any:
+                before = default_arithmetic(given)
+                dst, src, n = words(given)
+                work(kind, dst, src, stage, first, last, n)
+                restore_arithmetic(before)
+                return 1
+
+            return kernel(part)
+
+        return kernel(serial), OverParts(for_form, stages, lambda n, inner: 1)
+
+    return Kernels(make, cost)

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..arrays.addresses import Array, first_number
 from ..arrays.layout import launch
-from ..compile.jit import Kernels, helper, keep_alive, over_rows
+from ..compile.jit import helper, keep_alive
+from ..compile.kernels import Kernels, over_rows
 from ..vector import (
     compute_kind,
     itemsize,
@@ -98,10 +99,10 @@ def reading(compute: Any) -> Kernels:
                 row, count = scratch + line * stride, minimum(at_once, end - line)
                 compute(dst, Batch(kind, work, start + line, row, stride, count, n), *more)
 
-    return _over(as_they_lie, gathered, _source_lies)
+    return _over(as_they_lie, gathered, _source_lies, 1.0)
 
 
-def writing(compute: Any) -> Kernels:
+def writing(compute: Any, cost: float = 1.0) -> Kernels:
     """The kernels that call ``compute(kind, dst, src, n, index, *more)`` for every line.
 
     `dst` holds the places of the result's lines, `src` those of the source's and behind them what is `more`; `compute`
@@ -119,7 +120,7 @@ def writing(compute: Any) -> Kernels:
         for index, line in through_scratch(kind, dst, src, first, last, n, scratch):
             compute(compute_kind(kind), line, line, n, index, *src[4:])
 
-    return _over(as_they_lie, gathered, _both_lie)
+    return _over(as_they_lie, gathered, _both_lie, cost)
 
 
 def through_scratch(
@@ -150,7 +151,7 @@ def _both_lie(kind: Any, dst: Any, src: Any) -> Any:
     return _source_lies(kind, dst, src) & _source_lies(kind, src, dst)
 
 
-def _over(as_they_lie: Any, gathered: Any, lie: Any) -> Kernels:
+def _over(as_they_lie: Any, gathered: Any, lie: Any, cost: float) -> Kernels:
     """The kernels of lines that are taken as they lie, or through a scratch."""
 
     @helper
@@ -162,7 +163,7 @@ def _over(as_they_lie: Any, gathered: Any, lie: Any) -> Kernels:
             gathered(kind, dst, src, first, last, n, scratch)
             keep_alive(owner)
 
-    return over_rows(lines)
+    return over_rows(lines, cost)
 
 
 def over_scratch(gathered: Any) -> Kernels:

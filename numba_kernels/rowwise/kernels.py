@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays.layout import LineKernels
-from ..compile.jit import Form, Kernels, OverParts, helper, keep_alive, kernel, words_at
+from ..compile.jit import helper, keep_alive, kernel
+from ..compile.kernels import Kernels
+from ..compile.shares import Form, OverParts, words_at
 from ..vector import (
     compute_kind,
     default_arithmetic,
@@ -147,7 +149,7 @@ def _whole_vectors(kind: Any, count: Any) -> Any:
     return (count + (lanes(kind) - 1)) // lanes(kind) * lanes(kind)
 
 
-def _over_lines(lines: Any, spare_of: Any) -> Kernels:
+def _over_lines(lines: Any, spare_of: Any, cost: float) -> Kernels:
     """The kernels of `lines`; ``spare_of(kind)`` is what makes (owner, address) of the memory that it needs.
 
     The parallel one takes a number of parts more, each done by one thread. A line is done whole and in one order, so
@@ -183,7 +185,7 @@ def _over_lines(lines: Any, spare_of: Any) -> Kernels:
         def for_form(form: Form) -> Any:
             words = words_at(form)
 
-            def part(given: Any, first: Any, last: Any) -> Any:
+            def part(given: Any, stage: Any, first: Any, last: Any) -> Any:
                 before = default_arithmetic(given)
                 layout = words(given)
                 owner, place = spare(kind, layout[2])
@@ -196,16 +198,16 @@ def _over_lines(lines: Any, spare_of: Any) -> Kernels:
 
         return kernel(serial), OverParts(for_form)
 
-    return Kernels(make)
+    return Kernels(make, cost)
 
 
-def kernels_of(rows: Any, columns: Columns) -> LineKernels:
+def kernels_of(rows: Any, columns: Columns, cost: float = 1.0) -> LineKernels:
     """The kernels of an operator from its `lines` for contiguous rows and from ``columns(kind, x, n, stride)``.
 
     That is done, in place, to n vectors of the computing type, `stride` bytes apart, in each lane of which lies a line.
     """
     return LineKernels(
-        _over_lines(rows, _spare_of_rows),
-        _over_lines(_over_columns(columns), lambda _: _tile_spare),
-        _over_lines(_over_short_rows(columns), lambda _: _nothing_spare),
+        _over_lines(rows, _spare_of_rows, cost),
+        _over_lines(_over_columns(columns), lambda _: _tile_spare, cost),
+        _over_lines(_over_short_rows(columns), lambda _: _nothing_spare, cost),
     )

@@ -11,7 +11,7 @@ this; their kernels are made here.
 from collections.abc import Iterator
 from typing import Any
 
-from ..compile.jit import Kernels, over_rows
+from ..compile.kernels import Kernels, over_rows
 from ..vector import (
     Variable,
     itemsize,
@@ -62,7 +62,7 @@ def slices(kind: Any, n: Any) -> Iterator[Slice]:
         yield Slice(kind, vectors * vector_bytes(kind), rest)
 
 
-def over_elements(vector: Any) -> Kernels:
+def over_elements(vector: Any, cost: float = 1.0) -> Kernels:
     """The kernels that put every vector of an array through ``vector(x)``.
 
     Of several arrays of one shape, whose addresses `src` holds, through ``vector(a, b)``.
@@ -75,7 +75,7 @@ def over_elements(vector: Any) -> Kernels:
         for part in slices(kind, last - first):
             part.store(to, vector(*(part.load(source) for source in sources)))
 
-    return over_rows(elements)
+    return over_rows(elements, cost)
 
 
 def over_elements_in_two(begin: Any, end: Any) -> Kernels:

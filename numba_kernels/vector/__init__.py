@@ -4,6 +4,7 @@ These names are all that a kernel needs; what comes in are Numba's scalars, and 
 Imports nothing of softops; what is private of Numba is in `numba_internals` alone.
 """
 
+from .atomics import count_on, counted, let_others_run
 from .control import Variable, loop, when
 from .control_word import default_arithmetic, restore_arithmetic
 from .functions import outlined, traced
@@ -14,6 +15,7 @@ from .memory import (
     load_partial,
     load_scalar,
     prefetch,
+    stack_address,
     stack_scratch,
     store,
     store_partial,
@@ -56,9 +58,10 @@ from .values import Value
 
 __all__ = ["Variable", "loop", "when"]
 __all__ += ["Value", "outlined", "traced"]
+__all__ += ["count_on", "counted", "let_others_run"]
 __all__ += ["default_arithmetic", "restore_arithmetic"]
 __all__ += ["load", "load_partial", "load_scalar", "prefetch", "store", "store_partial", "store_scalar"]
-__all__ += ["CHUNK", "chunk_scratch", "stack_scratch", "vector_bytes"]
+__all__ += ["CHUNK", "chunk_scratch", "stack_address", "stack_scratch", "vector_bytes"]
 __all__ += ["KINDS", "VECTOR_BYTES", "compute_kind", "computed_as", "is_half", "itemsize", "lanes"]
 __all__ += [
     "bits",
