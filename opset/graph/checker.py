@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 
-from onnx import GraphProto, ModelProto, SparseTensorProto, TensorProto, helper
+from onnx import (
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    OperatorSetIdProto,
+    SparseTensorProto,
+    TensorProto,
+    helper,
+)
 
 from .domains import imported_opset
 from .external import is_external
@@ -23,14 +31,19 @@ def plainly_named(model: ModelProto) -> ModelProto:
 
     ``"ai.onnx"`` is the same domain, but neither onnx's checker nor its inference knows it by that name.
     """
-    own = [entry for entry in model.opset_import if entry.domain == _LONG_NAME]
-    if not own and not any(node.domain == _LONG_NAME for body in bodies(model) for node in body.node):
+    if all(named.domain != _LONG_NAME for named in _naming_domains(model)):
         return model
     copy = deepcopy(model)
-    imports = (entry for holder in (copy, *copy.functions) for entry in holder.opset_import)
-    for named in (*imports, *(node for body in bodies(copy) for node in body.node)):
+    for named in _naming_domains(copy):
         named.domain = "" if named.domain == _LONG_NAME else named.domain
     return copy
+
+
+def _naming_domains(model: ModelProto) -> Iterator[OperatorSetIdProto | NodeProto]:
+    for holder in (model, *model.functions):
+        yield from holder.opset_import
+    for body in bodies(model):
+        yield from body.node
 
 
 def checkable(model: ModelProto, *, mixed_opsets: bool) -> ModelProto:

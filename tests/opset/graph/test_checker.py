@@ -1,5 +1,7 @@
 """Models that ONNX allows and onnx's checker does not take: the backend, the conversion and the lint do."""
 
+import itertools
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -100,3 +102,19 @@ def test_what_is_wrong_beside_it_is_still_found():
     proto.graph.node.reverse()
     with pytest.raises(ModelError, match="sorted"):
         prepare(proto)
+
+
+NAMES = list(itertools.product(("", "ai.onnx"), repeat=4))
+
+
+@pytest.mark.parametrize(("outside", "inside", "node", "inner"), NAMES)
+def test_either_name_of_the_domain_in_every_place(outside, inside, node, inner):
+    proto = model(13, 13)
+    (function,) = proto.functions
+    places = (proto.opset_import[0], function.opset_import[0], proto.graph.node[-1], function.node[0])
+    for place, name in zip(places, (outside, inside, node, inner), strict=True):
+        assert not place.domain
+        place.domain = name
+    np.testing.assert_allclose(prepare(proto).run([X])[0], expected(13, 13), rtol=1e-6)
+    assert [record.since_version for record in lint(proto).nodes] == [13, 13]
+    np.testing.assert_allclose(prepare(convert_version(proto, 12)).run([X])[0], expected(13, 13), rtol=1e-6)
