@@ -21,6 +21,9 @@ from .inputs import OTHER_AXES, Shapes, made_up
 BATCH_MAX = 256
 """More rows are not made up unless they are asked for."""
 
+_ROWS_UNTRIED = 8
+"""So many rows where our backend cannot tell what one takes."""
+
 _SECONDS = 2.0
 """A run of our backend shall take no longer, and ..."""
 
@@ -56,7 +59,7 @@ def made_up_inputs(
     ----------
     batch
         Rows, where the model leaves the number open; by default as many as a first row says can be had in two seconds
-        and 256 MiB, and at most 256.
+        and 256 MiB, and at most 256; 8 where softops cannot run one.
     shapes
         Shapes of inputs, by name.
     watch
@@ -76,7 +79,7 @@ def made_up_inputs(
         return Made(made)
     first = _first_row(graph, _tried(model, seed, given), watch)
     if first is None:
-        return Made(made_up(model, seed=seed, batch=8 if open_rows else 1, shapes=given))
+        return Made(made_up(model, seed=seed, batch=_ROWS_UNTRIED if open_rows else 1, shapes=given))
     length, seconds, size = first
     if not open_rows:
         return Made(made_up(model, seed=seed, batch=1, shapes=given, length=length))

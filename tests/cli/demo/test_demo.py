@@ -115,6 +115,14 @@ def test_the_page_has_table_plot_and_digits(page):
     assert tags.count("polyline") == 1
 
 
+def test_the_curve_falls_from_the_top_of_the_plot(page):
+    (points,) = (attrs["points"] for tag, attrs in _Elements(page).found if tag == "polyline")
+    x, y = np.array([point.split(",") for point in points.split()], float).T
+    assert (np.diff(x) > 0).all()
+    assert y[0] == y.min() == 10  # the largest loss is the first
+    assert y[0] < y[len(y) // 2] < y[-1] <= 130  # the loss of 0 is at 130
+
+
 def test_the_page_loads_nothing_from_elsewhere(page):
     for tag, attrs in _Elements(page).found:
         assert tag not in {"script", "link", "iframe"}

@@ -240,6 +240,16 @@ def test_a_probability_rounded_above_1_is_in_the_last_bin():
     assert tally.scores().ece == pytest.approx(0.25 / 2, rel=1e-6)
 
 
+def test_bins_have_the_accuracy_and_confidence_of_their_rows():
+    tally = Calibration()
+    confidence = np.array([0.55, 0.95, 0.99, 0.97])  # the ninth of fifteen bins, and three in the last
+    tally.add(np.zeros(4, int), np.stack([confidence, 1 - confidence], 1), np.array([0, 0, 1, 0]), None)
+    bins = tally.scores().bins
+    assert bins[8] == pytest.approx((1, 1, 0.55))
+    assert bins[14] == pytest.approx((3, 2 / 3, 0.97))
+    assert all(one == (0, 0, 0) for place, one in enumerate(bins) if place not in (8, 14))
+
+
 def test_nan_is_no_probability():
     tally = Calibration()
     p = np.array([[0.2, 0.8], [np.nan, np.nan], [1.0, 0.0]])

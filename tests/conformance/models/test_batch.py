@@ -98,3 +98,9 @@ def test_a_set_is_run_in_batches_of_the_same_size(monkeypatch):
     assert 2 <= batches.rows_at_a_time(graph) <= 100
     fixed = ModelGraph(open_source(classifier_head(np.eye(4, dtype=np.float32), batch=3)))
     assert batches.rows_at_a_time(fixed) == 256  # the model fixes it
+
+
+def test_a_model_that_softops_cannot_run_gets_eight_rows():
+    unknown = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 17, "own" : 1]>
+        net (float[N,3] x) => (float[N,3] p) { y = own.secret(x) p = Softmax(y) }""")
+    assert batches.rows_at_a_time(ModelGraph(open_source(unknown))) == 8

@@ -1,5 +1,8 @@
 """validate takes models of every build: functions, subgraphs, files beside them, maps, bfloat16, random nodes."""
 
+from collections import Counter
+from types import SimpleNamespace
+
 import ml_dtypes
 import numpy as np
 import onnx
@@ -77,6 +80,39 @@ def test_nothing_departs_where_nothing_is_wrong():
     assert report.passed
     assert report.departure is None
     assert report.apart.first_node is None
+
+
+def test_integers_of_the_family_are_judged_like_any_other():
+    model = parsed("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (int64[4,6] x) => (int64[4,1] y) { y = ReduceLogSumExp<axes = [1]>(x) }
+    """)
+    (step,) = validate(model, "softops").steps
+    assert (step.verdict, step.operator, step.max_error_ulp) == ("right", "ReduceLogSumExp-13", None)
+    (step,) = validate(model, Doubling("y")).steps
+    assert (step.verdict, step.wrong) == ("wrong", 4)
+
+
+def test_runs_are_repeated_for_their_time_until_they_have_taken_half_a_second(monkeypatch):
+    now, runs = [0.0], Counter()
+    monkeypatch.setattr("softops.conformance.steps.runs.time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    class Slow:
+        name, version = "slow", "1"
+
+        def __init__(self, seconds):
+            self._seconds = seconds
+
+        def run(self, model, feeds):
+            runs[self._seconds] += 1
+            now[0] += self._seconds
+            return prepare(model).run(dict(feeds))
+
+    for seconds in (0.6, 0.2, 0.01):
+        report = validate(parsed(CHAIN), Slow(seconds), batch=4)
+        assert report.seconds["slow"] == pytest.approx(seconds)
+    assert runs[0.2] - runs[0.6] == 3
+    assert runs[0.01] - runs[0.6] == 5  # and no more than that
 
 
 def test_a_node_inside_a_function_is_judged():

@@ -262,6 +262,20 @@ def test_attributes_of_a_function_through_onnx(source, target, body, refused):
     np.testing.assert_array_equal(run(converted, x=X)[0], run(model, x=X)[0])
 
 
+def test_an_attribute_of_a_function_that_another_operator_would_read_is_refused():
+    scales = "scales = [1.0, 1.0, 2.0]"
+    model = parsed(
+        8,
+        f'g ({TYPE} x) => (float[N, 3, 8] y) {{ y = loc.f <m = "nearest"> (x) }} '
+        f'<domain: "loc", opset_import: ["": 8]> f <m> (x) => (y) {{ y = Upsample <mode: string = @m, {scales}> (x) }}',
+        extra=', "loc": 1',
+    )
+    with pytest.raises(
+        UnsupportedModelError, match="got Upsample: its mode is the attribute 'm' of a function"
+    ):
+        convert_version(model, 13)  # Upsample is a Resize there
+
+
 def test_nodes_that_onnx_puts_beside_a_named_one():
     model = parsed(11, f"g ({TYPE} x) => ({TYPE} y) {{ [drop] y = Dropout <ratio = 0.25> (x) }}")
     converted = convert_version(model, 12)
@@ -271,3 +285,17 @@ def test_nodes_that_onnx_puts_beside_a_named_one():
     names = [node.name for node in converted.graph.node]
     assert len(set(names)) == len(names)
     np.testing.assert_array_equal(run(converted, x=X)[0], X)
+
+
+@pytest.mark.parametrize("domain", ["", "ai.onnx"])
+def test_what_onnx_converts_keeps_its_name_words_and_domain(domain):
+    model = parsed(12, f"g ({TYPE} x) => ({TYPE} y) {{ [sum] y = ReduceSum <axes = [1], keepdims = 1> (x) }}")
+    (node,) = model.graph.node
+    node.doc_string, node.domain = "over channels", domain
+    node.metadata_props.add(key="layer", value="3")
+    expected = run(model, x=X)[0]
+    converted = convert_version(model, 13)
+    (after,) = (node for node in converted.graph.node if node.op_type == "ReduceSum")
+    assert (after.name, after.doc_string, after.domain) == ("sum", "over channels", domain)
+    assert [(entry.key, entry.value) for entry in after.metadata_props] == [("layer", "3")]
+    np.testing.assert_array_equal(run(converted, x=X)[0], expected)

@@ -153,6 +153,19 @@ def test_attributes_of_a_call_reach_the_node():
     assert only(lint(call_of([node], attributes=["dim"]))).works_along == (2,)
 
 
+def test_functions_of_one_name_are_told_apart():
+    model = onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 17, "own" : 1]>
+        g (float[2,3] x) => (float[2,3] y) { m = own.F:soft (x) y = own.F:hard (m) }
+        <domain: "own", overload: "soft", opset_import: ["" : 17]> F (a) => (b) { b = Softmax (a) }
+        <domain: "own", overload: "hard", opset_import: ["" : 17]> F (a) => (b) { b = Hardmax (a) }
+    """)
+    assert {record.op_type: record.where for record in lint(model).nodes} == {
+        "Softmax": "function own.F:soft",
+        "Hardmax": "function own.F:hard",
+    }
+
+
 def test_functions_that_nothing_calls_or_that_call_themselves():
     body = [helper.make_node("Softmax", ["a"], ["b"])]
     record = only(lint(call_of(body, calls=())))
