@@ -153,8 +153,8 @@ def _top_k(torch: Any, given: Arguments, attributes: dict[str, Any], opset: int)
 
 def _attention(torch: Any, given: Arguments, attributes: dict[str, Any], opset: int) -> list[Any]:
     q, k, v, *rest = given
-    unknown = attributes.keys() - {"scale"}
-    if unknown or q.ndim != 4 or len(rest) > 1:
+    unknown = attributes.keys() - {"scale"}  # the numbers of heads of three axes among them
+    if unknown or len(rest) > 1:
         message = "scaled_dot_product_attention has no such attributes or inputs"
         raise ModelNotSupportedError(message)
     with warnings.catch_warnings():

@@ -1,5 +1,6 @@
 """Which cases there are."""
 
+from softops.conformance.cases.families import FAMILIES
 from softops.conformance.cases.grid import cases
 from softops.opset import operators
 
@@ -38,3 +39,10 @@ def test_integers_are_tried_in_other_shapes_unless_the_run_is_quick():
     further = shapes("LinearClassifier", "float32", "quick") - shapes("LinearClassifier", "int64", "quick")
     assert further
     assert further <= shapes("LinearClassifier", "int64", "default")
+
+
+def test_integers_are_tried_on_every_family_but_those_of_small_gaps_and_signed_zeros():
+    tried = {case.family for case in cases(ops="ArgMax", dtypes="int32")}
+    finite = {name for name, family in FAMILIES.items() if not family.special}
+    assert finite - tried == {"gaussian-0.01", "gaps", "subnormal", "minus-zero"}
+    assert tried <= finite

@@ -179,6 +179,18 @@ def test_torch_says_what_it_has_no_function_for():
     assert "Hardmax" in runtime.supports("Hardmax", 13, "float32")
     with pytest.raises(ModelNotSupportedError, match="single nodes"):
         load(runtime, built(Case(**{**vars(CASE), "form": "chained"}))[0])
+    for variant in ("3d", "past", "causal"):
+        attention = Case(
+            op="Attention",
+            opset=24,
+            dtype="float32",
+            shape=(2, 2, 3, 4),
+            family="gaussian-1",
+            variant=variant,
+        )
+        model, feeds = built(attention)
+        with pytest.raises(ModelNotSupportedError, match="no such attributes or inputs"):
+            load(runtime, model)(feeds)
 
 
 @pytest.fixture

@@ -59,6 +59,17 @@ def test_objects_and_few_cases_stay_in_this_process(monkeypatch):
     assert conformance.run("softops", **ASKED, jobs=2).passed
 
 
+def test_by_itself_it_takes_the_processors_that_it_may_run_on(few, monkeypatch):
+    asked = []
+    monkeypatch.setattr(suite, "examine_in_processes", lambda *given: asked.append(given[-1]) or iter(()))
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 2, 5}, raising=False)
+    conformance.run("softops", **ASKED, jobs=0)
+    monkeypatch.delattr("os.sched_getaffinity")  # it is Linux's
+    conformance.run("softops", **ASKED, jobs=0)
+    assert asked == [3, 7]
+
+
 def test_a_number_of_processes_below_0():
     with pytest.raises(ValueError, match="processes of 1 or more, or 0"):
         conformance.run("softops", **ASKED, jobs=-1)

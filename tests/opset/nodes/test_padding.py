@@ -85,9 +85,10 @@ def test_the_first_split_takes_its_lengths_as_an_input_too():
     assert len(a) == 1
 
 
-def test_parts_that_do_not_fit():
+@pytest.mark.parametrize("lengths", [[1, 2], [2, 3], [5, -1]])
+def test_parts_that_do_not_fit(lengths):
     with pytest.raises(ModelError, match="do not make up the length 4"):
-        run("Split", 13, [image(2), np.array([1, 2])], outputs=2)
+        run("Split", 13, [image(2), np.array(lengths)], outputs=2)
 
 
 def test_tile(assert_as_onnxruntime):
