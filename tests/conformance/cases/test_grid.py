@@ -46,3 +46,9 @@ def test_integers_are_tried_on_every_family_but_those_of_small_gaps_and_signed_z
     finite = {name for name, family in FAMILIES.items() if not family.special}
     assert finite - tried == {"gaussian-0.01", "gaps", "subnormal", "minus-zero"}
     assert tried <= finite
+
+
+def test_whoever_works_along_an_axis_is_tried_with_more_lines_than_16_bits_count():
+    tall = {case.op for case in cases(dtypes="float32") if case.axis is not None and case.shape[0] > 1 << 16}
+    assert tall == {"Softmax", "LogSoftmax", "Hardmax", "ReduceLogSumExp", "ArgMax", "TopK"}
+    assert not any(max(case.shape) > 1 << 16 for case in cases(depth="quick") if case.shape[0] > 1)

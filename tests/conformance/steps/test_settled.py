@@ -116,6 +116,17 @@ def test_the_node_among_several_that_is_wrong_is_named():
     assert "Cos gave" in failure
 
 
+def test_a_node_between_values_of_no_known_rank_is_named():
+    model = parsed(f"""{HEAD} net (float[N,4] x, int64[K] form) => (float[N,4] p) {{
+        a = Reshape(x, form) b = Sin(a) c = Tanh(b) whole = Shape(x) d = Reshape(c, whole) p = Softmax(d)
+    }}""")
+    report = validate(model, Other(Sin="Cos"), inputs={"x": normal(8, 4), "form": np.array([2, 4, 4])})
+    assert report.verdict == "wrong"
+    (failure,) = report.failures
+    assert failure.startswith("b[")
+    assert "Sin gave" in failure
+
+
 def test_known_deviations_are_named_and_pass():
     model = parsed(f"{HEAD} net (float[N,64] x) => (float[N,64] y) {{ s = Sigmoid(x) y = Mul(x, s) }}")
     x = np.linspace(-30, 30, 64 * 64, dtype=np.float32).reshape(64, 64)

@@ -139,8 +139,9 @@ def test_a_middling_product_wakes_no_threads_of_blas():
 
 
 @pytest.mark.skipif(threads_of_numpy() == 1, reason="nothing is split over one thread")
-def test_rows_of_a_large_product_are_finished_while_they_are_in_the_cache():
-    a, shapes = RANDOM.standard_normal((300, 257)), []
-    product(a, a.T, a[:, 0], [lambda rows: shapes.append(rows.shape) or rows])
+@pytest.mark.parametrize(("k", "n", "together"), [(257, 300, 1 << 14), (64, 40_000, 40_000)])
+def test_rows_of_a_large_product_are_finished_while_they_are_in_the_cache(k, n, together):
+    a, b, shapes = RANDOM.standard_normal((300, k)), RANDOM.standard_normal((k, n)), []
+    product(a, b, b[0], [lambda rows: shapes.append(rows.shape) or rows])
     assert sum(rows for rows, _ in shapes) == 300
-    assert max(rows * columns for rows, columns in shapes) <= 1 << 14
+    assert max(rows * columns for rows, columns in shapes) <= together
