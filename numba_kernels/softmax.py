@@ -119,7 +119,9 @@ def _short_rows(kind: Any, span: Span) -> None:
             with when(scale.is_fast) as otherwise:
                 sums[i] = exponentials(kind, e, x, n, batch * span.src_outer, scale.shift)
             with otherwise:
-                sums.set_pair(i, *_exponentials_of_block(kind, e, x, n, n.constant(0), *scale))
+                sums[i] = exponentials(
+                    kind, e, x, n, batch * span.src_outer, scale.shift, scale.base, scale.cut
+                )
         divisors = [PerRow(numbers) for numbers in divisor_of(of_all, *sums.all)]
         with loop(0, group.count) as i:
             _, e, p = group.row(i)

@@ -28,9 +28,9 @@ from .fast import (
     exact_is_enough,
     exact_sum,
     first_exponent,
-    first_shift,
     first_sum,
     is_fast,
+    is_summable,
     without_exact_top,
     without_top,
 )
@@ -47,9 +47,9 @@ def sum_of_block(kind: Any, src: Any, n: Any, block: Any) -> Any:
     highest, lowest = extremes(kind, at, length)
     nan = n.constant(np.nan, types.float64)
     pair = Variable(nan, nan)
-    with when(is_fast(highest, lowest)):
+    with when(is_summable(highest, lowest)):
         ahead = n.constant(BLOCK * itemsize(kind))
-        pair.value = first_sum(kind, at, length, first_shift(highest), ahead).over_lanes()
+        pair.value = first_sum(kind, at, length, highest, lowest, ahead).over_lanes()
     return widen(highest), widen(lowest), *pair.value
 
 

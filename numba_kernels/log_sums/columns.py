@@ -1,5 +1,6 @@
 """log Σ exp(x − m) of columns; see `rows`."""
 
+from collections.abc import Callable
 from typing import Any
 
 from numba import types
@@ -10,8 +11,8 @@ from ..numerics.log import log1p_vector
 from ..numerics.sums import AnchoredSum, ExactSum, LaneSums
 from ..rowwise.exponentials import sum_in_chunks
 from ..vector import Variable, all_set, load, loop, minimum, when, where
-from .fast import SETTLED_AFTER, enough_at_first, first_shift, is_fast, without_top
-from .robust import robust_sum_of_columns
+from .fast import SETTLED_AFTER, enough_at_first, first_shift, is_summable, without_top
+from .robust import far, robust_sum_of_columns
 
 
 def log_sum_of_columns(kind: Any, src: Any, stride: Any, n: Any) -> Any:
@@ -25,8 +26,8 @@ def log_sum_of_columns(kind: Any, src: Any, stride: Any, n: Any) -> Any:
         x, (high, low) = load(kind, src + i * stride), extremes.value
         extremes.value = where(x > high, x, high), where(x < low, x, low)
     m, lowest = extremes.value
-    high, low, enough = _sum_without_top(kind, src, stride, n, m)
-    settled = is_fast(m, lowest) & (high > enough)
+    high, low, enough = _sum_without_top(kind, src, stride, n, m, lowest)
+    settled = is_summable(m, lowest) & (high > enough)
     pair = Variable(high, low)
     with when(~all_set(settled)):
         others, rest = robust_sum_of_columns(kind, src, stride, n, m)
@@ -34,10 +35,17 @@ def log_sum_of_columns(kind: Any, src: Any, stride: Any, n: Any) -> Any:
     return m, log1p_vector(*pair.value)
 
 
-def _sum_without_top(kind: Any, src: Any, stride: Any, n: Any, m: Any) -> Any:
+def _sum_without_top(kind: Any, src: Any, stride: Any, n: Any, m: Any, lowest: Any) -> Any:
     """(Σ exp(x − m) without one term of the maximum as a pair, from where on that is enough)."""
-    total = _sum_of_float32 if m.scalar == types.float32 else _sum_of_float64
-    high, low = total(kind, src, stride, n, m).per_lane()
+    if m.scalar == types.float32:
+        sums, cut = Variable(), m - far(m)
+        with when(all_set(lowest >= cut)) as somewhere_below:
+            sums.value = _sum_of_float32(kind, src, stride, n, m, lambda x: x)
+        with somewhere_below:
+            sums.value = _sum_of_float32(kind, src, stride, n, m, lambda x: where(cut > x, cut, x))
+        high, low = LaneSums(sums.value).per_lane()
+    else:
+        high, low = _sum_of_float64(kind, src, stride, n, m).per_lane()
     others, rest = without_top(high, low, m)
     return others, rest, enough_at_first(m, n)
 
@@ -47,10 +55,11 @@ def _sum_of_float64(kind: Any, src: Any, stride: Any, n: Any, m: Any) -> Anchore
     return sum_in_chunks(kind, src, stride, n, m, lambda x: exp_scaled_pair(x, shift))
 
 
-def _sum_of_float32(kind: Any, src: Any, stride: Any, n: Any, m: Any) -> LaneSums:
+def _sum_of_float32(kind: Any, src: Any, stride: Any, n: Any, m: Any, counted: Callable[[Any], Any]) -> Any:
+    """Σ exp(counted(x)), scaled."""
     table, shift, total = table_for(m, 0), first_shift(m), ExactSum(m)
     with loop(0, n, SETTLED_AFTER) as start:
         with loop(start, minimum(start + SETTLED_AFTER, n)) as i:
-            total.add(*exponentials_of_lanes(load(kind, src + i * stride), table, shift))
+            total.add(*exponentials_of_lanes(counted(load(kind, src + i * stride)), table, shift))
         total.settle()
-    return LaneSums(total.value)
+    return total.value

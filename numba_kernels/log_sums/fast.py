@@ -62,6 +62,12 @@ def is_fast(m: Any, lowest: Any) -> Any:
     return (base == 0.0) & (lowest >= low - far(low))
 
 
+def is_summable(m: Any, lowest: Any) -> Any:
+    """Whether `first_sum` may sum rows with these extremes."""
+    base, _, _ = base_and_cut(m)
+    return (base == 0.0) & (m == m) if m.scalar == types.float32 else is_fast(m, lowest)
+
+
 def exact_is_enough(fast: Any, others: Any) -> Any:
     """Whether exact exponentials will do for a float32 row, by what its sum says of the `others`."""
     return fast & (others > 2 * ENOUGH_EXACTLY)
@@ -78,22 +84,31 @@ def first_exponent(m: Any) -> Any:
 
 
 def first_sum(
-    kind: Any, src: Any, n: Any, shift: Any, ahead: Any, result: Any = None
+    kind: Any, src: Any, n: Any, m: Any, lowest: Any, ahead: Any, result: Any = None
 ) -> AnchoredSum | LaneSums:
-    """Σ exp(x), scaled, over a part of a row; what lies `ahead` bytes further is wanted next.
+    """Σ exp(x), scaled by `first_shift`, over a part of a row with these extremes, which `is_summable`.
 
-    `result`: where something as long will be written soon.
+    What lies `ahead` bytes further is wanted next; `result`: where something as long will be written soon.
     """
-    if computed_as(kind.type) == types.float32:
-        total = Variable()
-        with when(n < lanes(kind)) as otherwise:
-            total.value = short_sum32(kind, src, n, shift).per_lane()[0]
-        with otherwise:
-            total.value = exponentials32(
-                kind, None, src, n, ahead, shift, result=result, settle_after=SETTLED_AFTER
-            ).per_lane()[0]
-        return LaneSums(total.value)
-    return _sum(kind, src, n, shift, ahead, exp_scaled_pair)
+    shift = first_shift(m)
+    if computed_as(kind.type) != types.float32:
+        return _sum(kind, src, n, shift, ahead, exp_scaled_pair)
+    cut, total = m - far(m), Variable()
+
+    def sum_above(cut: Any) -> Any:
+        sums = exponentials32(
+            kind, None, src, n, ahead, shift, cut=cut, result=result, settle_after=SETTLED_AFTER
+        )
+        return sums.per_lane()[0]
+
+    with when(n < lanes(kind)) as otherwise:
+        total.value = short_sum32(kind, src, n, shift, cut).per_lane()[0]
+    with otherwise:
+        with when(lowest >= cut) as somewhere_below:
+            total.value = sum_above(None)
+        with somewhere_below:
+            total.value = sum_above(cut)
+    return LaneSums(total.value)
 
 
 def exact_sum(kind: Any, src: Any, n: Any, shift: Any) -> AnchoredSum:

@@ -27,9 +27,9 @@ from .fast import (
     ENOUGH_EXACTLY,
     enough_at_first,
     exact_is_enough,
-    first_shift,
     first_sum,
     is_fast,
+    is_summable,
     without_exact_top,
     without_top,
 )
@@ -59,13 +59,15 @@ def log_sums_of_rows(
         sums.set_pair(row, *pair)
 
     highest, lowest = found.value
-    m, shift = PerRow(highest), PerRow(first_shift(highest))
-    fast = PerRow(where(is_fast(highest, lowest), splat(like, 1.0), 0.0))
+    m, low = PerRow(highest), PerRow(lowest)
+    fast, summable = (
+        PerRow(where(suits(highest, lowest), splat(like, 1.0), 0.0)) for suits in (is_fast, is_summable)
+    )
 
     with when(n < 2 * BLOCK), loop(0, count) as row:
-        with when(fast[row] > 0.0) as otherwise:
+        with when(summable[row] > 0.0) as otherwise:
             written = None if result is None else result + row * result_stride
-            sums[row] = first_sum(kind, src + row * stride, n, shift[row], count * stride, written)
+            sums[row] = first_sum(kind, src + row * stride, n, m[row], low[row], count * stride, written)
         with otherwise:
             nan = n.constant(np.nan, types.float64)
             sums.set_pair(row, nan, nan)

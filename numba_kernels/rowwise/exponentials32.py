@@ -34,6 +34,12 @@ from ..vector.memory import read, write
 from .rows import last_vector
 
 
+def _not_below(cut: Any, x: Any) -> Any:
+    """Numbers, and the cut for those below it; NaN stays NaN."""
+    cut = splat(x, cut)
+    return where(cut > x, cut, x)
+
+
 class _Pipeline:
     """What is carried from one piece of a vector to the next, and a sum for each piece."""
 
@@ -46,11 +52,11 @@ class _Pipeline:
         self._piece = -1
 
     def _reduced(self, x: Any) -> tuple[Any, ...]:
-        if self._base is None:
+        if self._cut is None:
             return reduced(x)
-        x = x - splat(x, self._base)
-        # −inf and what is too low count for nothing; NaN counts
-        return *reduced(x), ~(x < splat(x, self._cut))
+        if self._base is not None:
+            x = x - splat(x, self._base)
+        return reduced(_not_below(self._cut, x))
 
     def take(self, x: Any) -> None:
         """Reduce the next piece."""
@@ -62,11 +68,9 @@ class _Pipeline:
 
     def make(self, piece: int, counts: Any = None) -> Any:
         """The exponentials of the piece that was taken last; `counts`: of which lanes they are to be added."""
-        raised, r, *high_enough = self._taken.value
+        raised, r = self._taken.value
         p, s = split_exponential(raised, r, self._table)
         made = [joined(p, s), p, s]
-        for mask in high_enough:
-            made = [where(mask, each, 0.0) for each in made]
         e = made[0]
         if counts is not None:
             made = [where(counts, each, 0.0) for each in made]
@@ -99,7 +103,7 @@ def exponentials32(
     """Write the scaled exponentials of a part of a row, of at least one vector, unless `to` is None; their sum.
 
     `shift` is that of `table_shift`. With `base` and `cut` (see `base_and_cut`) anything may be in the row; without,
-    what needs neither. `to` is of the computing type and may be `src`. What lies `ahead` bytes further is read and
+    what needs neither. What is below the cut counts as if it were there: for nothing, beside the maximum. `to` is of the computing type and may be `src`. What lies `ahead` bytes further is read and
     written next; `result`: what is written from there on is of the same kind, and soon;
     `settle_after` so many vectors, see `ExactSum`.
     """
@@ -150,9 +154,9 @@ def exponentials32(
     return LaneSums(pipeline.sum())
 
 
-def short_sum32(kind: Any, src: Any, n: Any, shift: Any) -> LaneSums:
-    """The sum of the scaled exponentials of a row of less than one vector, none of which is −inf."""
-    x = load_partial(kind, src, n, 0.0)
+def short_sum32(kind: Any, src: Any, n: Any, shift: Any, cut: Any) -> LaneSums:
+    """The sum of the scaled exponentials of a row of less than one vector."""
+    x = _not_below(cut, load_partial(kind, src, n, 0.0))
     e, p, s = exponentials_of_lanes(x, table_for(x, shift), 0)
     there, total = lane_index(x) < splat(lane_index(x), n), ExactSum(x)
     total.add(*(where(there, each, 0.0) for each in (e, p, s)))

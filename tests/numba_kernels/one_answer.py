@@ -40,9 +40,10 @@ def digest(*results):
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
-def digests(
-    dtypes=DTYPES, operators=(*ALONG_AXES, *ELEMENTWISE, "softmax_grad", "log_softmax_grad", "cross_entropy")
-):
+ON_PAIRS = ["softmax_grad", "log_softmax_grad", "cross_entropy", "cross_entropy_grad"]
+
+
+def digests(dtypes=DTYPES, operators=(*ALONG_AXES, *ELEMENTWISE, *ON_PAIRS)):
     """By operator, dtype, shape, axis and scale."""
     found = {}
     for name in dtypes:
@@ -59,13 +60,13 @@ def _result(operator, x, axis):
     function = getattr(kernels, operator)
     if operator in ELEMENTWISE:
         return function(x)
-    if operator.endswith("_grad"):
+    if operator in ("softmax_grad", "log_softmax_grad"):
         y = getattr(kernels, operator.removesuffix("_grad"))(x, axis=axis)
         return function(numbers(x.shape, 1, x.dtype, seed=5), y, axis=axis)
-    if operator == "cross_entropy":
+    if operator.startswith("cross_entropy"):
         labels = np.moveaxis(x, axis, -1)[..., 0].astype(np.float64)
         labels = np.where(np.isfinite(labels), np.abs(labels), 0).astype(np.int64) % x.shape[axis]
-        return function(x, labels, axis=axis, reduction="none")
+        return function(x, labels, axis=axis, reduction="none" if operator == "cross_entropy" else "sum")
     return function(x, axis=axis)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from softops.conformance.measure.ulp import ulp_error
-from softops.numba_kernels import softmax, vector
+from softops.numba_kernels import log_softmax, logsumexp, softmax, vector
 from softops.opset import reference
 
 # Around a vector, a block and two of them.
@@ -86,3 +86,29 @@ def test_what_has_no_rival_is_one():
         x[:, n // 2] = [3.3, -17.7]
         assert np.all(softmax(x)[:, n // 2] == 1)
         assert np.all(softmax(np.ascontiguousarray(x.T), axis=0)[n // 2] == 1)
+
+
+def wide_rows(n, rows, seed):
+    """Scores near the maximum beside many that are nothing beside it: masked ones, and those just above and below
+    where they no longer count."""
+    rng = np.random.default_rng([seed, n])
+    maximum = rng.uniform(-200, 200, (rows, 1))
+    near = maximum - rng.uniform(0, 3, (rows, n))
+    edge = maximum - rng.uniform(100, 135, (rows, n))
+    kind = rng.integers(0, 4, (rows, n))
+    x = np.choose(kind, [near, edge, np.full((rows, n), -np.inf), maximum - rng.uniform(0, 5000, (rows, n))])
+    x[:, 0] = maximum[:, 0]
+    return x.astype(np.float32)
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_rows_with_numbers_that_do_not_count(n):
+    x = wide_rows(n, max(2, 4000 // n), 3)
+    assert_within_bound(x)
+    for function, exact, bound in (
+        (log_softmax, reference.log_softmax(x), 1.0),
+        (logsumexp, reference.logsumexp(x), 2.0),
+    ):
+        assert ulp_error(function(x), exact).max() <= bound
+        columns = function(np.ascontiguousarray(x.T), axis=0).T
+        assert ulp_error(columns, exact).max() <= bound
