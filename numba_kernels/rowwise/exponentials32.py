@@ -103,9 +103,9 @@ def exponentials32(
     """Write the scaled exponentials of a part of a row, of at least one vector, unless `to` is None; their sum.
 
     `shift` is that of `table_shift`. With `base` and `cut` (see `base_and_cut`) anything may be in the row; without,
-    what needs neither. What is below the cut counts as if it were there: for nothing, beside the maximum. `to` is of the
-    computing type and may be `src`. What lies `ahead` bytes further is read and written next; `result`: what is written
-    from there on is of the same kind, and soon; `settle_after` so many vectors, see `ExactSum`.
+    what needs neither. What is below the cut counts as if it were there: for nothing, beside the maximum. `to` is of
+    the computing type and may be `src`. What lies `ahead` bytes further is read and written next; `result`: what is
+    written from there on is of the same kind, and soon; `settle_after` so many vectors, see `ExactSum`.
     """
     work, width = compute_kind(kind), register_lanes(full(kind, 0.0))
     pieces, vectors = lanes(kind) // width, n // lanes(kind)
