@@ -57,6 +57,13 @@ def test_steps_of_integers_are_positive_and_coarse_ones_larger(op):
     assert 0 < y_scale < coarse_y < 1  # of probabilities
 
 
+@pytest.mark.parametrize("sigma", ["0.01", "1", "3", "30", "1000"])
+def test_gaussian_families_have_the_deviation_in_their_name(sigma):
+    rows = rows_of(f"gaussian-{sigma}", np.random.default_rng(0), 100, 1000, "float64")
+    assert rows.std() == pytest.approx(float(sigma), rel=0.02)
+    assert abs(rows.mean()) < 0.02 * float(sigma)
+
+
 def test_what_is_not_known_is_refused():
     with pytest.raises(ValueError, match="a family among"):
         built(replace(CASE, family="no such"))

@@ -52,3 +52,10 @@ def test_whoever_works_along_an_axis_is_tried_with_more_lines_than_16_bits_count
     tall = {case.op for case in cases(dtypes="float32") if case.axis is not None and case.shape[0] > 1 << 16}
     assert tall == {"Softmax", "LogSoftmax", "Hardmax", "ReduceLogSumExp", "ArgMax", "TopK"}
     assert not any(max(case.shape) > 1 << 16 for case in cases(depth="quick") if case.shape[0] > 1)
+
+
+def test_attention_is_tried_with_a_query_for_each_of_several_heads_in_several_batches():
+    assert any(
+        n > 1 and heads > 1 and queries == 1
+        for n, heads, queries, _ in shapes("Attention", "float32", "default")
+    )

@@ -117,6 +117,21 @@ def test_nearest_integers_are_judged_by_their_exact_value():
     assert (allowed < 0.51).all()
 
 
+@pytest.mark.parametrize("opset", [12, 13])
+def test_a_quantised_softmax_without_an_axis_has_the_bound_of_the_last(opset):
+    quantized = case(
+        "QLinearSoftmax", "gaussian-3", dtype="uint8", shape=(5, 13, 7), opset=1, domain="com.microsoft"
+    )
+    call = call_of(quantized)
+    default, last = (
+        allowance(
+            quantized, truth_of(row_of(quantized), call._replace(attributes={"opset": opset, **axis})), 0
+        )
+        for axis in ({}, {"axis": -1})
+    )
+    np.testing.assert_array_equal(default, last)
+
+
 @pytest.mark.parametrize(
     ("bound", "dtype", "error"),
     [("onnx", "float32", 5e-4), ("onnx", "bfloat16", 8e-3), ("webnn", "float32", 1e-5)],
