@@ -59,3 +59,9 @@ def test_attention_is_tried_with_a_query_for_each_of_several_heads_in_several_ba
         n > 1 and heads > 1 and queries == 1
         for n, heads, queries, _ in shapes("Attention", "float32", "default")
     )
+
+
+def test_lines_are_tried_around_what_4096_numbers_fill():
+    tried = {op: max(case.shape[-1] for case in cases(ops=op)) for op in {row.op_type for row in operators()}}
+    short = {op for op, longest in tried.items() if longest < 4097}
+    assert short == {"Attention", "Multinomial", "LinearClassifier"}  # whose inputs are of several sizes

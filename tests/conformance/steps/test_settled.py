@@ -141,6 +141,29 @@ def test_known_deviations_are_named_and_pass():
     assert validate(half, Other(name="onnxruntime", Sigmoid="HardSigmoid"), inputs=x).verdict == "wrong"
 
 
+@pytest.mark.parametrize(("number", "verdict"), [(np.nan, "right but for known deviations"), (9, "wrong")])
+def test_some_deviations_are_known_of_an_input_with_a_nan_alone(number, verdict):
+    class First(Other):
+        """It gives the first number of each row its 1, which onnxruntime is known to do where that is a NaN."""
+
+        def run(self, model, feeds):
+            x = feeds["x"]
+            return [(np.arange(x.shape[1]) == 0).astype(x.dtype) * np.ones_like(x)]
+
+    model = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] h) {{ h = Hardmax(x) }}")
+    x = normal(1, 4)
+    x[0, 2] = number
+    report = validate(model, First(name="onnxruntime"), inputs=x)
+    assert report.verdict == verdict
+    assert validate(model, First(), inputs=x).verdict == "wrong"  # of no other runtime
+
+
+def test_hardmax_of_a_nan_is_known_of_onnxruntime():
+    model = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] h) {{ h = Hardmax(x) }}")
+    report = validate(model, "onnxruntime", inputs=np.float32([[1, np.nan, 3, 2]]))
+    assert report.verdict in ("right but for known deviations", "right"), report.failures
+
+
 def test_a_wrong_label_is_none_of_the_known_deviations_of_probabilities():
     class Flips(Other):
         """Its labels are others."""
@@ -351,6 +374,22 @@ def test_sums_near_zero_of_a_convolution_are_not_wrong():
             ]
 
     assert validate(model, Off(), inputs=100 * normal(2, 300, 10, 1)).verdict == "wrong"
+
+
+def test_of_equal_numbers_argmax_has_to_take_the_first():
+    class Last(Other):
+        def run(self, model, feeds):
+            prepared = prepare(model, check=False)
+            values = dict(zip(prepared.output_names, prepared.run(dict(feeds)), strict=True))
+            values["label"] = values["label"] + 1  # both places have the largest number
+            return [values[name] for name in prepared.output_names]
+
+    model = parsed(
+        f"{HEAD} net (float[N,4] x) => (int64[N,1] label) {{ a = Relu(x) label = ArgMax<axis = 1>(a) }}"
+    )
+    report = validate(model, Last(), inputs=np.float32([[-1, 2, 2, 0]]))
+    assert report.verdict == "wrong"
+    assert report.failures[0].startswith("label[")
 
 
 def test_a_label_of_trees_that_tie_is_not_wrong():

@@ -98,6 +98,14 @@ def test_random_forest_of_two_classes_in_one_score(onnxruntime_of):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
+def test_where_no_leaf_has_a_vote_every_class_has_none_and_the_first_is_taken(classes):
+    attributes = nodes_of(forest(3)[1]) | {"classlabels_int64s": [5, 9, 7][:classes]}
+    labels, scores = run("TreeEnsembleClassifier", X, **attributes)
+    np.testing.assert_array_equal(labels, np.full(len(X), 5))
+    np.testing.assert_array_equal(scores, np.zeros((len(X), classes), np.float32))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
 def test_gradient_boosting(classes, onnxruntime_of):
     chosen = classes > Y
     model = GradientBoostingClassifier(n_estimators=5, max_depth=2, random_state=0).fit(X[chosen], Y[chosen])

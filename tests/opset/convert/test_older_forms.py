@@ -228,6 +228,10 @@ REFUSED = {
     "halves of an unknown length": (
         parsed(18, HALVES, "v, w = Split <axis = 1, num_outputs = 2> (x)"), 17, "the length of its axis is not known",
     ),
+    "axes of an unknown rank": (
+        parsed(17, "(float[] x, float[K] s) => (float[] v)", "v = LayerNormalization <axis = 0> (x, s)"), 16,
+        "the rank of its input is not known",
+    ),
     "linear": (way(13, 10, 'v = Resize <mode = "linear"> (i, , s)', [], **SCALES)[0], 10, "in another way"),
     "cubic": (way(13, 10, 'v = Resize <mode = "cubic"> (i, , s)', [], **SCALES)[0], 10, "in another way"),
     "a broken scale": (

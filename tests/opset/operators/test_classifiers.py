@@ -42,6 +42,15 @@ def test_is_that_of_onnxruntime(onnxruntime_of, transform, model, dtype):
     assert_close(CLASSIFIER.evaluate([x], attributes, outputs=2), expected)
 
 
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_a_single_score_of_exactly_zero_is_the_first_label(onnxruntime_of, transform):
+    given = {**BINARY, "intercepts": [0.0], "post_transform": transform}
+    expected = onnxruntime_of("LinearClassifier", 1, [X * 0], given, domain=ML, outputs=2)
+    for method in (CLASSIFIER.run, CLASSIFIER.evaluate):
+        labels, _ = method([X * 0], given, outputs=2)
+        np.testing.assert_array_equal(labels, expected[0])
+
+
 def test_one_vector_is_a_batch_of_one(onnxruntime_of):
     expected = onnxruntime_of("LinearClassifier", 1, [X[0]], MULTI, domain=ML, outputs=2)
     assert_close(CLASSIFIER.run([X[0]], MULTI, outputs=2), expected)
