@@ -106,7 +106,7 @@ def _limits(dtype: np.dtype[Any]) -> tuple[int, int] | None:
 
 def _spread(part: Doubles, x: Doubles, scaling: _Scaling) -> Doubles:
     """Give scales, or zero points, the shape that they are used in: for all, by axis, or by blocks along it."""
-    if part.size == 1 or not x.ndim:
+    if not x.ndim:
         return part.reshape(())
     axis = scaling.axis % x.ndim
     if part.ndim == x.ndim and scaling.block:

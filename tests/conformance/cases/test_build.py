@@ -64,6 +64,33 @@ def test_gaussian_families_have_the_deviation_in_their_name(sigma):
     assert abs(rows.mean()) < 0.02 * float(sigma)
 
 
+@pytest.mark.parametrize(("variant", "length", "k"), [("", 9, 5), ("", 3, 3), ("k=1", 9, 1), ("k=all", 9, 9)])
+@pytest.mark.parametrize("opset", [1, 11])
+def test_how_many_of_the_largest_are_asked_for(opset, variant, length, k):
+    case = Case(
+        op="TopK",
+        opset=opset,
+        dtype="float32",
+        axis=1,
+        shape=(2, length),
+        family="gaussian-3",
+        variant=variant,
+    )
+    values, indices = material(case).expected.values()
+    assert values.shape == indices.shape == (2, k)
+
+
+def test_rows_of_gaps_have_one_winner_ahead_by_part_of_a_spacing_up_to_ten_thousand():
+    for dtype, spacing in (("float32", 2.0**-23), ("float64", 2.0**-52)):
+        rows = np.sort(
+            rows_of("gaps", np.random.default_rng(0), 13, 100, dtype).astype(np.longdouble), axis=1
+        )
+        ahead = (rows[:, -1] - rows[:, -2]).astype(float)
+        assert ahead.min() == spacing / 16
+        assert ahead.max() == pytest.approx(1e4)
+        assert (np.diff(np.sort(ahead)) > 0).all()  # each row has another gap
+
+
 def test_what_is_not_known_is_refused():
     with pytest.raises(ValueError, match="a family among"):
         built(replace(CASE, family="no such"))

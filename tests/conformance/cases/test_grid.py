@@ -1,6 +1,7 @@
 """Which cases there are."""
 
 from softops.conformance.cases.families import FAMILIES
+from softops.conformance.cases.graphs import FORMS
 from softops.conformance.cases.grid import cases
 from softops.opset import operators
 
@@ -65,3 +66,25 @@ def test_lines_are_tried_around_what_4096_numbers_fill():
     tried = {op: max(case.shape[-1] for case in cases(ops=op)) for op in {row.op_type for row in operators()}}
     short = {op for op, longest in tried.items() if longest < 4097}
     assert short == {"Attention", "Multinomial", "LinearClassifier"}  # whose inputs are of several sizes
+
+
+def test_empty_arrays_are_tried_where_there_is_a_result():
+    empty = {case.op for case in cases() if 0 in case.shape}
+    assert empty == {
+        *("Softmax", "LogSoftmax", "Hardmax", "Sigmoid", "Softplus", "ReduceLogSumExp", "ArgMax", "TopK")
+    }
+
+
+def test_settings_of_a_runtime_are_tried_on_two_graphs_and_in_a_full_run_on_all():
+    def tried(depth):
+        asked = {
+            "ops": "Softmax",
+            "opsets": [13],
+            "dtypes": "float32",
+            "settings": ("level=basic", "threads=2"),
+        }
+        return {case.form for case in cases(**asked, depth=depth) if case.setting == "level=basic"}
+
+    assert tried("quick") == set()
+    assert tried("default") == {"plain", "chained"}
+    assert tried("full") == set(FORMS)

@@ -3,11 +3,12 @@
 import re
 from xml.etree import ElementTree
 
-from findings import findings, record
+from findings import findings, record, wrong
 
 from softops.conformance.reports.suite_junit import render_junit
 from softops.conformance.reports.suite_markdown import render_markdown
 from softops.conformance.reports.summary import STATUSES
+from softops.conformance.verdicts.record import Check
 
 
 def test_markdown_has_the_verdict_the_matrix_and_every_kind():
@@ -53,6 +54,14 @@ def test_junit_tells_failures_errors_and_skips_apart():
     assert next(root.iter("skipped")).get("message").startswith("known deviation, https://example.org/7")
     for suite in root.findall("testsuite"):
         assert int(suite.get("tests")) == len(suite.findall("testcase"))
+
+
+def test_junit_tells_the_checks_that_fail_and_no_others():
+    checks = (Check(name="row sum", passed=True), Check(name="ulp", passed=False, message="far off"))
+    root = ElementTree.fromstring(render_junit(findings(cases=(wrong(checks=checks),))))
+    lines = root.find(".//failure").text.splitlines()
+    assert lines[0] == "ulp: far off"
+    assert not any("row sum" in line for line in lines)
 
 
 def test_an_empty_comparison_is_an_error():

@@ -144,3 +144,24 @@ def test_other_peoples_bounds(bound, dtype, error):
     assert used(softmax, y, bound=bound) <= 1
     worse = (exact * (1 + 30 * error)).astype(np.float32).astype(truth(softmax).dtypes[0])
     assert used(softmax, worse, bound=bound) > 1
+
+
+@pytest.mark.parametrize(
+    ("op", "opset", "dtype", "ulps"),
+    [
+        ("Softmax", 13, "float32", 3 * 37 + 3),
+        ("ReduceLogSumExp", 13, "float32", 2 * 37 + 18),
+        ("Softplus", 22, "float32", 18),
+        ("Sigmoid", 13, "float32", 34),
+        ("Sigmoid", 13, "float16", 10),
+    ],
+)
+def test_bounds_of_the_web_platform_tests(op, opset, dtype, ulps):
+    """By the table of tolerances in webnn/resources/utils.js of web-platform-tests, in ULP of the result."""
+    axis = 1 if op in ("Softmax", "ReduceLogSumExp") else None
+    asked = case(op, "gaussian-1", dtype=dtype, shape=(13, 37), opset=opset, axis=axis)
+    y = truth(asked).exact[0].astype(dtype)
+    up = np.spacing(np.abs(y)) * np.sign(y)
+    assert (
+        used(asked, y + (ulps - 1) * up, bound="webnn") <= 1 < used(asked, y + (ulps + 1) * up, bound="webnn")
+    )

@@ -1,5 +1,6 @@
 """Known deviations: they let a report pass, one that has vanished is told, and other versions show what changed."""
 
+import dataclasses
 import json
 from fnmatch import fnmatchcase
 from importlib.resources import files
@@ -9,6 +10,7 @@ import pytest
 from planted import Planted, after
 
 from softops import conformance
+from softops.conformance.cases.case import Case
 from softops.conformance.cases.grid import cases
 from softops.conformance.verdicts import known as module
 from softops.conformance.verdicts.known import Deviation, Known, known_deviations, marked
@@ -77,6 +79,15 @@ def test_one_that_vanished_in_part_is_told_with_the_cases():
     (told,) = marked(found.cases, Known("1", (FLUSHED,)))[1]
     right = next(name for name, outcome in outcomes.items() if outcome == "right")
     assert told == f"the tail is flushed (not in {right} any more)"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_at_most_is_in_spacings_at_1(dtype):
+    deviation = dataclasses.replace(FLUSHED, cases=("Sigmoid-*",), at_most=2)
+    sigmoid = Case(op="Sigmoid", opset=13, dtype=dtype, shape=(3, 5), family="given")
+    spacing = float(np.spacing(np.array(1, dtype)))
+    for error, known in ((0, True), (2 * spacing, True), (2.01 * spacing, False), (None, False)):
+        assert deviation.explains_step(sigmoid, ["ulp"], error) == known
 
 
 @pytest.fixture

@@ -165,3 +165,13 @@ def test_any_shape_runs_alike_in_both(g, group, s, t, d, e, mask, causal, differ
     expected = exact(feeds, is_causal=int(causal))
     for run in RUNTIMES:
         assert_close(run(model, feeds), expected, DTYPES["float32"])
+
+
+@pytest.mark.parametrize("opset", [9, 17, 24])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_mask_that_excludes_nothing_changes_no_bit(opset, dtype):
+    feeds = feeds_for(dtype=dtype)
+    asked = {"kv_heads": 2, "value_size": 3, "opset": opset, "dtype": DTYPES[dtype]}
+    plain = in_softops(attention(4, 8, **asked), feeds)
+    masked = attention(4, 8, mask="boolean", mask_axes=("batch", 1, "queries", "keys"), **asked)
+    np.testing.assert_array_equal(in_softops(masked, feeds | {"mask": np.ones((2, 1, 5, 6), bool)}), plain)

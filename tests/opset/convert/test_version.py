@@ -299,3 +299,14 @@ def test_what_onnx_converts_keeps_its_name_words_and_domain(domain):
     assert (after.name, after.doc_string, after.domain) == ("sum", "over channels", domain)
     assert [(entry.key, entry.value) for entry in after.metadata_props] == [("layer", "3")]
     np.testing.assert_array_equal(run(converted, x=X)[0], expected)
+
+
+def test_what_onnx_makes_a_constant_of_stays_beside_the_node():
+    pads = "v = Pad <pads = [0, 1, 0, 0, 0, 2], value = 1.5> (x)"
+    plain = parsed(10, f"g ({TYPE} x) => (float[a, b, c] v) {{ {pads} }}")
+    inside = with_function(10, pads.replace("v =", "y ="), "loc.f (x)", "f (x) => (y)")
+    inside.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 4
+    inside.graph.output[0].type.tensor_type.shape.dim[2].dim_value = 6
+    for model in (plain, inside):
+        (y,) = run(convert_version(model, 11), x=X)
+        np.testing.assert_array_equal(y, np.pad(X, ((0, 0), (1, 0), (0, 2)), constant_values=np.float32(1.5)))
