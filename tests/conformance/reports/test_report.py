@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import io
+import itertools
 import re
 from html.parser import HTMLParser
 
@@ -88,13 +89,19 @@ def test_bars_are_of_0_1_2_and_beyond_by_powers_of_two(right):
     assert plot(5) == plot(8)
 
 
-def test_every_bar_is_called_by_its_distances(right, monkeypatch):
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that are saved."""
     from matplotlib.figure import Figure
 
-    drawn, save = [], Figure.savefig
+    figures, save = [], Figure.savefig
     monkeypatch.setattr(
-        Figure, "savefig", lambda *given, **named: (drawn.append(given[0]), save(*given, **named))
+        Figure, "savefig", lambda *given, **named: (figures.append(given[0]), save(*given, **named))
     )
+    return figures
+
+
+def test_every_bar_is_called_by_its_distances(right, drawn):
     probabilities = right.outputs["probabilities"]
     for distance in (8, 2**12):
         ulps = np.full_like(probabilities.ulps, distance)
@@ -107,6 +114,15 @@ def test_every_bar_is_called_by_its_distances(right, monkeypatch):
     assert few == ["0", "1", "2", "3-4", "5-8"]
     assert many[:7] == [*few, "9-16", "17-32"]
     assert many[-3:] == ["513-1024", "≤2^11", "≤2^12"]
+
+
+def test_bars_stand_beside_each_other(right, drawn):
+    ulp_histogram_png(right)
+    (figure,) = drawn
+    bars = sorted((bar.get_x(), bar.get_width()) for series in figure.axes[0].containers for bar in series)
+    assert len(figure.axes[0].containers) > 1
+    gaps = [after - (before + width) for (before, width), (after, _) in itertools.pairwise(bars)]
+    assert min(gaps) > 0.01
 
 
 def test_the_same_report_gives_the_same_bytes(right):

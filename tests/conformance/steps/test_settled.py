@@ -8,6 +8,7 @@ from onnx import helper, numpy_helper
 
 from softops.conformance import ModelNotRunError, compare_runtimes, validate
 from softops.conformance.steps import ground
+from softops.conformance.steps.runs import MadeBytes
 from softops.opset.backend import prepare
 from softops.opset.implementations.table import IMPLEMENTATIONS
 from softops.opset.nodes.node import Operation
@@ -457,3 +458,11 @@ def test_sums_near_zero_in_halves_are_not_wrong(dtype):
     model = parsed(f'<ir_version: 10, opset_import: ["" : 22]> {text}', w=weight)
     report = validate(model, Narrow(), inputs=normal(300, 60, 1, seed=1).astype(half))
     assert report.verdict == "right", (report.failures, report.unsettled)
+
+
+def test_bytes_that_nodes_make_are_counted():
+    made = MadeBytes(None)
+    assert made.per_node == 0
+    for done, count in enumerate((100, 0, 350), 1):
+        made(done, 3, count)
+    assert (made.count, made.per_node) == (450, 150)

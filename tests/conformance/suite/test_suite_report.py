@@ -115,6 +115,12 @@ def test_what_is_no_report_is_refused(text):
         SuiteReport.from_json(text)
 
 
+def test_what_a_report_need_not_say():
+    plain = SuiteReport(runtime="abacus", runtime_version="1", softops_version="0", cases=(record("right"),))
+    assert (plain.seconds, plain.bound, plain.notes, plain.vanished) == (0, "strict", (), ())
+    assert SuiteReport.from_json(plain.to_json()) == plain
+
+
 def test_ids_tell_cases_apart():
     assert WRONG.id == "Softmax-13/float32/axis=1/2x3/gaussian-3/plain"
     others = [

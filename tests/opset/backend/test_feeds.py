@@ -6,7 +6,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from softops.opset import FeedError
+from softops.opset import FeedError, ModelError
 from softops.opset.backend import prepare
 
 A = np.ones((2, 3), np.float32)
@@ -123,3 +123,19 @@ def test_a_length_of_minus_one_is_any():
         assert rep.run([x])[0].shape == x.shape
     with pytest.raises(FeedError, match=r"expected shape \[\?, 3\] \(got \[2, 2\]\)"):
         rep.run([A[:, :2]])
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("shape", ["", "shape { dim { dim_value: 3 } }"])
+def test_an_input_of_a_type_that_onnx_does_not_know_is_named_before_anything_is_run(held, shape):
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17]> g (float[3] a, float[3] odd) => (float[3] y) { y = Relu (a) }'
+    )
+    odd = model.graph.input[1]
+    odd.type.tensor_type.elem_type = 99
+    if not shape:
+        odd.type.tensor_type.ClearField("shape")
+    if held:
+        model.graph.initializer.append(onnx.numpy_helper.from_array(B, "odd"))
+    with pytest.raises(ModelError, match=r"an element type that onnx .* knows for the input 'odd'"):
+        prepare(model, check=False)

@@ -355,6 +355,7 @@ REFUSED = [
     ),
     (7, 6, "(float[N,C,L] x, float[C,1] s) => (float[N,C,L] v)", "v = PRelu (x, s)", "shape of its slopes"),
     (14, 13, ONE, "v = Trilu (x)", "new in opset 14"),
+    (18, 17, "(float[2,3] x) => (bool v)", 'v = OptionalHasElement ("")', "got OptionalHasElement: "),
     (19, 18, "(float[2,3] x, int64[4] p) => (float[N,M] v)", 'v = Pad <mode = "wrap"> (x, p)', "wrap"),
 ]
 
