@@ -16,7 +16,7 @@ from .arrays.labels import classified, sum_exactly
 from .compile.arithmetic import own_arithmetic
 from .log_sums.robust import add_robust_sums, raised_sum, without_one_top
 from .numerics.exp_below import exp_below
-from .rowwise.blocks import BLOCK, OverBlocks, Row, block_at, blocks_of, extremes_merged, merge_blocks
+from .rowwise.blocks import OverBlocks, Row, block_at, extremes_merged, merge_blocks
 from .rowwise.gather import run_writing, writing
 from .rowwise.rows import extremes
 from .rowwise.slices import slices
@@ -26,7 +26,6 @@ from .vector import (
     itemsize,
     load_partial,
     load_scalar,
-    minimum,
     narrow,
     splat,
     store_scalar,
@@ -131,8 +130,7 @@ def _write_blocks(kind: Any, dst: Any, src: Any, row: Row, labels: Any, scales: 
         with row.blocks as block:
             (x, length), (place, _) = block_at(kind, src, row.n, block), block_at(kind, to, row.n, block)
             _write(kind, place, x, length, line)
-        block = minimum(label // BLOCK, blocks_of(row.n) - 1)
-        with when((block >= row.begin) & (block < row.end)):
+        with when(row.holds(label)):
             _write_at_label(kind, to, label, line)
 
 

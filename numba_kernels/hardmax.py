@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .arrays.layout import AlongAxis
 from .numerics.sums import reduce_max
-from .rowwise.blocks import BLOCK, OverBlocks, Row, block_at
+from .rowwise.blocks import OverBlocks, Row, block_at, block_begin
 from .rowwise.kernels import each_row, kernels_of
 from .rowwise.rows import is_nan, nan_at, tail_of
 from .rowwise.slices import slices
@@ -97,7 +97,7 @@ def _find_best(kind: Any, dst: Any, src: Any, row: Row) -> None:
     with row.blocks as block:
         (at, length), (place, _) = block_at(kind, src, row.n, block), block_at(kind, to, row.n, block)
         best = argmax(kind, at, length)
-        index = from_bits(best + block * BLOCK)
+        index = from_bits(best + block_begin(block, row.n))
         row.keep(block, _BEST, widen(load_scalar(kind, at + best * itemsize(kind))), index)
         for part in slices(kind, length):
             part.store(place, full(kind, 0.0))

@@ -138,7 +138,7 @@ def _exponentials_of_block(
 ) -> Any:
     """Scaled exponentials of a block of a row, whatever is in it, and their sum as a float64 pair."""
     (dst, length), (src, _) = block_at(compute_kind(kind), dst, n, block), block_at(kind, src, n, block)
-    ahead = where(n < 2 * BLOCK, maximum(n, _AHEAD), BLOCK) * itemsize(kind)
+    ahead = where(n <= BLOCK, maximum(n, _AHEAD), BLOCK) * itemsize(kind)
     pair = Variable()
     with when(Scale(shift, base, cut, top, lowest).is_fast) as otherwise:
         pair.value = exponentials(kind, dst, src, length, ahead, shift).over_lanes()

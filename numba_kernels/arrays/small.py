@@ -112,7 +112,8 @@ def _shared_rows(codes: Any, x: Any, out: Any, parts: Any) -> Any:
         code = _word(codes, Codes.BLOCKS_SHARED)
         if code == 0:
             return False
-        count *= n >> _word(codes, Codes.BITS)
+        bits = _word(codes, Codes.BITS)
+        count *= (n + ((one << bits) - one)) >> bits
         kept = np.empty(count * _word(codes, Codes.KEPT))
         given = stack_words((dst, src, np.int64(kept.ctypes.data), n))
         share_out(code, given, count, one, stages, parts)

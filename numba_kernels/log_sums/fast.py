@@ -47,7 +47,7 @@ def enough_at_first(like: Any, n: Any) -> Any:
     """
     if like.scalar == types.float64:
         return like.constant(2.0**-24, types.float64)
-    longest = minimum(maximum(n, 16), 2 * BLOCK)
+    longest = minimum(maximum(n, 16), BLOCK + 16)
     return splat(like.constant(0.0, types.float64), longest) * 2.0**-14
 
 

@@ -48,7 +48,7 @@ def log_sums_of_rows(
     bounds, sums = ExtremesPerRow(kind), SumPerRow(kind)
 
     found = Variable(like, like)
-    with when(n < 2 * BLOCK) as otherwise:
+    with when(n <= BLOCK) as otherwise:
         with loop(0, count) as row:
             bounds[row] = extreme_vectors(kind, src + row * stride, n)
         found.value = bounds.all
@@ -64,7 +64,7 @@ def log_sums_of_rows(
         PerRow(where(suits(highest, lowest), splat(like, 1.0), 0.0)) for suits in (is_fast, is_summable)
     )
 
-    with when(n < 2 * BLOCK), loop(0, count) as row:
+    with when(n <= BLOCK), loop(0, count) as row:
         with when(summable[row] > 0.0) as otherwise:
             written = None if result is None else result + row * result_stride
             sums[row] = first_sum(kind, src + row * stride, n, m[row], low[row], count * stride, written)

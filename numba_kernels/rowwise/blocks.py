@@ -31,25 +31,28 @@ from ..vector import (
     where,
 )
 
-# A block has 2^13 numbers, the last one of a row up to twice as many.
+# A block has at most 2^13 numbers and less than a vector more.
 _BITS = 13
 BLOCK = 1 << _BITS
+# All begin at a multiple of so many.
+_STEP_BITS = 4
 
 
 def blocks_of(n: Any) -> Any:
-    """In how many blocks a row of n numbers is summed."""
-    return maximum(n >> _BITS, 1)
+    """In how many blocks, as long as one another, a row of n numbers is summed."""
+    return maximum((n + (BLOCK - 1)) >> _BITS, 1)
 
 
-def block_length(block: Any, n: Any) -> Any:
-    """How many numbers a block of a row has."""
-    last = blocks_of(n) - 1
-    return where(block < last, BLOCK, n - (last << _BITS))
+def block_begin(block: Any, n: Any) -> Any:
+    """The first number of a block of a row of n numbers; n behind the last."""
+    blocks = blocks_of(n)
+    return where(block < blocks, ((n >> _STEP_BITS) * block // blocks) << _STEP_BITS, n)
 
 
 def block_at(kind: Any, row: Any, n: Any, block: Any) -> Any:
     """Where a block of a row of n numbers lies, and how many it has."""
-    return row + block * BLOCK * itemsize(kind), block_length(block, n)
+    begin = block_begin(block, n)
+    return row + begin * itemsize(kind), block_begin(block + 1, n) - begin
 
 
 def merge_blocks(n: Any, of_block: Callable[[Any], Any], merge: Callable[..., Any]) -> Any:
@@ -77,6 +80,10 @@ class Row(NamedTuple):
     def blocks(self) -> loop:
         """``with row.blocks as block``: those that are worked on."""
         return loop(self.begin, self.end)
+
+    def holds(self, index: Any) -> Any:
+        """Whether a number of the row is in one of them."""
+        return (block_begin(self.begin, self.n) <= index) & (index < block_begin(self.end, self.n))
 
     def keep(self, block: Any, fields: range, *values: Any) -> None:
         """Keep float64 numbers of a block."""
@@ -144,7 +151,7 @@ class OverBlocks:
     def __call__(self, rows: Array, dst: int, *more: int) -> None:
         """Run over rows in C order; the stages know where from `dst` on a row's result belongs."""
         n = rows.shape[-1]
-        items = rows.size // n * (n >> _BITS)
+        items = rows.size // n * ((n + (BLOCK - 1)) >> _BITS)
         kept = np.empty((items, _KEPT))
         launch(self._kernels, rows, items, dst, (address(rows), address(kept), *more), n)
 
