@@ -1,5 +1,6 @@
 """hardmax: one at the first maximum along an axis, zero elsewhere."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .rowwise.rows import is_nan, nan_at, tail_of
 from .rowwise.slices import slices
 from .vector import (
     Variable,
+    any_set,
     bits,
     first_lane,
     from_bits,
@@ -75,15 +77,25 @@ def argmax(kind: Any, src: Any, n: Any) -> Any:
 def _hardmax_columns(kind: Any, x: Any, n: Any, stride: Any) -> None:
     """A vector of columns of n numbers, in place."""
     first = load(kind, x)
-    best = Variable(first, bits(splat(first, 0.0)))
+    extremes = Variable(first, where(unordered(first, first), first, 0.0))
     with loop(1, n) as k:
-        number, (m, index) = load(kind, x + k * stride), best.value
-        # the first NaN stays: nothing is greater, and a number never replaces it
-        taken = (number > m) | (is_nan(number) & (m == m))
-        best.value = where(taken, number, m), where(taken, splat(index, k), index)
-    _, index = best.value
+        number, (m, seen) = load(kind, x + k * stride), extremes.value
+        extremes.value = where(number > m, number, m), where(unordered(number, number), number, seen)
+    m, seen = extremes.value
+    with when(any_set(is_nan(seen))) as otherwise:
+        _mark_first(kind, x, n, stride, lambda number: where(is_nan(seen), is_nan(number), number == m))
+    with otherwise:
+        _mark_first(kind, x, n, stride, lambda number: number == m)
+
+
+def _mark_first(kind: Any, x: Any, n: Any, stride: Any, suits: Callable[[Any], Any]) -> None:
+    """One where ``suits(number)`` holds for the first time in a column, zero elsewhere."""
+    left = Variable(splat(load(kind, x), 1.0))
     with loop(0, n) as k:
-        store(kind, x + k * stride, where(index == splat(index, k), splat(first, 1.0), 0.0))
+        at = x + k * stride
+        mark = where(suits(load(kind, at)), left.value, 0.0)
+        store(kind, at, mark)
+        left.value = left.value - mark
 
 
 # A few long rows, each spread over threads.

@@ -194,11 +194,12 @@ def _columns_of_float32(kind: Any, x: Any, n: Any, stride: Any, m: Any) -> None:
     table = table_for(m, 0)
     total = ExactSum(m)
     with loop(0, n, ExactSum.MOST) as start:
-        with loop(start, minimum(start + ExactSum.MOST, n)) as k:
-            number = load(kind, x + k * stride) - scale.base
-            made = exponentials_of_lanes(number, table, scale.shift)
-            e, p, s = (where(number < scale.cut, 0.0, each) for each in made)
-            store(kind, x + k * stride, e)
+        first = x + start * stride
+        with loop(0, minimum(n - start, ExactSum.MOST)) as k:
+            number = load(kind, first + k * stride) - scale.base
+            number = where(scale.cut > number, scale.cut, number)
+            e, p, s = exponentials_of_lanes(number, table, scale.shift)
+            store(kind, first + k * stride, e)
             total.add(e, p, s)
         total.settle()
     divisor = divisor_of(scale, total.value, 0.0)

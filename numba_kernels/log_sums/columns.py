@@ -59,7 +59,8 @@ def _sum_of_float32(kind: Any, src: Any, stride: Any, n: Any, m: Any, counted: C
     """Σ exp(counted(x)), scaled."""
     table, shift, total = table_for(m, 0), first_shift(m), ExactSum(m)
     with loop(0, n, SETTLED_AFTER) as start:
-        with loop(start, minimum(start + SETTLED_AFTER, n)) as i:
-            total.add(*exponentials_of_lanes(counted(load(kind, src + i * stride)), table, shift))
+        at = src + start * stride
+        with loop(0, minimum(n - start, SETTLED_AFTER)) as i:
+            total.add(*exponentials_of_lanes(counted(load(kind, at + i * stride)), table, shift))
         total.settle()
     return total.value

@@ -25,8 +25,8 @@ _LN2_4_HIGH, _LN2_4_LOW = float.fromhex("0x1.62ep-3"), float.fromhex("0x1.0bfbe8
 _LN2_4_REST = float.fromhex("0x1.0bfbe8e7bcd5ep-17")
 _Q = tuple(map(float.fromhex, ("0x1.00000cp-1", "0x1.55720ap-3", "0x1.54f054p-5")))
 # what all entries are multiplied by
-_COMMON = float.fromhex("0x1.c856a0p+0")
-_POWERS = tuple(_COMMON * 2.0 ** (k / 4) for k in range(4))
+COMMON = float.fromhex("0x1.c856a0p+0")
+_POWERS = tuple(COMMON * 2.0 ** (k / 4) for k in range(4))
 
 # In the bits of `raised` the exponent n >> 2 begins here once they are moved up by _UP.
 _MANTISSA, _UP = 23, 21

@@ -47,10 +47,10 @@ class Slice:
         else:
             store_partial(self._kind, dst + self._offset, vector, self._count)
 
-    def prefetch(self, src: Any) -> None:
-        """Say that the slice of the row that begins at an address is wanted soon."""
+    def prefetch(self, at: Any, *, write: bool = False) -> None:
+        """Say that the slice of the row that begins at an address is wanted soon, or will be written."""
         if self._count is None:
-            prefetch(src + self._offset)
+            prefetch(at + self._offset, write=write)
 
 
 def slices(kind: Any, n: Any) -> Iterator[Slice]:
