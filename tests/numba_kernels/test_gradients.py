@@ -8,7 +8,7 @@ from softops.numba_kernels import log_softmax, log_softmax_grad, sigmoid, sigmoi
 from softops.opset import reference
 
 DTYPES = [np.dtype(name) for name in ("float16", "bfloat16", "float32", "float64")]
-# float32: two roundings, the first of up to 1.1 times the largest, so of up to a whole unit, and what is lost in a tenth
+# float32: two roundings, the first of up to 1.1 times the largest, so of up to a whole unit, and a tenth for the rest
 LOG_SOFTMAX_BOUND = {"float16": 1, "bfloat16": 1, "float32": 1.6, "float64": 4}
 SIGMOID_BOUND = {"float16": 0.51, "bfloat16": 0.51, "float32": 0.51, "float64": 2}
 GRADIENTS = [log_softmax_grad, sigmoid_grad]
