@@ -70,24 +70,35 @@ def _direct(out: Array | None, places: tuple[int, ...]) -> bool:
     return all(start == place or abs(start - place) >= size for place in places)
 
 
+class _Known(NamedTuple):
+    """What the short way needs for a dtype."""
+
+    codes: int
+    """The address of the row in the table of codes."""
+    is_half: bool
+    enough: float
+    """From so many numbers on they are worth threads."""
+
+
 class _Operator(ABC):
     """An operator that gives a number for each number of an array."""
 
-    __slots__ = ("_codes", "_cost", "_large", "_name", "_shared", "_small", "_table", "kernels")
+    __slots__ = ("_cost", "_known", "_large", "_name", "_shared", "_small", "_table", "kernels")
 
     def __init__(self, name: str, kernels: Any, cost: float, at_once: tuple[Any, Any, Any]) -> None:
         self.kernels, self._cost = kernels, cost
         self._name = name
         self._small, self._large, self._shared = at_once
         self._table = np.zeros((len(KINDS), len(Codes)), np.int64)
-        # by dtypes for which a kernel has run: the address of its row in the table
-        self._codes: dict[np.dtype[Any], int] = {}
+        # by dtypes for which a kernel has run
+        self._known: dict[np.dtype[Any], _Known] = {}
 
     def _learn(self, dtype: np.dtype[Any], which: Codes, found: int) -> None:
         """Take the short way from now on, to a kernel that has run: no first call waits for it."""
         codes = self._table[list(KINDS).index(dtype)]
         codes[which] = found
-        self._codes[dtype] = address(codes)
+        enough = PARALLEL_FROM / (self._cost * (FLOAT64 if dtype.itemsize == 8 else 1.0))
+        self._known[dtype] = _Known(address(codes), dtype.itemsize == 2, enough)
 
     def _learn_from(self, x: Array, kernels: Kernels, which: Codes, parameters: int, form: Form) -> None:
         """Learn what an array has just been done by; `parameters` and `form` are those of the two kernels."""
@@ -101,25 +112,21 @@ class _Operator(ABC):
         """The result, in `out` if there is one."""
         if type(given) is ndarray and type(axis) is int and given.flags.carray:
             shape, dtype = given.shape, given.dtype
-            codes, rank = self._codes.get(dtype), len(shape)
+            known, rank = self._known.get(dtype), len(shape)
             is_row = 0 < rank <= RANKS and (axis == -1 or axis == rank - 1)
-            if codes and is_row and (out is None or _is_like(out, dtype, rank)):
+            if known and is_row and (out is None or _is_like(out, dtype, rank)):
+                codes, is_half, enough = known
                 result = empty(shape, dtype) if out is None else out
-                if self._done_at_once(codes, given, result):
+                x, y = (given.view(_BITS), result.view(_BITS)) if is_half else (given, result)
+                if self._small(codes, x, y) if given.size < enough else self._large_done(codes, x, y):
                     return result
         return self._checked(given, out, axis)
 
-    def _done_at_once(self, codes: int, x: Array, result: Array) -> bool:
-        size, itemsize = x.size, x.dtype.itemsize
-        work = size * self._cost
-        if itemsize == 8:
-            work *= FLOAT64
-        elif itemsize == 2:
-            x, result = x.view(_BITS), result.view(_BITS)
-        if work < PARALLEL_FROM:
-            done: bool = self._small(codes, x, result)
-        elif (parts := parts_for(work, size)) == 1:
-            done = self._large(codes, x, result)
+    def _large_done(self, codes: int, x: Array, result: Array) -> bool:
+        """Whether it could be done, by one thread or several."""
+        parts = parts_for(PARALLEL_FROM, x.size)
+        if parts == 1:
+            done: bool = self._large(codes, x, result)
         else:
             done = threads.launch(self._shared, codes, x, result, parts)
         return done
