@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays.layout import AlongAxis
+from .arrays.operators import AlongAxis
 from .numerics.sums import reduce_add, reduce_add_pairs, two_sum
 from .rowwise.kernels import each_row, kernels_of
 from .rowwise.rows import nan_at, row_maximum

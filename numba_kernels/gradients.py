@@ -12,7 +12,7 @@ from numba import types
 
 from .arrays.addresses import Array
 from .arrays.axes import Axis
-from .arrays.layout import two_rows_to_rows
+from .arrays.pairs import two_rows_to_rows
 from .compile.kernels import over_rows
 from .numerics.exp_below import exp_below
 from .numerics.exp_table import COMMON, exponentials_of_lanes, table_for

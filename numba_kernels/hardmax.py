@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays.layout import AlongAxis
+from .arrays.operators import AlongAxis
 from .numerics.sums import reduce_max
 from .rowwise.blocks import OverBlocks, Row, block_at, block_begin
 from .rowwise.kernels import each_row, kernels_of

@@ -13,7 +13,7 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .arrays.layout import AlongAxis
+from .arrays.operators import AlongAxis
 from .log_sums.blocks import add_block, add_block_again, log_sum_of_blocks
 from .log_sums.columns import log_sum_of_columns
 from .log_sums.rows import log_sums_of_rows

@@ -5,7 +5,8 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .arrays.layout import Elementwise, two_elementwise
+from .arrays.operators import Elementwise
+from .arrays.pairs import two_elementwise
 from .numerics.exp import exp_split, traits_of
 from .rowwise.slices import over_elements, over_elements_in_two
 from .vector import Variable, any_set, bits, fma, narrow, splat, when, where, widen

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 from numba import types
 
-from .arrays.layout import AlongAxis
+from .arrays.operators import AlongAxis
 from .log_sums.tempered import tempered
 from .numerics.exp import exp_scaled_pair, exponent_shift
 from .numerics.exp_table import exponentials_of_lanes, table_for

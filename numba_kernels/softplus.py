@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .arrays.layout import Elementwise
+from .arrays.operators import Elementwise
 from .numerics.exp_below import exp_below
 from .numerics.log import log1p_unit
 from .rowwise.slices import over_elements

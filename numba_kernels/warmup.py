@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays.addresses import Array
-from .arrays.layout import RANKS
+from .arrays.operators import RANKS
 from .cross_entropy import cross_entropy
 from .cross_entropy_grad import cross_entropy_grad
 from .entmax import entmax15, sparsemax
