@@ -11,11 +11,19 @@ from .results import Figure
 from .workloads import matches
 
 WARM_TARGET, COLD_TARGET, IMPORT_TARGET = 0.1, 3.0, 0.15
-OPERATORS = ("softmax", "log_softmax", "hardmax", "logsumexp", "sigmoid", "softmax_grad", "cross_entropy")
+ARGUMENTS = {
+    **dict.fromkeys(("softmax", "log_softmax", "hardmax", "logsumexp", "sparsemax", "entmax15"), "x,"),
+    **dict.fromkeys(("sigmoid", "log_sigmoid", "softplus", "softmax_stats"), "x,"),
+    **dict.fromkeys(("softmax_grad", "log_softmax_grad", "sigmoid_grad"), "x, x"),
+    **dict.fromkeys(("cross_entropy", "cross_entropy_grad", "nll_loss"), "x, labels"),
+    "merge_stats": "(x, x), (x, x)",
+}
+"""Everything that is compiled at a first call, and what it is called with."""
+OPERATORS = tuple(ARGUMENTS)
 SIZES = {"serial": (2, 10), "parallel": (4096, 100)}
 IMPORT_NUMBA, IMPORT_SOFTOPS = "import: numba", "import: softops.numba_kernels beside it"
 
-# Run in a process of its own: argv is the operator and the two sizes; prints seconds as JSON.
+# Run in a process of its own: argv is the operator, its arguments and the two sizes; prints seconds as JSON.
 _SCRIPT = """
 import json, sys, time
 begin = time.perf_counter()
@@ -24,9 +32,9 @@ with_numba = time.perf_counter()
 from softops import numba_kernels
 with_softops = time.perf_counter()
 import numpy as np
-operator, rows, n = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-x = np.linspace(-1, 1, rows * n, dtype=np.float32).reshape(rows, n)
-arguments = {"softmax_grad": (x, x), "cross_entropy": (x, np.zeros(rows, np.int64))}.get(operator, (x,))
+operator, given, rows, n = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+x, labels = np.linspace(-1, 1, rows * n, dtype=np.float32).reshape(rows, n), np.zeros(rows, np.int64)
+arguments = eval(f"({given})")
 ready = time.perf_counter()
 getattr(numba_kernels, operator)(*arguments)
 done = time.perf_counter()
@@ -36,7 +44,7 @@ print(json.dumps([with_numba - begin, with_softops - with_numba, done - ready]))
 
 def _fresh_process(operator: str, size: str, cache: str) -> list[float]:
     """Seconds of importing numba, of importing the kernels after it, and of the first call."""
-    command = [sys.executable, "-c", _SCRIPT, operator, *map(str, SIZES[size])]
+    command = [sys.executable, "-c", _SCRIPT, operator, ARGUMENTS[operator], *map(str, SIZES[size])]
     environment = os.environ | {"NUMBA_CACHE_DIR": cache}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

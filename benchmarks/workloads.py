@@ -23,20 +23,24 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class Workload:
-    """One operator on one kind of array. Logits are normal with standard deviation `sigma`."""
+    """One operator on one kind of array. Logits are normal with standard deviation `sigma`.
+
+    `in_place`: each call writes its result over its input, so that the next call works on that.
+    """
 
     operator: str
     shape: tuple[int, ...]
     axis: int = -1
     dtype: str = "float32"
     sigma: float = 3.0
+    in_place: bool = False
 
     @property
     def name(self) -> str:
         """For tables, and what a pattern is matched against."""
         axis = "" if self.axis == -1 else f" axis {self.axis}"
         sigma = "" if self.sigma == 3.0 else f" sigma={self.sigma:g}"
-        return f"{self.operator} {self.shape}{axis} {self.dtype}{sigma}"
+        return f"{self.operator} {self.shape}{axis} {self.dtype}{sigma}{' in place' if self.in_place else ''}"
 
     @property
     def positive_axis(self) -> int:
@@ -85,25 +89,34 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return buffer[start : start + size].view(dtype).reshape(shape)
 
 
-def _aligned(values: Array, dtype: np.dtype[Any]) -> Array:
+def aligned_copy(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Values in memory of their own that starts at a multiple of 64 bytes."""
     result = aligned_empty(values.shape, dtype)
     result[...] = values
     return result
+
+
+def place(workload: Workload, x: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """An input and memory for a result of that shape; in place both are one array of the library's own."""
+    if not workload.in_place:
+        return x, aligned_empty(shape, x.dtype)
+    both = aligned_copy(x, x.dtype)
+    return both, both
 
 
 def inputs(workload: Workload) -> Inputs:
     """Arrays for a workload, from a fixed seed."""
     random = np.random.default_rng(20)
     dtype = DTYPES[workload.dtype]
-    x = _aligned(workload.sigma * random.standard_normal(workload.shape, np.float32), dtype)
+    x = aligned_copy(workload.sigma * random.standard_normal(workload.shape, np.float32), dtype)
     nothing = np.empty(0, dtype)
     labels, dy, y = np.empty(0, np.int64), nothing, nothing
     if workload.operator == "cross_entropy":
         labels = random.integers(0, workload.shape[workload.axis], workload.rows_shape)
     if workload.operator == "softmax_grad":
-        dy = _aligned(random.standard_normal(workload.shape, np.float32), dtype)
+        dy = aligned_copy(random.standard_normal(workload.shape, np.float32), dtype)
         e = np.exp(x.astype(np.float64) - np.max(x, workload.axis, keepdims=True).astype(np.float64))
-        y = _aligned(e / e.sum(workload.axis, keepdims=True), dtype)
+        y = aligned_copy(e / e.sum(workload.axis, keepdims=True), dtype)
     return Inputs(x, labels, dy, y)
 
 
@@ -144,6 +157,8 @@ def _family() -> Iterable[Workload]:
 
 WORKLOADS: tuple[Workload, ...] = (
     *_family(),
+    Workload("softmax", (64, 1000), in_place=True),
+    Workload("softmax", (4096, 1000), in_place=True),
     Workload("sigmoid", (65536,)),
     Workload("sigmoid", (4194304,)),
     Workload("logsumexp", (4096, 1000)),

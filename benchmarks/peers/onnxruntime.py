@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..workloads import DTYPES, Array, Inputs, Workload, aligned_empty
+from ..workloads import Array, Inputs, Workload, place
 from .onnx_model import ELEMENT, onnx_model
 from .peer import Peer, Prepared
 
@@ -15,7 +15,7 @@ class OnnxRuntime(Peer):
     name = "onnxruntime"
     distribution = "onnxruntime"
     module = "onnxruntime"
-    output = "bound to a given array; its threads spin as by default"
+    output = "bound to a given array, in place to the input's; its threads spin as by default"
 
     def prepare(self, workload: Workload, inputs: Inputs, threads: int) -> Prepared | None:
         """See `Peer.prepare`."""
@@ -32,14 +32,14 @@ class OnnxRuntime(Peer):
         except (errors.NotImplemented, errors.InvalidGraph):
             return None
         shape: tuple[int, ...] = tuple(session.get_outputs()[0].shape)
-        out = aligned_empty(shape, DTYPES[workload.dtype])
+        x, out = place(workload, inputs.x, shape)
         binding = session.io_binding()
         element = ELEMENT[workload.dtype]
 
         def bind(how: Any, name: str, kind: Any, array: Array) -> None:
             how(name, "cpu", 0, kind, array.shape, array.ctypes.data)
 
-        bind(binding.bind_input, "x", element, inputs.x)
+        bind(binding.bind_input, "x", element, x)
         if workload.operator == "cross_entropy":
             bind(binding.bind_input, "labels", np.int64, inputs.labels)
         bind(binding.bind_output, "y", element, out)

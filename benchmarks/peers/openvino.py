@@ -1,6 +1,6 @@
 """OpenVINO's CPU plug-in."""
 
-from ..workloads import DTYPES, Array, Inputs, Workload, aligned_empty
+from ..workloads import Array, Inputs, Workload, place
 from .onnx_model import onnx_model
 from .peer import Peer, Prepared
 
@@ -11,7 +11,7 @@ class OpenVino(Peer):
     name = "OpenVINO"
     distribution = "openvino"
     module = "openvino"
-    output = "tensors over given arrays; compiled for latency, float32 inside"
+    output = "tensors over given arrays, in place both over one; compiled for latency, float32 inside"
 
     def prepare(self, workload: Workload, inputs: Inputs, threads: int) -> Prepared | None:
         """See `Peer.prepare`; float64 is left out: the plug-in computes it in float32."""
@@ -27,14 +27,14 @@ class OpenVino(Peer):
         }
         compiled = core.compile_model(core.read_model(model), "CPU", options)
         request = compiled.create_infer_request()
-        out = aligned_empty(tuple(compiled.outputs[0].shape), DTYPES[workload.dtype])
+        x, out = place(workload, inputs.x, tuple(compiled.outputs[0].shape))
         element = compiled.outputs[0].element_type
 
         def tensor(array: Array, kind: object) -> object:
             view = array.view("uint16") if array.dtype.name == "bfloat16" else array
             return ov.Tensor(view, array.shape, kind)
 
-        request.set_input_tensor(0, tensor(inputs.x, compiled.inputs[0].element_type))
+        request.set_input_tensor(0, tensor(x, compiled.inputs[0].element_type))
         if workload.operator == "cross_entropy":
             request.set_input_tensor(1, tensor(inputs.labels, compiled.inputs[1].element_type))
         request.set_output_tensor(0, tensor(out, element))

@@ -10,13 +10,15 @@ class SciPy(Peer):
     name = "SciPy"
     distribution = "scipy"
     module = "scipy.special"
-    output = "allocated by each call, except sigmoid (`expit(out=)`); one thread; bfloat16 is not taken"
+    output = (
+        "allocated by each call, except sigmoid (`expit(out=)`); one thread; neither in place nor bfloat16"
+    )
 
     def prepare(self, workload: Workload, inputs: Inputs, threads: int) -> Prepared | None:
         """See `Peer.prepare`."""
         special = self.library()
         axis, x = workload.axis, inputs.x
-        if workload.dtype == "bfloat16":
+        if workload.dtype == "bfloat16" or workload.in_place:
             return None
         if workload.operator == "sigmoid":
             out = aligned_empty(x.shape, x.dtype)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..workloads import Array, Inputs, Workload
+from ..workloads import Array, Inputs, Workload, aligned_copy
 from .peer import Peer, Prepared, returning
 
 
@@ -16,7 +16,8 @@ class Torch(Peer):
     distribution = "torch"
     module = "torch"
     output = (
-        "`out=`; `cross_entropy` returns a number; hardmax is argmax, zero and scatter into given tensors"
+        "`out=`, in place the input itself; `cross_entropy` returns a number; hardmax is argmax, zero and scatter "
+        "into given tensors"
     )
 
     def _tensor(self, array: Array) -> Any:
@@ -30,10 +31,10 @@ class Torch(Peer):
         torch = self.library()
         torch.set_num_threads(threads)
         torch.set_grad_enabled(False)
-        axis, x = workload.positive_axis, self._tensor(inputs.x)
-        out = torch.empty(
-            workload.rows_shape if workload.operator == "logsumexp" else workload.shape, dtype=x.dtype
-        )
+        axis = workload.positive_axis
+        x = self._tensor(aligned_copy(inputs.x, inputs.x.dtype) if workload.in_place else inputs.x)
+        shape = workload.rows_shape if workload.operator == "logsumexp" else workload.shape
+        out = x if workload.in_place else torch.empty(shape, dtype=x.dtype)
 
         def result() -> Array:
             # float32 holds every half exactly, and NumPy has no bfloat16 for torch to hand over

@@ -48,6 +48,7 @@ def test_the_workloads_are_those_that_were_agreed(module):
     expected |= {
         f"{op} {s} float32" for op in ("logsumexp", "cross_entropy") for s in ("(4096, 1000)", "(512, 50257)")
     }
+    expected |= {f"softmax {shape} float32 in place" for shape in ("(64, 1000)", "(4096, 1000)")}
     names = [workload.name for workload in module("workloads").WORKLOADS]
     assert len(names) == len(set(names))
     assert set(names) == expected
@@ -56,11 +57,12 @@ def test_the_workloads_are_those_that_were_agreed(module):
 @pytest.mark.parametrize(
     ("pattern", "count"),
     [
-        ("", 88),
+        ("", 90),
         ("CROSS_entropy", 2),
         ("sigma=100", 3),
         ("softmax (1, 10)", 2),
         ("log*axis", 3),
+        ("in place", 2),
         ("no such", 0),
     ],
 )
