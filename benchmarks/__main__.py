@@ -5,6 +5,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .calls import call_figures
 from .first_call import OPERATORS, first_call_figures
+from .machine import compiled_for, cpu_name, of_processor
 from .peers.peer import Peer
 from .plot import save_plot
-from .results import Figure, Results, Row, cpu_name, write_atomically
+from .results import Figure, Results, Row, write_atomically
 from .runner import PEERS, cores, run_rows, select
 from .table import print_results
 from .timing import QUICK, Method
@@ -39,6 +41,17 @@ def _versions(peers: list[Peer]) -> dict[str, str]:
     return found | {peer.name: peer.version for peer in peers}
 
 
+def command_line(arguments: Sequence[str]) -> str:
+    """The command as the page shows it: where files lie on this machine is left out."""
+
+    def shown(argument: str) -> str:
+        option, equals, value = argument.rpartition("=")
+        inside = not Path(value).is_absolute() and ".." not in Path(value).parts
+        return argument if inside else option + equals + Path(value).name
+
+    return shlex.join(["python", "-m", "benchmarks", *map(shown, arguments)])
+
+
 def run(
     only: Annotated[
         list[str] | None, typer.Option(help="Part of a workload's name; may be repeated.")
@@ -50,7 +63,9 @@ def run(
     quick: Annotated[bool, typer.Option("--quick", help="Few short rounds: to see that it runs.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write the results as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the ratios; the ending names the format.")] = None,
-    docs: Annotated[Path | None, typer.Option(help="Write the page, with the plot beside it.")] = None,
+    docs: Annotated[
+        Path | None, typer.Option(help="Write the page, with the committed runs of other machines.")
+    ] = None,
 ) -> None:
     """Time the kernels beside every installed peer.
 
@@ -91,8 +106,10 @@ def run(
         raise typer.BadParameter(message, param_hint="--only")
     results = Results(
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        command=shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
+        command=command_line(sys.argv[1:]),
         cpu=cpu_name(),
+        instruction_set=compiled_for(),
+        processor_set=of_processor(),
         cores=cores(),
         load=load,
         rounds=method.rounds,
@@ -113,9 +130,9 @@ def run(
     if plot:
         save_plot(results, plot)
     if docs:
-        from .page import save_page
+        from .page import save_page, with_committed
 
-        save_page(results, docs)
+        save_page(with_committed(results), docs)
 
 
 if __name__ == "__main__":

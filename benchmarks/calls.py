@@ -6,6 +6,7 @@ import numpy as np
 
 from softops.numba_kernels import softmax
 
+from .busy import Watch
 from .results import Figure
 from .timing import Method, fastest
 from .workloads import matches
@@ -24,5 +25,8 @@ def call_figures(patterns: Sequence[str], method: Method) -> Iterator[Figure]:
         DISPATCH: lambda: softmax(one, out=out_one),
     }
     chosen = {name: call for name, call in calls.items() if matches(name, patterns)}
-    for name, seconds in fastest(chosen, method).items():
-        yield Figure(name, seconds, DISPATCH_TARGET if name == DISPATCH else None)
+    watch = Watch()
+    found = fastest(chosen, method)
+    others = watch.others()
+    for name, seconds in found.items():
+        yield Figure(name, seconds, DISPATCH_TARGET if name == DISPATCH else None, others)

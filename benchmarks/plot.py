@@ -76,7 +76,8 @@ def save_plot(results: Results, path: Path) -> None:
         grid[0].set_yticks(range(len(names)), names)
         grid[0].set_ylim(len(names) - 0.4, -0.6)
         figure.suptitle("Time of the fastest peer / time of softops", fontsize=11)
-        figure.supxlabel(f"above 1: softops is faster   ({results.cpu}, {results.date[:10]})", fontsize=8)
+        where = f"{results.cpu}, {results.instruction_set}"
+        figure.supxlabel(f"above 1: softops is faster   ({where}, {results.date[:10]})", fontsize=8)
         save_figure(figure, path)
 
 

@@ -3,19 +3,24 @@
 import json
 import math
 import os
-import platform
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from .busy import MOST_OTHERS, too_much
 
 OURS = "softops"
+MARK = "\N{DAGGER}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One workload at one number of threads; seconds a call, None where a library has no such operator."""
+    """One workload at one number of threads; seconds a call, None where a library has no such operator.
+
+    `others`: the share of the processors' time that other processes took meanwhile, where it is known.
+    """
 
     workload: str
     threads: int
@@ -23,6 +28,7 @@ class Row:
     copy_seconds: float
     copy_share: float | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    others: float | None = None
 
     @property
     def ours(self) -> float | None:
@@ -46,19 +52,33 @@ class Row:
         """Whether a peer is faster."""
         return self.ratio is not None and self.ratio < 1
 
+    @property
+    def busy(self) -> bool:
+        """Whether others took so much of the processors' time that the row is marked."""
+        return too_much(self.others)
+
 
 @dataclass(frozen=True)
 class Figure:
-    """One number that is not a row: the cost of a call, of a first call, of an import; in seconds."""
+    """One number that is not a row: the cost of a call, of a first call, of an import; in seconds.
+
+    `others`: as in a row.
+    """
 
     name: str
     seconds: float
     target: float | None = None
+    others: float | None = None
 
     @property
     def missed(self) -> bool:
         """Whether it lies above its target."""
         return self.target is not None and self.seconds > self.target
+
+    @property
+    def busy(self) -> bool:
+        """As of a row."""
+        return too_much(self.others)
 
 
 @dataclass(frozen=True)
@@ -68,6 +88,8 @@ class Results:
     date: str
     command: str
     cpu: str
+    instruction_set: str  # that our kernels were compiled for
+    processor_set: str  # the widest that the processor has
     cores: int
     load: float  # how many processes ran or wanted to when the run began
     rounds: int
@@ -80,7 +102,14 @@ class Results:
     @property
     def busy(self) -> str | None:
         """A warning where other work was running: a library whose threads wait for each other suffers most."""
-        if self.load < self.cores / 4:
+        known = [row for row in self.rows if row.others is not None]
+        busy = sum(row.busy for row in known)
+        if busy:
+            return (
+                f"The machine was busy: while {busy} of {len(self.rows)} rows were timed, other processes took more "
+                f"than {MOST_OTHERS:.0%} of the processors' time; they are marked {MARK}."
+            )
+        if known or self.load < self.cores / 4:
             return None
         return (
             f"The machine was busy when the run began (load {self.load:.1f} on {self.cores} cores): "
@@ -93,12 +122,38 @@ class Results:
         return list(dict.fromkeys(name for row in self.rows for name in row.seconds if name != OURS))
 
     def to_json(self) -> str:
-        """JSON with the derived numbers in every row."""
+        """JSON with the derived numbers in every row; a row or a figure a line."""
         content = asdict(self)
         for row, entry in zip(self.rows, content["rows"], strict=True):
-            entry |= {"best_peer": row.best_peer, "ratio": row.ratio}
+            ratio = None if row.ratio is None else round(row.ratio, 4)
+            entry |= {"best_peer": row.best_peer, "ratio": ratio, "busy": row.busy}
         content["summary"] = {str(t): summary(self.rows, t) for t in self.threads}
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        lines = [f" {json.dumps(name)}: {_json(value)}" for name, value in content.items()]
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `to_json` wrote; ValueError for anything else."""
+        try:
+            content = _known(cls, json.loads(text))
+            rows = tuple(Row(**_known(Row, entry)) for entry in content["rows"])
+            figures = tuple(Figure(**_known(Figure, entry)) for entry in content["figures"])
+            lists = {name: tuple(content[name]) for name in ("threads", "absent")}
+            return cls(**content | lists | {"rows": rows, "figures": figures})
+        except (KeyError, TypeError, AttributeError) as error:
+            message = f"expected what `python -m benchmarks --json` writes today ({error})"
+            raise ValueError(message) from error
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, tuple) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(f"  {_json(entry)}" for entry in value) + "\n ]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _known(kind: Any, content: dict[str, Any]) -> dict[str, Any]:
+    """What the fields of a class are made of, without the numbers that are derived."""
+    return {one.name: content[one.name] for one in fields(kind)}
 
 
 def geometric_mean(ratios: Sequence[float]) -> float | None:
@@ -112,16 +167,6 @@ def summary(rows: Sequence[Row], threads: int) -> dict[str, Any]:
     ratios = [row.ratio for row in chosen if row.ratio is not None]
     lost = [row.workload for row in chosen if row.lost]
     return {"geometric_mean": geometric_mean(ratios), "compared": len(ratios), "lost": lost}
-
-
-def cpu_name() -> str:
-    """The processor's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def write_atomically(path: Path, content: str) -> None:

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from .busy import Watch
 from .peers.jax import Jax
 from .peers.onnxruntime import OnnxRuntime
 from .peers.openvino import OpenVino
@@ -97,13 +98,15 @@ def run_row(workload: Workload, threads: int, peers: Sequence[Peer], method: Met
             elif prepared is not None:
                 notes[peer.name] = prepared
         copying = copies(given.x, threads)
+        watch = Watch()
         times = fastest(calls | copying, method)
+        others = watch.others()
     seconds |= {name: times[name] for name in calls}
     copy_seconds = min(times[name] for name in copying)
     ours = seconds[OURS]
     speed = workload.least_bytes / ours if ours else None
-    share = speed / (2 * workload.input_bytes / copy_seconds) if speed else None
-    return Row(workload.name, threads, seconds, copy_seconds, share, notes)
+    share = round(speed / (2 * workload.input_bytes / copy_seconds), 4) if speed else None
+    return Row(workload.name, threads, seconds, copy_seconds, share, notes, others)
 
 
 def run_rows(

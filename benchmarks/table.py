@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .results import OURS, Figure, Results, Row, summary
+from .results import MARK, OURS, Figure, Results, Row, summary
 
 DASH = "\N{EN DASH}"
 
@@ -40,6 +40,11 @@ def ratio_cell(row: Row) -> str:
 def share_cell(row: Row) -> str:
     """Percent of the speed of a copy."""
     return DASH if row.copy_share is None else f"{100 * row.copy_share:.0f} %"
+
+
+def marked(text: str, what: Row | Figure) -> str:
+    """The text, with the mark of a busy machine."""
+    return f"{text} {MARK}" if what.busy else text
 
 
 def notes(rows: Sequence[Row]) -> list[str]:
@@ -81,9 +86,8 @@ def print_results(results: Results, console: Console) -> None:
             table.add_column(column, justify="left" if column == "workload" else "right")
         for row in rows:
             cells = [time_cell(row, name) for name in (OURS, *results.peers)]
-            table.add_row(
-                row.workload, *cells, ratio_cell(row), share_cell(row), style="red" if row.lost else None
-            )
+            name = f"{row.workload} {MARK}" if row.busy else row.workload
+            table.add_row(name, *cells, ratio_cell(row), share_cell(row), style="red" if row.lost else None)
         console.print(table)
         console.print(summary_line(rows, threads))
         lost = summary(rows, threads)["lost"]
@@ -103,5 +107,5 @@ def _print_figures(figures: Sequence[Figure], console: Console) -> None:
     for figure in figures:
         target = DASH if figure.target is None else f"< {long_duration(figure.target)}"
         style = "red" if figure.missed else None
-        table.add_row(figure.name, long_duration(figure.seconds), target, style=style)
+        table.add_row(marked(figure.name, figure), long_duration(figure.seconds), target, style=style)
     console.print(table)

@@ -27,6 +27,11 @@ class Method:
 QUICK = Method(rounds=3, round_seconds=5e-4, rest_seconds=3e-3)
 
 
+def four_digits(seconds: float) -> float:
+    """A duration as it is kept: the last of four digits is noise."""
+    return float(f"{seconds:.4g}")
+
+
 def _round(call: Call, repeats: int) -> float:
     """Seconds a call, over `repeats` calls."""
     begin = time.perf_counter()
@@ -60,4 +65,4 @@ def fastest(calls: Mapping[str, Call], method: Method) -> dict[str, float]:
     finally:
         if collecting:
             gc.enable()
-    return best
+    return {name: four_digits(seconds) for name, seconds in best.items()}

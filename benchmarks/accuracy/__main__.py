@@ -13,11 +13,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ..machine import cpu_name
 from ..peers.onnxruntime import OnnxRuntime
 from ..peers.scipy import SciPy
 from ..peers.softops import Softops
 from ..peers.torch import Torch
-from ..results import cpu_name
 from .inputs import QUICK, Effort
 from .page import Accuracy, print_accuracy, save_accuracy_page
 from .results import Score, measure, pairs

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ..page import markdown_table
+from ..markdown import markdown_table
 from ..results import OURS, write_atomically
 from ..table import DASH
 from .plot import save_accuracy_plot

@@ -25,7 +25,21 @@ def found(modules):
             results.Row(name, 1, {"softops": ours, "p": peer}, 1.0, share) for name, ours, peer, share in rows
         )
         more = tuple(results.Figure(*figure) for figure in figures)
-        return results.Results("today", "run", "cpu", 1, 0.0, 1, (1,), {"p": "1"}, (), made, more)
+        return results.Results(
+            date="today",
+            command="run",
+            cpu="cpu",
+            instruction_set="AVX2",
+            processor_set="AVX2",
+            cores=1,
+            load=0.0,
+            rounds=1,
+            threads=(1,),
+            versions={"p": "1"},
+            absent=(),
+            rows=made,
+            figures=more,
+        )
 
     return find
 
@@ -72,7 +86,7 @@ def test_what_is_written_by_hand_stays(tmp_path, modules, found):
     page = modules[0]
     path = tmp_path / "benchmarks.md"
     path.write_text(f"old figures\n{page.BY_HAND}\n\n## Causes\n\nBecause.\n")
-    page.save_page(found(), path)
+    page.save_page([found()], path)
     text = path.read_text()
     assert text.count("## Causes\n\nBecause.\n") == text.count(page.BY_HAND) == 1
     assert "old figures" not in text
