@@ -16,7 +16,7 @@ from ..compile import threads
 from ..compile.jit import c_function
 from ..compile.kernels import FLOAT64, Kernels
 from ..compile.shares import Form
-from ..compile.threads import PARALLEL_FROM, parts_for
+from ..compile.threads import PARALLEL_FROM, parts_now
 from ..vector import KINDS, VECTOR_BYTES
 from .addresses import Array, address, first_number
 from .axes import Axis, is_one_axis, over_axes
@@ -76,7 +76,7 @@ class _Operator(ABC):
     def _learn_from(self, x: Array, kernels: Kernels, which: Codes, parameters: int, form: Form) -> None:
         """Learn what an array has just been done by; `parameters` and `form` are those of the two kernels."""
         serial, shared = kernels[x.dtype]
-        if parts_for(kernels.work(x), x.size) == 1:
+        if parts_now(kernels.work(x), x.size) == 1:
             self._learn(x.dtype, which, c_function(serial, parameters))
         else:
             self._learn(x.dtype, Codes(which + Codes.SHORT_ROWS_SHARED), shared.code(form))
@@ -97,12 +97,11 @@ class _Operator(ABC):
 
     def _large_done(self, codes: int, x: Array, result: Array) -> bool:
         """Whether it could be done, by one thread or several."""
-        parts = parts_for(PARALLEL_FROM, x.size)
+        parts = parts_now(PARALLEL_FROM, x.size)
         if parts == 1:
             done: bool = self._large(codes, x, result)
-        else:
-            done = threads.launch(self._shared, codes, x, result, parts)
-        return done
+            return done
+        return threads.launch(self._shared, codes, x, result, parts) >= 0
 
     @abstractmethod
     def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:

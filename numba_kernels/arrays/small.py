@@ -3,7 +3,7 @@
 A kernel is done with ten numbers in a fifth of a microsecond; asking in Python for addresses, sizes and steps takes ten
 times as long. A jitted function that takes arrays has all that at hand. It is compiled once for each dtype and rank,
 whatever the operator, because it calls kernels by the addresses of their code: `codes` is where these stand (see
-`Codes`), 0 for a kernel that has not run yet. It answers whether it could do the work.
+`Codes`), 0 for a kernel that has not run yet. It answers whether it could do the work; a shared one, below 0 if not.
 """
 
 from enum import IntEnum
@@ -16,6 +16,8 @@ from ..compile.shares import call_at, neighbours, share_out, stack_words
 from ..vector import VECTOR_BYTES, load_scalar
 
 _WORD = np.int64(0)
+# What the shared ones answer in place of what `share_out` gives.
+_NOT_DONE = np.int64(-1)
 # Rows from this length on are worth spreading over threads, one by one.
 LONG = 32768
 
@@ -106,25 +108,24 @@ def _shared_rows(codes: Any, x: Any, out: Any, parts: Any) -> Any:
     count = np.int64(x.size) // n
     src, dst = _place(x, out)
     if src == 0:
-        return False
+        return _NOT_DONE
     stages = _word(codes, Codes.STAGES)
     if n >= LONG and count < parts and stages:
         code = _word(codes, Codes.BLOCKS_SHARED)
         if code == 0:
-            return False
+            return _NOT_DONE
         bits = _word(codes, Codes.BITS)
         count *= (n + ((one << bits) - one)) >> bits
         kept = np.empty(count * _word(codes, Codes.KEPT))
         given = stack_words((dst, src, np.int64(kept.ctypes.data), n))
-        share_out(code, given, count, one, stages, parts)
+        late = share_out(code, given, count, one, stages, parts)
         keep_alive(kept)
-        return True
+        return late
     code = _word(codes, Codes.SHORT_ROWS_SHARED if _is_short(n, size) else Codes.ROWS_SHARED)
     if code == 0:
-        return False
+        return _NOT_DONE
     given = stack_words((dst, src, n, one, n * size, size, n * size, size))
-    share_out(code, given, count, neighbours(n, one), one, min(parts, count))
-    return True
+    return share_out(code, given, count, neighbours(n, one), one, min(parts, count))
 
 
 @kernel
@@ -132,9 +133,8 @@ def _shared_elements(codes: Any, x: Any, out: Any, parts: Any) -> Any:
     src, dst = _place(x, out)
     code, one = _word(codes, Codes.SHORT_ROWS_SHARED), np.int64(1)
     if src == 0 or code == 0:
-        return False
-    share_out(code, stack_words((dst, src, one)), np.int64(x.size), neighbours(one, one), one, parts)
-    return True
+        return _NOT_DONE
+    return share_out(code, stack_words((dst, src, one)), np.int64(x.size), neighbours(one, one), one, parts)
 
 
 # For small arrays, for those that take long enough for other threads to run, and for those that several threads share.

@@ -26,6 +26,7 @@ from ..vector import (
     let_others_run,
     load_scalar,
     loop,
+    now,
     stack_address,
     store_scalar,
     traced,
@@ -43,6 +44,8 @@ _PIECES, _STAGED_PIECES = 4, 2
 _LINE = 64
 # A thread that waits looks so often (some microseconds) before it lets others run between two looks.
 _LOOKS = 1000
+# Threads begin and end within some microseconds; one that is this much later (ns) waits for a processor.
+_LATE = 50_000
 
 
 @traced
@@ -65,7 +68,11 @@ def neighbours(n: Any, inner: Any) -> Any:
 def _take_part(
     function: Any, given: Any, board: Any, count: Any, together: Any, stages: Any, parts: Any, part: Any
 ) -> None:
-    """Do what is to be done by a part; `board` is the address of a counter for each stage and part, and one more."""
+    """Do what is to be done by a part; `board` is the address of a counter for each stage and part, and one more.
+
+    The first part notes there, behind the counters, when it began, ended, and how long it waited meanwhile.
+    """
+    begun, waited = now(part), Variable(part.constant(0))
     wanted = together * parts * where(stages > 1, stages.constant(_STAGED_PIECES), _PIECES)
     length = together * ((count + (wanted - 1)) // wanted)
     pieces = (count + (length - 1)) // length
@@ -84,7 +91,13 @@ def _take_part(
                 done.value += 1
         with when(stage + 1 < stages):
             count_on(all_done, done.value)
+            since = now(part)
             _wait(all_done, pieces)
+            waited.value += now(part) - since
+    with when(part == 0):
+        notes = board + stages * (parts + 1) * _LINE
+        for i, number in enumerate((begun, now(part), waited.value)):
+            store_scalar(part, notes + 8 * i, number)
 
 
 def _wait(counter: Any, wanted: Any) -> None:
@@ -106,12 +119,23 @@ def _over_parts(
 def share_out(function: Any, given: Any, count: Any, together: Any, stages: Any, parts: Any) -> Any:
     """Call ``function(given, stage, first, last)`` for all lines of every stage, on so many threads.
 
-    `together`: of how many lines a piece has some multiple.
+    `together`: of how many lines a piece has some multiple. Gives back for how long, in nanoseconds, the first part had
+    nothing to do but wait for others, where that is longer than starting them takes and than half of what it did.
     """
-    board = np.zeros(stages * (parts + 1) * _LINE + _LINE, np.uint8)
+    counters = stages * (parts + 1) * _LINE
+    board = np.zeros(counters + 2 * _LINE, np.uint8)
     aligned = (board.ctypes.data + (_LINE - 1)) // _LINE * _LINE
     _over_parts(function, given, aligned, count, together, stages, parts)
+    late = _lateness(aligned + counters)
     keep_alive(board)
+    return late
+
+
+@traced
+def _lateness(notes: Any) -> Any:
+    begun, ended, waited = (load_scalar(notes, notes + 8 * i) for i in range(3))
+    worked, waited = ended - begun - waited, waited + (now(notes) - ended)
+    return where((waited > _LATE) & (2 * waited > worked), waited, 0)
 
 
 @traced
@@ -126,7 +150,8 @@ def stack_words(numbers: Any) -> Any:
 class OverParts:
     """Spreads the lines of a kernel over threads, in as many parts as it is told.
 
-    Called with ``dst, src, count, *layout, parts``, of which the first two may be several numbers each. ``make(form)``
+    Called with ``dst, src, count, *layout, parts``, of which the first two may be several numbers each; what it gives
+    back is that of `share_out`. ``make(form)``
     gives the kernel, which takes the address of all these but the count, a stage, a first line and a last one; see
     `words_at`. `stages`: how many; ``together(n, inner)``: how many lines stay together, of a layout that begins so.
     """
@@ -139,14 +164,15 @@ class OverParts:
         self._make, self._stages, self._together = make, stages, together
         self._made: dict[Form, tuple[int, Any]] = {}
 
-    def __call__(self, dst: Numbers, src: Numbers, count: int, *layout_and_parts: int) -> None:
+    def __call__(self, dst: Numbers, src: Numbers, count: int, *layout_and_parts: int) -> int:
         layout, parts = layout_and_parts[:-1], layout_and_parts[-1]
         to, targets = (dst, len(dst)) if isinstance(dst, tuple) else ((dst,), 0)
         source, sources = (src, len(src)) if isinstance(src, tuple) else ((src,), 0)
         code = self.code((targets, sources, len(layout)))
         given = array("q", (*to, *source, *layout))
         together = self._together(layout[0], layout[1] if len(layout) > 1 else 1)
-        share_out(code, given.buffer_info()[0], count, together, self._stages, parts)
+        late: int = share_out(code, given.buffer_info()[0], count, together, self._stages, parts)
+        return late
 
     def code(self, form: Form) -> int:
         """The address of the C function for arguments of a form."""

@@ -16,6 +16,7 @@ workqueue  the process aborts                   works
 So the serial kernel is taken
 
 - where there is less to do than `PARALLEL_FROM`, which starting threads would not make shorter;
+- for a while after a call had to wait for a thread that got no processor, because others have them;
 - while another thread runs a parallel kernel of this package: the cores are taken, and nobody waits;
 - in a thread that works at somebody's parallel loop already;
 - in a child forked after Numba's layer was started or after a libgomp was loaded;
@@ -36,6 +37,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter_ns
 from typing import Any
 
 import numba
@@ -62,20 +64,37 @@ def parts_for(work: float, lines: int) -> int:
     return threads if threads < lines else lines  # min() would take longer than asking for the threads
 
 
+def parts_now(work: float, lines: int) -> int:
+    """The same at this moment: 1 while others have the processors."""
+    return 1 if _alone_until and perf_counter_ns() < _alone_until else parts_for(work, lines)
+
+
 def run(pair: tuple[Any, Any], work: float, lines: int, *arguments: Any) -> None:
     """Run ``serial(*arguments)`` or ``parallel(*arguments, parts)`` of a pair of kernels."""
-    if work < PARALLEL_FROM or (parts := parts_for(work, lines)) == 1:
+    if work < PARALLEL_FROM or (parts := parts_now(work, lines)) == 1:
         pair[0](*arguments)
         return
     launch(pair[1], *arguments, parts)
 
 
-def launch(parallel: Any, *arguments: Any) -> Any:
-    """Run a parallel kernel, of which there is one at a time."""
+def launch(parallel: Any, *arguments: Any) -> int:
+    """Run a parallel kernel, of which there is one at a time; what it gives back, see `shares.share_out`."""
     # Between the look at the lock and here another thread may have taken it: then this one waits for one kernel, once.
     # `with` and not a try-lock, because no interrupt comes between taking a lock and entering its block.
     with _launch:
-        return parallel(*arguments)
+        late: int = parallel(*arguments)
+    if late > 0:
+        _keep_alone(late)
+    return late
+
+
+# What was lost in waiting for a thread that got no processor is at most one part in so many of the time.
+_FOR_EACH_LOST = 16
+
+
+def _keep_alone(late: int) -> None:
+    global _alone_until  # noqa: PLW0603  # what is known of the machine at this moment
+    _alone_until = perf_counter_ns() + _FOR_EACH_LOST * late
 
 
 def _one() -> int:
@@ -174,6 +193,7 @@ def _after_fork_in_child() -> None:
 
 
 _launch = threading.Lock()  # held while a parallel kernel runs
+_alone_until = 0  # on the clock of perf_counter_ns
 # Numba's layer may have been started before this module was imported, and in a parent of this process.
 _threads: Callable[[], int] = _one if layer._is_initialized and _forked_from_program() else _decide
 

@@ -15,7 +15,7 @@ from ..arrays.small import LONG
 from ..compile.jit import kernel
 from ..compile.kernels import Kernels
 from ..compile.shares import Form, OverParts, words_at
-from ..compile.threads import parts_for
+from ..compile.threads import parts_now
 from ..vector import (
     Variable,
     default_arithmetic,
@@ -142,7 +142,7 @@ class OverBlocks:
         n = x.shape[axis]
         if n < LONG or (x.itemsize == 2 and not self._halves):
             return False
-        return bool(x.size // n < parts_for(self._kernels.work(x), x.size))
+        return bool(x.size // n < parts_now(self._kernels.work(x), x.size))
 
     def rows(self, x: Array, axis: int) -> Array | None:
         """The lines of an array as rows in C order, copied if need be; None where they do not suit."""

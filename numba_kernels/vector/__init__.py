@@ -4,7 +4,7 @@ These names are all that a kernel needs; what comes in are Numba's scalars, and 
 Imports nothing of softops; what is private of Numba is in `numba_internals` alone.
 """
 
-from .atomics import count_on, counted, let_others_run
+from .atomics import count_on, counted, let_others_run, now
 from .control import Variable, loop, when
 from .control_word import default_arithmetic, restore_arithmetic
 from .functions import outlined, traced
@@ -58,7 +58,7 @@ from .values import Value
 
 __all__ = ["Variable", "loop", "when"]
 __all__ += ["Value", "outlined", "traced"]
-__all__ += ["count_on", "counted", "let_others_run"]
+__all__ += ["count_on", "counted", "let_others_run", "now"]
 __all__ += ["default_arithmetic", "restore_arithmetic"]
 __all__ += ["load", "load_partial", "load_scalar", "prefetch", "store", "store_partial", "store_scalar"]
 __all__ += ["CHUNK", "chunk_scratch", "stack_address", "stack_scratch", "vector_bytes"]

@@ -59,18 +59,37 @@ def test_a_part_that_is_held_back_is_helped(threads):
     """Whoever is done takes what others have left, piece by piece."""
     if threads == 1:
         pytest.skip("nobody is there to help")
-    by = {}
+    begun = []
 
     def note(_, stage, first, last):
-        by[first] = threading.get_ident()
+        begun.append((first, threading.get_ident()))
         if first == 0:
             time.sleep(0.5)
         return 1
 
     function = ctypes.CFUNCTYPE(*(ctypes.c_int64,) * 5)(note)
     share_out(ctypes.cast(function, ctypes.c_void_p).value, 0, 64, 1, 1, 2)
-    assert len(by) >= 8
-    assert sum(thread == by[0] for thread in by.values()) <= 2
+    at, held = next((i, thread) for i, (first, thread) in enumerate(begun) if first == 0)
+    assert len(begun) >= 8
+    assert all(thread != held for _, thread in begun[at + 1 :])
+
+
+@pytest.mark.parametrize("stages", [1, 2])
+def test_how_long_the_first_part_waited_is_told(threads, stages):
+    if threads == 1:
+        pytest.skip("there is nobody to wait for")
+    own, taken = threading.get_ident(), threading.Event()
+
+    def note(_, stage, first, last):
+        if threading.get_ident() == own:
+            taken.wait(10)
+        elif not taken.is_set():
+            taken.set()
+            time.sleep(0.5)
+        return 1
+
+    function = ctypes.CFUNCTYPE(*(ctypes.c_int64,) * 5)(note)
+    assert share_out(ctypes.cast(function, ctypes.c_void_p).value, 0, 64, 1, stages, 2) > 100_000_000  # ns
 
 
 @pytest.mark.parametrize("n", [1, 5, 63, 64, 1000, 4096, 128256])

@@ -7,14 +7,15 @@ import pytest
 from softops import numba_kernels
 from softops.numba_kernels.compile import threads
 from softops.numba_kernels.compile.kernels import FLOAT64
-from softops.numba_kernels.compile.threads import PARALLEL_FROM, parts_for
+from softops.numba_kernels.compile.threads import PARALLEL_FROM, parts_for, parts_now
 
 
 @pytest.fixture(autouse=True)
-def two():
+def two(monkeypatch):
     before = numba.get_num_threads()
     if before < 2 or parts_for(PARALLEL_FROM, 2) < 2:
         pytest.skip("one thread is all there is, or all that is safe")
+    monkeypatch.setattr(threads, "_alone_until", 0)
     numba.set_num_threads(2)
     yield
     numba.set_num_threads(before)
@@ -33,6 +34,28 @@ def test_not_while_another_kernel_runs():
     assert parts_for(10 * PARALLEL_FROM, 100) == 2
 
 
+def test_alone_for_a_while_after_waiting_for_a_thread_without_a_processor(monkeypatch):
+    clock = [10**12]
+    monkeypatch.setattr(threads, "perf_counter_ns", lambda: clock[0])
+    late = 8_000_000
+    assert threads.launch(lambda: 0) == 0
+    assert parts_now(PARALLEL_FROM, 100) == 2
+    assert threads.launch(lambda: late) == late
+    for since, parts in ((0, 1), (10 * late, 1), (100 * late, 2)):
+        clock[0] = 10**12 + since
+        assert parts_now(PARALLEL_FROM, 100) == parts
+        assert parts_for(PARALLEL_FROM, 100) == 2
+
+
+@pytest.mark.parametrize("shape", [(64, 1000), (1, 200_000)])
+def test_results_are_the_same_alone(shape, monkeypatch):
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    shared = numba_kernels.softmax(x)
+    monkeypatch.setattr(threads, "_alone_until", threads.perf_counter_ns() + 10**12)
+    for _ in range(3):
+        assert np.array_equal(numba_kernels.softmax(x), shared)
+
+
 @pytest.mark.parametrize(
     ("operator", "dtype", "cost"),
     [
@@ -46,6 +69,7 @@ def test_not_while_another_kernel_runs():
 )
 def test_what_is_enough_depends_on_what_an_operator_costs(operator, dtype, cost, monkeypatch):
     """As many numbers as are worth it are shared by two, at the first call and at later ones; fewer are not."""
+    monkeypatch.setattr(threads, "_FOR_EACH_LOST", 0)  # whoever else works on this machine
     shared = []
     launch = threads.launch
     monkeypatch.setattr(threads, "launch", lambda *given: (shared.append(given[-1]), launch(*given))[1])
