@@ -28,6 +28,16 @@ def test_where_there_is_enough_to_do():
     assert parts_for(10 * PARALLEL_FROM, 2) == 2
 
 
+def test_one_thread_takes_no_layer(monkeypatch):
+    launched = []
+    monkeypatch.setattr(threads, "launch", lambda *given: launched.append(given))
+    numba.set_num_threads(1)
+    x = np.random.default_rng(0).normal(size=(100, 1000)).astype(np.float32)
+    for axis in (0, 1, 1):
+        assert np.allclose(numba_kernels.softmax(x, axis).sum(axis), 1)
+    assert launched == []
+
+
 def test_not_while_another_kernel_runs():
     with threads._launch:
         assert parts_for(10 * PARALLEL_FROM, 100) == 1
