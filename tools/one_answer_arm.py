@@ -74,7 +74,7 @@ def unpack_wheels(site: Path) -> None:
     """The wheels for aarch64, of the versions that pyproject.toml allows."""
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
     wanted = [each for each in wanted if each.partition(">=")[0] in NEEDED]
-    target = ["--target", site, "--python-version", PYTHON, "--only-binary=:all:"]
+    target = ["--target", str(site), "--python-version", PYTHON, "--only-binary=:all:"]
     call(sys.executable, "-m", "pip", "install", *target, *PLATFORMS, *wanted)
 
 
@@ -100,8 +100,8 @@ def emulated(folder: Path, wanted: list[tuple[str, str]]) -> Iterator[dict[str, 
     """The digests of each operator and dtype, in this order; it ends early where the emulated process dies."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     environment |= {"PYTHONPATH": f"{folder / 'code'}:{folder / 'site'}", "PYTHONDONTWRITEBYTECODE": "1"}
-    root = folder / "root"
-    command = ["qemu-aarch64-static", "-L", root, root / "usr" / "bin" / f"python{PYTHON}", "-c", EMULATED]
+    root = str(folder / "root")
+    command = ["qemu-aarch64-static", "-L", root, f"{root}/usr/bin/python{PYTHON}", "-c", EMULATED]
     with subprocess.Popen(
         [*command, json.dumps(wanted)], env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
