@@ -47,6 +47,8 @@ def head_behind(heads: Heads, output: str) -> Head | None:
         return None
     position = list(node.output).index(value)
     scopes = tuple(heads.scope.subscopes(node))
+    if any(len(scope.body.output) <= position for scope in scopes):
+        return None
     found = [Heads(scope).behind(_name(scope, position)) for scope in scopes]
     chains = tuple(chain for chain in found if chain is not None)
     found_in_all = len(chains) == len(scopes) and all(chain.classifier is None for chain in chains)

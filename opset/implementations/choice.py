@@ -37,6 +37,10 @@ def operation_of(node: Node) -> Operation | onnx.FunctionProto:
     raise UnsupportedModelError(message)
 
 
+# Of an operator nobody knows, and of one that lacks what it needs.
+_CANNOT_RUN = (ModelError, UnknownOpsetError, KeyError, TypeError, ValueError)
+
+
 def is_known(node: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
     """Tell whether anything here runs a node, and all nodes in its subgraphs, verified or not."""
     inside = (inner for graph in subgraphs(node) for body in bodies_in(graph) for inner in body.node)
@@ -50,7 +54,7 @@ def _is_known_alone(proto: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
         return False
     try:
         operation_of(_alone(proto, opsets))
-    except (ModelError, UnknownOpsetError):
+    except _CANNOT_RUN:
         return False
     return True
 
@@ -92,13 +96,7 @@ def _is_verified_alone(proto: onnx.NodeProto, opsets: Mapping[str, int]) -> bool
         if (own := _own(node)) is not None:
             return not own.disputed
         body = None if reference_implementation(node) is not None else schema_body(node)
-    except (
-        ModelError,
-        UnknownOpsetError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ):  # what does not run is not verified
+    except _CANNOT_RUN:  # what does not run is not verified
         return False
     return body is not None and all(
         is_verified(inner, opset_versions(body.opset_import)) for inner in body.node

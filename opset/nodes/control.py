@@ -9,6 +9,7 @@ import onnx
 
 from ..errors import ModelError
 from ..graph.types import dtype_of
+from ..graph.walk import bodies_in, names_read
 from .arrays import Array
 from .node import Function, Node, Operation, Value
 
@@ -33,12 +34,14 @@ def loop(node: Node) -> Operation:
     """
     At most M rounds, while the condition holds.
 
-    The body takes (round, condition, carried...) and gives (condition, carried..., one slice of each scan).
+    The body takes (round, condition, carried...) and gives (condition, carried..., one slice of each scan). One that
+    no limit ends, and whose rounds do not change anything any more, is refused: it would never end.
     """
     body, inputs = node.graph("body"), len(node.proto.input)
     _check_body(node, body, inputs, inputs - 1)
     once = node.planning.subgraph(body).run
     carried = inputs - 2
+    depends_on_state_alone = body.input[0].name not in _names_in(body) and not _draws(body)
 
     def run(limit: Array | None, condition: Array | None, *values: Value) -> Sequence[Value]:
         state, captured = values[:carried], values[carried:]
@@ -49,11 +52,52 @@ def loop(node: Node) -> Operation:
             number, yes = np.array(len(slices), np.int64), np.array(True)
             going, *outputs = once((number, yes, *state, *captured))
             goes_on = bool(going.item())
-            state = tuple(outputs[:carried])
+            before, state = state, tuple(outputs[:carried])
             slices.append(outputs[carried:])
+            if goes_on and limit is None and depends_on_state_alone and _same(before, state):
+                message = (
+                    f"expected {node.label} to end (got a round, number {len(slices)}, that changes nothing, and a "
+                    "condition that still holds); give it a number of rounds, or another condition"
+                )
+                raise ModelError(message)
         return *state, *_stacked(slices, body.output[1 + carried :])
 
     return Operation(run, many=True)
+
+
+_DRAWS = {
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+    "Bernoulli",
+    "Multinomial",
+    "Dropout",
+}
+
+
+def _names_in(graph: onnx.GraphProto) -> set[str]:
+    """What its nodes and outputs read."""
+    read = {name for inner in graph.node for name in names_read(inner)}
+    return read | {value.name for value in graph.output}
+
+
+def _draws(graph: onnx.GraphProto) -> bool:
+    """Whether a round may differ from another with the same values: of what is called nothing is known."""
+    nodes = [inner for each in bodies_in(graph) for inner in each.node]
+    return any(inner.op_type in _DRAWS or inner.domain not in ("", "ai.onnx") for inner in nodes)
+
+
+def _same(before: Sequence[Value], after: Sequence[Value]) -> bool:
+    """Whether all values are arrays with the same bits."""
+    return all(
+        isinstance(a, np.ndarray)
+        and isinstance(b, np.ndarray)
+        and (a.dtype, a.shape) == (b.dtype, b.shape)
+        and a.dtype != object
+        and a.tobytes() == b.tobytes()
+        for a, b in zip(before, after, strict=True)
+    )
 
 
 def scan(node: Node) -> Operation:

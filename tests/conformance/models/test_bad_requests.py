@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -25,6 +26,20 @@ def model_of(*inputs):
     nodes = [helper.make_node("Identity", [inputs[0][0]], ["y"])]
     graph = helper.make_graph(nodes, "g", values, outputs)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_a_loop_that_would_never_end_is_not_begun():
+    """In the runtime it could not be stopped."""
+    model = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        agraph (float[N,4] x) => (float[N,4] y) {
+            c = Constant <value = bool {1}> ()
+            y = Loop ("", c, x) <body = b (int64 i, bool g, float[N,4] v) => (bool h, float[N,4] w) {
+                h = Identity (g) w = Softmax (v)
+            }>
+        }""")
+    with pytest.raises(ModelNotRunError, match=r"Loop.* to end \(got a round"):
+        validate(model)
 
 
 def test_runtimes_have_names():

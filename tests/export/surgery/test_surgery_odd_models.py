@@ -142,3 +142,16 @@ def test_a_function_without_operators_of_onnx_is_left_alone(parsed):
     fused = fuse(model)
     assert fused.functions == model.functions
     assert ops(fused.graph)[-1] == "LogSoftmax"
+
+
+def test_a_branch_without_an_output_of_its_if_has_no_head(parsed):
+    """onnx's checker does not compare how many outputs an If and its branches have."""
+    graph = """g (float[N,5] x, bool c) => (float[N,5] y) {
+        y = If (c) <then_branch = a () => (float[N,5] p) { p = Softmax (x) },
+                    else_branch = b () => () { q = Softmax (x) }>
+    }"""
+    model = parsed(17, graph)
+    for work in (strip_head, lambda given: replace_activation(given, "sigmoid")):
+        with pytest.raises(ValueError, match="y"):
+            work(model)
+    assert ops(append_head(model, activation="softmax", top_k=2).graph)[0] == "If"

@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pytest
 from numba.core.errors import TypingError
+from numba.core.runtime import rtsys
+from numba.core.runtime._nrt_python import memsys_disable_stats, memsys_enable_stats
 
 from softops import numba_kernels as kernels
 
@@ -103,6 +105,24 @@ def test_element_by_element(plain):
     assert_same_bits(softplus, kernels.softplus(x))
     assert plain.sigmoid_of(-0.3) == kernels.sigmoid(np.float64(-0.3))
     assert plain.sigmoid_of(np.float32(7)) == kernels.sigmoid(np.float32(7))
+
+
+def test_a_result_that_fits_is_written_where_it_belongs(plain):
+    """No more is allocated than without `out`: for each array that is given Numba makes a note, as for one that is made."""
+    x = normal((6, 40), np.float32)
+
+    def allocated(out):
+        plain.softmax_into(x, -1, out)
+        before = rtsys.get_allocation_stats().alloc
+        plain.softmax_into(x, -1, out)
+        return rtsys.get_allocation_stats().alloc - before
+
+    memsys_enable_stats()
+    try:
+        without, apart, in_place = allocated(None), allocated(np.empty_like(x)), allocated(x)
+    finally:
+        memsys_disable_stats()
+    assert apart == in_place == without
 
 
 def test_out(plain):

@@ -84,3 +84,10 @@ def test_what_nobody_runs_is_not_known():
     assert not is_known(helper.make_node("Zork", ["x"], ["y"]), opsets)
     assert not is_known(helper.make_node("Zork", ["x"], ["y"], domain="own"), opsets)
     assert not is_known(helper.make_node("Zork", ["x"], ["y"], domain="other"), opsets)
+
+
+def test_what_lacks_what_it_needs_is_not_known():
+    """TopK took its k as an attribute once: a node of today's form at an opset of then."""
+    today = helper.make_node("TopK", ["x", "k"], ["y", "i"], axis=-1)
+    assert is_known(today, {"": 11})
+    assert not is_known(today, {"": 9})

@@ -4,7 +4,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx.reference import ReferenceEvaluator
 
+from softops.opset import ModelError
 from softops.opset.backend import prepare
 
 X = np.random.default_rng(3).standard_normal((4, 3)).astype(np.float32)
@@ -155,3 +157,34 @@ def test_what_is_handed_on_is_not_written_over(handed_on):
     """
     for condition in (True, False):
         both(model, {"x": X, "c": np.array(condition)})
+
+
+ENDLESS = """
+<ir_version: 8, opset_import: ["" : 17]>
+agraph (float[4,3] x, bool c) => (float[4,3] y) {
+    y = Loop ("", c, x) <body = b (int64 i, bool g, float[4,3] v) => (bool h, float[4,3] w) { %s }>
+}
+"""
+
+
+def test_a_loop_that_would_never_end_is_refused():
+    """No limit, a condition that holds for ever, and rounds that come to a value that stays."""
+    model = onnx.parser.parse_model(ENDLESS % "h = Identity (g) w = Relu (v)")
+    with pytest.raises(ModelError, match=r"expected .*Loop.* to end \(got a round, number 2"):
+        prepare(model).run({"x": X, "c": np.array(True)})
+    np.testing.assert_array_equal(prepare(model).run({"x": X, "c": np.array(False)})[0], X)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # a round that changes nothing may be followed by another that ends the loop: the condition asks for the round
+        "ten = Constant <value_int = 10> () h = Less (i, ten) w = Relu (v)",
+        "one = Constant <value_float = 1.0> () five = Constant <value_float = 5.0> () w = Add (v, one)"
+        " m = ReduceMin <keepdims = 0> (w) h = Less (m, five)",
+    ],
+)
+def test_a_loop_that_ends_by_its_condition(body):
+    model = onnx.parser.parse_model(ENDLESS % body)
+    feeds = {"x": np.zeros((4, 3), np.float32), "c": np.array(True)}
+    np.testing.assert_array_equal(prepare(model).run(feeds)[0], ReferenceEvaluator(model).run(None, feeds)[0])
