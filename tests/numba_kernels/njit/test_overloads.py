@@ -108,7 +108,7 @@ def test_element_by_element(plain):
 
 
 def test_a_result_that_fits_is_written_where_it_belongs(plain):
-    """No more is allocated than without `out`: for each array that is given Numba makes a note, as for one that is made."""
+    """No more is allocated than without `out`: Numba makes a note of each array that is given, or is made."""
     x = normal((6, 40), np.float32)
 
     def allocated(out):
