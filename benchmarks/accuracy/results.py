@@ -66,7 +66,7 @@ class Score:
             self.worst = float(errors[row, place])
             value = float(np.reshape(exact, errors.shape)[row, place])
             given = (
-                f"x = {batch.inputs.x[row, place]:.9g}"
+                f"x = {float(batch.inputs.x[row, place]):.9g}"
                 if self.operator in ELEMENTWISE
                 else batch.origins[row]
             )
