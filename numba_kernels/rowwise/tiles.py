@@ -13,6 +13,7 @@ from ..vector import (
     loop,
     maximum,
     minimum,
+    prefetch,
     store,
     store_partial,
     store_scalar,
@@ -20,16 +21,17 @@ from ..vector import (
     when,
 )
 
-# A tile is at most this many vectors wide, and as wide as fits in this many bytes.
+# A tile of short rows is at most this many vectors wide; one of columns twice as wide, and as wide as fits in so many
+# bytes. While it is worked on, the columns beside it are fetched.
 TILE_VECTORS = 4
-_TILE_BYTES = 128 * 1024
+_COLUMN_VECTORS, _TILE_BYTES = 8, 128 * 1024
 
 
 @traced
 def tile_width(kind: Any, n: Any) -> Any:
     """How many lines a tile of depth `n` takes: whole vectors, at least one."""
     step, size = lanes(kind), itemsize(compute_kind(kind))
-    return maximum(minimum(_TILE_BYTES // (n * (step * size)), TILE_VECTORS), 1) * step
+    return maximum(minimum(_TILE_BYTES // (n * (step * size)), _COLUMN_VECTORS), 1) * step
 
 
 def load_transposed(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, stride: Any) -> None:
@@ -59,6 +61,7 @@ def load_columns(kind: Any, to: Any, src: Any, n: Any, count: Any, width: Any, s
             x.value = load(kind, at)
         with otherwise:
             x.value = load_partial(kind, at, count - i, 0.0)
+        prefetch(at + width * itemsize(kind))
         store(work, to + (k * width + i) * size, x.value)
 
 
@@ -67,6 +70,7 @@ def store_columns(kind: Any, dst: Any, source: Any, n: Any, count: Any, width: A
     work, size = compute_kind(kind), itemsize(compute_kind(kind))
     with loop(0, n) as k, loop(0, count, lanes(kind)) as i:
         at, x = dst + k * stride + i * itemsize(kind), load(work, source + (k * width + i) * size)
+        prefetch(at + width * itemsize(kind), write=True)
         with when(count - i >= lanes(kind)) as otherwise:
             store(kind, at, x)
         with otherwise:

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numba
 import numpy as np
 import pytest
 from numba.core.errors import TypingError
@@ -192,3 +193,9 @@ def test_refused_while_compiling(plain, x, axis, message):
 def test_refused_out(plain, out, message):
     with pytest.raises(TypingError, match=message):
         plain.softmax_into(np.zeros(3), 0, out)
+
+
+def test_the_last_axis_is_the_default():
+    x = normal((2, 3, 40), np.float32)
+    alone = numba.njit(lambda x: kernels.softmax(x))
+    assert_same_bits(alone(x), kernels.softmax(x, 2))
