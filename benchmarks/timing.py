@@ -41,7 +41,8 @@ def _round(call: Call, repeats: int) -> float:
 
 
 def _repeats(call: Call, seconds: float) -> int:
-    """How many calls fill a round."""
+    """How many calls fill a round, of a call that has been made before: a second one may load something, too."""
+    call()
     repeats = 1
     while (each := _round(call, repeats)) * repeats < seconds / 2:
         repeats = min(max(2 * repeats, int(seconds / each)), 16 * repeats)
