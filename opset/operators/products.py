@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -129,8 +130,13 @@ def _one_blas_thread() -> Iterator[int]:
 
 @cache
 def _openblas() -> OpenBLASController | None:
-    """NumPy's OpenBLAS, which is loaded before those that others bring along; None where NumPy has another BLAS."""
+    """NumPy's OpenBLAS, by where it lies or, shared with others, the first; None where NumPy has another BLAS."""
     from threadpoolctl import ThreadpoolController
 
     libraries = ThreadpoolController().select(internal_api="openblas").lib_controllers
-    return next(iter(libraries), None)
+    own = (
+        library
+        for library in libraries
+        if any(part.startswith("numpy") for part in Path(library.filepath).parts)
+    )
+    return next(own, next(iter(libraries), None))
