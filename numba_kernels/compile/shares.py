@@ -44,8 +44,9 @@ _PIECES, _STAGED_PIECES = 4, 2
 _LINE = 64
 # A thread that waits looks so often (some microseconds) before it lets others run between two looks.
 _LOOKS = 1000
-# Threads begin and end within some microseconds; one that is this much later (ns) waits for a processor.
-_LATE = 50_000
+# Threads begin and end within some microseconds, and wake up within a hundred; one that is this much later (ns) waits
+# for a processor.
+_LATE = 300_000
 
 
 @traced
@@ -120,7 +121,7 @@ def share_out(function: Any, given: Any, count: Any, together: Any, stages: Any,
     """Call ``function(given, stage, first, last)`` for all lines of every stage, on so many threads.
 
     `together`: of how many lines a piece has some multiple. Gives back for how long, in nanoseconds, the first part had
-    nothing to do but wait for others, where that is longer than starting them takes and than half of what it did.
+    nothing to do but wait for others, where that is longer than waking them takes and than half of what it did.
     """
     counters = stages * (parts + 1) * _LINE
     board = np.zeros(counters + 2 * _LINE, np.uint8)
