@@ -19,10 +19,9 @@ from .numerics.exp_below import exp_below
 from .rowwise.blocks import OverBlocks, Row, block_at, extremes_merged, merge_blocks
 from .rowwise.gather import run_writing, writing
 from .rowwise.rows import extremes
-from .rowwise.slices import slices
+from .rowwise.slices import fill_zeros, slices
 from .vector import (
     extract,
-    full,
     itemsize,
     load_partial,
     load_scalar,
@@ -39,17 +38,12 @@ def _gradient_line(kind: Any, dst: Any, src: Any, n: Any, index: Any, labels: An
     """The gradient of a row, from the addresses of all labels (−1: ignored) and scales."""
     label = load_scalar(n.constant(0), labels + index * 8)
     with when(label < 0) as otherwise:
-        _fill_zeros(kind, dst, n)
+        fill_zeros(kind, dst, n)
     with otherwise:
         m, others = _sums_of_row(kind, src, n)
         line = _line(kind, src, label, load_scalar(others[0], scales + index * 8), m, others)
         _write(kind, dst, src, n, line)
         _write_at_label(kind, dst, label, line)
-
-
-def _fill_zeros(kind: Any, dst: Any, n: Any) -> None:
-    for part in slices(kind, n):
-        part.store(dst, full(kind, 0.0))
 
 
 def _sums_of_row(kind: Any, src: Any, n: Any) -> Any:
@@ -121,7 +115,7 @@ def _write_blocks(kind: Any, dst: Any, src: Any, row: Row, labels: Any, scales: 
     label = load_scalar(row.n, labels + row.index * 8)
     to = dst + row.index * row.n * itemsize(kind)
     with when(label < 0) as otherwise, row.blocks as block:
-        _fill_zeros(kind, *block_at(kind, to, row.n, block))
+        fill_zeros(kind, *block_at(kind, to, row.n, block))
     with otherwise:
         others = without_one_top(*row.merged(_SUM, add_robust_sums))
         scale = load_scalar(others[0], scales + row.index * 8)

@@ -11,14 +11,13 @@ from .numerics.sums import reduce_max
 from .rowwise.blocks import OverBlocks, Row, block_at, block_begin
 from .rowwise.kernels import each_row, kernels_of
 from .rowwise.rows import is_nan, nan_at, tail_of
-from .rowwise.slices import slices
+from .rowwise.slices import fill_zeros
 from .vector import (
     Variable,
     any_set,
     bits,
     first_lane,
     from_bits,
-    full,
     itemsize,
     lanes,
     load,
@@ -37,8 +36,7 @@ from .vector import (
 
 def _hardmax_row(kind: Any, dst: Any, src: Any, n: Any) -> None:
     best = argmax(kind, src, n)
-    for part in slices(kind, n):
-        part.store(dst, full(kind, 0.0))
+    fill_zeros(kind, dst, n)
     store_scalar(kind, dst + best * itemsize(kind), 1.0)
 
 
@@ -111,8 +109,7 @@ def _find_best(kind: Any, dst: Any, src: Any, row: Row) -> None:
         best = argmax(kind, at, length)
         index = from_bits(best + block_begin(block, row.n))
         row.keep(block, _BEST, widen(load_scalar(kind, at + best * itemsize(kind))), index)
-        for part in slices(kind, length):
-            part.store(place, full(kind, 0.0))
+        fill_zeros(kind, place, length)
 
 
 def _better(m: Any, index: Any, m2: Any, index2: Any) -> Any:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..vector import KINDS, default_arithmetic, restore_arithmetic
-from .jit import kernel
-from .shares import Form, OverParts, words_at
+from .jit import helper, kernel
+from .shares import Form, OverParts, neighbours, words_at
 
 
 class Kernels:
@@ -42,10 +42,26 @@ def over_rows(rows: Any, cost: float = 1.0) -> Kernels:
     is done whole, in one order, so that the bits of the result do not depend on the number of threads.
     """
 
+    @helper
+    def one_stage(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
+        rows(kind, dst, src, first, last, n)
+
+    return in_stages(one_stage, 1, cost)
+
+
+def in_stages(
+    work: Any, stages: int, cost: float, together: Callable[[int, int], int] = neighbours
+) -> Kernels:
+    """The kernels of ``work(kind, dst, src, stage, first, last, n)``, all of a stage before the next.
+
+    They take what those of `over_rows` take; `together`: see `OverParts`.
+    """
+
     def make(kind: Any) -> tuple[Any, Any]:
         def serial(dst: Any, src: Any, count: Any, n: Any) -> Any:
             before = default_arithmetic(count)
-            rows(kind, dst, src, 0, count, n)
+            for stage in range(stages):
+                work(kind, dst, src, stage, 0, count, n)
             restore_arithmetic(before)
             return 1
 
@@ -55,12 +71,12 @@ def over_rows(rows: Any, cost: float = 1.0) -> Kernels:
             def part(given: Any, stage: Any, first: Any, last: Any) -> Any:
                 before = default_arithmetic(given)
                 dst, src, n = words(given)
-                rows(kind, dst, src, first, last, n)
+                work(kind, dst, src, stage, first, last, n)
                 restore_arithmetic(before)
                 return 1
 
             return kernel(part)
 
-        return kernel(serial), OverParts(for_form)
+        return kernel(serial), OverParts(for_form, stages, together)
 
     return Kernels(make, cost)

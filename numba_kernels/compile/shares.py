@@ -152,9 +152,9 @@ class OverParts:
     """Spreads the lines of a kernel over threads, in as many parts as it is told.
 
     Called with ``dst, src, count, *layout, parts``, of which the first two may be several numbers each; what it gives
-    back is that of `share_out`. ``make(form)``
-    gives the kernel, which takes the address of all these but the count, a stage, a first line and a last one; see
-    `words_at`. `stages`: how many; ``together(n, inner)``: how many lines stay together, of a layout that begins so.
+    back is that of `share_out`. ``make(form)`` gives the kernel, which takes the address of all these but the count, a
+    stage, a first line and a last one; see `words_at`. `stages`: how many; ``together(n, inner)``: how many lines stay
+    together, of a layout that begins so.
     """
 
     __slots__ = ("_made", "_make", "_stages", "_together")

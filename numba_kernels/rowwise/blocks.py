@@ -9,22 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from ..arrays.addresses import Array, address, first_number
-from ..arrays.layout import launch
+from ..arrays.addresses import Array, address
+from ..arrays.layout import launch, takes_directly
 from ..arrays.small import LONG
-from ..compile.jit import kernel
-from ..compile.kernels import Kernels
-from ..compile.shares import Form, OverParts, words_at
+from ..compile.kernels import in_stages
 from ..compile.threads import parts_now
 from ..vector import (
     Variable,
-    default_arithmetic,
     itemsize,
     load_scalar,
     loop,
     maximum,
     minimum,
-    restore_arithmetic,
     store_scalar,
     traced,
     when,
@@ -135,7 +131,7 @@ class OverBlocks:
                     with when(wanted == number):
                         stage(kind, dst, scores + i * n * itemsize(kind), row, *more)
 
-        self._kernels = _in_stages(work, len(stages), cost)
+        self._kernels = in_stages(work, len(stages), cost, lambda n, inner: 1)
 
     def suits(self, x: Array, axis: int = -1) -> bool:
         """Whether whole lines of an array would leave threads idle, and are worth being spread over them."""
@@ -158,7 +154,7 @@ class OverBlocks:
     def result(self, rows: Array, axis: int, out: Array | None, *more: int) -> Array:
         """Run over the rows of an array along `axis`, and return a result of the array's shape, in `out` if any."""
         moved = None if out is None else np.moveaxis(out, axis, -1)
-        if out is not None and moved is not None and _can_take(moved, rows):
+        if out is not None and moved is not None and takes_directly(moved, (address(rows),)):
             self(rows, address(moved), *more)
             return out
         made = np.empty(rows.shape, rows.dtype)
@@ -180,39 +176,5 @@ class OverBlocks:
         return code
 
 
-def _can_take(moved: Array, rows: Array) -> bool:
-    """Whether results can be written there while the rows are read."""
-    is_apart = first_number(moved) == first_number(rows) or not np.may_share_memory(moved, rows)
-    return moved.flags.c_contiguous and is_apart
-
-
 # One number for the result, two for the source, one for the length.
 _FORM = 0, 2, 1
-
-
-def _in_stages(work: Any, stages: int, cost: float) -> Kernels:
-    """The kernels of ``work(kind, dst, src, stage, first, last, n)``, all of a stage before the next."""
-
-    def make(kind: Any) -> tuple[Any, Any]:
-        def serial(dst: Any, src: Any, count: Any, n: Any) -> Any:
-            before = default_arithmetic(count)
-            for stage in range(stages):
-                work(kind, dst, src, stage, 0, count, n)
-            restore_arithmetic(before)
-            return 1
-
-        def for_form(form: Form) -> Any:
-            words = words_at(form)
-
-            def part(given: Any, stage: Any, first: Any, last: Any) -> Any:
-                before = default_arithmetic(given)
-                dst, src, n = words(given)
-                work(kind, dst, src, stage, first, last, n)
-                restore_arithmetic(before)
-                return 1
-
-            return kernel(part)
-
-        return kernel(serial), OverParts(for_form, stages, lambda n, inner: 1)
-
-    return Kernels(make, cost)

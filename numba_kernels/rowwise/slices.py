@@ -14,6 +14,7 @@ from typing import Any
 from ..compile.kernels import Kernels, over_rows
 from ..vector import (
     Variable,
+    full,
     itemsize,
     lanes,
     load,
@@ -60,6 +61,12 @@ def slices(kind: Any, n: Any) -> Iterator[Slice]:
         yield Slice(kind, i * vector_bytes(kind))
     with when(rest != 0):
         yield Slice(kind, vectors * vector_bytes(kind), rest)
+
+
+def fill_zeros(kind: Any, dst: Any, n: Any) -> None:
+    """Write n zeros."""
+    for part in slices(kind, n):
+        part.store(dst, full(kind, 0.0))
 
 
 def over_elements(vector: Any, cost: float = 1.0) -> Kernels:
