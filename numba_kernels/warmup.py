@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .arrays.addresses import Array
 from .arrays.operators import RANKS
+from .compile.threads import whatever_others_do
 from .cross_entropy import cross_entropy
 from .cross_entropy_grad import cross_entropy_grad
 from .entmax import entmax15, sparsemax
@@ -147,5 +148,7 @@ def warmup(dtypes: Iterable[npt.DTypeLike] = ("float32",), operators: Iterable[s
             raise ValueError(message)
     jobs = [(dtype, name) for dtype in _checked_dtypes(tuple(dtypes)) for name in wanted]
     for dtype, name in _progress(jobs):
-        for shape in _SHAPES * 2:  # small calls have a shorter way from the second on
-            _RUNS[name](np.zeros(shape, dtype))
+        for alone in (False, True):
+            with whatever_others_do(alone=alone):
+                for shape in _SHAPES * 2:  # calls have a shorter way from the second on
+                    _RUNS[name](np.zeros(shape, dtype))

@@ -35,7 +35,8 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -69,6 +70,18 @@ def parts_now(work: float, lines: int) -> int:
     return 1 if _alone_until and perf_counter_ns() < _alone_until else parts_for(work, lines)
 
 
+@contextmanager
+def whatever_others_do(*, alone: bool) -> Iterator[None]:
+    """Calls stay on one thread, or share their work where that is safe; nothing is learned of other processes."""
+    global _alone_until, _heeds_others  # noqa: PLW0603
+    before, _heeds_others = (_alone_until, _heeds_others), False
+    _alone_until = sys.maxsize if alone else 0
+    try:
+        yield
+    finally:
+        _alone_until, _heeds_others = before
+
+
 def run(pair: tuple[Any, Any], work: float, lines: int, *arguments: Any) -> None:
     """Run ``serial(*arguments)`` or ``parallel(*arguments, parts)`` of a pair of kernels."""
     if work < PARALLEL_FROM or (parts := parts_now(work, lines)) == 1:
@@ -83,7 +96,7 @@ def launch(parallel: Any, *arguments: Any) -> int:
     # `with` and not a try-lock, because no interrupt comes between taking a lock and entering its block.
     with _launch:
         late: int = parallel(*arguments)
-    if late > 0:
+    if late > 0 and _heeds_others:
         _keep_alone(late)
     return late
 
@@ -194,6 +207,7 @@ def _after_fork_in_child() -> None:
 
 _launch = threading.Lock()  # held while a parallel kernel runs
 _alone_until = 0  # on the clock of perf_counter_ns
+_heeds_others = True
 # Numba's layer may have been started before this module was imported, and in a parent of this process.
 _threads: Callable[[], int] = _one if layer._is_initialized and _forked_from_program() else _decide
 
