@@ -32,6 +32,7 @@ import numba
 import numpy as np
 
 from ..vector.numba_internals import Cache, CompileResult, dumps, rtsys
+from .environment import in_default_arithmetic
 from .interrupts import without_interrupts
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -212,9 +213,10 @@ def _not_compiled(*_: Any) -> Any:
 
 
 def enable_cache(dispatcher: Any) -> Any:
-    """Give a dispatcher the package's disk cache, and let no interrupt end a compilation in the middle."""
+    """Give a dispatcher the package's disk cache, and compilations in default arithmetic that no interrupt ends."""
     if not hasattr(dispatcher, "py_func"):  # with NUMBA_DISABLE_JIT the decorator gives the function back
         return _not_compiled
+    dispatcher.compile = in_default_arithmetic(dispatcher.compile)
     for name in ("compile", "_compile_for_args"):  # from other jitted code, from Python
         setattr(dispatcher, name, without_interrupts(getattr(dispatcher, name)))
     if _folders()[0]:

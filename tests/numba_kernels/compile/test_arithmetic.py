@@ -165,3 +165,27 @@ def test_the_control_word_does_not_show_in_jitted_code_of_a_user():
         control.value = default
     np.testing.assert_array_equal(actual, expected)
     assert ((expected > 0) & (expected < np.finfo(np.float32).smallest_normal)).any()
+
+
+COMPILED_UNDER = """
+import ctypes, hashlib
+import numpy as np
+from softops import numba_kernels as kernels
+
+libm = ctypes.CDLL("libm.so.6")
+x = np.random.default_rng(0).standard_normal((300, 333)) * 200
+labels, weight = (x[:, 0] > 0).astype(int), np.full(333, 1e-5)
+assert libm.fesetround(ROUNDING) == 0
+gradient = kernels.cross_entropy_grad(x, labels, weight=weight)
+assert libm.fegetround() == ROUNDING
+print(hashlib.sha256(gradient.tobytes()).hexdigest())
+"""
+
+
+@needs_mxcsr
+def test_a_kernel_is_compiled_as_by_default(run_python, tmp_path):
+    """Its constants are computed in Python, in the thread that calls it first, and kept on disk for all."""
+    nearest, down = (COMPILED_UNDER.replace("ROUNDING", word) for word in ("0", "0x400"))
+    expected = run_python(nearest, NUMBA_CACHE_DIR=tmp_path / "nearest")
+    assert run_python(down, NUMBA_CACHE_DIR=tmp_path / "down") == expected
+    assert run_python(nearest, NUMBA_CACHE_DIR=tmp_path / "down") == expected
