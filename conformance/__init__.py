@@ -6,8 +6,12 @@ from .evaluation.evaluation import Evaluation, evaluate
 from .measure.metrics import OutputReport
 from .measure.ulp import ulp_distance, ulp_error
 from .models.comparison import compare_runtimes
+from .models.noise import noise
 from .models.report import Comparison, Pair, Report
 from .models.validate import validate
+from .rounding.judgement import Judgement
+from .rounding.report import NodeNoise, NoiseReport
+from .rounding.tensor_noise import LabelNoise, TensorNoise
 from .runtimes.names import runtimes
 from .runtimes.protocol import Runtime
 from .steps.step import Step
@@ -20,7 +24,11 @@ __all__ = [
     "CaseRecord",
     "Comparison",
     "Evaluation",
+    "Judgement",
+    "LabelNoise",
     "ModelNotRunError",
+    "NodeNoise",
+    "NoiseReport",
     "OutputReport",
     "Pair",
     "Report",
@@ -28,9 +36,11 @@ __all__ = [
     "RuntimeNotInstalledError",
     "Step",
     "SuiteReport",
+    "TensorNoise",
     "UnknownRuntimeError",
     "compare_runtimes",
     "evaluate",
+    "noise",
     "run",
     "runtimes",
     "ulp_distance",

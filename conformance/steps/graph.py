@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -157,6 +157,18 @@ class ModelGraph:
         node = self.producers.get(tensor)
         value = None if node is None or node.op_type != "Constant" else attributes_of(node).get("value")
         return value if isinstance(value, np.ndarray) else None
+
+    def constants_in_files(self) -> dict[str, Callable[[], NDArray[Any]]]:
+        """Return what reads each initializer that lies in a file."""
+        if self.source.folder is None:
+            return {}
+        names = [name for name, held in self._initializers.items() if is_external(held)]
+        return {name: partial(self._held, name) for name in names}
+
+    def _held(self, name: str) -> NDArray[Any]:
+        value = self.constant(name)
+        assert value is not None
+        return value
 
     def value(self, tensor: str, values: Arrays) -> NDArray[Any] | None:
         """Return the value of ``tensor`` in a run, or in the model."""

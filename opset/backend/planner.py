@@ -58,15 +58,16 @@ def _graph(graph: onnx.GraphProto, env: Environment) -> Plan:
     return Plan(draft.template, [*inputs, *draft.captured.values()], outputs, draft.steps)
 
 
-def _function(function: onnx.FunctionProto) -> Plan:
-    """Plan a function's body."""
+def plan_function(function: onnx.FunctionProto) -> Run:
+    """Plan a function's body; inputs left out at the end are None."""
     draft = Draft()
     inputs = [draft.slot() for _ in function.input]
     slots = dict(zip(function.input, inputs, strict=True))
     env = Environment(draft, opset_versions(function.opset_import), {}, slots=slots)
     _add_nodes(function.node, env)
     outputs = [env.find(name, function.name) for name in function.output]
-    return Plan(draft.template, inputs, outputs, draft.steps)
+    plan = Plan(draft.template, inputs, outputs, draft.steps)
+    return lambda values: plan.run([*values, *[None] * (len(inputs) - len(values))])
 
 
 def _add_nodes(nodes: Iterable[onnx.NodeProto], env: Environment) -> None:
@@ -148,6 +149,4 @@ class _Planning:
         return plan_graph(graph, self._env.opsets, self._env.library).run
 
     def function(self, function: onnx.FunctionProto) -> Run:
-        plan = _function(function)
-        # Inputs left out at the end are None here too.
-        return lambda inputs: plan.run([*inputs, *[None] * (len(plan.inputs) - len(inputs))])
+        return plan_function(function)

@@ -6,14 +6,14 @@ A cell is a function of one direction's weights that gives a step: (what the inp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..nodes.arrays import Array
-from ..nodes.node import Implementation, Node, Operation
+from ..nodes.node import Node, Operation
 from .activations import Activation, activations_of, clipped
 
 State = tuple[Array, ...]
@@ -109,6 +109,8 @@ class Layer:
     backwards: list[bool]
     activations: list[list[Activation]]
     attributes: Mapping[str, Any]
+    names: list[str]
+    """Of the activations of the first direction."""
 
     def run(
         self,
@@ -184,24 +186,34 @@ def _over_time(step: Step, inputs: Array, state: State, ends: Array, *, back: bo
 _DIRECTIONS = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}
 
 
-def layer(
-    cell: Callable[[Direction], Step], gates: int, activations: Sequence[str], states: int
-) -> Implementation:
-    """The implementation of a recurrent layer of a kind of cell, with the names of its usual activations."""
+class _Kind(NamedTuple):
+    """A cell, and how many gates, which activations and how many states it has."""
 
-    def implementation(node: Node) -> Operation:
-        direction = node.attributes.get("direction", "forward")
-        if direction not in _DIRECTIONS:
-            message = f"expected a direction of {', '.join(_DIRECTIONS)} in {node.label} (got {direction!r})"
-            raise ValueError(message)
-        backwards = _DIRECTIONS[direction]
-        functions = activations_of(node.attributes, activations, len(backwards))
-        made = Layer(cell, gates, states, backwards, functions, node.attributes)
-        return Operation(made.run, many=True, fresh=True)
-
-    return implementation
+    cell: Callable[[Direction], Step]
+    gates: int
+    activations: tuple[str, ...]
+    states: int
 
 
-lstm = layer(lstm_cell, 4, ("Sigmoid", "Tanh", "Tanh"), states=2)
-gru = layer(gru_cell, 3, ("Sigmoid", "Tanh"), states=1)
-rnn = layer(rnn_cell, 1, ("Tanh",), states=1)
+_KINDS = {
+    "LSTM": _Kind(lstm_cell, 4, ("Sigmoid", "Tanh", "Tanh"), 2),
+    "GRU": _Kind(gru_cell, 3, ("Sigmoid", "Tanh"), 1),
+    "RNN": _Kind(rnn_cell, 1, ("Tanh",), 1),
+}
+
+
+def layer_of(node: Node) -> Layer:
+    """The layer that a node of LSTM, GRU or RNN is."""
+    kind, direction = _KINDS[node.proto.op_type], node.attributes.get("direction", "forward")
+    if direction not in _DIRECTIONS:
+        message = f"expected a direction of {', '.join(_DIRECTIONS)} in {node.label} (got {direction!r})"
+        raise ValueError(message)
+    backwards = _DIRECTIONS[direction]
+    functions = activations_of(node.attributes, kind.activations, len(backwards))
+    names = [*(node.attributes.get("activations") or kind.activations)]
+    return Layer(kind.cell, kind.gates, kind.states, backwards, functions, node.attributes, names)
+
+
+def recurrent(node: Node) -> Operation:
+    """LSTM, GRU and RNN."""
+    return Operation(layer_of(node).run, many=True, fresh=True)

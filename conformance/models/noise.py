@@ -1,0 +1,193 @@
+"""How much of a difference between two runs of a model rounding explains."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Any, Literal
+
+import numpy as np
+
+from softops.opset import ModelSource
+from softops.opset.backend.plan import Watch
+from softops.opset.rounding.run import run_noisy
+from softops.opset.rounding.value import Noisy
+from softops.opset.rounding_rules.precision import FLOATS
+
+from ..cases.families import dtype_of
+from ..errors import check_choice
+from ..measure.metrics import dtype_name
+from ..rounding.envelope import digits_of, moderated
+from ..rounding.report import NodeNoise, NoiseReport
+from ..rounding.tensor_noise import TensorNoise
+from ..steps.graph import Arrays, ModelGraph
+from ..steps.source import open_source
+from .batch import Made, made_up_inputs
+from .inputs import Inputs, Shapes, prepare_inputs
+
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+_FEW = 5
+_MORE_SAMPLES = 16
+
+
+def noise(
+    model: ModelSource,
+    inputs: Inputs = None,
+    *,
+    dtype: str | None = None,
+    samples: int = 8,
+    seed: int = 0,
+    batch: int | None = None,
+    shapes: Shapes | None = None,
+    keep: Collection[str] | Literal[True] = (),
+    watch: Watch | None = None,
+) -> NoiseReport:
+    """
+    Tell how far a right runtime may be from the exact outputs of a model.
+
+    The model is run in float64, and a few times more with the roundings of a right runtime drawn at random at each
+    node: a sum in any order, an exponential good to a unit in the last place. How far these runs spread is the noise.
+
+    Parameters
+    ----------
+    model
+        Path, bytes or ``onnx.ModelProto``.
+    inputs
+        An array for a model of one input, arrays by name, or the path of an ``.npz`` file; by default they are made
+        up from ``seed``, as in `validate`.
+    dtype
+        ``float16``, ``bfloat16``, ``float32`` or ``float64``: take all floats to be held in it. By default each is held
+        in what the model says.
+    samples
+        How many noisy runs; 8 are enough but for outputs of fewer than five numbers, for which twice as many are made.
+    seed
+        What the noise, and inputs that are made up, are drawn by.
+    batch, shapes
+        Of inputs that are made up, as in `validate`.
+    keep
+        Names of tensors in between whose noise is wanted as well; True for all.
+    watch
+        Called after each node with how many are done, of how many, and 0.
+
+    Returns
+    -------
+    NoiseReport
+        Per output the standard deviation of each element, the largest difference to expect, how many labels are within
+        the noise, and a tolerance for a test; and where digits are lost.
+
+    Raises
+    ------
+    ModelError
+        ``model`` is not an ONNX model, or nothing here runs one of its nodes.
+    NodeError, FeedError
+        A node cannot work on what reaches it; the inputs do not fit the model.
+    TypeError, ValueError, OSError
+        The inputs do not fit the model or cannot be read, or a parameter is none of the above.
+    """
+    if dtype is not None:
+        check_choice("a dtype", dtype, DTYPES)
+    if not isinstance(samples, int) or samples < 2:
+        message = f"expected 2 samples or more (got {samples!r}); 8 are usual"
+        raise ValueError(message)
+    graph = ModelGraph(open_source(model))
+    made = (
+        made_up_inputs(graph, seed=seed, batch=batch, shapes=shapes)
+        if inputs is None
+        else Made(prepare_inputs(graph.source.model, inputs))
+    )
+    report = noise_of(graph, made.feeds, dtype=dtype, samples=samples, seed=seed, keep=keep, watch=watch)
+    report.notes = [note for note in (*graph.notes, made.note, *report.notes) if note]
+    return report
+
+
+def noise_of(
+    graph: ModelGraph,
+    feeds: Arrays,
+    *,
+    dtype: str | None = None,
+    samples: int = 8,
+    seed: int = 0,
+    keep: Collection[str] | Literal[True] = (),
+    watch: Watch | None = None,
+) -> NoiseReport:
+    """Return the noise of a model that is open; see `noise`."""
+    begin = time.perf_counter()
+    found = _Collected(graph, keep, _samples_for(graph, samples))
+    without = run_noisy(
+        graph.model,
+        feeds,
+        found.observe,
+        samples=found.samples,
+        seed=seed,
+        dtype=None if dtype is None else dtype_of(dtype),
+        dtypes=_dtypes(graph),
+        constants=graph.constants_in_files(),
+        watch=None if watch is None else lambda done, of: watch(done, of, 0),
+    )
+    notes = []
+    if without:
+        notes.append(
+            f"no rule is known for {', '.join(sorted(without))}: taken to round results once, and to be as sensitive "
+            "as they are to the rounding of their inputs"
+        )
+    outputs = {name: found.tensors[name] for name in graph.compared if name in found.tensors}
+    kept = {name: tensor for name, tensor in found.tensors.items() if name not in outputs}
+    seconds = time.perf_counter() - begin
+    return NoiseReport(outputs, kept, found.nodes, found.samples, seed, dtype or "", seconds, notes)
+
+
+class _Collected:
+    """Takes from each tensor of a noisy run what is wanted of it."""
+
+    def __init__(self, graph: ModelGraph, keep: Collection[str] | Literal[True], samples: int) -> None:
+        self._graph, self._keep, self.samples = graph, keep, samples
+        self._outputs = frozenset(graph.outputs)
+        self._digits: dict[str, float] = {}
+        self.tensors: dict[str, TensorNoise] = {}
+        self.nodes: list[NodeNoise] = []
+
+    def observe(self, name: str, node: str, value: Noisy) -> None:
+        if not isinstance(value.exact, np.ndarray):
+            return
+        is_wanted = name in self._outputs or self._keep is True or name in self._keep
+        variance = value.variance()
+        if value.dtype is not None:
+            self._note_digits(name, node, digits_of(variance, value.exact))
+        if is_wanted:
+            self.tensors[name] = _tensor(name, node, value, variance, self.samples)
+
+    def _note_digits(self, name: str, node: str, digits: float) -> None:
+        maker = self._graph.producers.get(name)
+        read = [] if maker is None else [self._digits.get(source, np.inf) for source in maker.input]
+        before = min([_FULL, *read])
+        self._digits[name] = digits
+        if maker is not None:
+            self.nodes.append(NodeNoise(name, node, digits, max(before - digits, 0.0)))
+
+
+_FULL = 7.5
+"""The digits that a number has which was rounded once, to float32; before numbers are exact they count as so many."""
+
+
+def _tensor(name: str, node: str, value: Noisy, variance: Any, samples: int) -> TensorNoise:
+    if value.dtype is None or value.dtype not in FLOATS:
+        sigma = np.zeros(value.exact.shape)
+        kind = dtype_name(value.exact)
+    else:
+        sigma, kind = moderated(variance, samples, value.dtype), value.dtype.name
+    return TensorNoise(name, node, kind, value.exact, sigma, value.undecided, tuple(sorted(value.hangs_on)))
+
+
+def _samples_for(graph: ModelGraph, samples: int) -> int:
+    """More where an output has so few elements that their spread says little."""
+    sizes = [
+        np.prod([dim or 1 for dim in dims])
+        for name in graph.compared
+        if (dims := graph.dims(name)) is not None
+    ]
+    return max(samples, _MORE_SAMPLES) if any(size < _FEW for size in sizes) else samples
+
+
+def _dtypes(graph: ModelGraph) -> dict[str, np.dtype[Any]]:
+    found = {name: graph.dtype(name) for name in graph.producers if graph.is_typed(name)}
+    return {name: dtype for name, dtype in found.items() if dtype is not None and dtype in FLOATS}

@@ -1,0 +1,106 @@
+"""
+Decisions: what jumps where rounding moves what it is taken by.
+
+A decision is that of the exact run in every sample, so that what follows is the noise beside that decision; but those
+that hang on rounding are noted. They are looked for with the samples six times as far from the exact values: eight
+samples by themselves would overlook what happens once in a hundred runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..nodes.arrays import Array
+from ..nodes.node import Node, Operation, Value
+from ..rounding_rules.call import run
+from ..rounding_rules.precision import FLOATS
+from .value import Noisy
+
+_FACTOR = 6.0
+
+_ALL = frozenset(
+    (
+        *(
+            ("", name)
+            for name in ("ArgMax", "ArgMin", "Hardmax", "TopK", "NonMaxSuppression", "Unique", "NonZero")
+        ),
+        *(("", name) for name in ("Floor", "Ceil", "Round", "Sign", "Multinomial", "QuantizeLinear")),
+        *(("", name) for name in ("DynamicQuantizeLinear", "MaxPool")),
+        *(
+            ("ai.onnx.ml", name)
+            for name in (
+                "Binarizer",
+                "LabelEncoder",
+                "LinearClassifier",
+                "SVMClassifier",
+                "TreeEnsemble",
+                "TreeEnsembleClassifier",
+                "TreeEnsembleRegressor",
+            )
+        ),
+    )
+)
+
+_CONTINUOUS = {
+    ("", "TopK"): {0},
+    ("", "MaxPool"): {0},
+    ("ai.onnx.ml", "LinearClassifier"): {1},
+    ("ai.onnx.ml", "SVMClassifier"): {1},
+}
+"""The outputs of such operators that do not jump."""
+
+LABELLERS = ("LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier")
+"""Operators whose first output is a label, and their second the scores that it is taken by."""
+
+
+def decides(node: Node, inputs: Sequence[Noisy], outputs: Sequence[Value]) -> bool:
+    """Whether a node takes a decision by floats."""
+    key = node.proto.domain, node.proto.op_type
+    if not any(x.dtype in FLOATS for x in inputs):
+        return False
+    if key in (("", "Cast"), ("", "CastLike")):
+        return not (isinstance(outputs[0], np.ndarray) and outputs[0].dtype == np.float64)
+    if key == ("", "MaxPool"):
+        return len(outputs) > 1
+    return key in _ALL
+
+
+def undecided(
+    node: Node, operation: Operation, inputs: Sequence[Noisy], outputs: Sequence[Value], samples: int
+) -> list[Array | None]:
+    """Of each output of a decision which elements rounding may change; None for one that does not jump."""
+    continuous = _CONTINUOUS.get((node.proto.domain, node.proto.op_type), set())
+    found: list[Array | None] = [
+        None if place in continuous else np.zeros(np.shape(y), bool) for place, y in enumerate(outputs)
+    ]
+    if all(x.copies is None for x in inputs):
+        return found
+    for sample in range(samples):
+        others = run(operation, [x.amplified(sample, _FACTOR) for x in inputs])
+        for place, (mine, other) in enumerate(zip(outputs, others, strict=False)):
+            mask = found[place]
+            if mask is not None:
+                mask |= np.asarray(_differ(mine, other))
+    return found
+
+
+def _differ(mine: Value, other: Value) -> Array | bool:
+    if np.shape(mine) != np.shape(other):
+        return True
+    mine, other = np.asarray(mine), np.asarray(other)
+    differ = np.asarray(mine != other)
+    if mine.dtype == np.float64:
+        differ &= ~(np.isnan(mine) & np.isnan(other))
+    return differ
+
+
+def close_calls(scores: Noisy, sigma: Array | None) -> Array:
+    """Of each row of scores whether its first is ahead of the second by less than rounding explains."""
+    exact = scores.exact
+    noise = np.sqrt(scores.variance() + (0 if sigma is None else sigma**2)).max(-1, initial=0)
+    if exact.shape[-1] < 2:
+        return np.asarray(np.abs(exact[..., 0]) <= 10 * noise)
+    second, first = np.moveaxis(np.partition(exact, -2, axis=-1)[..., -2:], -1, 0)
+    return np.asarray((first - second <= 10 * np.sqrt(2) * noise) & (first != second))

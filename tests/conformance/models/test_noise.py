@@ -1,0 +1,160 @@
+"""The noise of whole models."""
+
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper, parser
+
+from softops.conformance import noise
+
+RANDOM = np.random.default_rng(5)
+
+
+def weights(**arrays):
+    return [numpy_helper.from_array(np.asarray(x), name) for name, x in arrays.items()]
+
+
+def model_of(text, **arrays):
+    model = parser.parse_model(f'<ir_version: 9, opset_import: ["": 18]> {text}')
+    model.graph.initializer.extend(weights(**arrays))
+    return model
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return model_of(
+        """g (float[N, 64] x) => (float[N, 10] y, int64[N] label) {
+            h = Gemm(x, w, b)
+            r = Relu(h)
+            s = MatMul(r, v)
+            y = Softmax(s)
+            label = ArgMax<axis = 1, keepdims = 0>(y)
+        }""",
+        w=RANDOM.normal(size=(64, 128)).astype(np.float32) / 8,
+        b=RANDOM.normal(size=128).astype(np.float32),
+        v=RANDOM.normal(size=(128, 10)).astype(np.float32) / 11,
+    )
+
+
+@pytest.fixture(scope="module")
+def x():
+    return RANDOM.normal(size=(32, 64)).astype(np.float32)
+
+
+def run(model, feeds):
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return dict(zip([output.name for output in session.get_outputs()], session.run(None, feeds), strict=True))
+
+
+def test_a_right_runtime_is_explained(classifier, x):
+    report = noise(classifier, x)
+    for name, array in run(classifier, {"x": x}).items():
+        assert report.outputs[name].judge(array).explained
+
+
+def test_a_weight_that_is_off_is_not(classifier, x):
+    changed = type(classifier)()
+    changed.CopyFrom(classifier)
+    w = numpy_helper.to_array(changed.graph.initializer[0]).copy()
+    w[7] *= 1.02
+    changed.graph.initializer[0].CopyFrom(numpy_helper.from_array(w, "w"))
+    assert noise(classifier, x).outputs["y"].judge(run(changed, {"x": x})["y"]).verdict == "not explained"
+
+
+def test_its_advice_holds_for_the_runtime(classifier, x):
+    found = noise(classifier, x).outputs["y"]
+    np.testing.assert_allclose(run(classifier, {"x": x})["y"], found.exact, rtol=found.rtol, atol=found.atol)
+
+
+def test_same_seed_same_report(classifier, x):
+    first, second = noise(classifier, x, seed=4), noise(classifier, x, seed=4)
+    assert np.array_equal(first.outputs["y"].sigma, second.outputs["y"].sigma)
+    assert not np.array_equal(first.outputs["y"].sigma, noise(classifier, x, seed=5).outputs["y"].sigma)
+
+
+@pytest.mark.parametrize(("dtype", "unit"), [("float16", 2.0**-11), ("bfloat16", 2.0**-8)])
+def test_in_another_precision_it_is_as_much_larger(classifier, x, dtype, unit):
+    plain, other = (noise(classifier, x, dtype=name).outputs["y"] for name in ("float32", dtype))
+    assert other.dtype == dtype
+    times = np.sqrt(np.mean(other.sigma**2) / np.mean(plain.sigma**2))
+    assert 0.1 * unit / 2.0**-24 < times < 2 * unit / 2.0**-24
+
+
+def test_where_digits_are_lost():
+    model = model_of(
+        """g (float[N] x) => (float[N] y) {
+            a = Exp(x)
+            b = Sub(a, one)
+            y = Mul(b, b)
+        }""",
+        one=np.float32(1),
+    )
+    x = np.full(100, 1e-4, np.float32) * np.arange(1, 101, dtype=np.float32)
+    lost = noise(model, x).lost_at
+    assert lost.tensor == "b"
+    assert lost.lost > 1.5
+
+
+def test_kept_tensors(classifier, x):
+    assert set(noise(classifier, x, keep=["h"]).kept) == {"h"}
+    assert set(noise(classifier, x, keep=True).kept) == {"h", "r", "s"}
+
+
+def test_control_flow_follows_the_exact_run():
+    then, other = (
+        helper.make_graph(
+            [helper.make_node(op, ["x"], [f"out_{op}"])],
+            op,
+            [],
+            [helper.make_tensor_value_info(f"out_{op}", TensorProto.FLOAT, None)],
+        )
+        for op in ("Exp", "Neg")
+    )
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["total"], keepdims=0),
+        helper.make_node("Greater", ["total", "zero"], ["positive"]),
+        helper.make_node("If", ["positive"], ["y"], then_branch=then, else_branch=other),
+    ]
+    given = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N"])]
+    made = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N"])]
+    graph = helper.make_graph(nodes, "g", given, made, weights(zero=np.float32(0)))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    x = np.linspace(0, 1, 9, dtype=np.float32)
+    np.testing.assert_array_equal(noise(model, x).outputs["y"].exact, np.exp(x.astype(np.float64)))
+    assert noise(model, -x).outputs["y"].judge(x).verdict == "equal"
+    tie = np.array([1, 2, -3, 0.1, -0.1], np.float32)
+    assert noise(model, tie).outputs["y"].hangs_on
+
+
+def test_rounding_a_quantised_value_is_a_decision():
+    model = model_of(
+        """g (float[N] x) => (float[N] y) {
+            e = Exp(x)
+            q = QuantizeLinear(e, scale, zero)
+            y = DequantizeLinear(q, scale, zero)
+        }""",
+        scale=np.float32(0.01),
+        zero=np.uint8(0),
+    )
+    x = np.log(np.array([0.301, 0.305, 0.502])).astype(np.float32)
+    found = noise(model, x).outputs["y"]
+    assert found.hangs_on
+    assert found.judge(np.array([0.3, 0.31, 0.5], np.float32)).verdict in (
+        "equal",
+        "not decidable",
+        "explained by rounding",
+    )
+    assert not noise(model, np.log(np.array([0.301, 0.304])).astype(np.float32)).outputs["y"].hangs_on
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"dtype": "float8"}, "expected a dtype"),
+        ({"samples": 1}, "expected 2 samples or more"),
+        ({"samples": 2.5}, "expected 2 samples or more"),
+    ],
+)
+def test_bad_options(classifier, x, options, words):
+    with pytest.raises(ValueError, match=words):
+        noise(classifier, x, **options)
