@@ -40,4 +40,4 @@ class Bar:
         if self._bar is not None:
             from .console import shown
 
-            self._bar.update(self._task, completed=done, total=total, description=shown(text))
+            self._bar.update(self._task, completed=done, total=total, description=shown(text), visible=True)

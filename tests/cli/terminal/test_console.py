@@ -45,6 +45,25 @@ def test_what_was_forgotten_is_seen_all_the_same():
     assert file.getvalue() == "a\\x1b[5mb\nc\n"
 
 
+class Terminal(io.StringIO):
+    """Holds what a terminal is sent."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_bar_is_seen_once_it_is_told_of_something(monkeypatch):
+    sent = Terminal()
+    monkeypatch.setattr("sys.stderr", sent)
+    monkeypatch.setenv("TERM", "xterm")
+    with Bar() as bar:
+        untold = sent.getvalue()
+        bar(3, 7, "half-way")
+    assert "/" not in untold
+    assert "half-way" in sent.getvalue()
+    assert "3/7" in sent.getvalue()
+
+
 def test_a_bar_takes_any_name():
     with Bar() as bar:
         bar(1, 2, "[/nothing] \x1b[5m")
