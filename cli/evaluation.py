@@ -26,6 +26,7 @@ def run_evaluation(
     batch: int | None,
     max_ulp: float | None,
     report: Path | None,
+    as_json: bool,
 ) -> int:
     """Evaluate, print what was found, and return the exit code."""
     from softops.conformance import evaluate
@@ -40,7 +41,10 @@ def run_evaluation(
         raise ValueError("; ".join(found.not_run.values()))
     if report is not None:
         write_evaluation(found, report, title=f"{model.name} on {dataset.name}")
-    _print(Console(), found, model, dataset)
+    if as_json:
+        print(found.to_json())
+    else:
+        _print(Console(), found, model, dataset)
     if found.wrong:
         return WRONG
     if found.not_run:

@@ -16,6 +16,7 @@ from .conformance import conformance_app
 from .errors import explain, repeat_lost_interrupt
 from .export.head import head
 from .export.surgery import add_commands
+from .noise import noise
 from .terminal.output import Output, OutputError, give_up_output
 from .validate import validate
 
@@ -114,6 +115,7 @@ def demo(
 
 
 app.command()(validate)
+app.command()(noise)
 
 
 @app.command(name="inspect")

@@ -33,6 +33,14 @@ def validate(
             show_default=False,
         ),
     ] = None,
+    expected: Annotated[
+        Path | None,
+        typer.Option(
+            metavar=_FILE,
+            help="Outputs that were made elsewhere of --inputs, by name: run no runtime, and say whether rounding "
+            "explains what they differ in. Tensors in between may be among them.",
+        ),
+    ] = None,
     dataset: Annotated[
         Path | None,
         typer.Option(metavar=_FILE, help="Run a whole evaluation set, in batches, and compare the labels."),
@@ -67,6 +75,23 @@ def validate(
         float | None,
         typer.Option(metavar="ULP", help="A bound for the softmax family in place of the derived ones."),
     ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=2,
+            help="Of --expected: how many noisy runs the noise is estimated from [default: 8].",
+            show_default=False,
+        ),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of --expected: that it was computed in float16, bfloat16 or float32 [default: in the model's own].",
+            show_default=False,
+        ),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -75,6 +100,7 @@ def validate(
             show_default=False,
         ),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")] = False,
 ) -> None:
     """Say whether runtimes compute a model right.
 
@@ -82,13 +108,35 @@ def validate(
     first node of the softmax family that departs. The exit code is 0 when all is right, but for known deviations of
     the runtime, which are named; 1 when something is wrong; 2 when something could not be run; and 3 when it cannot
     be told: the runtime differs from onnx.reference at a node that nothing here verifies, or nothing was compared.
+
+    With --expected no runtime is run. The exit code is 0 when outputs are equal or explained by rounding; 1 when they
+    are not, or decide otherwise; 2 when they do not fit the model; and 3 when it cannot be told.
     """
     names = runtime or ["onnxruntime"]
-    if dataset is not None:
+    if expected is None:
+        _refuse("runtimes", {"--samples": samples, "--dtype": dtype}, "add --expected, or leave it out")
+    if expected is not None:
+        from .expected import run_expected
+
+        others = {"--runtime": runtime, "--family": family, "--dataset": dataset, "--labels": labels}
+        _refuse("--expected", {**others, "--batch": batch, "--shape": shape, "--max-ulp": max_ulp})
+        code = run_expected(
+            model,
+            inputs,
+            expected,
+            samples=samples or 8,
+            seed=seed,
+            dtype=dtype,
+            report=report,
+            as_json=as_json,
+        )
+    elif dataset is not None:
         from .evaluation import run_evaluation
 
         _refuse("--dataset", {"--inputs": inputs, "--family": family, "--shape": shape})
-        code = run_evaluation(model, names, dataset, labels, batch=batch, max_ulp=max_ulp, report=report)
+        code = run_evaluation(
+            model, names, dataset, labels, batch=batch, max_ulp=max_ulp, report=report, as_json=as_json
+        )
     else:
         from .validation import run_validation
 
@@ -105,6 +153,7 @@ def validate(
             seed=seed,
             max_ulp=max_ulp,
             report_path=report,
+            as_json=as_json,
         )
     if code:
         raise typer.Exit(code)
@@ -123,8 +172,8 @@ def parsed_shapes(given: Sequence[str]) -> dict[str, list[int]]:
     return shapes
 
 
-def _refuse(beside: str, options: dict[str, object]) -> None:
+def _refuse(beside: str, options: dict[str, object], cure: str = "leave one out") -> None:
     for name, value in options.items():
         if value is not None:
-            message = f"expected no {name} with {beside} (got {value}); leave one out"
+            message = f"expected no {name} with {beside} (got {value}); {cure}"
             raise ValueError(message)

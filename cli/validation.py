@@ -27,6 +27,7 @@ def run_validation(
     seed: int,
     max_ulp: float | None,
     report_path: Path | None,
+    as_json: bool,
 ) -> int:
     """Validate, print the tables and a closing sentence for each runtime; return the exit code."""
     from softops.conformance import compare_runtimes
@@ -53,7 +54,10 @@ def run_validation(
         raise ValueError("; ".join(found.not_run.values()))
     if report_path is not None:
         write_report(found, report_path, title=model.name)
-    _print(Console(), found, model)
+    if as_json:
+        print(found.to_json())
+    else:
+        _print(Console(), found, model)
     return exit_code(found)
 
 

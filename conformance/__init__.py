@@ -7,9 +7,11 @@ from .measure.metrics import OutputReport
 from .measure.ulp import ulp_distance, ulp_error
 from .models.comparison import compare_runtimes
 from .models.noise import noise
+from .models.outputs import compare_outputs
 from .models.report import Comparison, Pair, Report
 from .models.validate import validate
 from .rounding.judgement import Judgement
+from .rounding.outputs_report import JudgedTensor, OutputsReport
 from .rounding.report import NodeNoise, NoiseReport
 from .rounding.tensor_noise import LabelNoise, TensorNoise
 from .runtimes.names import runtimes
@@ -24,12 +26,14 @@ __all__ = [
     "CaseRecord",
     "Comparison",
     "Evaluation",
+    "JudgedTensor",
     "Judgement",
     "LabelNoise",
     "ModelNotRunError",
     "NodeNoise",
     "NoiseReport",
     "OutputReport",
+    "OutputsReport",
     "Pair",
     "Report",
     "Runtime",
@@ -38,6 +42,7 @@ __all__ = [
     "SuiteReport",
     "TensorNoise",
     "UnknownRuntimeError",
+    "compare_outputs",
     "compare_runtimes",
     "evaluate",
     "noise",

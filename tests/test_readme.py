@@ -31,7 +31,7 @@ def test_examples_run(
     assert (tmp_path / "head.onnx").stat().st_size > 0
     assert capsys.readouterr().out.startswith("True ")
 
-    assert {command.split()[0] for command in COMMANDS} == {"inspect", "convert", "operators"}
+    assert {command.split()[0] for command in COMMANDS} == {"noise", "inspect", "convert", "operators"}
     for command in COMMANDS:
         assert run(shlex.split(command)) == 0
     shown = capsys.readouterr()

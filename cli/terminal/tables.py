@@ -19,8 +19,10 @@ NOTHING = "-"
 ULP_READABLE = 10**9
 # A terminal narrower than this has room for the essential columns alone.
 WIDE = 76
-ESSENTIAL = {"output", "tensor", "worst ULP", "worst error", "agree", "verdict"}
+ESSENTIAL = {"output", "tensor", "worst ULP", "worst error", "agree", "verdict", "largest", "digits"}
 TEXT = {"output", "type", "tensor", "made by"}
+GREEN = {"right", "known", "equal", "explained by rounding"}
+YELLOW = {"cannot tell", "not decidable"}
 
 
 def outputs_table(report: "Report", width: int) -> Table:
@@ -33,7 +35,7 @@ def apart_table(title: str, apart: "Differences", width: int) -> Table:
     rows = [
         (
             output.name,
-            f"{output.dtype}[{','.join(map(str, output.shape))}]",
+            type_of(output.dtype, output.shape),
             ulp(output.max_ulp),
             ulp(output.mean_ulp),
             NOTHING if output.max_rel is None else f"{output.max_rel:.1e}",
@@ -42,7 +44,7 @@ def apart_table(title: str, apart: "Differences", width: int) -> Table:
         for output in apart.outputs.values()
     ]
     columns = ("output", "type", "worst ULP", "mean ULP", "worst rel.", "agree")
-    return _table(title, columns, rows, width)
+    return plain_table(title, columns, rows, width)
 
 
 def steps_table(report: "Report", width: int) -> Table:
@@ -58,10 +60,11 @@ def steps_table(report: "Report", width: int) -> Table:
         for step in report.steps
     ]
     columns = ("tensor", "made by", "worst error", "bound used", "verdict")
-    return _table(f"Each step of {report.runtime}, judged on the values it got", columns, rows, width)
+    return plain_table(f"Each step of {report.runtime}, judged on the values it got", columns, rows, width)
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
+def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
+    """Return a table of texts; where the terminal is narrow, of its essential columns alone."""
     table = Table(
         title=shown(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False
     )
@@ -77,7 +80,12 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], wi
 def _style(column: str, cell: str) -> str:
     if column != "verdict":
         return ""
-    return {"right": "green", "known": "green", "cannot tell": "yellow"}.get(cell, "red")
+    return "green" if cell in GREEN else "yellow" if cell in YELLOW else "red"
+
+
+def type_of(dtype: str, shape: Sequence[int]) -> str:
+    """Return dtype and shape as ``float32[8,10]``."""
+    return f"{dtype}[{','.join(map(str, shape))}]"
 
 
 def agreement(decided: "Decisions | None") -> str:

@@ -16,7 +16,7 @@ from ..steps.graph import Arrays, ModelGraph
 from ..steps.judge import Bounds
 from ..steps.source import open_source
 from .batch import made_up_inputs
-from .differences import Differences, compare_nodes, compare_outputs
+from .differences import Differences, compare_nodes, measure_outputs
 from .examination import examine
 from .inputs import Inputs, Shapes, prepare_inputs
 from .report import Comparison, Pair
@@ -195,6 +195,6 @@ def _differences(graph: ModelGraph, left: Arrays, right: Arrays) -> Differences:
     missing = [name for name in graph.compared if name not in left or name not in right]
     if missing:
         return Differences(unlike=[f"{', '.join(missing)}: not given by both"])
-    found = compare_outputs(graph, left, right)
+    found = measure_outputs(graph, left, right)
     found.nodes = compare_nodes(graph, left, right)
     return found

@@ -81,7 +81,7 @@ class Differences:
         }
 
 
-def compare_outputs(graph: ModelGraph, actual: Arrays, expected: Arrays) -> Differences:
+def measure_outputs(graph: ModelGraph, actual: Arrays, expected: Arrays) -> Differences:
     """Compare the outputs of two runs, by name; those of another dtype or shape are said to be `unlike`."""
     found = Differences()
     for name in graph.compared:

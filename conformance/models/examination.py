@@ -20,7 +20,7 @@ from ..steps.runs import CutRun, MadeBytes, WholeRun, changed_outputs, run_cut, 
 from ..steps.settle import Scene, differing, in_doubt, settled, shaken
 from ..steps.step import Step
 from .caveats import caveats
-from .differences import Differences, compare_nodes, compare_outputs
+from .differences import Differences, compare_nodes, measure_outputs
 from .report import Report
 
 _PLAIN = "level=disabled"
@@ -98,7 +98,7 @@ def _examined(graph: ModelGraph, ground: Ground, feeds: Arrays, asked: _Asked) -
     failures, unsettled, notes = list(whole.failures), list[str](), list(graph.notes)
     found, steps, said = Differences(), list[Step](), list[str]()
     if not failures:
-        found = compare_outputs(graph, whole.theirs, whole.ours)
+        found = measure_outputs(graph, whole.theirs, whole.ours)
         failures, unsettled = differing(scene, found.unlike, graph.compared)
     if not failures and not unsettled:
         cut = run_cut(graph, runtime, feeds, whole.theirs, whole.ours, watch=asked.watch)

@@ -84,11 +84,7 @@ def noise(
     TypeError, ValueError, OSError
         The inputs do not fit the model or cannot be read, or a parameter is none of the above.
     """
-    if dtype is not None:
-        check_choice("a dtype", dtype, DTYPES)
-    if not isinstance(samples, int) or samples < 2:
-        message = f"expected 2 samples or more (got {samples!r}); 8 are usual"
-        raise ValueError(message)
+    check_request(dtype, samples)
     graph = ModelGraph(open_source(model))
     made = (
         made_up_inputs(graph, seed=seed, batch=batch, shapes=shapes)
@@ -98,6 +94,15 @@ def noise(
     report = noise_of(graph, made.feeds, dtype=dtype, samples=samples, seed=seed, keep=keep, watch=watch)
     report.notes = [note for note in (*graph.notes, made.note, *report.notes) if note]
     return report
+
+
+def check_request(dtype: str | None, samples: int) -> None:
+    """Refuse a dtype or a number of samples that there cannot be, by a ValueError."""
+    if dtype is not None:
+        check_choice("a dtype", dtype, DTYPES)
+    if not isinstance(samples, int) or samples < 2:
+        message = f"expected 2 samples or more (got {samples!r}); 8 are usual"
+        raise ValueError(message)
 
 
 def noise_of(

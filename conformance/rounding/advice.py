@@ -18,11 +18,6 @@ class Tolerance(NamedTuple):
     rtol: float
     atol: float
 
-    def line(self, name: str) -> str:
-        """A line for a test."""
-        arrays = f'actual["{name}"], expected["{name}"]'
-        return f"np.testing.assert_allclose({arrays}, rtol={self.rtol:g}, atol={self.atol:g})"
-
 
 def advised(exact: Doubles, sigma: Doubles) -> Tolerance:
     """

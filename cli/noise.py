@@ -1,0 +1,123 @@
+"""`softops noise`: how far right runtimes may be apart on a model, and which tolerance a test of it should have."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .validate import parsed_shapes
+
+if TYPE_CHECKING:
+    from softops.conformance import NoiseReport
+
+    from .terminal.console import Console
+
+COLUMNS = ("output", "type", "sigma", "largest", "worst rel.", "worst ULP", "digits")
+
+
+def noise(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
+    *,
+    inputs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz", help="One array per model input, by name [default: generated]."),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of a runtime that computes in float16, bfloat16 or float32 [default: in the model's own].",
+            show_default=False,
+        ),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(metavar="N", min=2, help="How many noisy runs it is estimated from.")
+    ] = 8,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="What noise and generated inputs are drawn from.")
+    ] = 0,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Rows of generated inputs [default: by the time and memory of a first row, at most 256].",
+            show_default=False,
+        ),
+    ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=1,3,96,96",
+            help="The shape of an input to be generated; again for further inputs.",
+            show_default=False,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Also write the report: a .html, .json or .md file, or a folder of all.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")] = False,
+) -> None:
+    """Say how far rounding alone may move the outputs of a model, and which tolerance a test needs.
+
+    Runs MODEL in float64, and again with the rounding of a right runtime drawn at random at each node. Says for each
+    output the standard deviation sigma of that rounding, the largest difference to expect, how many decimal digits
+    are certain, how many labels rounding may change, and a line for a test with rtol and atol.
+    """
+    from softops.conformance import noise as noise_of
+    from softops.conformance.reports.files import check_place
+    from softops.conformance.reports.noise import write_noise
+    from softops.export.sources.arrays import read_npz
+
+    from .terminal.bar import Bar
+    from .terminal.console import Console
+
+    if inputs is not None and (batch is not None or shape):
+        message = "expected --batch and --shape for generated inputs (got --inputs as well); leave one out"
+        raise ValueError(message)
+    if report is not None:
+        check_place(report)
+    with Bar() as bar:
+        found = noise_of(
+            model,
+            None if inputs is None else read_npz(inputs),
+            dtype=dtype,
+            samples=samples,
+            seed=seed,
+            batch=batch,
+            shapes=parsed_shapes(shape or ()),
+            watch=lambda done, total, _: bar(done, total),
+        )
+    if report is not None:
+        write_noise(found, report, title=f"Rounding noise of {model.name}")
+    if as_json:
+        print(found.to_json())
+    else:
+        _print(Console(), found, model)
+
+
+def _print(console: "Console", found: "NoiseReport", model: Path) -> None:
+    from softops.conformance.reports.noise import assertions, lost_digits, rows, sentences
+
+    from .terminal.console import shown
+    from .terminal.tables import plain_table
+
+    computed = "" if not found.dtype else f" computed in {found.dtype}"
+    title = f"Rounding noise of {model}{computed}"
+    console.print(plain_table(title, COLUMNS, rows(found), console.width), "")
+    for name, tensor in found.outputs.items():
+        for sentence in sentences(tensor):
+            console.print(f"{shown(name)}: {shown(sentence)}.", soft_wrap=True)
+    if lost := lost_digits(found):
+        console.print(f"{shown(lost[0].upper() + lost[1:])}.", soft_wrap=True)
+    for note in found.notes:
+        console.print(f"Note: {shown(note)}.", soft_wrap=True)
+    if lines := assertions(found):
+        console.print("\nFor a test, with the outputs by name in actual and expected:\n")
+        for line in lines:
+            console.print(f"    {shown(line)}", soft_wrap=True)

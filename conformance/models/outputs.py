@@ -1,0 +1,123 @@
+"""Outputs that were made elsewhere: does rounding explain what they differ in from the model?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+from numpy.typing import NDArray
+
+from softops.opset import ModelSource
+from softops.opset.backend.plan import Watch
+
+from ..measure.metrics import dtype_name
+from ..rounding.outputs_report import JudgedTensor, OutputsReport
+from ..rounding.tensor_noise import TensorNoise
+from ..steps.graph import Arrays, ModelGraph
+from ..steps.source import open_source
+from .given import Given, fitted, given_outputs
+from .inputs import Inputs, prepare_inputs
+from .noise import check_request, noise_of
+
+
+def compare_outputs(
+    model: ModelSource,
+    inputs: Inputs,
+    outputs: Given,
+    names: Sequence[str] | None = None,
+    *,
+    samples: int = 8,
+    seed: int = 0,
+    dtype: str | None = None,
+    watch: Watch | None = None,
+) -> OutputsReport:
+    """
+    Tell whether rounding explains what outputs that were made elsewhere differ in from the model.
+
+    Elsewhere is the framework that the model came from, a phone, or last week. The model is run in float64, and how
+    far the rounding of a right runtime moves each element is estimated by `softops.conformance.noise`. An output is
+
+    - ``equal``, or ``explained by rounding``: no element is off by more than 10 times its noise, and all together by
+      no more than 2;
+    - ``not explained``: one is, or is NaN or infinite where the model gives a number, or the other way round;
+    - ``decisions differ``: labels are others although their scores are too far apart for rounding to change them;
+    - ``not decidable``: what came before hangs on a decision that rounding may change, such as a quantised value.
+
+    Parameters
+    ----------
+    model
+        Path, bytes or ``onnx.ModelProto``.
+    inputs
+        What the outputs were made of: an array for a model of one input, arrays by name, or the path of an ``.npz``
+        file of such.
+    outputs
+        Every output of the model, of its dtype and shape: arrays by name, a list of them, one array for a model of
+        one output, or the path of an ``.npz`` file (never a pickle). Further names are tensors in between, as the
+        model calls them; the first of them that leaves the noise is named (`OutputsReport.first_departure`).
+    names
+        The names of a list of ``outputs``; by default the model's outputs in order.
+    samples, seed, dtype, watch
+        As of `softops.conformance.noise`. What was given may be of ``dtype``, too.
+
+    Returns
+    -------
+    OutputsReport
+        Wrong outputs are reported, not raised.
+
+    Raises
+    ------
+    ModelError
+        ``model`` is not an ONNX model.
+    TypeError, ValueError, OSError
+        Inputs or outputs are missing, not asked for, of another dtype or shape, no plain arrays, or cannot be read;
+        the model has outputs that are no tensors.
+    """
+    check_request(dtype, samples)
+    graph = ModelGraph(open_source(model))
+    feeds = prepare_inputs(graph.source.model, {} if inputs is None else inputs)
+    given = given_outputs(graph, feeds, outputs, names)
+    between = tuple(name for name in graph.producers if name in given and name not in graph.outputs)
+    found = noise_of(graph, feeds, samples=samples, seed=seed, dtype=dtype, keep=between, watch=watch)
+    tensors = {**found.kept, **found.outputs}
+    compared = [name for name in given if name in tensors and name not in graph.random]
+    arrays = {name: _fitted(graph, tensors[name], given[name], dtype) for name in compared}
+    judged = {name: _judged(tensors[name], array) for name, array in arrays.items()}
+    report = OutputsReport(
+        {name: judged[name] for name in graph.compared if name in judged},
+        {name: judged[name] for name in between if name in judged},
+        {name: (dtype_name(array), array.shape) for name, array in feeds.items()},
+        found.samples,
+        seed,
+        dtype,
+        list(dict.fromkeys((*graph.source.notes, *found.notes))),
+    )
+    report.notes += [
+        f"{name} is not compared: it is drawn at random" for name in given if name in graph.random
+    ]
+    report.notes += _mixed_up(report, tensors, arrays)
+    return report
+
+
+def _fitted(
+    graph: ModelGraph, tensor: TensorNoise, array: NDArray[Any], computed: str | None
+) -> NDArray[Any]:
+    own = graph.dtype(tensor.name)
+    dtype = tensor.dtype if own is None else "string" if own.kind == "O" else own.name
+    return fitted(tensor.name, array, dtype, tensor.shape, computed if tensor.is_float else None)
+
+
+def _judged(tensor: TensorNoise, array: NDArray[Any]) -> JudgedTensor:
+    found = vars(tensor.judge(array))
+    return JudgedTensor(**found, name=tensor.name, node=tensor.node, dtype=tensor.dtype, shape=tensor.shape)
+
+
+def _mixed_up(report: OutputsReport, tensors: dict[str, TensorNoise], arrays: Arrays) -> Iterator[str]:
+    """Say of two wrong outputs that each is the other."""
+    wrong = [name for name, tensor in report.outputs.items() if tensor.wrong]
+    for left, right in combinations(wrong, 2):
+        alike = arrays[left].dtype == arrays[right].dtype and arrays[left].shape == arrays[right].shape
+        if alike and all(
+            tensors[name].judge(arrays[other]).explained for name, other in ((left, right), (right, left))
+        ):
+            yield f"what was given as {left} is {right}, and the other way round; give outputs by their names"

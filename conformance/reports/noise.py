@@ -1,0 +1,119 @@
+"""Rounding noise in all forms: lines for tests, sentences, Markdown and a web page; JSON is the source."""
+
+from __future__ import annotations
+
+import os
+
+from ..rounding.report import NoiseReport
+from ..rounding.tensor_noise import TensorNoise
+from .files import write_forms
+from .page import environment, number
+
+_HALVES = ("float16", "bfloat16")
+
+
+def assertion(tensor: TensorNoise) -> str | None:
+    """
+    Return a line for a test that holds an output to what rounding explains, of the arrays ``actual`` and ``expected``
+    by output name; None for integers and strings that hang on rounding, of which none can be had.
+    """
+    # Halves are compared in float32: NumPy would take the tolerances for halves, too, and has no bfloat16 of its own.
+    wide = ".astype(np.float32)" if tensor.dtype in _HALVES else ""
+    arrays = ", ".join(f"{of}[{tensor.name!r}]{wide}" for of in ("actual", "expected"))
+    if tensor.is_float:
+        return f"np.testing.assert_allclose({arrays}, rtol={tolerance(tensor.rtol)}, atol={tolerance(tensor.atol)})"
+    hangs = tensor.undecided is not None and tensor.undecided.any()
+    return None if hangs else f"np.testing.assert_array_equal({arrays})"
+
+
+def tolerance(value: float) -> str:
+    """Write a tolerance of one digit, such as 2e-6."""
+    return f"{value:.0e}".replace("e-0", "e-").replace("e+00", "") if value else "0"
+
+
+def sentences(tensor: TensorNoise) -> list[str]:
+    """Say which decisions of an output rounding may change, and which before it, without the sentences' ends."""
+    found = []
+    if tensor.labels is not None and tensor.labels.rows:
+        top = (
+            ""
+            if tensor.labels.undecided_top is None
+            else f", and of {tensor.labels.undecided_top:,} the five largest"
+        )
+        found.append(
+            f"rounding may change the largest of {tensor.labels.undecided:,} of {tensor.labels.rows:,} rows{top}"
+        )
+    if tensor.undecided is not None:
+        count = int(tensor.undecided.sum())
+        found.append(f"rounding may change {count:,} of {tensor.undecided.size:,} values")
+    if tensor.hangs_on:
+        found.append(f"hangs on what rounding may change: {', '.join(tensor.hangs_on)}")
+    return found
+
+
+def write_noise(found: NoiseReport, path: str | os.PathLike[str], *, title: str) -> None:
+    """Write a report to a ``.html``, ``.json`` or ``.md`` file, or to a folder of all three."""
+    write_forms(
+        path,
+        {
+            ".html": lambda: _render_page(found, title),
+            ".json": found.to_json,
+            ".md": lambda: render_markdown(found, title=title),
+        },
+    )
+
+
+def render_markdown(found: NoiseReport, *, title: str) -> str:
+    """Return a report as Markdown."""
+    lines = [f"# {title}", ""]
+    lines += ["| output | type | sigma, at most | largest difference | relative | ULP | digits |"]
+    lines += ["|---|---|--:|--:|--:|--:|--:|"]
+    for row in rows(found):
+        lines.append(
+            f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in row)} |"
+        )
+    lines.append("")
+    lines += [f"- {name}: {said}" for name, tensor in found.outputs.items() for said in sentences(tensor)]
+    lines += [f"- {lost}"] if (lost := lost_digits(found)) else []
+    lines += [f"- {note}" for note in found.notes]
+    if held := assertions(found):
+        lines += ["", "For a test:", "", *(f"    {line}" for line in held)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def rows(found: NoiseReport) -> list[tuple[str, ...]]:
+    """Return what a table shows of each output: name, type, sigma, largest difference, relative, in ULP, digits."""
+    listed = []
+    for name, tensor in found.outputs.items():
+        figures: list[float | None] = [None] * 5
+        if tensor.is_float and tensor.sigma.size:
+            figures = [float(tensor.sigma.max()), tensor.largest, tensor.relative, tensor.ulp, tensor.digits]
+        kind = f"{tensor.dtype}[{','.join(map(str, tensor.shape))}]"
+        listed.append((name, kind, *(number(x if x is None else float(f"{x:.2g}")) for x in figures)))
+    return listed
+
+
+def lost_digits(found: NoiseReport) -> str:
+    """Say after which node most digits are lost; empty where none are."""
+    lost = found.lost_at
+    if lost is None:
+        return ""
+    return f"most digits are lost at {lost.tensor} ({lost.node}): {lost.lost:.1f}, which leaves {lost.digits:.1f}"
+
+
+def assertions(found: NoiseReport) -> list[str]:
+    """Return the lines for a test of all outputs."""
+    return [line for tensor in found.outputs.values() if (line := assertion(tensor)) is not None]
+
+
+def _render_page(found: NoiseReport, title: str) -> str:
+    said = [(name, sentence) for name, tensor in found.outputs.items() for sentence in sentences(tensor)]
+    page = environment().get_template("noise.html")
+    return page.render(
+        title=title,
+        found=found,
+        rows=rows(found),
+        said=said,
+        lost=lost_digits(found),
+        lines=assertions(found),
+    )
