@@ -34,7 +34,7 @@ _Quick = Annotated[bool, typer.Option("--quick", help="Fewer cases, in seconds."
 _Full = Annotated[bool, typer.Option("--full", help="Many more cases, for the night.")]
 _Seed = Annotated[int, typer.Option(metavar="N", min=0, help="What the inputs are made from.")]
 _Bound = Annotated[
-    str, typer.Option(metavar="NAME", help="Whose bounds: strict (ours), webnn or onnx (looser).")
+    str, typer.Option(metavar="NAME", help="Whose bounds: exact (softops's promises), strict, webnn or onnx.")
 ]
 _Report = Annotated[
     Path | None,

@@ -8,6 +8,7 @@ import numpy as np
 
 from softops import numba_kernels
 from softops.conformance.measure.ulp import spacing, ulp_error
+from softops.conformance.verdicts import promises
 from softops.opset import reference
 
 from ..peers.peer import Peer
@@ -16,15 +17,7 @@ from ..results import OURS
 from ..workloads import DTYPES, Array, Workload
 from .inputs import ELEMENTWISE, OPERATORS, Batch, Effort, batches
 
-_TWO = dict.fromkeys(("float32", "float64"), 2.0) | dict.fromkeys(("float16", "bfloat16"), 0.51)
-_LOSS = _TWO | dict.fromkeys(("float16", "bfloat16"), 1.0)
-PROMISED: dict[str, dict[str, float]] = {
-    **dict.fromkeys(("softmax", "logsumexp", "sigmoid", "softplus"), _TWO),
-    "softmax": _TWO | {"float32": 1.75},
-    **dict.fromkeys(("log_softmax", "log_sigmoid"), _TWO | {"float32": 1.0}),
-    "cross_entropy": _LOSS,
-    "softmax_grad": _LOSS | dict.fromkeys(("float32", "float64"), 4.0),
-}
+PROMISED = promises.PROMISED | promises.FUSED
 
 
 @dataclass

@@ -38,6 +38,10 @@ class Errors:
     used: Doubles
     special: NDArray[np.bool_]
 
+    def by(self, allowed: Doubles) -> Errors:
+        """Return the same errors as shares of what another bound allows."""
+        return _shares(self.actual, self.exact, allowed, self.errors)
+
     def worst_place(self, among: NDArray[np.bool_] | None = None) -> tuple[int, ...]:
         """Return where most of the bound is used, of all elements or of some."""
         return largest_place(self.used if among is None else np.where(among, self.used, -1))
@@ -45,7 +49,10 @@ class Errors:
 
 def against_exact(actual: NDArray[Any], exact: NDArray[np.longdouble], allowed: Doubles) -> Errors:
     """Measure ``actual`` of any float dtype; ``exact`` and ``allowed`` have its shape."""
-    errors = ulp_error(actual, exact)
+    return _shares(actual, exact, allowed, ulp_error(actual, exact))
+
+
+def _shares(actual: NDArray[Any], exact: NDArray[np.longdouble], allowed: Doubles, errors: Doubles) -> Errors:
     with np.errstate(all="ignore"):
         wide = actual.astype(np.longdouble)
         limits = (allowed / spacing(exact, actual.dtype)).astype(np.float64)

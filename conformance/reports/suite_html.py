@@ -13,6 +13,7 @@ from ..verdicts.record import CaseRecord
 from ..verdicts.suite_record import SuiteRecord
 from . import summary
 from .page import DASH, digits, environment, number, percent
+from .suite_bounds import LEGEND, bounds_by_operator
 from .summary import STATUSES, qualified, status_of
 
 _SHORT = {"float": "f", "bfloat": "bf", "uint": "u", "int": "i"}
@@ -65,6 +66,8 @@ def render_html(report: SuiteRecord) -> str:
         dtypes=[(name, _short(name)) for name in summary.columns(matrix)],
         rows=summary.rows(matrix),
         kinds=failures,
+        bounds=bounds_by_operator(report),
+        legend=LEGEND,
         status_of=status_of,
         counted=summary.counted,
         decimal=summary.shown,

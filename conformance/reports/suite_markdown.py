@@ -6,6 +6,7 @@ import re
 
 from ..verdicts.record import CaseRecord
 from ..verdicts.suite_record import SuiteRecord
+from .suite_bounds import LEGEND, bounds_by_operator
 from .summary import (
     STATUSES,
     Cell,
@@ -29,12 +30,16 @@ def render_markdown(report: SuiteRecord) -> str:
         f"compared, {report.bound} bounds, softops {report.softops_version}.",
     ]
     counts = [[STATUSES[s][0], s, f"{n:,}", STATUSES[s][1]] for s, n in counted(report.cases).items()]
-    parts.append(_table(["", "status", "cases", "meaning"], counts))
+    parts.append(markdown_table(["", "status", "cases", "meaning"], counts))
     parts += [f"Note: {_plain(note)}." for note in report.notes]
     if report.vanished:
         vanished = "\n".join(f"- {_plain(text)}" for text in report.vanished)
         parts += ["## Deviations that have vanished", vanished]
     parts += ["## Operators, versions and dtypes", _matrix(cells(report))]
+    if rows_of_bounds := bounds_by_operator(report):
+        head = ["operator", *report.bounds, "softops promises"]
+        lines = [[row.name, *map(row.cell, report.bounds), row.promised] for row in rows_of_bounds]
+        parts += ["## Bounds", f"Which bounds are kept: {LEGEND}", markdown_table(head, lines)]
     failures = kinds(report)
     if failures:
         parts.append("## Kinds of failures")
@@ -56,20 +61,21 @@ def worst_table(record: CaseRecord) -> str:
     """Return a Markdown table of a record's worst element: exact, expected, actual, in decimal and hex."""
     assert record.worst is not None
     lines = [[name, f"`{decimal}`", f"`{hexa}`"] for name, decimal, hexa in values_of(record.worst)]
-    return _table([place_of(record.worst), "decimal", "hexadecimal"], lines)
+    return markdown_table([place_of(record.worst), "decimal", "hexadecimal"], lines)
 
 
 def _matrix(matrix: list[Cell]) -> str:
     dtypes = columns(matrix)
     lines = [[op, str(opset), *(_cell(row.get(name)) for name in dtypes)] for op, opset, row in rows(matrix)]
-    return _table(["operator", "opset", *dtypes], lines)
+    return markdown_table(["operator", "opset", *dtypes], lines)
 
 
 def _cell(found: tuple[int, Cell] | None) -> str:
     return "" if found is None else f"{STATUSES[found[1].status][0]} {found[1].counts[found[1].status]}"
 
 
-def _table(head: list[str], lines: list[list[str]]) -> str:
+def markdown_table(head: list[str], lines: list[list[str]]) -> str:
+    """Return a table in Markdown."""
     every = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in every)
 

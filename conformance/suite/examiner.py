@@ -17,7 +17,7 @@ from ..runtimes.loading import load, refusal
 from ..runtimes.protocol import Feeds, Run, Runtime, name_of
 from ..verdicts.record import CaseRecord, Check, Outcome
 from ..verdicts.rules import RULES, Bound
-from ..verdicts.verdicts import VERDICTS, assess, formed
+from ..verdicts.verdicts import VERDICTS, assess, formed, settled
 
 Bits = tuple[str, bytes]
 """dtype, shape and bits of an array."""
@@ -59,7 +59,9 @@ class Examiner:
         known = truth(case)
         outputs, run_checks = self._run(case, model, feeds, known)
         checks, figures = assess(case, known, outputs, self._bound)
-        return _judged(case, [*checks, *run_checks], figures)
+        checks += run_checks
+        figures["beyond"] = settled(self._bound, checks, figures.get("beyond", {}))
+        return _judged(case, checks, figures)
 
     def _run(
         self, case: Case, model: bytes, feeds: dict[str, NDArray[Any]], known: Truth

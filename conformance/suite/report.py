@@ -41,7 +41,10 @@ class SuiteReport(SuiteRecord):
     command
         What was asked for: the arguments of `run` by name.
     bound
-        Whose bounds were applied: ``strict`` (the derived ones), ``webnn`` or ``onnx``.
+        Whose bounds were applied: ``exact`` (what softops promises), ``strict`` (the derived ones), ``webnn`` or
+        ``onnx``.
+    bounds
+        The bounds that the cases were judged by besides, so that their ``beyond`` speaks of them.
     seconds
         How long it took.
     cases
@@ -110,7 +113,9 @@ class SuiteReport(SuiteRecord):
             own = {name: value for name, value in given.items() if name in known}
             own["cases"] = tuple(_record(entry) for entry in own["cases"])
             own["seconds"] = float(own["seconds"])
-            return cls(**own | {name: tuple(own[name]) for name in ("vanished", "notes")})
+            return cls(
+                **own | {name: tuple(own[name]) for name in ("vanished", "notes", "bounds") if name in own}
+            )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             found = f"one with a part missing or wrong: {error!r}"
             raise _unreadable(found) from error
@@ -132,7 +137,8 @@ def _record(given: dict[str, Any]) -> CaseRecord:
         raise ValueError(message)
     histogram = [(float(edge), int(count)) for edge, count in own.get("ulp_histogram", ())]
     checks = [Check(**check | _numbers(check, ("measured", "bound"))) for check in own.get("checks", ())]
-    own |= {"ulp_histogram": tuple(histogram), "checks": tuple(checks)}
+    beyond = tuple((bound, tuple(failed)) for bound, failed in dict(own.get("beyond", {})).items())
+    own |= {"ulp_histogram": tuple(histogram), "checks": tuple(checks), "beyond": beyond}
     if "worst" in own:
         worst = own["worst"]
         names = ("error_ulp", "bound_ulp", *(("expected", "actual") if worst["dtype"] != "string" else ()))

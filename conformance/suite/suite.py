@@ -20,7 +20,7 @@ from ..runtimes.names import get_runtime
 from ..runtimes.protocol import Runtime, name_of, settings_of, version_of
 from ..verdicts.known import known_deviations, marked
 from ..verdicts.record import CaseRecord
-from ..verdicts.rules import BOUNDS, Bound
+from ..verdicts.rules import BOUNDS, OURS, Bound
 from .examiner import Examiner
 from .processes import WORTH_CASES, examine_in_processes
 from .report import SuiteReport
@@ -60,8 +60,9 @@ def run(
     seed
         What the inputs are made from.
     bound
-        ``strict``: the bounds derived in `softops.conformance.verdicts.allowances`; ``webnn`` or ``onnx``: those of
-        others.
+        ``exact``: what softops promises (`softops.conformance.verdicts.promises`); ``strict``: the bounds derived in
+        `softops.conformance.verdicts.allowances`; ``webnn`` or ``onnx``: those of others. Deviations are known by the
+        bound that they are listed for, mostly ``strict``: what breaks ``exact`` alone is not.
     time_limit
         Seconds that a model may take to load or to run; the runtime then has a process of its own, which
         may crash or hang without harm. None leaves it in this one.
@@ -138,10 +139,11 @@ def run_cases(
         platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         command=command or {},
         bound=bound,
+        bounds=BOUNDS,
         seconds=time.perf_counter() - start,
         cases=found,
         # What is right by other people's bounds need not have changed.
-        vanished=gone if bound == "strict" else (),
+        vanished=gone if bound in OURS else (),
         notes=tuple(notes),
     )
 

@@ -31,6 +31,7 @@ Softmax or Sigmoid in steps, and 4u of the value and of the zero point.
 
 TopK, Hardmax and ArgMax are exact; Multinomial is judged by its frequencies.
 
+``exact`` is what softops promises, see `softops.conformance.verdicts.promises`;
 ``onnx`` is the tolerance of ONNX's own tests, rtol 1e-3 (2^-6 for bfloat16) and atol 1e-7; ``webnn`` that of
 the web platform tests for WebNN, in ULP: 3 n + 3 for Softmax, 2 n + 18 for ReduceLogSumExp, 18 for Softplus, 34
 (float16: 10) for Sigmoid, and ``strict`` where they have none.

@@ -7,6 +7,7 @@ The deviations that are known: for each version of a runtime a file of its own.
   is that of the operator, whichever opset is imported that it holds at, and a seed is not part of it;
 - ``outcome``: ``wrong``, ``crashed`` or ``hung``; ``verdicts``: which of `VERDICTS` fail, for ``wrong``;
 - ``at_most``: how large the error is at most, in units of the spacing at 1, for a precision that is absolute;
+- ``bound``: the bound that it breaks, ``strict`` by default: by another one it is known where it breaks this one too;
 - ``why``: one sentence on the cause; ``issue``: the upstream address, or ``not reported yet``;
 - ``shown_by``: names of cases that show it, one at least for each pattern. The patterns also match cases that come out
   right, so it is by these that a deviation is told to have vanished.
@@ -43,6 +44,7 @@ class Deviation:
     verdicts: tuple[str, ...] = ()
     shown_by: tuple[str, ...] = ()
     at_most: float | None = None
+    bound: str = "strict"
 
     def speaks_of(self, record: CaseRecord) -> bool:
         """Whether it is about that case."""
@@ -52,8 +54,10 @@ class Deviation:
         """Whether it is about that case, and what became of it."""
         if record.outcome != self.outcome or not self.speaks_of(record):
             return False
-        failed = {check.name for check in record.checks if not check.passed}
-        return not self.verdicts or failed <= set(self.verdicts)
+        failed = record.failed(self.bound)
+        if self.outcome == "wrong" and not failed:
+            return False
+        return not self.verdicts or set(failed) <= set(self.verdicts)
 
     def explains_step(self, case: Case, failed: Iterable[str], error: float | None) -> bool:
         """Whether it is about a node of a model that fails these verdicts, by an error of that size."""
@@ -111,11 +115,11 @@ def marked(records: Iterable[CaseRecord], known: Known) -> tuple[tuple[CaseRecor
     for record in found:
         mark = next((deviation for deviation in known.deviations if deviation.explains(record)), None)
         result.append(record if mark is None else replace(record, known=mark.issue))
-    outcomes = {record.id: record.outcome for record in found if record.outcome != "unsupported"}
+    run_of = {record.id: record for record in found if record.outcome != "unsupported"}
     gone = []
     for deviation in known.deviations:
-        run = [name for name in deviation.shown_by if name in outcomes]
-        right = [name for name in run if outcomes[name] == "right"]
+        run = [name for name in deviation.shown_by if name in run_of]
+        right = [name for name in run if run_of[name].keeps(deviation.bound)]
         if right:
             rest = "" if right == run else f" (not in {', '.join(right)} any more)"
             gone.append(deviation.why + rest)

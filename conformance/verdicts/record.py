@@ -105,6 +105,8 @@ class CaseRecord:
         Such a case does not keep a report from passing.
     checks
         Every verdict that was asked for.
+    beyond
+        Pairs of (bound, verdicts that fail by it) for each bound that the outputs break, whichever was asked for.
     elements
         Number of elements that were compared.
     max_ulp, p99_ulp, mean_ulp
@@ -139,6 +141,7 @@ class CaseRecord:
     message: str = ""
     known: str | None = None
     checks: tuple[Check, ...] = ()
+    beyond: tuple[tuple[str, tuple[str, ...]], ...] = ()
     elements: int = 0
     max_ulp: float | None = None
     p99_ulp: float | None = None
@@ -173,13 +176,26 @@ class CaseRecord:
     form = _OfCase[str]()
     setting = _OfCase[str]()
 
+    def failed(self, bound: str) -> tuple[str, ...]:
+        """Return the verdicts that fail by a bound; those that were asked for, where no other is known."""
+        if not self.beyond:
+            return tuple(check.name for check in self.checks if not check.passed)
+        return dict(self.beyond).get(bound, ())
+
+    def keeps(self, bound: str) -> bool:
+        """Whether outputs were compared, and are right by a bound."""
+        return self.outcome in ("right", "wrong") and not self.failed(bound)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the record, the case's fields beside its own; what is None or empty is left out."""
         case = {entry.name: getattr(self.case, entry.name) for entry in fields(Case)}
         own = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "case"}
         own["worst"] = None if self.worst is None else _plain(self.worst)
+        own["beyond"] = {bound: list(failed) for bound, failed in self.beyond}
         own["checks"] = [_plain(check, leave_out=(None, "")) for check in self.checks]
-        kept = {name: value for name, value in own.items() if value is not None and value not in ("", (), [])}
+        kept = {
+            name: value for name, value in own.items() if value is not None and value not in ("", (), [], {})
+        }
         return {"id": self.id, **case, **kept}
 
 

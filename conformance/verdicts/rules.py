@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,10 +16,13 @@ from ..measure.ulp import Doubles, is_float, spacing
 from . import allowances
 from .attention_allowance import attention_allowance
 from .laws import PROBABILITIES, Law, order, simplex
+from .promises import promise
 from .question import HALF, Question
 
-Bound = Literal["strict", "webnn", "onnx"]
+Bound = Literal["exact", "strict", "webnn", "onnx"]
 BOUNDS: tuple[Bound, ...] = get_args(Bound)
+OURS: tuple[Bound, ...] = ("exact", "strict")
+"""The bounds whose laws are ours, too; by those of others the laws are as loose as the bound."""
 
 
 @dataclass(frozen=True)
@@ -72,19 +75,48 @@ RULES = {
 
 def allowance(case: Case, truth: Truth, place: int, bound: Bound = "strict") -> Doubles | None:
     """Return how far each element of an output may be from its exact value; None where it must be equal."""
+    found = allowances_by(case, truth, place, (bound,))
+    return None if found is None else found[bound]
+
+
+def allowances_by(
+    case: Case, truth: Truth, place: int, bounds: Iterable[Bound] = BOUNDS
+) -> dict[Bound, Doubles] | None:
+    """Return what `allowance` does, by the name of each bound."""
     asked = Question(case, row_of(case), truth, place)
     if asked.exact.dtype != np.longdouble:
         return None
     size = np.nan_to_num(np.abs(asked.exact).astype(np.float64), nan=0, posinf=0)
-    if bound == "onnx" and is_float(asked.dtype):
-        # Relative to what the tests expect, which is rounded already.
-        relative = 2.0**-6 if asked.dtype.name == "bfloat16" else 1e-3
-        return np.asarray(relative * size + 1e-7 + _rounding(asked))
-    if bound == "webnn" and (ulps := _webnn(asked)) is not None:
-        return np.asarray(ulps * spacing(asked.exact, asked.dtype).astype(np.float64))
     with np.errstate(all="ignore"):
-        allowed = np.nan_to_num(RULES[case.op].allowance(asked, size), nan=0, posinf=np.inf)
-    return np.asarray(allowed + _rounding(asked))
+        derived = np.nan_to_num(RULES[case.op].allowance(asked, size), nan=0, posinf=np.inf)
+    strict = np.asarray(derived + _rounding(asked))
+    return {bound: _OTHERS[bound](asked, size, strict) if bound in _OTHERS else strict for bound in bounds}
+
+
+def _exact(asked: Question, size: Doubles, strict: Doubles) -> Doubles:
+    own = promise(asked)
+    return strict if own is None else np.minimum(own, strict)
+
+
+def _webnn(asked: Question, size: Doubles, strict: Doubles) -> Doubles:
+    ulps = _ulps_of_webnn(asked) if is_float(asked.dtype) else None
+    return strict if ulps is None else ulps * spacing(asked.exact, asked.dtype).astype(np.float64)
+
+
+def _onnx(asked: Question, size: Doubles, strict: Doubles) -> Doubles:
+    if not is_float(asked.dtype):
+        return strict
+    # Relative to what the tests expect, which is rounded already.
+    relative = 2.0**-6 if asked.dtype.name == "bfloat16" else 1e-3
+    return np.asarray(relative * size + 1e-7 + _rounding(asked))
+
+
+_OTHERS: dict[str, Callable[[Question, Doubles, Doubles], Doubles]] = {
+    "exact": _exact,
+    "webnn": _webnn,
+    "onnx": _onnx,
+}
+"""How the bounds other than the strict one follow from (question, magnitudes, what that allows)."""
 
 
 def _rounding(asked: Question) -> Doubles | float:
@@ -94,7 +126,7 @@ def _rounding(asked: Question) -> Doubles | float:
     return np.asarray(spacing(asked.exact, asked.dtype).astype(np.float64) / 2)
 
 
-def _webnn(asked: Question) -> float | None:
+def _ulps_of_webnn(asked: Question) -> float | None:
     _, length = lines(asked.row, asked.case.shape, asked.case.axis)
     sigmoid = 10.0 if asked.dtype.name == "float16" else 34.0
     return {

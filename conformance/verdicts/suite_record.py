@@ -20,6 +20,7 @@ class SuiteRecord:
     platform: str = ""
     command: dict[str, Any] = field(default_factory=dict)
     bound: str = "strict"
+    bounds: tuple[str, ...] = ()
     seconds: float = 0.0
     cases: tuple[CaseRecord, ...]
     vanished: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from . import discrete
 from .figures import figures_of, worst_of
 from .laws import keep
 from .record import Check
-from .rules import RULES, Bound, allowance
+from .rules import BOUNDS, OURS, RULES, Bound, allowances_by
 
 Array = NDArray[Any]
 
@@ -49,7 +49,11 @@ VERDICTS: dict[str, str] = {
 def assess(
     case: Case, truth: Truth, outputs: Sequence[Array], bound: Bound = "strict"
 ) -> tuple[list[Check], dict[str, Any]]:
-    """Judge the outputs that a runtime gave: the checks, and the figures that `CaseRecord` takes by name."""
+    """
+    Judge the outputs that a runtime gave: the checks, and the figures that `CaseRecord` takes by name.
+
+    Of these, ``beyond`` says by the name of each other bound which verdicts on elements fail by it (see `settled`).
+    """
     arrays = list(outputs)
     checks = formed(truth, arrays)
     if not all(check.passed for check in checks):
@@ -57,15 +61,44 @@ def assess(
     if case.variant == UNSORTED:
         arrays, truth = _by_index(truth, arrays)
     figures: dict[str, Any] = {"elements": sum(array.size for array in arrays)}
+    beyond: dict[str, list[str]] = {}
     for place, (name, actual) in enumerate(zip(truth.names, arrays, strict=True)):
         if not actual.size:
             continue
         found, more = _judge(case, truth, place, name, actual, bound)
         checks += found
+        for other, failed in more.pop("beyond", {}).items():
+            beyond.setdefault(other, []).extend(failed)
         # Of several outputs the figures are those of the one that uses most of its bound.
         if more.get("bound_used", -1) >= figures.get("bound_used", -1):
             figures |= more
-    return checks, figures
+    return checks, figures | {"beyond": beyond}
+
+
+_BY_THE_BOUND = ("special values", "ulp", "row sum", "kl", "log error")
+_BY_OUR_LAWS = ("simplex", "argmax", "top-k", "order")
+
+
+def settled(
+    asked: Bound, checks: Iterable[Check], elements: Mapping[str, Iterable[str]]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """
+    Return for each bound that is broken the verdicts that fail by it: those of ``asked`` are the checks.
+
+    ``elements`` says which verdicts on elements fail by the others. Where elements are within a bound, so are their
+    sums, divergences and logarithms, and by the looser laws of others the order and the decisions; by those of ours
+    these do not hang on the bound.
+    """
+    failed = {check.name for check in checks if not check.passed}
+    found = []
+    for bound in BOUNDS:
+        names = failed
+        if bound != asked:
+            left_out = {*_BY_THE_BOUND, *(() if {bound, asked} <= {*OURS} else _BY_OUR_LAWS)}
+            names = failed - left_out | {*elements.get(bound, ())}
+        if names:
+            found.append((bound, tuple(name for name in VERDICTS if name in names)))
+    return tuple(found)
 
 
 def _by_index(truth: Truth, arrays: list[Array]) -> tuple[list[Array], Truth]:
@@ -106,25 +139,35 @@ def _judge(
     assert x is not None
     if rule.sampled:
         return [discrete.sampled(x, actual)], {}
-    allowed = allowance(case, truth, place, bound)
+    every = allowances_by(case, truth, place)
     if rule.exact:  # ones and zeros
-        allowed, exact = None, exact.astype(actual.dtype)
-    if allowed is None:
+        every, exact = None, exact.astype(actual.dtype)
+    if every is None:
         undecided = None if place or rule.undecided is None else rule.undecided(case, truth)
         return discrete.equal(name, actual, exact, undecided, copied=rule.copied)
     if not is_float(actual.dtype):
-        return discrete.cut_off(name, actual, exact, allowed)
-    found = against_exact(actual, exact.astype(np.longdouble), allowed)
+        return discrete.cut_off(name, actual, exact, every[bound])
+    found = against_exact(actual, exact.astype(np.longdouble), every[bound])
     checks = [
         _bounded("special values", name, found, found.special),
         _bounded("ulp", name, found, ~found.special),
     ]
     figures = figures_of(name, found)
     if place == 0:
-        more, law_figures = keep(rule.laws, case, x, found, loose=bound != "strict")
+        more, law_figures = keep(rule.laws, case, x, found, loose=bound not in OURS)
         checks += more
         figures |= law_figures
+    figures["beyond"] = {
+        other: _broken(found.by(allowed)) for other, allowed in every.items() if other != bound
+    }
     return checks, figures
+
+
+def _broken(found: Errors) -> list[str]:
+    """Return the verdicts on elements that fail."""
+    wrong = found.used > 1
+    parts = {"special values": wrong & found.special, "ulp": wrong & ~found.special}
+    return [name for name, places in parts.items() if places.any()]
 
 
 def _bounded(verdict: str, name: str, found: Errors, among: NDArray[np.bool_]) -> Check:

@@ -15,6 +15,7 @@ from softops.conformance.cases.grid import cases
 from softops.conformance.verdicts import known as module
 from softops.conformance.verdicts.known import Deviation, Known, known_deviations, marked
 from softops.conformance.verdicts.record import OUTCOMES
+from softops.conformance.verdicts.rules import BOUNDS
 from softops.conformance.verdicts.verdicts import VERDICTS
 
 SMALL = {"ops": ["Softmax"], "opsets": [13], "dtypes": ["float32"], "quick": True}
@@ -146,6 +147,32 @@ def test_other_peoples_bounds_know_them_too_and_say_nothing_of_vanishing(listed)
     assert any(record.known for record in far.cases)
 
 
+def three_ulp_more(y):
+    return np.nextafter(np.nextafter(np.nextafter(y, np.float32(2)), np.float32(2)), np.float32(2))
+
+
+def test_a_deviation_is_known_by_the_bound_that_it_is_listed_for():
+    """Three ULP are within the strict bound, and beyond what softops promises."""
+    near = Planted(Softmax=after(lambda y: np.where((y > 0.01) & (y < 0.9), three_ulp_more(y), y)))
+    listed = dataclasses.replace(FLUSHED, verdicts=(*FLUSHED.verdicts, "argmax", "order"))
+    found = conformance.run(near, **SMALL, bound="exact")
+    assert found.unexpected
+    records, gone = marked(found.cases, Known("1", (listed,)))
+    assert not any(record.known for record in records)
+    assert gone == ("the tail is flushed",)
+    records, gone = marked(found.cases, Known("1", (dataclasses.replace(listed, bound="exact"),)))
+    assert all(record.known for record in records if record.outcome == "wrong")
+
+
+def test_what_breaks_the_listed_bound_is_known_by_a_narrower_one_too():
+    found = conformance.run(FLUSHES, **SMALL, bound="exact")
+    records, gone = marked(found.cases, Known("1", (FLUSHED,)))
+    beyond = [record for record in records if "strict" in dict(record.beyond)]
+    assert beyond
+    assert all(record.known for record in beyond)
+    assert gone == ()
+
+
 def test_a_runtime_without_a_list_has_nothing_known():
     assert known_deviations("abacus", "1").deviations == ()
 
@@ -159,6 +186,7 @@ def test_the_committed_lists_are_sound(path):
         deviation = module._parsed(json.dumps({"deviations": [entry]}))[0]
         assert deviation.outcome in set(OUTCOMES) - {"right", "unsupported"}
         assert set(deviation.verdicts) <= set(VERDICTS)
+        assert deviation.bound in BOUNDS
         assert (deviation.outcome == "wrong") == bool(deviation.verdicts)
         assert deviation.why.endswith(".")
         assert deviation.issue == module.NOT_REPORTED or deviation.issue.startswith("https://")
