@@ -33,7 +33,8 @@ def cases(
         Names of operators, with or without their domain, versions of these to be imported, and names; all by default,
         of the versions each at which an operator changed, and in a full run the last before the next change as well.
     depth
-        ``quick``: the families in three dtypes; ``full``: every axis, form and length in every dtype, and every
+        ``quick``: the families in three dtypes, and in the others (unless they are asked for by ``dtypes``) special
+        values and two long lines; ``full``: every axis, form and length in every dtype, and every
         family from ten seeds.
     seed, settings
         What the inputs are made from, and settings of the runtime: each is tried on a few cases.
@@ -49,10 +50,9 @@ def cases(
     found: dict[Case, None] = {}
     for row, opset in wanted:
         for dtype in row.dtypes:
-            if kinds is None and depth == "quick" and dtype not in QUICK_DTYPES:
-                continue
             if kinds is None or dtype in kinds:
-                sweep = Sweep(row, opset, dtype, depth, seed, tuple(settings))
+                brief = kinds is None and depth == "quick" and dtype not in QUICK_DTYPES
+                sweep = Sweep(row, opset, dtype, depth, seed, tuple(settings), brief)
                 found.update(
                     (case, None) for case in sweep.cases() if chosen is None or case.family in chosen
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,12 +17,17 @@ from .variations import PLAIN, VARIATIONS, Variation
 Depth = Literal["quick", "default", "full"]
 
 QUICK_DTYPES = ("float32", "float16", "uint8")
+"""What a quick run tries on every family; of the others it has what a dtype may fail in alone (see `Sweep.brief`)."""
+
+_BRIEF_LENGTHS = (257, 1025)
+_BRIEF_FAMILIES = ("max-finite", "subnormal")
+"""Those of a brief sweep besides the special ones."""
 
 _AROUND = (*(1, 2, 3, 4, 5, 7, 8, 9), *(n + i for n in (16, 32, 64, 128, 256) for i in (-1, 0, 1)))
 """Around the lengths of vectors and blocks."""
 
 _LENGTHS: dict[Depth, tuple[int, ...]] = {
-    "quick": (1, 7, 8, 9, 17, 64, 65, 1000, 4097),
+    "quick": (1, 7, 8, 9, 17, 64, 65, 257, 1000, 4097),
     "default": (*_AROUND, 1000, 4096, 4097),
     "full": (
         *range(1, 70),
@@ -41,7 +46,12 @@ THREADS = "threads="
 
 @dataclass(frozen=True)
 class Sweep:
-    """The cases of one operator at one opset in one dtype."""
+    """
+    The cases of one operator at one opset in one dtype.
+
+    ``brief``: only what a dtype may fail in alone, the special values and the sums of long lines, in the newest of the
+    versions that read alike.
+    """
 
     row: Operator
     opset: int
@@ -49,6 +59,7 @@ class Sweep:
     depth: Depth
     seed: int
     settings: tuple[str, ...]
+    brief: bool = False
 
     @property
     def variation(self) -> Variation:
@@ -76,6 +87,9 @@ class Sweep:
 
     def cases(self) -> Iterator[Case]:
         """Yield them, those of one model next to each other; some are among them twice."""
+        if self.brief:
+            yield from self._briefly()
+            return
         yield from self._of_families()
         yield from self._variants()
         yield from self._axes()
@@ -86,6 +100,15 @@ class Sweep:
         yield from self._lengths()
         yield from self._forms()
         yield from self._asked()
+
+    def _briefly(self) -> Iterator[Case]:
+        if not _is_newest_of_its_kind(self.row):
+            return
+        yield self._case(self.variation.shape)
+        for family in self._families():
+            if family.special or family.name in _BRIEF_FAMILIES:
+                yield self._case(self.variation.shape, family=family.name)
+        yield from self._of_lengths(_BRIEF_LENGTHS)
 
     def _of_families(self) -> Iterator[Case]:
         shape, strided = self.variation.shape, self.variation.strided
@@ -160,15 +183,21 @@ class Sweep:
         return [(rank - 1) // 2] if self.follows else []
 
     def _lengths(self) -> Iterator[Case]:
-        # With no length in the model, it is loaded once for all of them.
-        form = "dynamic" if self.row.domain != "ai.onnx.ml" else "plain"
         large = self.depth == "full" or (self.depth == "default" and self.dtype == "float32")
         huge = () if self.depth == "quick" else _HUGE if large else _HUGE[:1]
-        for length in (*_LENGTHS[self.depth], *huge):
-            if length <= self.variation.longest:
-                yield self._case((3 if length < 10_000 else 2, length), form=form)
+        yield from self._of_lengths((*_LENGTHS[self.depth], *huge))
         if self.variation.tall and large:
-            yield self._case(_TALL, form=form)
+            yield self._case(_TALL, form=self._form_of_lengths)
+
+    def _of_lengths(self, lengths: Iterable[int]) -> Iterator[Case]:
+        for length in lengths:
+            if length <= self.variation.longest:
+                yield self._case((3 if length < 10_000 else 2, length), form=self._form_of_lengths)
+
+    @property
+    def _form_of_lengths(self) -> str:
+        # With no length in the model, it is loaded once for all of them.
+        return "dynamic" if self.row.domain != "ai.onnx.ml" else "plain"
 
     def _forms(self) -> Iterator[Case]:
         # An If gives bfloat16 out since version 16 alone.

@@ -36,6 +36,22 @@ def test_a_quick_run_tries_other_ranks_in_float32_alone():
     assert {len(shape) for shape in shapes("Sigmoid", "float16", "default")} == ranks
 
 
+def test_a_quick_run_tries_special_values_and_long_lines_in_every_dtype():
+    """Whatever a dtype may fail in alone: as far as a default run tries it."""
+
+    def tried(depth):
+        found = {}
+        for case in cases(depth=depth):
+            families, lengths = found.setdefault((case.domain, case.op, case.dtype), (set(), set()))
+            families.update({case.family} if FAMILIES[case.family].special else ())
+            lengths.update(limit for limit in (256, 1024) if case.shape[-1] > limit)
+        return found
+
+    quick, default = tried("quick"), tried("default")
+    assert quick == default
+    assert {dtype for _, _, dtype in quick} == {dtype for row in operators() for dtype in row.dtypes}
+
+
 def test_integers_are_tried_in_other_shapes_unless_the_run_is_quick():
     further = shapes("LinearClassifier", "float32", "quick") - shapes("LinearClassifier", "int64", "quick")
     assert further

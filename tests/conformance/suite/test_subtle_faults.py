@@ -344,6 +344,29 @@ def test_is_caught_in_a_quick_run(fault):
     check_caught(FAULTS[fault], {"wrong"}, opsets=opsets, quick=True)
 
 
+def nan_swallowed_in_float64(x, node):
+    (y,) = node.right()
+    return np.nan_to_num(y, nan=0) if x.dtype == np.float64 else y
+
+
+def bfloat16_sum_that_stalls(x, node):
+    """Of more than 200 terms the last ones are too small to be added: 3 % are missing."""
+    (y,) = node.right()
+    short = x.dtype == ml_dtypes.bfloat16 and x.shape[node.axis] > 200
+    return (y.astype(np.float32) * np.float32(1.03)).astype(x.dtype) if short else y
+
+
+@pytest.mark.parametrize("op", ["Softmax", "LogSoftmax"])
+def test_a_quick_run_of_all_dtypes_catches_a_nan_swallowed_in_float64_alone(op):
+    report = check_caught((op, nan_swallowed_in_float64, "special values", None), {"wrong"}, quick=True)
+    assert {record.dtype for record in report.unexpected} == {"float64"}
+
+
+def test_a_quick_run_of_all_dtypes_catches_a_bfloat16_sum_that_stalls_on_long_rows():
+    report = check_caught(("Softmax", bfloat16_sum_that_stalls, "ulp", None), {"wrong"}, quick=True)
+    assert {record.dtype for record in report.unexpected} == {"bfloat16"}
+
+
 def one_by_one(row):
     e = np.exp(row - row.max())
     return e / (np.add.accumulate(e, dtype=np.float32)[-1] if len(row) > 60_000 else e.sum())
