@@ -47,11 +47,11 @@ def examined(path: Path, runtime: str) -> dict[str, Any]:
         "said": said,
         "shapes": shapes,
         "seconds": time.perf_counter() - start,
-        "bytes": _peak(),
+        "bytes": peak(),
     }
 
 
-def _peak() -> int:
+def peak() -> int:
     """How many bytes of memory this process has had at most."""
     status = Path("/proc/self/status")
     if status.exists():
