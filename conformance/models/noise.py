@@ -12,7 +12,7 @@ from softops.opset import ModelSource
 from softops.opset.backend.plan import Watch
 from softops.opset.rounding.run import run_noisy
 from softops.opset.rounding.value import Noisy
-from softops.opset.rounding_rules.precision import FLOATS
+from softops.opset.rounding_rules.precision import FLOATS, precision_of
 
 from ..cases.families import dtype_of
 from ..errors import check_choice
@@ -157,21 +157,22 @@ class _Collected:
         is_wanted = name in self._outputs or self._keep is True or name in self._keep
         variance = value.variance()
         if value.dtype is not None:
-            self._note_digits(name, node, digits_of(variance, value.exact))
+            self._note_digits(name, node, digits_of(variance, value.exact), _full_digits(value.dtype))
         if is_wanted:
             self.tensors[name] = _tensor(name, node, value, variance, self.samples)
 
-    def _note_digits(self, name: str, node: str, digits: float) -> None:
+    def _note_digits(self, name: str, node: str, digits: float, full: float) -> None:
         maker = self._graph.producers.get(name)
         read = [] if maker is None else [self._digits.get(source, np.inf) for source in maker.input]
-        before = min([_FULL, *read])
+        before = min([full, *read])
         self._digits[name] = digits
         if maker is not None:
             self.nodes.append(NodeNoise(name, node, digits, max(before - digits, 0.0)))
 
 
-_FULL = 7.5
-"""The digits that a number has which was rounded once, to float32; before numbers are exact they count as so many."""
+def _full_digits(dtype: np.dtype[Any]) -> float:
+    """The digits that numbers have which were rounded once; before, numbers that are exact count as so many."""
+    return -float(np.log10(precision_of(dtype).one)) if dtype in FLOATS else 0.0
 
 
 def _tensor(name: str, node: str, value: Noisy, variance: Any, samples: int) -> TensorNoise:
@@ -189,6 +190,8 @@ def _samples_for(graph: ModelGraph, samples: int) -> int:
         np.prod([dim or 1 for dim in dims])
         for name in graph.compared
         if (dims := graph.dims(name)) is not None
+        and (kind := graph.dtype(name)) is not None
+        and kind in FLOATS
     ]
     return max(samples, _MORE_SAMPLES) if any(size < _FEW for size in sizes) else samples
 

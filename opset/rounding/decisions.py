@@ -3,7 +3,7 @@ Decisions: what jumps where rounding moves what it is taken by.
 
 A decision is that of the exact run in every sample, so that what follows is the noise beside that decision; but those
 that hang on rounding are noted. They are looked for with the samples six times as far from the exact values: eight
-samples by themselves would overlook what happens once in a hundred runs.
+samples by themselves would overlook what happens once in a hundred runs. What ranks is asked for gaps as well.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..nodes.arrays import Array
 from ..nodes.node import Node, Operation, Value
 from ..rounding_rules.call import run
 from ..rounding_rules.precision import FLOATS
+from .ranking import RANKERS, close_ranks
 from .value import Noisy
 
 _FACTOR = 6.0
@@ -83,6 +84,9 @@ def undecided(
             mask = found[place]
             if mask is not None:
                 mask |= np.asarray(_differ(mine, other))
+    ranked = RANKERS.get(node.proto.op_type) if not node.proto.domain else None
+    if ranked is not None and (mask := found[ranked]) is not None:
+        mask |= close_ranks(node, inputs[0], outputs[ranked])
     return found
 
 

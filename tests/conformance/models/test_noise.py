@@ -158,3 +158,17 @@ def test_rounding_a_quantised_value_is_a_decision():
 def test_bad_options(classifier, x, options, words):
     with pytest.raises(ValueError, match=words):
         noise(classifier, x, **options)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_digits_are_lost_by_cancelling_not_by_a_dtype_of_few(dtype):
+    """1 + x - 1 for small x: the difference loses digits, the sums before it none, however few their dtype has."""
+    model = model_of(
+        "g (float[40] x) => (float[40] y) { small = Mul(x, less) near = Add(small, one) y = Sub(near, one) }",
+        less=np.float32(0.01),
+        one=np.float32(1),
+    )
+    report = noise(model, RANDOM.normal(size=40).astype(np.float32), dtype=dtype)
+    assert report.lost_at.tensor == "y"
+    assert report.lost_at.lost == pytest.approx(2, abs=0.7)  # as the values are a hundredth of those before
+    assert [node.lost < 0.5 for node in report.nodes] == [True, True, False]
