@@ -8,6 +8,10 @@ import typer
 from .validate import parsed_shapes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
     from softops.conformance import NoiseReport
 
     from .terminal.console import Console
@@ -105,11 +109,10 @@ def _print(console: "Console", found: "NoiseReport", model: Path) -> None:
     from softops.conformance.reports.noise import assertions, lost_digits, rows, sentences
 
     from .terminal.console import shown
-    from .terminal.tables import plain_table
 
     computed = "" if not found.dtype else f" computed in {found.dtype}"
     title = f"Rounding noise of {model}{computed}"
-    console.print(plain_table(title, COLUMNS, rows(found), console.width), "")
+    console.print(_table(title, rows(found), console.width), "")
     for name, tensor in found.outputs.items():
         for sentence in sentences(tensor):
             console.print(f"{shown(name)}: {shown(sentence)}.", soft_wrap=True)
@@ -121,3 +124,13 @@ def _print(console: "Console", found: "NoiseReport", model: Path) -> None:
         console.print("\nFor a test, with the outputs by name in actual and expected:\n")
         for line in lines:
             console.print(f"    {shown(line)}", soft_wrap=True)
+
+
+def _table(title: str, rows: "Sequence[Sequence[str]]", width: int) -> "Table":
+    """Without the types where names would have to be folded for them."""
+    from .terminal.tables import fits, plain_table
+
+    if fits(COLUMNS, rows, width):
+        return plain_table(title, COLUMNS, rows, width)
+    name, _, *figures = COLUMNS
+    return plain_table(title, (name, *figures), [(first, *rest) for first, _, *rest in rows], width)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NOTHING = "-"
 # The distance of a number from NaN is the largest there is: its digits say nothing.
 ULP_READABLE = 10**9
+GAP = 3  # columns of the terminal between two of a table, and around all of them
 # A terminal narrower than this has room for the essential columns alone.
 WIDE = 76
 ESSENTIAL = {"output", "tensor", "worst ULP", "worst error", "agree", "verdict", "largest", "digits"}
@@ -75,6 +76,12 @@ def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         cells = compress(zip(columns, row, strict=True), wanted)
         table.add_row(*(cell(text, _style(name, text)) for name, text in cells))
     return table
+
+
+def fits(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Tell whether a table of texts needs no more than that width."""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    return sum(widths) + GAP * len(widths) <= width
 
 
 def _style(column: str, cell: str) -> str:

@@ -62,14 +62,11 @@ def given_outputs(graph: ModelGraph, feeds: Arrays, outputs: Given, names: Seque
     return found
 
 
-def fitted(
-    name: str, array: NDArray[Any], dtype: str, shape: tuple[int, ...], computed: str | None = None
-) -> NDArray[Any]:
+def typed(name: str, array: NDArray[Any], dtype: str, computed: str | None = None) -> NDArray[Any]:
     """
-    Return what was given for a tensor of that dtype and shape, a bfloat16 from its bits.
+    Return what was given for a tensor of that dtype, a bfloat16 from its bits.
 
-    ``computed`` is another dtype that it may be of: that in which all is said to be computed. TypeError: it is of
-    neither; ValueError: of another shape.
+    ``computed`` is another dtype that it may be of: that in which all is said to be computed. TypeError: of neither.
     """
     got = array.dtype
     if "bfloat16" in (dtype, computed) and (
@@ -79,13 +76,17 @@ def fitted(
     if dtype_name(array) not in (dtype, computed):
         message = f"expected {name} in {dtype} (got {dtype_name(array)}); {_conversion(array, dtype)}"
         raise TypeError(message)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def check_shape(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Refuse what was given for a tensor of another shape, by a ValueError."""
     if array.shape != shape:
         message = (
             f"expected {name} of shape {list(shape)} for these inputs (got {list(array.shape)}); give what was made "
             "of the same inputs, in the model's own layout"
         )
         raise ValueError(message)
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _conversion(array: NDArray[Any], dtype: str) -> str:

@@ -12,11 +12,12 @@ from softops.opset import ModelSource
 from softops.opset.backend.plan import Watch
 
 from ..measure.metrics import dtype_name
+from ..measure.ulp import is_float
 from ..rounding.outputs_report import JudgedTensor, OutputsReport
 from ..rounding.tensor_noise import TensorNoise
 from ..steps.graph import Arrays, ModelGraph
 from ..steps.source import open_source
-from .given import Given, fitted, given_outputs
+from .given import Given, check_shape, given_outputs, typed
 from .inputs import Inputs, prepare_inputs
 from .noise import check_request, noise_of
 
@@ -76,13 +77,19 @@ def compare_outputs(
     check_request(dtype, samples)
     graph = ModelGraph(open_source(model))
     feeds = prepare_inputs(graph.source.model, {} if inputs is None else inputs)
-    given = given_outputs(graph, feeds, outputs, names)
+    given = {
+        name: _typed(graph, name, array, dtype)
+        for name, array in given_outputs(graph, feeds, outputs, names).items()
+    }
     between = tuple(name for name in graph.producers if name in given and name not in graph.outputs)
     found = noise_of(graph, feeds, samples=samples, seed=seed, dtype=dtype, keep=between, watch=watch)
     tensors = {**found.kept, **found.outputs}
     compared = [name for name in given if name in tensors and name not in graph.random]
-    arrays = {name: _fitted(graph, tensors[name], given[name], dtype) for name in compared}
-    judged = {name: _judged(tensors[name], array) for name, array in arrays.items()}
+    for name in compared:
+        if graph.dtype(name) is None:
+            given[name] = typed(name, given[name], tensors[name].dtype, dtype)
+        check_shape(name, given[name], tensors[name].shape)
+    judged = {name: _judged(tensors[name], given[name]) for name in compared}
     report = OutputsReport(
         {name: judged[name] for name in graph.compared if name in judged},
         {name: judged[name] for name in between if name in judged},
@@ -95,16 +102,15 @@ def compare_outputs(
     report.notes += [
         f"{name} is not compared: it is drawn at random" for name in given if name in graph.random
     ]
-    report.notes += _mixed_up(report, tensors, arrays)
+    report.notes += _mixed_up(report, tensors, given)
     return report
 
 
-def _fitted(
-    graph: ModelGraph, tensor: TensorNoise, array: NDArray[Any], computed: str | None
-) -> NDArray[Any]:
-    own = graph.dtype(tensor.name)
-    dtype = tensor.dtype if own is None else "string" if own.kind == "O" else own.name
-    return fitted(tensor.name, array, dtype, tensor.shape, computed if tensor.is_float else None)
+def _typed(graph: ModelGraph, name: str, array: NDArray[Any], computed: str | None) -> NDArray[Any]:
+    own = graph.dtype(name)
+    if own is None:  # the run will tell
+        return array
+    return typed(name, array, "string" if own.kind == "O" else own.name, computed if is_float(own) else None)
 
 
 def _judged(tensor: TensorNoise, array: NDArray[Any]) -> JudgedTensor:

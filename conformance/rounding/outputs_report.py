@@ -52,6 +52,8 @@ class JudgedTensor(Judgement):
                 f"; at {list(self.worst_index)} it is {_number(self.worst_actual)}, where the model makes "
                 f"{_number(self.worst_expected)}"
             )
+        if self.wrong and self.ratio and self.labels_differ:
+            said += f"; the largest of {self.labels_differ} rows is another one"
         return said
 
 
