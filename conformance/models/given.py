@@ -69,6 +69,8 @@ def typed(name: str, array: NDArray[Any], dtype: str, computed: str | None = Non
     ``computed`` is another dtype that it may be of: that in which all is said to be computed. TypeError: of neither.
     """
     got = array.dtype
+    if got.kind == "S":
+        array = np.char.decode(array, "utf-8", "surrogateescape")
     if "bfloat16" in (dtype, computed) and (
         got == np.dtype("V2") or (got == np.uint16 and dtype != "uint16")
     ):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from softops.opset import ModelSource
@@ -20,6 +21,12 @@ from ..steps.source import open_source
 from .given import Given, check_shape, given_outputs, typed
 from .inputs import Inputs, prepare_inputs
 from .noise import check_request, noise_of
+
+_MEDIAN = 0.4
+"""The median of a right runtime's differences, in standard deviations: .30 to .44 on seven networks (docs/noise.md)."""
+
+_FEW_BITS = 6.0, 12.5
+"""As many significant bits are told of, to tell bfloat16 and float16 from a formula that is another."""
 
 
 def compare_outputs(
@@ -103,6 +110,8 @@ def compare_outputs(
         f"{name} is not compared: it is drawn at random" for name in given if name in graph.random
     ]
     report.notes += _mixed_up(report, tensors, given)
+    if report.verdict == "not explained":
+        report.notes += _of_few_bits({name: tensors[name] for name in report.outputs}, given)
     return report
 
 
@@ -127,3 +136,25 @@ def _mixed_up(report: OutputsReport, tensors: dict[str, TensorNoise], arrays: Ar
             tensors[name].judge(arrays[other]).explained for name, other in ((left, right), (right, left))
         ):
             yield f"what was given as {left} is {right}, and the other way round; give outputs by their names"
+
+
+def _of_few_bits(outputs: dict[str, TensorNoise], arrays: Arrays) -> Iterator[str]:
+    """Say of which precision all differences are where most elements are as far off as one with few bits takes them."""
+    bits = [
+        _significant_bits(tensor, arrays[name])
+        for name, tensor in outputs.items()
+        if tensor.dtype == "float32" and tensor.exact.size
+    ]
+    if bits and _FEW_BITS[0] <= min(bits) and max(bits) <= _FEW_BITS[1]:
+        yield (
+            f"the differences are those of about {np.median(bits):.0f} significant bits (bfloat16 has 8, float16 11, "
+            "float32 24): see whether --dtype float16 or bfloat16 explains them"
+        )
+
+
+def _significant_bits(tensor: TensorNoise, array: NDArray[Any]) -> float:
+    """Of how many bits a runtime of float32 would be whose differences have this median."""
+    with np.errstate(invalid="ignore"):
+        ratio = np.abs(array.astype(np.float64) - tensor.exact) / tensor.sigma
+    middle = float(np.median(ratio[np.isfinite(ratio)])) if np.isfinite(ratio).any() else 0.0
+    return 24 - float(np.log2(max(middle, _MEDIAN) / _MEDIAN))

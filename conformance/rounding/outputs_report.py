@@ -48,10 +48,9 @@ class JudgedTensor(Judgement):
         if self.reason:
             said += f": {self.reason}"
         if not self.explained and self.worst_index is not None:
-            said += (
-                f"; at {list(self.worst_index)} it is {_number(self.worst_actual)}, where the model makes "
-                f"{_number(self.worst_expected)}"
-            )
+            where = f"at {list(self.worst_index)} " if self.worst_index else ""
+            values = _number(self.worst_actual), _number(self.worst_expected)
+            said += f"; {where}it is {values[0]}, where the model makes {values[1]}"
         if self.wrong and self.ratio and self.labels_differ:
             said += f"; the largest of {self.labels_differ} rows is another one"
         return said

@@ -35,7 +35,7 @@ def close_ranks(node: Node, scores: Noisy, places: Array) -> Array:
     close = _close(np.take_along_axis(x, order, -1), np.take_along_axis(variance, order, -1))
     none = np.zeros((*close.shape[:-1], 1), bool)
     either = np.concatenate([none, close], -1) | np.concatenate([close, none], -1)
-    return np.moveaxis(either[..., :ranks], -1, axis).reshape(places.shape)
+    return np.asarray(np.moveaxis(either[..., :ranks], -1, axis).reshape(places.shape))
 
 
 def _steady(variance: Array, axis: int) -> Array:

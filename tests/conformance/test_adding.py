@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from softops.conformance import Comparison, Evaluation, SuiteReport, runtimes
+from softops.conformance import Comparison, Evaluation, NoiseReport, OutputsReport, SuiteReport, runtimes
 from softops.conformance.cases.families import FAMILIES
 from softops.conformance.cases.variations import VARIATIONS
 from softops.conformance.reports.comparison import write_report
 from softops.conformance.reports.evaluation import write_evaluation
 from softops.conformance.reports.files import FILES
+from softops.conformance.reports.noise import write_noise
+from softops.conformance.reports.outputs import write_outputs
 from softops.conformance.reports.scripts import SCRIPTS, WITHOUT_SCRIPT
 from softops.conformance.suite.report import FORMS
 from softops.conformance.verdicts.rules import RULES
@@ -51,9 +53,15 @@ def test_a_form_of_the_suite_report_is_written_and_stands_on_the_page(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("write", "found"), [(write_report, Comparison()), (write_evaluation, Evaluation(0))]
+    ("write", "found"),
+    [
+        (write_report, Comparison()),
+        (write_evaluation, Evaluation(0)),
+        (write_outputs, OutputsReport({})),
+        (write_noise, NoiseReport()),
+    ],
 )
-def test_a_form_of_the_other_reports_is_written_by_both_and_stands_on_the_page(write, found, tmp_path):
+def test_a_form_of_the_other_reports_is_written_by_all_and_stands_on_the_page(write, found, tmp_path):
     write(found, tmp_path / "folder", title="t")
     assert {path.name for path in (tmp_path / "folder").iterdir()} == {f"report{ending}" for ending in FILES}
     for ending in FILES:

@@ -41,6 +41,7 @@ COMMANDS: dict[str, Sequence[str]] = {
     "softops inspect --json": ("inspect", "MODEL", "--json"),
     "softops convert": ("convert", "MODEL", "--opset", "17", "-o", "OUT/o.onnx"),
     "softops validate": ("validate", "MODEL", "--batch", "2", "--report", "OUT/r.html"),
+    "softops noise": ("noise", "MODEL", "--batch", "2", "--samples", "2", "--report", "OUT/r.html"),
     "softops export fuse": ("export", "fuse", "MODEL", "-o", "OUT/o.onnx"),
     "softops export strip": ("export", "strip", "MODEL", "-o", "OUT/o.onnx"),
     "softops export append": ("export", "append", "MODEL", "-o", "OUT/o.onnx"),

@@ -10,6 +10,7 @@ import pytest
 from made_elsewhere import by_onnxruntime, inputs, network
 
 from softops.conformance import compare_outputs
+from softops.export import classifier_head
 
 FEEDS = inputs()
 BETWEEN = ("hidden", "scaled", "curve", "active")
@@ -219,6 +220,50 @@ def test_scores_of_another_label_are_told(outputs):
     report = compare_outputs(network(), FEEDS, outputs)
     assert report.outputs["logits"].labels_differ == 1
     assert "the largest of 1 rows is another one" in repr(report)
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("float16", 11), ("bfloat16", 8)])
+def test_outputs_of_a_lower_precision_are_told_by_their_bits(dtype, bits):
+    """torch computes GELU's network in halves; of a formula that is another nothing of the kind is said."""
+    torch = pytest.importorskip("torch")
+    kind = getattr(torch, dtype)
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in network().graph.initializer}
+    w1, w2 = (torch.from_numpy(constants[name].copy()).to(kind) for name in ("w1", "w2"))
+    logits = (torch.nn.functional.gelu(torch.from_numpy(FEEDS["x"]).to(kind) @ w1) @ w2).float()
+    given = {"logits": logits, "label": by_onnxruntime(network(), FEEDS)["label"]}
+    report = compare_outputs(network(), FEEDS, given)
+    (note,) = [note for note in report.notes if "significant bits" in note]
+    assert abs(int(re.search(r"about (\d+)", note).group(1)) - bits) <= 1
+    assert compare_outputs(network(), FEEDS, given, dtype=dtype).passed
+
+
+def test_another_formula_is_not_told_by_bits(outputs):
+    gelu = by_onnxruntime(network(root=np.array(0.7072)), FEEDS)
+    assert not any("bits" in note for note in compare_outputs(network(), FEEDS, gelu).notes)
+    outputs["logits"][3, 7] += 1
+    assert not any("bits" in note for note in compare_outputs(network(), FEEDS, outputs).notes)
+
+
+@pytest.mark.parametrize("kind", ["U", "S", object])
+def test_labels_that_are_text_come_in_any_form(kind):
+    model = classifier_head(np.eye(3, dtype=np.float32), labels=["a", "\u03b2", "c"])
+    x = np.float32([[1, 2, 9], [1, 9, 2]])
+    labels = np.array(["c", "\u03b2"])
+    labels = np.char.encode(labels, "utf-8") if kind == "S" else labels.astype(kind)
+    scores = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+    given = {"label": labels, "probabilities": scores}
+    assert compare_outputs(model, x, given).passed
+    report = compare_outputs(model, x, {**given, "label": labels[::-1]})
+    assert report.verdict == "decisions differ"
+    assert "it is '\u03b2', where the model makes 'c'" in repr(report)
+
+
+def test_one_number_has_no_place():
+    model = parsed("net (float[4] x) => (float y) { y = ReduceSum <keepdims = 0> (x) }")
+    x = np.float32([1, 2, 3, 4])
+    assert compare_outputs(model, x, np.float32(10)).passed
+    said = repr(compare_outputs(model, x, np.float32(11)))
+    assert said.endswith("; it is 11, where the model makes 10")
 
 
 def test_nothing_is_no_pass():
