@@ -21,8 +21,8 @@ from ..runtimes.protocol import Runtime
 from ..runtimes.softops import SoftopsRuntime
 from ..steps.graph import ModelGraph
 from ..steps.ground import Ground
-from ..steps.judge import Bounds
 from ..steps.source import open_source
+from ..steps.step import Bounds
 from .agreement import Agreement
 from .calibration import Scores
 from .dataset import Dataset
@@ -139,7 +139,7 @@ def evaluate(
     TypeError, ValueError, OSError
         The arrays do not fit the model, one another or the labels, or cannot be read; no output is an answer.
     """
-    bounds = Bounds(max_ulp, rtol)
+    bounds = Bounds(max_ulp)
     graph = ModelGraph(open_source(model))
     data = Dataset(graph.source.model, dataset, labels, rows_at_a_time(graph) if batch is None else batch)
     chosen, not_run = chosen_runtimes(runtimes)

@@ -17,18 +17,13 @@ turns the sum's relative error into an absolute one and is itself off by 4u·ln 
 
 Sigmoid. y = 1 / (1 + exp(−x)): |y' − y| ≤ 12·u·y. Hardmax is exact.
 
-Matrix products and sums, Gemm, MatMul, Add, Sub, Mul, Relu, in any chain: S(k)·u·m, where k counts the
-roundings along the longest way from a known value to the result (each term of a sum of products counts) and
-m is the same chain evaluated with the magnitudes of all numbers.
-
 Below the smallest normal number t a result may be flushed to zero or stop shrinking: anything of at most 2·t
 is taken there, except where −inf makes the exact result 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,90 +111,6 @@ def largest_of_rows(size: Doubles, least: int = 1) -> Doubles:
 def row_totals(operator: Operator, axis: int | None, x: NDArray[Any]) -> NDArray[Any]:
     """Return the sum of each row in the place of each of its elements, in ``np.longdouble``."""
     return _rows(operator, axis, x.astype(np.longdouble), _total)
-
-
-class Chain(NamedTuple):
-    """A value computed exactly, the same with magnitudes, and the roundings on the way to it."""
-
-    exact: NDArray[Any]
-    magnitude: Doubles
-    roundings: int
-
-    def allowance(self, dtype: np.dtype[Any]) -> Doubles:
-        """Return how far a result of ``dtype`` may be from ``exact``."""
-        tiny = smallest_normal(dtype)
-        return np.asarray(summed(self.roundings) * unit_roundoff(dtype) * self.magnitude + tiny)
-
-
-def known(value: NDArray[Any]) -> Chain:
-    """Start a chain at a value that is taken as it is."""
-    # It is widened when it is used: of a large weight only a part at a time.
-    return Chain(value, value, 0)
-
-
-def extended(op_type: str, attributes: dict[str, Any], operands: list[Chain]) -> Chain:
-    """Append one operator (see `CHAINED`) to chains."""
-    with np.errstate(all="ignore"):
-        if op_type in ("Gemm", "MatMul"):
-            return _product(attributes, operands)
-        left, *rest = map(_widened, operands)
-        count = max(operand.roundings for operand in operands) + 1
-        if op_type == "Relu":
-            return Chain(np.maximum(left.exact, 0), left.magnitude, left.roundings)
-        if op_type == "Identity":
-            return left
-        (right,) = rest
-        if op_type == "Mul":
-            both = left.roundings + right.roundings + 1
-            return Chain(left.exact * right.exact, left.magnitude * right.magnitude, both)
-        sign = 1 if op_type == "Add" else -1
-        return Chain(left.exact + sign * right.exact, left.magnitude + right.magnitude, count)
-
-
-def _widened(chain: Chain) -> Chain:
-    return Chain(_wide(chain.exact), np.abs(chain.magnitude).astype(np.float64, copy=False), chain.roundings)
-
-
-def _wide(value: NDArray[Any]) -> NDArray[Any]:
-    """Return a value in twice the precision of its own dtype, where there is any."""
-    return value.astype(np.longdouble if value.dtype.itemsize >= 8 else np.float64, copy=False)
-
-
-CHAINED = ("Gemm", "MatMul", "Add", "Sub", "Mul", "Relu", "Identity")
-"""The operators that a chain is made of."""
-
-
-def _product(attributes: dict[str, Any], operands: list[Chain]) -> Chain:
-    left, right, *rest = operands
-    left = _widened(left)
-    if attributes.get("transA"):
-        left = left._replace(exact=left.exact.T, magnitude=left.magnitude.T)
-    if attributes.get("transB"):
-        right = right._replace(exact=right.exact.T, magnitude=right.magnitude.T)
-    alpha, beta = attributes.get("alpha", 1.0), attributes.get("beta", 1.0)
-    exact = alpha * _in_parts(left.exact, right.exact, _wide)
-    magnitude = abs(alpha) * _in_parts(left.magnitude, right.magnitude, _magnitude)
-    count = left.roundings + right.roundings + left.exact.shape[-1] + (alpha != 1)
-    for offset in map(_widened, rest):
-        exact = exact + beta * offset.exact
-        magnitude = magnitude + abs(beta) * offset.magnitude
-        count = max(count, offset.roundings + (beta != 1)) + 1
-    return Chain(exact, magnitude, count)
-
-
-def _magnitude(value: NDArray[Any]) -> Doubles:
-    return np.asarray(np.abs(value).astype(np.float64, copy=False))
-
-
-def _in_parts(
-    left: NDArray[Any], right: NDArray[Any], form: Callable[[NDArray[Any]], NDArray[Any]]
-) -> NDArray[Any]:
-    """Multiply, a part of the columns at a time brought into a wider form."""
-    if right.ndim != 2 or right.size <= _PART:
-        return np.asarray(left @ form(right))
-    width = max(1, _PART // right.shape[0])
-    parts = [left @ form(right[:, start : start + width]) for start in range(0, right.shape[1], width)]
-    return np.concatenate(parts, axis=-1)
 
 
 def _rows(operator: Operator, axis: int | None, x: NDArray[Any], function: Any) -> NDArray[Any]:

@@ -187,6 +187,11 @@ def is_float(dtype: np.dtype[Any]) -> bool:
     return dtype.newbyteorder("=") in _FORMATS
 
 
+def is_discrete(array: NDArray[Any]) -> bool:
+    """Tell whether an array holds what is either equal or not: integers, booleans, strings."""
+    return array.dtype.kind in "iubOSUT"
+
+
 def _native(values: ArrayLike) -> NDArray[Any]:
     array = np.asarray(values)
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

@@ -13,8 +13,8 @@ from ..errors import ModelNotRunError
 from ..runtimes.names import chosen_runtimes
 from ..runtimes.protocol import Runtime
 from ..steps.graph import Arrays, ModelGraph
-from ..steps.judge import Bounds
 from ..steps.source import open_source
+from ..steps.step import Bounds
 from .batch import made_up_inputs
 from .differences import Differences, compare_nodes, measure_outputs
 from .examination import examine
@@ -36,7 +36,6 @@ def compare_runtimes(
     *,
     families: Sequence[str] | None = None,
     max_ulp: float | None = None,
-    rtol: float = 1e-3,
     seed: int = 0,
     batch: int | None = None,
     shapes: Shapes | None = None,
@@ -47,7 +46,7 @@ def compare_runtimes(
 
     Parameters
     ----------
-    model, inputs, max_ulp, rtol, seed, batch, shapes
+    model, inputs, max_ulp, seed, batch, shapes
         As for `softops.conformance.validate`.
     runtimes
         Names, or runtimes of different names.
@@ -76,7 +75,7 @@ def compare_runtimes(
         No runtime or one twice, inputs and families at once, an unknown family, a model with nothing to aim at;
         the inputs do not fit the model or cannot be read.
     """
-    bounds = Bounds(max_ulp, rtol)
+    bounds = Bounds(max_ulp)
     chosen, not_run = chosen_runtimes(runtimes)
     if families is not None and inputs is not None:
         message = "expected inputs or families of them (got both); leave one out"

@@ -15,10 +15,10 @@ from ..steps.excuses import excused
 from ..steps.foreign import without
 from ..steps.graph import Arrays, ModelGraph
 from ..steps.ground import Ground
-from ..steps.judge import Bounds, judged, judged_end_to_end
+from ..steps.judge import judged, judged_end_to_end
 from ..steps.runs import CutRun, MadeBytes, WholeRun, changed_outputs, run_cut, run_whole
-from ..steps.settle import Scene, differing, in_doubt, settled, shaken
-from ..steps.step import Step
+from ..steps.settle import Scene, differing, in_doubt, settled
+from ..steps.step import Bounds, Step
 from .caveats import caveats
 from .differences import Differences, compare_nodes, measure_outputs
 from .report import Report
@@ -142,11 +142,9 @@ def _examined(graph: ModelGraph, ground: Ground, feeds: Arrays, asked: _Asked) -
 
 def _steps(scene: Scene, whole: WholeRun, cut: CutRun) -> list[Step]:
     """Judge every value of a cut run once, and the outputs that were others in a run of the whole."""
-    allowances = Arrays()
     values = {**scene.feeds, **cut.theirs}
-    steps = list(judged(scene.graph, values, cut.recomputed, scene.bounds, list(cut.theirs), allowances))
-    ends = list(judged_end_to_end(scene.graph, scene.feeds, whole, cut, scene.bounds, allowances))
-    ends = shaken(scene, whole, ends)
+    steps = list(judged(scene.graph, values, cut, scene.bounds, list(cut.theirs)))
+    ends = judged_end_to_end(scene.graph, scene.feeds, whole, cut, scene.bounds)
     return [*settled(scene, cut, steps), *(in_doubt(scene, step, scene.feeds) for step in ends)]
 
 

@@ -10,17 +10,16 @@ import numpy as np
 
 from softops.opset import ModelSource
 from softops.opset.backend.plan import Watch
-from softops.opset.rounding.run import run_noisy
 from softops.opset.rounding.value import Noisy
 from softops.opset.rounding_rules.precision import FLOATS, precision_of
 
 from ..cases.families import dtype_of
 from ..errors import check_choice
-from ..measure.metrics import dtype_name
-from ..rounding.envelope import digits_of, moderated
+from ..rounding.envelope import digits_of
 from ..rounding.report import NodeNoise, NoiseReport
 from ..rounding.tensor_noise import TensorNoise
 from ..steps.graph import Arrays, ModelGraph
+from ..steps.noise import SAMPLES, run_with_noise, tensor_noise
 from ..steps.source import open_source
 from .batch import Made, made_up_inputs
 from .inputs import Inputs, Shapes, prepare_inputs
@@ -35,7 +34,7 @@ def noise(
     inputs: Inputs = None,
     *,
     dtype: str | None = None,
-    samples: int = 8,
+    samples: int = SAMPLES,
     seed: int = 0,
     batch: int | None = None,
     shapes: Shapes | None = None,
@@ -110,7 +109,7 @@ def noise_of(
     feeds: Arrays,
     *,
     dtype: str | None = None,
-    samples: int = 8,
+    samples: int = SAMPLES,
     seed: int = 0,
     keep: Collection[str] | Literal[True] = (),
     watch: Watch | None = None,
@@ -118,16 +117,14 @@ def noise_of(
     """Return the noise of a model that is open; see `noise`."""
     begin = time.perf_counter()
     found = _Collected(graph, keep, _samples_for(graph, samples))
-    without = run_noisy(
-        graph.model,
+    without = run_with_noise(
+        graph,
         feeds,
         found.observe,
         samples=found.samples,
         seed=seed,
         dtype=None if dtype is None else dtype_of(dtype),
-        dtypes=_dtypes(graph),
-        constants=graph.constants_in_files(),
-        watch=None if watch is None else lambda done, of: watch(done, of, 0),
+        watch=watch,
     )
     notes = []
     if without:
@@ -159,7 +156,7 @@ class _Collected:
         if value.dtype is not None:
             self._note_digits(name, node, digits_of(variance, value.exact), _full_digits(value.dtype))
         if is_wanted:
-            self.tensors[name] = _tensor(name, node, value, variance, self.samples)
+            self.tensors[name] = tensor_noise(name, node, value, variance, self.samples)
 
     def _note_digits(self, name: str, node: str, digits: float, full: float) -> None:
         maker = self._graph.producers.get(name)
@@ -175,15 +172,6 @@ def _full_digits(dtype: np.dtype[Any]) -> float:
     return -float(np.log10(precision_of(dtype).one)) if dtype in FLOATS else 0.0
 
 
-def _tensor(name: str, node: str, value: Noisy, variance: Any, samples: int) -> TensorNoise:
-    if value.dtype is None or value.dtype not in FLOATS:
-        sigma = np.zeros(value.exact.shape)
-        kind = dtype_name(value.exact)
-    else:
-        sigma, kind = moderated(variance, samples, value.dtype), value.dtype.name
-    return TensorNoise(name, node, kind, value.exact, sigma, value.undecided, tuple(sorted(value.hangs_on)))
-
-
 def _samples_for(graph: ModelGraph, samples: int) -> int:
     """More where an output has so few elements that their spread says little."""
     sizes = [
@@ -194,8 +182,3 @@ def _samples_for(graph: ModelGraph, samples: int) -> int:
         and kind in FLOATS
     ]
     return max(samples, _MORE_SAMPLES) if any(size < _FEW for size in sizes) else samples
-
-
-def _dtypes(graph: ModelGraph) -> dict[str, np.dtype[Any]]:
-    found = {name: graph.dtype(name) for name in graph.producers if graph.is_typed(name)}
-    return {name: dtype for name, dtype in found.items() if dtype is not None and dtype in FLOATS}

@@ -11,8 +11,8 @@ from softops.opset import ModelSource
 from ..runtimes.names import get_runtime
 from ..runtimes.protocol import Runtime
 from ..steps.graph import ModelGraph
-from ..steps.judge import Bounds
 from ..steps.source import open_source
+from ..steps.step import Bounds
 from .batch import Made, made_up_inputs
 from .examination import examine
 from .inputs import Inputs, Shapes, prepare_inputs
@@ -25,7 +25,6 @@ def validate(
     inputs: Inputs = None,
     *,
     max_ulp: float | None = None,
-    rtol: float = 1e-3,
     seed: int = 0,
     batch: int | None = None,
     shapes: Shapes | None = None,
@@ -39,14 +38,13 @@ def validate(
     - the output of every node of the softmax family against the exact value for the input that the runtime
       gave it, within the bound that the textbook formula keeps (`softops.conformance.measure.bounds`), or within
       ``max_ulp``;
-    - matrix products and sums against their value in twice the precision, within the rounding bound of a
-      sum in any order;
     - labels and other integers or strings against what follows from the runtime's own logits: equal, or
       wrong;
     - what is quantised within half a step of what was rounded: beside a tie the next step is right, too;
-    - what no rule is known for (a convolution, say) against our backend, within ``rtol`` of the largest
-      magnitude in the row, or a ULP where that is more. Where several nodes together are beyond that, each is
-      judged by itself.
+    - all other floats against a run in float64, within the noise of right runtimes (`softops.conformance.noise`): no
+      element further off than ten standard deviations, nor all together further than two in the root mean square.
+      Where several nodes together are beyond that, or their noise leaves fewer than two digits, each is judged by
+      itself.
 
     Wrong is only what departs from an oracle or from an implementation of ours that is verified. Where onnx's
     reference implementation stands in for one, and where nothing here computes a node, the verdict is ``cannot
@@ -69,8 +67,6 @@ def validate(
         at most 256. ``shapes`` has the shapes of inputs whose dimensions are open, by name.
     max_ulp
         A bound for the softmax family in ULP of the exact value, in place of the derived ones.
-    rtol
-        The tolerance of the last rule; 1e-3 is that of ONNX's own tests.
 
     Returns
     -------
@@ -89,7 +85,7 @@ def validate(
     TypeError, ValueError, OSError
         The inputs do not fit the model or cannot be read; a bound is negative.
     """
-    bounds = Bounds(max_ulp, rtol)
+    bounds = Bounds(max_ulp)
     chosen = get_runtime(runtime)
     graph = ModelGraph(open_source(model))
     if inputs is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -148,6 +148,11 @@ class TensorNoise:
         if self.is_float:
             return judged_floats(actual, self.exact, self.sigma, dtype_of(self.dtype), self.hangs_on)
         return judged_decisions(actual, self.exact, self.undecided, self.hangs_on)
+
+    def around(self, other: NDArray[Any]) -> TensorNoise:
+        """The noise between this tensor and what another right runtime made of it."""
+        exact = other.astype(np.float64) if self.is_float else other
+        return replace(self, exact=exact, sigma=np.sqrt(2) * self.sigma)
 
     def _finite(self, values: NDArray[Any]) -> NDArray[Any]:
         return values[np.isfinite(self.exact)] if self.is_float else np.zeros(0)

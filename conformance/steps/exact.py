@@ -8,23 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.opset.graph.domains import DOMAINS
 from softops.opset.nodes.node import attributes_of
 
 from ..cases.build import Truth, truth_of
 from ..cases.calls import Call, case_of
 from ..cases.case import Case
-from ..measure.bounds import CHAINED, JUDGED, Chain, extended, family_allowance, known
-from ..measure.ulp import Doubles, is_float
+from ..measure.bounds import JUDGED, family_allowance
+from ..measure.ulp import Doubles
 from ..verdicts.allowances import scores_of
 from ..verdicts.rules import allowance
-from .graph import Arrays, FamilyNode, ModelGraph
+from .graph import FamilyNode
 
 Inputs = Sequence[NDArray[Any] | None]
 """Of a node, None for one left out."""
-
-_CHAINED_MAX = 2**26
-"""Larger operands are not multiplied in twice the precision: that takes four times their memory."""
 
 
 class Exact(NamedTuple):
@@ -48,23 +44,6 @@ def exact_output(family: FamilyNode, inputs: Inputs) -> Exact | None:
     case, truth = asked
     allowed = allowance(case, truth, family.place)
     return None if allowed is None else Exact(truth.exact[family.place], allowed)
-
-
-def chain_to(graph: ModelGraph, tensor: str, values: Arrays, *, inside: bool = False) -> Chain | None:
-    """Return the value of a tensor that matrix products and sums make of known values; None for any other."""
-    value = graph.value(tensor, values) if inside else None
-    if value is not None:
-        return known(value) if is_float(value.dtype) and value.size <= _CHAINED_MAX else None
-    node = graph.producers.get(tensor)
-    if node is None or node.op_type not in CHAINED or node.domain not in DOMAINS:
-        return None
-    # A legacy Add or Gemm that names its broadcasting is read by the backend alone.
-    options = attributes_of(node)
-    if "broadcast" in options or not all(node.input):
-        return None
-    operands = [chain_to(graph, name, values, inside=True) for name in node.input]
-    usable = [operand for operand in operands if operand is not None]
-    return extended(node.op_type, options, usable) if len(usable) == len(operands) else None
 
 
 def undecided_labels(family: FamilyNode, inputs: Inputs) -> NDArray[np.bool_] | None:

@@ -22,6 +22,7 @@ from softops.opset.graph.types import dimension_of, dtype_of
 from softops.opset.graph.walk import names_read, subgraphs
 from softops.opset.nodes.node import attributes_of
 
+from ..measure.ulp import is_float
 from .source import Source
 
 Arrays = dict[str, NDArray[Any]]
@@ -157,6 +158,11 @@ class ModelGraph:
         node = self.producers.get(tensor)
         value = None if node is None or node.op_type != "Constant" else attributes_of(node).get("value")
         return value if isinstance(value, np.ndarray) else None
+
+    def float_dtypes(self) -> dict[str, np.dtype[Any]]:
+        """Return the dtypes of the tensors of floats, as far as they are known."""
+        found = {name: self.dtype(name) for name in self._types if name in self.producers}
+        return {name: dtype for name, dtype in found.items() if dtype is not None and is_float(dtype)}
 
     def constants_in_files(self) -> dict[str, Callable[[], NDArray[Any]]]:
         """Return what reads each initializer that lies in a file."""

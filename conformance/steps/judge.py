@@ -1,73 +1,53 @@
 """
 The verdicts: each step of a model against what it should have made of the runtime's own values.
 
-- A softmax-family node: its output against the exact one (`softops.opset`'s oracle) of the input it got.
-- A chain of matrix products and sums: against its value in twice the precision.
-- Integers, booleans, strings (labels, indices): against our backend, equal or wrong; with no excuse for
-  rounding, because the decision is taken anew from the runtime's own logits.
+- A softmax-family node: its output against the exact one (`softops.opset`'s oracle) of the input it got, within the
+  bound that is derived in `softops.conformance.measure.bounds`.
+- Integers, booleans, strings (labels, indices): against our backend, equal or wrong, but where rounding may change them
+  between the values that are known and these.
 - What is quantised into integers: within half a step of what was rounded, which allows another one beside a tie.
-- Outputs that change when a runtime is asked for the values in between: against our own run, or against those that it
-  then gives, within twice what all the steps allow together; the rows of a softmax by their sums as well.
-- Floats made by anything else: against our backend, within ``rtol`` of the largest magnitude in the row, or
-  a ULP where that is more.
-
-The first two bounds are derived in `softops.conformance.measure.bounds`.
+- Floats made by anything else: against a run in float64, within the noise of a right runtime
+  (`softops.conformance.rounding`).
+- Outputs that change when a runtime is asked for the values in between: against a run in float64 from end to end, or
+  against those that it then gives, within the noise; the rows of a softmax by their sums as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..measure.bounds import JUDGED, family_allowance, loosely, row_totals
+from ..measure.bounds import family_allowance, loosely, row_totals
 from ..measure.errors import against_exact
 from ..measure.metrics import first_place, scalar
-from ..measure.ulp import Doubles, is_float, spacing, unit_roundoff
+from ..measure.ulp import Doubles, is_discrete, is_float, spacing, unit_roundoff
+from ..rounding.envelope import LARGEST, LARGEST_RMS
+from ..rounding.tensor_noise import TensorNoise
 from ..verdicts.rules import RULES
-from .exact import chain_to, exact_output
+from .exact import exact_output
 from .graph import Arrays, ModelGraph
+from .noise import known_noise
 from .quantised import wrong_steps
 from .runs import CutRun, WholeRun, changed_outputs
-from .step import Step
+from .step import Bounds, Step
 from .undecided import Rows, undecided
 
 Array = NDArray[Any]
 
-
-@dataclass(frozen=True)
-class Bounds:
-    """
-    What a user sets of the bounds: ``max_ulp`` and ``rtol`` of `validate`.
-
-    Raises
-    ------
-    ValueError
-        One is negative.
-    """
-
-    max_ulp: float | None = None
-    rtol: float = 1e-3
-
-    def __post_init__(self) -> None:
-        for name, bound in (("max_ulp", self.max_ulp), ("rtol", self.rtol)):
-            if bound is not None and not bound >= 0:
-                message = (
-                    f"expected {name} of 0 or more (got {bound!r}); pass for instance max_ulp=64, rtol=1e-3"
-                )
-                raise ValueError(message)
+_RTOL = 1e-3
+"""Where a model cannot be run with noise: of the largest of a row, as in ONNX's own tests."""
 
 
 def judged(
     graph: ModelGraph,
     values: Arrays,
-    recomputed: Arrays,
+    cut: CutRun,
     bounds: Bounds,
     names: Collection[str],
-    allowances: Arrays | None = None,
     *,
     brief: bool = False,
 ) -> Iterator[Step]:
@@ -78,38 +58,39 @@ def judged(
     ----------
     values
         All that is known of a run in the runtime: inputs, cuts and outputs.
-    recomputed
-        What our backend makes of these, for each tensor from the values before it.
+    cut
+        What our backend makes of these, for each tensor from the values before it, and the noise of that.
     names
         What is judged.
-    allowances
-        Takes how far each may be off.
     brief
         Errors are measured of what is wrong alone: in extended precision they take most of the time.
     """
-    judge = _Judge(graph, bounds, {} if allowances is None else allowances, brief=brief)
-    # In the order of the graph: what was allowed for an input is part of what is allowed behind it.
+    judge = _Judge(graph, bounds, brief=brief)
+    # In the order of the graph.
     made = [name for name in graph.producers if name in names]
     for name in dict.fromkeys((*made, *names)):
         if values[name].size:
-            yield judge.step(name, values, recomputed)
+            yield judge.step(name, values, cut)
 
 
 def judged_end_to_end(
-    graph: ModelGraph, feeds: Arrays, whole: WholeRun, cut: CutRun, bounds: Bounds, allowances: Arrays
+    graph: ModelGraph, feeds: Arrays, whole: WholeRun, cut: CutRun, bounds: Bounds
 ) -> Iterator[Step]:
     """
     Judge the outputs that were others in a run of the whole than in one that was asked for the cuts as well.
 
-    An output is right when it is near enough to that of our backend's own run, or to the runtime's own from which each
-    step was judged. ``allowances`` are those of the steps.
+    An output is right when it is near enough to a run in float64, or to the runtime's own from which each step was
+    judged.
     """
-    judge = _Judge(graph, bounds, allowances)
+    judge = _Judge(graph, bounds)
     ours = {**feeds, **whole.ours}
     for name in changed_outputs(whole, cut):
-        step = judge.end_to_end(name, whole.theirs[name], ours)
-        if not step.passed:
-            stepwise = judge.end_to_end(name, whole.theirs[name], {**feeds, **cut.theirs})
+        noise = known_noise(whole.noises, name)
+        step = judge.end_to_end(name, whole.theirs[name], ours, noise)
+        if not step.passed and noise is not None:
+            stepwise = judge.end_to_end(
+                name, whole.theirs[name], {**feeds, **cut.theirs}, noise.around(cut.theirs[name])
+            )
             step = stepwise if stepwise.passed else step
         yield step
         if (sums := judge.row_sums(name, whole.theirs[name], ours)) is not None:
@@ -117,62 +98,91 @@ def judged_end_to_end(
 
 
 class _Judge:
-    """Judges the tensors of one model; keeps the allowances, which those of later steps are made of."""
+    """Judges the tensors of one model."""
 
-    def __init__(self, graph: ModelGraph, bounds: Bounds, allowances: Arrays, *, brief: bool = False) -> None:
+    def __init__(self, graph: ModelGraph, bounds: Bounds, *, brief: bool = False) -> None:
         self._brief = brief
         self._graph = graph
         self._bounds = bounds
-        self._allowances = allowances
 
-    def step(self, tensor: str, values: Arrays, recomputed: Arrays) -> Step:
-        """Judge ``tensor`` as made from the runtime's own values; ``recomputed`` is what our backend makes of them."""
+    def step(self, tensor: str, values: Arrays, cut: CutRun) -> Step:
+        """Judge ``tensor`` as made from the runtime's own values; ``cut`` has what our backend makes of them."""
         actual, family = values[tensor], self._graph.family_node(tensor)
         inputs = None if family is None else self._graph.inputs_of(family, values)
         exact = None
         if family is not None and inputs is not None and is_float(actual.dtype):
             exact = exact_output(family, inputs)
         if exact is not None:
-            rule, expected, allowed = "exact value", exact.value, exact.allowed
+            allowed = exact.allowed
             if self._bounds.max_ulp is not None:
-                allowed = self._bounds.max_ulp * spacing(expected, actual.dtype).astype(np.float64)
-        elif (
-            wrong := wrong_steps(self._graph, tensor, actual, values, recomputed, self._bounds.rtol)
-        ) is not None:
-            return self._equal(tensor, actual, recomputed[tensor], ~wrong, "quantised")
-        elif is_discrete(actual):
-            expected = recomputed[tensor]
-            return self._equal(tensor, actual, expected, self._undecided(tensor, expected, values, 0))
-        elif (chain := chain_to(self._graph, tensor, values)) is not None:
-            rule, expected, allowed = "matrix product", chain.exact, chain.allowance(actual.dtype)
-        else:
-            rule, expected = "rtol", recomputed[tensor]
-            allowed = loosely(expected, self._bounds.rtol)
-        self._allowances[tensor] = allowed
-        return self._bounded(tensor, rule, actual, expected, allowed)
+                allowed = self._bounds.max_ulp * spacing(exact.value, actual.dtype).astype(np.float64)
+            return self._bounded(tensor, "exact value", actual, exact.value, allowed)
+        expected = cut.recomputed[tensor]
+        wrong = wrong_steps(
+            self._graph, tensor, actual, values, cut.recomputed, lambda name: _slack(cut, name)
+        )
+        if wrong is not None:
+            return self._equal(tensor, actual, expected, ~wrong, "quantised")
+        if is_discrete(actual):
+            decided = undecided(self._graph, tensor, expected, values)
+            step = self._equal(tensor, actual, expected, decided)
+            return (
+                step
+                if step.passed
+                else self._decided(step, actual, expected, decided, known_noise(cut.noises, tensor))
+            )
+        noise = known_noise(cut.noises, tensor)
+        if noise is None:
+            return self._bounded(tensor, "rtol", actual, expected, loosely(expected, _RTOL))
+        return self._noisy(tensor, "noise", actual, noise)
 
-    def end_to_end(self, tensor: str, actual: Array, ours: Arrays) -> Step:
+    def end_to_end(self, tensor: str, actual: Array, ours: Arrays, noise: TensorNoise | None) -> Step:
         """
-        Judge ``tensor`` against our own run of the model, which had its own roundings all the way.
+        Judge ``tensor`` by the noise of a whole run.
 
-        Used where the runtime's outputs are not those it gives when it is asked for the cuts as well.
-        Both may be off by what each step allows, so twice that is taken, and a decision that hangs on less
-        may fall either way.
+        Used where the runtime's outputs are not those it gives when it is asked for the cuts as well. A decision that
+        hangs on rounding may fall either way.
         """
         expected = ours[tensor]
         if is_discrete(actual):
-            return self._equal(tensor, actual, expected, self._undecided(tensor, expected, ours, 4))
-        family = self._graph.family_node(tensor)
-        allowed = self._allowances.get(
-            tensor, loosely(expected, self._bounds.rtol) if is_float(expected.dtype) else None
+            decided = undecided(self._graph, tensor, expected, ours)
+            return self._decided(
+                self._equal(tensor, actual, expected, decided), actual, expected, decided, noise
+            )
+        if noise is None:
+            return self._bounded(tensor, "end to end", actual, expected, 2 * loosely(expected, _RTOL))
+        return self._noisy(tensor, "end to end", actual, noise)
+
+    def _decided(
+        self, step: Step, actual: Array, expected: Array, decided: Rows | None, noise: TensorNoise | None
+    ) -> Step:
+        """A step of decisions, right where rounding may change those that differ."""
+        if step.passed or noise is None:
+            return step
+        masks = [
+            mask for mask in (decided, noise.undecided) if mask is not None and mask.shape == actual.shape
+        ]
+        either = np.logical_or.reduce(masks) if masks else None
+        step = self._equal(step.tensor, actual, expected, either, step.rule)
+        return step if step.passed else _hanging(step, noise)
+
+    def _noisy(self, tensor: str, rule: str, actual: Array, noise: TensorNoise) -> Step:
+        """Judge floats by their noise: each by itself, and all in the root mean square."""
+        step = self._bounded(tensor, rule, actual, noise.exact, LARGEST * noise.sigma)
+        if not step.passed:
+            return _hanging(step, noise)
+        if self._brief and step.bound_used is None:
+            return step
+        found = noise.judge(actual)
+        if found.explained:
+            return step
+        far = int(
+            np.count_nonzero(np.abs(actual.astype(np.float64) - noise.exact) > LARGEST_RMS * noise.sigma)
         )
-        x = None if family is None else self._graph.value(family.source, ours)
-        if family is not None and x is not None and family.operator.op_type in JUDGED:
-            exact = family.operator.exact(x, family.axis)
-            given = self._allowances.get(family.source)
-            allowed = family_allowance(family.operator, x, exact, family.axis, given)
-        assert allowed is not None
-        return self._bounded(tensor, "end to end", actual, expected, 2 * allowed)
+        used = found.rms / LARGEST_RMS
+        return _hanging(
+            replace(step, passed=False, wrong=max(far, 1), bound_used=used, kinds=("ulp",)), noise
+        )
 
     def row_sums(self, tensor: str, actual: Array, ours: Arrays) -> Step | None:
         """Judge the sums of a softmax, which are 1 whatever the logits were; None for anything else."""
@@ -190,9 +200,6 @@ class _Judge:
         slack = slack + 2 * unit_roundoff(actual.dtype)
         step = self._bounded(tensor, "sum of 1", sums.astype(actual.dtype), wanted, slack)
         return replace(step, tensor=f"row sums of {tensor}")
-
-    def _undecided(self, tensor: str, expected: Array, values: Arrays, slack: float) -> Rows | None:
-        return undecided(self._graph, tensor, expected, values, self._allowances, slack)
 
     def _maker(self, tensor: str) -> str:
         family = self._graph.family_node(tensor)
@@ -253,13 +260,25 @@ class _Judge:
         )
 
 
-def is_discrete(array: Array) -> bool:
-    """Tell whether an array holds what is either equal or not: integers, booleans, strings."""
-    return array.dtype.kind in "iubOSUT" or array.dtype == np.bool_
+def _slack(cut: CutRun, tensor: str) -> Doubles:
+    """How far what is quantised may be off."""
+    noise = known_noise(cut.noises, tensor)
+    if noise is None or not noise.is_float:
+        return loosely(cut.recomputed[tensor], _RTOL)
+    return np.asarray(LARGEST * noise.sigma)
+
+
+def _hanging(step: Step, noise: TensorNoise) -> Step:
+    """A step beyond its bound, not settled behind decisions that rounding may change."""
+    if not noise.hangs_on:
+        return step
+    return replace(
+        step, unsettled=f"{step.tensor} hangs on what rounding may change: {', '.join(noise.hangs_on)}"
+    )
 
 
 def _plainly_near(actual: Array, expected: Array, allowed: Doubles) -> bool:
-    """Whether all numbers are finite and within what is allowed, as float64 tells."""
+    """Whether all numbers are finite and within a fifth of what is allowed, as float64 tells."""
     with np.errstate(invalid="ignore", over="ignore"):
         apart = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
-        return bool((apart <= allowed).all())
+        return bool((apart <= LARGEST_RMS / LARGEST * allowed).all())

@@ -7,6 +7,7 @@ further from it than half a step and as much as ``x`` may be off: beside a tie t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import ml_dtypes
@@ -23,7 +24,12 @@ Array = NDArray[Any]
 
 
 def wrong_steps(
-    graph: ModelGraph, tensor: str, actual: Array, values: Arrays, recomputed: Arrays, rtol: float
+    graph: ModelGraph,
+    tensor: str,
+    actual: Array,
+    values: Arrays,
+    recomputed: Arrays,
+    slack_of: Callable[[str], Doubles],
 ) -> NDArray[np.bool_] | None:
     """
     Return where a quantised tensor is wrong; None for a tensor that nothing quantises into integers.
@@ -33,7 +39,9 @@ def wrong_steps(
     values
         The runtime's own values: scale, zero point, and what is quantised, where that is one of them.
     recomputed
-        What our backend makes of these; ``x``, if it is here, may be off by ``rtol`` of the largest in its row.
+        What our backend makes of these.
+    slack_of
+        How far each number of ``x`` may be off, where it is one of those.
     """
     node = graph.producers.get(tensor)
     limits = _limits(actual.dtype)
@@ -53,8 +61,7 @@ def wrong_steps(
         return _beyond(actual, np.asarray(exact), np.zeros(()), limits, x.dtype)
     slack = np.zeros(wide.shape)
     if given is None and wide.ndim and wide.size:
-        finite = np.where(np.isfinite(wide), np.abs(wide), 0)
-        slack = np.broadcast_to(rtol * finite.max(-1, keepdims=True), wide.shape)
+        slack = slack_of(node.input[0])
     steps, zeros = (_spread(part.astype(np.float64), wide, scaling) for part in (scaling.scale, scaling.zero))
     with np.errstate(all="ignore"):
         return _beyond(actual, wide / steps + zeros, slack / np.abs(steps), limits, x.dtype)

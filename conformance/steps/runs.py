@@ -20,6 +20,7 @@ from ..runtimes.protocol import Run, Runtime
 from ..runtimes.softops import SoftopsRuntime
 from .cuts import Cuts, Variant
 from .graph import Arrays, ModelGraph
+from .noise import LazyNoises, Noises, whole
 
 
 class MadeBytes:
@@ -49,7 +50,7 @@ class WholeRun(NamedTuple):
     """
     The outputs that are compared, by name, the seconds of the fastest runs, and what is wrong with their number.
 
-    ``ours`` has our backend's values at the cuts as well.
+    ``ours`` has our backend's values at the cuts as well, and ``noises`` gives the noise of all of these.
     """
 
     theirs: Arrays
@@ -57,6 +58,7 @@ class WholeRun(NamedTuple):
     their_seconds: float
     our_seconds: float
     failures: list[str]
+    noises: Noises
 
 
 class CutRun(NamedTuple):
@@ -64,13 +66,14 @@ class CutRun(NamedTuple):
     The values at the cuts and outputs of a model, by name.
 
     ``theirs`` is what the runtime gives when it is asked for all of them, ``recomputed`` what our backend makes of the
-    runtime's own values, for each from those before it. ``failures`` says why they cannot be judged: another number,
-    dtype or shape.
+    runtime's own values, for each from those before it, and ``noises`` gives the noise of these. ``failures`` says why
+    they cannot be judged: another number, dtype or shape.
     """
 
     theirs: Arrays
     recomputed: Arrays
     failures: list[str]
+    noises: Noises
 
 
 def run_whole(graph: ModelGraph, runtime: Runtime, feeds: Arrays, watch: Watch | None = None) -> WholeRun:
@@ -82,7 +85,8 @@ def run_whole(graph: ModelGraph, runtime: Runtime, feeds: Arrays, watch: Watch |
     learn_types(graph, runtime, feeds)
     folder, names = graph.source.folder, graph.outputs
     run_theirs = load(runtime, graph.content, folder)
-    variant = Cuts(graph).given() or Variant(graph.model, names)
+    variant = whole(graph)
+    noises = LazyNoises(graph, dict.fromkeys(variant.outputs, (variant, feeds)), watch)
     start = time.perf_counter()
     expected = run_variant(graph, SoftopsRuntime(watch), variant, feeds)
     our_seconds = time.perf_counter() - start
@@ -92,8 +96,8 @@ def run_whole(graph: ModelGraph, runtime: Runtime, feeds: Arrays, watch: Watch |
     ours = _by_name(variant.outputs, expected, {*graph.compared, *variant.outputs[len(names) :]})
     if len(actual) != len(names):
         failure = f"expected {len(names)} outputs, {', '.join(names)} (got {len(actual)})"
-        return WholeRun({}, ours, their_seconds, our_seconds, [failure])
-    return WholeRun(_by_name(names, actual, graph.compared), ours, their_seconds, our_seconds, [])
+        return WholeRun({}, ours, their_seconds, our_seconds, [failure], noises)
+    return WholeRun(_by_name(names, actual, graph.compared), ours, their_seconds, our_seconds, [], noises)
 
 
 def run_cut(
@@ -122,15 +126,20 @@ def run_cut(
         if len(outputs) != len(given.outputs):
             asked = ", ".join(given.outputs)
             failure = f"expected {len(given.outputs)} outputs when asked for {asked} (got {len(outputs)})"
-            return CutRun({}, {}, [failure])
+            return CutRun({}, {}, [failure], LazyNoises(graph, {}))
         theirs = _by_name(given.outputs, outputs, wanted)
-    at_cuts = {name: theirs[name] for name in cuts.names}
-    outputs = run_variant(graph, SoftopsRuntime(watch), resumed, {**feeds, **at_cuts})
+    known = {**feeds, **{name: theirs[name] for name in cuts.names}}
+    outputs = run_variant(graph, SoftopsRuntime(watch), resumed, known)
     recomputed = _by_name(resumed.outputs, outputs, wanted)
+    from_runs = dict.fromkeys(resumed.outputs, (resumed, known))
     if nodes is None:
-        recomputed |= {name: ours[name] for name in cuts.fresh() if name in ours}
+        fresh = {name: ours[name] for name in cuts.fresh() if name in ours}
+        recomputed |= fresh
+        from_runs |= dict.fromkeys(fresh, (whole(graph), feeds))
     reasons = [unlike(name, theirs[name], array) for name, array in recomputed.items() if name in theirs]
-    return CutRun(theirs, recomputed, [reason for reason in reasons if reason])
+    return CutRun(
+        theirs, recomputed, [reason for reason in reasons if reason], LazyNoises(graph, from_runs, watch)
+    )
 
 
 def learn_types(

@@ -11,6 +11,25 @@ from ..measure.metrics import Scalar
 from ..measure.ulp import Doubles
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """
+    What a user sets of the bounds: ``max_ulp`` of `validate`.
+
+    Raises
+    ------
+    ValueError
+        It is negative.
+    """
+
+    max_ulp: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_ulp is not None and not self.max_ulp >= 0:
+            message = f"expected max_ulp of 0 or more (got {self.max_ulp!r}); pass for instance max_ulp=64"
+            raise ValueError(message)
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """
@@ -21,8 +40,8 @@ class Step:
     tensor, operator
         What was judged, and the operator that made it (``Softmax-13``, ``Gemm``).
     rule
-        ``exact value``, ``matrix product``, ``equal``, ``quantised``, ``rtol``, ``end to end`` or ``sum of 1``: what
-        it was judged by.
+        ``exact value``, ``noise``, ``equal``, ``quantised``, ``end to end`` or ``sum of 1``: what it was judged by;
+        ``rtol`` where a model cannot be run with noise.
     passed
         Whether every element keeps the bound.
     wrong, size

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from softops.opset.nodes.node import attributes_of
 
-from ..measure.ulp import Doubles
 from .exact import lead, undecided_labels
 from .graph import Arrays, ModelGraph
 
@@ -25,14 +24,12 @@ _TREES = 2.0**-16
 """What the order of a sum over trees in float32 may come to, of the largest score of a row."""
 
 
-def undecided(
-    graph: ModelGraph, tensor: str, like: NDArray[Any], values: Arrays, allowances: Arrays, slack: float
-) -> Rows | None:
+def undecided(graph: ModelGraph, tensor: str, like: NDArray[Any], values: Arrays) -> Rows | None:
     """
     Return the rows whose label the model does not settle, in the form of ``like``; None where it cannot be told.
 
-    These are the rows with a NaN among the logits, of which ONNX does not say what ArgMax makes, and those whose two
-    largest logits differ by no more than ``slack`` times what rounding may move one. ``values`` has the logits.
+    These are the rows with a NaN among the logits, of which ONNX does not say what ArgMax makes, and those of trees
+    whose two largest scores differ by no more than the order of a sum may come to. ``values`` has the logits.
     """
     node = graph.producers.get(tensor)
     while node is not None and node.op_type in _PASSED_ON:
@@ -52,8 +49,6 @@ def undecided(
     rows = np.isnan(logits).any(-1)
     if node.op_type == TREES:
         rows |= lead(logits) <= _TREES * np.abs(logits).max(-1)
-    elif slack and node.input[0] in allowances:
-        rows |= lead(logits) <= slack * _allowed(allowances[node.input[0]], axis)
     return _shaped(np.asarray(rows), like)
 
 
@@ -66,10 +61,6 @@ def _scores(graph: ModelGraph, node: onnx.NodeProto, values: Arrays) -> tuple[ND
     else:
         return None
     return None if scores is None or not scores.ndim else (scores, axis)
-
-
-def _allowed(allowance: NDArray[Any], axis: int) -> Doubles:
-    return np.asarray(allowance.max(axis))
 
 
 def _shaped(rows: Rows | None, like: NDArray[Any]) -> Rows | None:

@@ -20,7 +20,7 @@ two roundings and S(N), those of Σ w.
 
 Attention. See `softops.conformance.verdicts.attention_allowance`.
 
-LinearClassifier. Scores of k products: S(k + 1)·u·(Σ|x·c| + |b|), in float32 (see matrix products), and as the
+LinearClassifier. Scores of k products: S(k + 1)·u·(Σ|x·c| + |b|), in float32, and as the
 input of a Softmax or Sigmoid where one follows; the quantile of PROBIT passes an error g on as
 g·√(2π)·exp(y²/2), with 16·u·|y| of its own. A label is right if no score is ahead by more than both may be off.
 

@@ -241,7 +241,7 @@ def test_weights_in_files_are_read_or_left_there(beside, monkeypatch, runtime, w
     assert (source.open_source(beside).folder is None) is whole
     report = validate(beside, runtime)
     assert report.passed, report.failures
-    assert {step.tensor: step.rule for step in report.steps}["logits"] == "matrix product"
+    assert {step.tensor: step.rule for step in report.steps}["logits"] == "noise"
 
 
 def test_a_missing_file_of_weights_is_named(beside):

@@ -3,9 +3,12 @@
 import numpy as np
 import onnxruntime
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from softops.opset.rounding.run import run_noisy
+from softops.opset.rounding_rules.precision import of_sum, precision_of
 
 RANDOM = np.random.default_rng(20)
 
@@ -159,3 +162,25 @@ def test_rules_hold_beside_onnxruntime(name):
     assert rms <= 2
     if name not in ROUGH:
         assert rms > 0.05
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    terms=st.integers(1, 2000),
+    scale=st.sampled_from([1e-3, 1, 1e4]),
+    mean=st.sampled_from([0, 1, 10]),
+    seed=st.integers(0, 99),
+)
+def test_sums_in_the_worst_order_are_within(terms, scale, mean, seed):
+    """One after the other, as nobody does it who has vectors; no sum is further off than ten standard deviations."""
+    random = np.random.default_rng(seed)
+    a = (scale * (mean + random.normal(size=(200, terms)))).astype(np.float32)
+    b = random.normal(size=(200, terms)).astype(np.float32)
+    total = np.zeros(200, np.float32)
+    for k in range(terms):
+        total += a[:, k] * b[:, k]
+    products = a.astype(np.float64) * b
+    sigma = of_sum(products.sum(1), (products**2).sum(1), terms, precision_of(np.dtype(np.float32)).one)
+    ratio = np.abs(total - products.sum(1)) / sigma
+    assert ratio.max() <= 10
+    assert np.sqrt(np.mean(ratio**2)) <= 2
