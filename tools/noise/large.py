@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from ..models_one import peak
+from ..memory import peak
 
 WIDTH, DEPTH, HEADS, WORDS = 768, 12, 12, 30522
 BATCH, LENGTH = 4, 128
