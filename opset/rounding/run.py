@@ -59,7 +59,8 @@ def run_noisy(
         {"": 1, **opset_versions(model.opset_import)}, functions_by_key(model.functions), dtypes or {}
     )
     left = {name: value for name, value in held.items() if name not in feeds}
-    interpreter.nodes(model.graph.node, names, scope, (), left, observe, watch)
+    handed_on = [output.name for output in model.graph.output if output.name in feeds]
+    interpreter.nodes(model.graph.node, names, scope, handed_on, left, observe, watch)
     for output in model.graph.output:
         if output.name in left:
             observe(output.name, "constant", interpreter.value(left[output.name]()))

@@ -122,3 +122,12 @@ def test_labels_hang_on_rounding_beside_a_tie_alone():
     )
     x = np.array([[1, 1 + 2e-7, 0], [1, 1.001, 0]], np.float32)
     assert noisy(model, {"x": x})["label"].undecided.tolist() == [True, False]
+
+
+def test_an_input_that_is_an_output_is_told_of_though_nodes_read_it():
+    model = parser.parse_model("""
+        <ir_version: 9, opset_import: ["" : 18]>
+        g (float[3] x) => (float[3] x, float[3] y) { y = Exp(x) }
+    """)
+    x = np.float32([1, 2, 3])
+    np.testing.assert_array_equal(noisy(model, {"x": x})["x"].exact, x)
