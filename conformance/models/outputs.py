@@ -23,7 +23,7 @@ from .inputs import Inputs, prepare_inputs
 from .noise import check_request, noise_of
 
 _MEDIAN = 0.4
-"""The median of a right runtime's differences, in standard deviations: .30 to .44 on seven networks (docs/noise.md)."""
+"""The median of a right runtime's differences, in standard deviations: .30 to .44 on seven networks."""
 
 _FEW_BITS = 6.0, 12.5
 """As many significant bits are told of, to tell bfloat16 and float16 from a formula that is another."""

@@ -45,7 +45,13 @@ def _table(tensors: Iterable[JudgedTensor]) -> Iterator[str]:
             for x in (tensor.worst_actual, tensor.worst_expected)
         ]
         cells = (
-            *(tensor.name, tensor.node, tensor.verdict, number(tensor.ratio), number(tensor.rms)),
+            *(
+                tensor.name,
+                tensor.node,
+                tensor.verdict,
+                number(tensor.ratio or None),
+                number(tensor.rms or None),
+            ),
             *(where, *values),
         )
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"

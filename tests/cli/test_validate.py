@@ -155,6 +155,13 @@ def test_the_report_is_written_where_it_is_asked_for(folder, capsys):
     assert "probabilities" in page
 
 
+def test_json_is_for_machines(folder, capsys):
+    assert run(["validate", "head.onnx", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert [report["verdict"] for report in json.loads(out)["reports"]] == ["right"]
+
+
 def test_a_narrow_terminal_gets_fewer_columns_and_no_folded_names(folder, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "45")
     assert run(["validate", "head.onnx"]) == 0

@@ -54,6 +54,11 @@ def test_the_report_has_every_form(folder, capsys):
     assert (folder / "found/report.html").read_text("utf-8").startswith("<!doctype html>")
 
 
+def test_json_is_for_machines(capsys):
+    assert run(["validate", "head.onnx", "--dataset", "data.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 700
+
+
 def test_no_rows_are_nothing_compared(capsys):
     assert run(["validate", "head.onnx", "--dataset", "none.npz"]) == 3
     assert capsys.readouterr().out.endswith("nothing compared.\n")
