@@ -70,7 +70,10 @@ def validate(
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="What inputs are generated from.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="What inputs, and the noise of --expected, are drawn from."),
+    ] = 0,
     max_ulp: Annotated[
         float | None,
         typer.Option(metavar="ULP", help="A bound for the softmax family in place of the derived ones."),

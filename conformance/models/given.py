@@ -17,6 +17,7 @@ from softops.export.sources.arrays import read_npz
 from softops.opset.graph.given import as_array
 
 from ..measure.metrics import dtype_name
+from ..measure.ulp import is_float
 from ..steps.graph import Arrays, ModelGraph
 
 Given = ArrayLike | Mapping[str, ArrayLike] | Sequence[ArrayLike] | str | os.PathLike[str]
@@ -92,9 +93,12 @@ def check_shape(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
 
 
 def _conversion(array: NDArray[Any], dtype: str) -> str:
-    if dtype == "string" or array.dtype.kind not in "fiubV":
-        return "give the model's own output"
-    return f"convert it with .astype({dtype!r})"
+    numbers = array.dtype.kind == "f" or is_float(array.dtype)
+    if array.dtype.kind in "fiu" and dtype != "string" and numbers == ("float" in dtype):
+        return f"convert it with .astype({dtype!r})"
+    return (
+        "give the model's own output; if this is another one of it, give them by name or in the model's order"
+    )
 
 
 def _check_tensors(graph: ModelGraph) -> None:
