@@ -24,11 +24,11 @@ BATCH_MAX = 256
 _ROWS_UNTRIED = 8
 """So many rows where our backend cannot tell what one takes."""
 
-_SECONDS = 2.0
+_SECONDS = 1.0
 """A run of our backend shall take no longer, and ..."""
 
-_BYTES = 2**28
-"""... its nodes make no more than this, where fewer rows can help it."""
+_BYTES = 2**26
+"""... its nodes make no more than this, where fewer rows can help it; with noise it is some ten times as much."""
 
 _SHORT = 0.02
 """A first row that takes no longer says nothing of time: most of it is what a call takes."""
@@ -58,8 +58,8 @@ def made_up_inputs(
     Parameters
     ----------
     batch
-        Rows, where the model leaves the number open; by default as many as a first row says can be had in two seconds
-        and 256 MiB, and at most 256; 8 where softops cannot run one.
+        Rows, where the model leaves the number open; by default as many as a first row says can be had in one second
+        and 64 MiB, and at most 256; 8 where softops cannot run one.
     shapes
         Shapes of inputs, by name.
     watch

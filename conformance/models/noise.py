@@ -19,14 +19,12 @@ from ..rounding.envelope import digits_of
 from ..rounding.report import NodeNoise, NoiseReport
 from ..rounding.tensor_noise import TensorNoise
 from ..steps.graph import Arrays, ModelGraph
-from ..steps.noise import SAMPLES, run_with_noise, tensor_noise
+from ..steps.noise import SAMPLES, run_with_noise, samples_for, tensor_noise
 from ..steps.source import open_source
 from .batch import Made, made_up_inputs
 from .inputs import Inputs, Shapes, prepare_inputs
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
-_FEW = 5
-_MORE_SAMPLES = 16
 
 
 def noise(
@@ -175,10 +173,10 @@ def _full_digits(dtype: np.dtype[Any]) -> float:
 def _samples_for(graph: ModelGraph, samples: int) -> int:
     """More where an output has so few elements that their spread says little."""
     sizes = [
-        np.prod([dim or 1 for dim in dims])
+        int(np.prod([dim or 1 for dim in dims]))
         for name in graph.compared
         if (dims := graph.dims(name)) is not None
         and (kind := graph.dtype(name)) is not None
         and kind in FLOATS
     ]
-    return max(samples, _MORE_SAMPLES) if any(size < _FEW for size in sizes) else samples
+    return samples_for(sizes, samples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,16 @@ from softops.opset.rounding.value import Noisy
 from softops.opset.rounding_rules.precision import FLOATS
 
 from ..measure.metrics import dtype_name
-from ..measure.ulp import Doubles
+from ..measure.ulp import Doubles, is_float
 from ..rounding.envelope import moderated
 from ..rounding.tensor_noise import TensorNoise
 from .cuts import Cuts, Variant
 from .graph import Arrays, ModelGraph
 
 SAMPLES = 8
+
+_FEW, _MANY = 5, 64
+"""Tensors of fewer numbers ask for more samples; if all have more than many, fewer do."""
 
 Noises = Callable[[str], TensorNoise]
 """Gives the noise of a tensor by name."""
@@ -61,8 +64,13 @@ def tensor_noise(name: str, node: str, value: Noisy, variance: Doubles, samples:
     return TensorNoise(name, node, kind, value.exact, sigma, value.undecided, tuple(sorted(value.hangs_on)))
 
 
+def samples_for(sizes: Iterable[int], usual: int = SAMPLES) -> int:
+    """How many samples there must be for tensors of so many numbers: the fewer, the less their spread says."""
+    return max(usual, 2 * SAMPLES if min(sizes, default=_MANY) < _FEW else 0)
+
+
 def noises_of(
-    graph: ModelGraph, variant: Variant, feeds: Arrays, watch: Watch | None = None
+    graph: ModelGraph, variant: Variant, feeds: Arrays, samples: int, watch: Watch | None = None
 ) -> dict[str, TensorNoise]:
     """Return the noise of the outputs of a variant of a model, by what they are called in the model."""
     names = {
@@ -72,26 +80,36 @@ def noises_of(
 
     def observe(name: str, node: str, value: Noisy) -> None:
         if name in names and isinstance(value.exact, np.ndarray):
-            found[names[name]] = tensor_noise(names[name], node, value, value.variance(), SAMPLES)
+            found[names[name]] = tensor_noise(names[name], node, value, value.variance(), samples)
 
-    run_with_noise(graph, feeds, observe, model=variant.model, watch=watch)
+    run_with_noise(graph, feeds, observe, model=variant.model, samples=samples, watch=watch)
     return found
 
 
 class LazyNoises:
-    """The noise of the outputs of variants of a model, each run when a tensor of it is asked for first."""
+    """
+    The noise of the outputs of variants of a model, each run when a tensor of it is asked for first.
+
+    ``values`` are those of such tensors: where all have many numbers half as many samples do.
+    """
 
     def __init__(
-        self, graph: ModelGraph, variants: Mapping[str, tuple[Variant, Arrays]], watch: Watch | None = None
+        self,
+        graph: ModelGraph,
+        variants: Mapping[str, tuple[Variant, Arrays]],
+        values: Arrays,
+        watch: Watch | None = None,
     ) -> None:
         self._graph, self._variants, self._watch = graph, variants, watch
+        sizes = [x.size for x in values.values() if is_float(x.dtype)]
+        self._samples = samples_for(sizes, SAMPLES if min(sizes, default=0) < _MANY else SAMPLES // 2)
         self._found: dict[int, dict[str, TensorNoise]] = {}
 
     def __call__(self, tensor: str) -> TensorNoise:
         """The noise of a tensor; KeyError for one that no variant gives out as an array."""
         variant, feeds = self._variants[tensor]
         if id(variant) not in self._found:
-            self._found[id(variant)] = noises_of(self._graph, variant, feeds, self._watch)
+            self._found[id(variant)] = noises_of(self._graph, variant, feeds, self._samples, self._watch)
         return self._found[id(variant)][tensor]
 
 

@@ -86,7 +86,6 @@ def run_whole(graph: ModelGraph, runtime: Runtime, feeds: Arrays, watch: Watch |
     folder, names = graph.source.folder, graph.outputs
     run_theirs = load(runtime, graph.content, folder)
     variant = whole(graph)
-    noises = LazyNoises(graph, dict.fromkeys(variant.outputs, (variant, feeds)), watch)
     start = time.perf_counter()
     expected = run_variant(graph, SoftopsRuntime(watch), variant, feeds)
     our_seconds = time.perf_counter() - start
@@ -94,6 +93,7 @@ def run_whole(graph: ModelGraph, runtime: Runtime, feeds: Arrays, watch: Watch |
         _, our_seconds = _timed(load(SoftopsRuntime(), graph.content, folder), feeds)
     actual, their_seconds = _timed(run_theirs, feeds)
     ours = _by_name(variant.outputs, expected, {*graph.compared, *variant.outputs[len(names) :]})
+    noises = LazyNoises(graph, dict.fromkeys(variant.outputs, (variant, feeds)), ours, watch)
     if len(actual) != len(names):
         failure = f"expected {len(names)} outputs, {', '.join(names)} (got {len(actual)})"
         return WholeRun({}, ours, their_seconds, our_seconds, [failure], noises)
@@ -126,7 +126,7 @@ def run_cut(
         if len(outputs) != len(given.outputs):
             asked = ", ".join(given.outputs)
             failure = f"expected {len(given.outputs)} outputs when asked for {asked} (got {len(outputs)})"
-            return CutRun({}, {}, [failure], LazyNoises(graph, {}))
+            return CutRun({}, {}, [failure], LazyNoises(graph, {}, {}))
         theirs = _by_name(given.outputs, outputs, wanted)
     known = {**feeds, **{name: theirs[name] for name in cuts.names}}
     outputs = run_variant(graph, SoftopsRuntime(watch), resumed, known)
@@ -137,9 +137,8 @@ def run_cut(
         recomputed |= fresh
         from_runs |= dict.fromkeys(fresh, (whole(graph), feeds))
     reasons = [unlike(name, theirs[name], array) for name, array in recomputed.items() if name in theirs]
-    return CutRun(
-        theirs, recomputed, [reason for reason in reasons if reason], LazyNoises(graph, from_runs, watch)
-    )
+    noises = LazyNoises(graph, from_runs, recomputed, watch)
+    return CutRun(theirs, recomputed, [reason for reason in reasons if reason], noises)
 
 
 def learn_types(
