@@ -87,7 +87,9 @@ def _each(
         progress.update(models, total=len(entries))
         for entry in entries:
             with _bar(progress, entry.name, len(seeds)) as told:
-                yield work(entry, told)
+                found = work(entry, told)
+            progress.console.print(f"{entry.name}: {found.said}", markup=False)
+            yield found
             progress.advance(models)
 
 

@@ -49,6 +49,17 @@ class Row(NamedTuple):
     seconds: float
     failed: str = ""
 
+    @property
+    def said(self) -> str:
+        """What became of it, in a line."""
+        if self.failed:
+            return f"not measured: {self.failed}"
+        tally = self.tally
+        return (
+            f"{self.comparisons} comparisons, median {tally.median:.2f}, largest {tally.largest:.1f}, "
+            f"{len(self.alarms)} false alarms, {self.seconds:.1f} s per input"
+        )
+
 
 def runs_of(entry: Entry, names: Sequence[str] = RIGHT) -> tuple[Runs, list[str]]:
     """Return what runs a model in each runtime that takes it, and of the others why they do not."""

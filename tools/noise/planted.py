@@ -86,6 +86,13 @@ class Planted(NamedTuple):
     right: Right
     left_out: list[str]
 
+    @property
+    def said(self) -> str:
+        """What became of it, in a line."""
+        reaching = [trial for trial in self.trials if trial.reaches]
+        found = sum(trial.found[_OURS] for trial in reaching)
+        return f"{len(self.trials)} trials, {len(reaching)} reach the outputs, {found} of these found"
+
 
 def planted(entry: Entry, seeds: Sequence[int], samples: int, told: Callable[[], None]) -> Planted:
     """Plant every fault that a model has a place for on each seed; ``told`` is called after each seed."""
@@ -114,6 +121,8 @@ def planted(entry: Entry, seeds: Sequence[int], samples: int, told: Callable[[],
             count += 1
             accused.update(name for name, wrong in _found(outputs, actual).items() if wrong)
             undecided += any(each.verdict == UNDECIDED for _, _, each in judgements(outputs, actual))
+        if DISABLED not in runs:
+            break
         trials += _trials(entry, seed, runs[DISABLED](feeds), feeds, outputs, mutants)
         told()
     return Planted(entry.name, trials, Right(count, accused, undecided), left_out + mutants.refused)
