@@ -1,7 +1,8 @@
 """
 ``python -m tools.deviations``: the page on known deviations, each with a case that shows it, run anew.
 
-With ``--lists`` it also looks for the cases that show each deviation and writes them into the lists.
+What the page says of releases (`tools.releases`) stays. With ``--lists`` it also looks for the cases that show each
+deviation and writes them into the lists.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from softops.conformance.runtimes.protocol import settings_of, version_of
 from softops.conformance.suite.examiner import Examiner
 from softops.conformance.verdicts.known import NOT_REPORTED, Deviation, Known, known_deviations
 from softops.conformance.verdicts.record import CaseRecord
+
+from .releases_page import kept_section
 
 RUNTIMES = ("onnxruntime", "onnx.reference", "openvino", "torch")
 
@@ -69,7 +72,9 @@ def run(
                 parts.append(entry(name, deviation, simplest(shown[-1])))
             if lists:
                 write_shown(name, known, shown)
-    text = "\n\n".join(part.strip() for part in parts) + "\n"
+    if docs is not None and docs.exists():
+        parts.append(kept_section(docs.read_text("utf-8")))
+    text = "\n\n".join(part.strip() for part in parts if part) + "\n"
     if docs:
         write_atomically(docs, text)
     else:
