@@ -27,8 +27,8 @@ class Bar:
                 TimeRemainingColumn(),
             )
             self._bar = Progress(*columns, console=console, transient=True)
-            # Of what nothing is known yet there is nothing to show.
-            self._task = self._bar.add_task("", total=None, visible=False)
+            # Of what nothing is known yet it moves to and fro: reading a large model may take a while.
+            self._task = self._bar.add_task("", total=None)
             self._bar.start()
         return self
 
@@ -40,4 +40,4 @@ class Bar:
         if self._bar is not None:
             from .console import shown
 
-            self._bar.update(self._task, completed=done, total=total, description=shown(text), visible=True)
+            self._bar.update(self._task, completed=done, total=total, description=shown(text))

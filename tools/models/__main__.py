@@ -22,7 +22,7 @@ from rich.progress import Progress
 from benchmarks.results import write_atomically
 
 from .made import make
-from .page import Entry, page
+from .page import Entry, holds, page
 from .processes import Limits, taken_apart
 from .steps import STEPS, Told
 
@@ -65,11 +65,11 @@ def run(
                         progress.console.print(
                             *_lines(entry.name, step, before[step]), sep="\n    ", markup=False
                         )
-                entry.told.update({step: Told(**before[step]) for step in chosen})
+                entry.told.update({step: Told(**before[step]) for step in STEPS if step in before})
                 if kept is not None:
                     write_atomically(kept, json.dumps(results, indent=1))
         command = shlex.join(["python", "-m", "tools.models", "FOLDER", "--docs", "docs/models.md"])
-        text = page(entries, chosen, limits, command)
+        text = page(entries, limits, command)
     if docs is None:
         print(text)
     else:
@@ -92,13 +92,17 @@ def _entries(folder: Path, made: Path, *, others: bool) -> Iterator[Entry]:
 
 
 def _named(prefix: str, folder: Path) -> Iterator[Entry]:
-    names = set[str]()
+    """Yield the models of a folder; of those of a package that hold the same nodes the first alone."""
+    names, seen = set[str](), set[tuple[str, str]]()
     for path in sorted(folder.rglob("*.onnx")):
         parts = path.relative_to(folder).with_suffix("").parts
         # Of a package the folders within it say little, as long as there is one model of the name.
         name = parts[0] if len(parts) == 1 else f"{parts[0]}/{parts[-1]}"
-        yield Entry(prefix + (name if name not in names else "/".join(parts)), path)
+        alike = (parts[0], holds(path))
+        if alike not in seen:
+            yield Entry(prefix + (name if name not in names else "/".join(parts)), path)
         names.add(name)
+        seen.add(alike)
 
 
 if __name__ == "__main__":

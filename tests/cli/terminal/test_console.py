@@ -52,14 +52,14 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_bar_is_seen_once_it_is_told_of_something(monkeypatch):
+def test_a_bar_is_seen_at_once_and_says_what_it_is_told(monkeypatch):
     sent = Terminal()
     monkeypatch.setattr("sys.stderr", sent)
     monkeypatch.setenv("TERM", "xterm")
     with Bar() as bar:
         untold = sent.getvalue()
         bar(3, 7, "half-way")
-    assert "/" not in untold
+    assert "/?" in untold
     assert "half-way" in sent.getvalue()
     assert "3/7" in sent.getvalue()
 

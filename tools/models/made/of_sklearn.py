@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+_BOTH = ("logistic", "mlp_scaled", "svc")
+"""Written before and behind opset 13, where the axis of Softmax changed its meaning."""
+
 
 def made() -> Iterator[tuple[str, bytes]]:
     """Yield the name and the bytes of each model."""
@@ -37,7 +40,7 @@ def made() -> Iterator[tuple[str, bytes]]:
     }
     for name, estimator in estimators.items():
         estimator.fit(x, y)
-        for opset in (12, 18):
+        for opset in (12, 18) if name in _BOTH else (18,):
             for zipmap in (False, True) if name == "logistic" else (False,):
                 options = {id(estimator): {"zipmap": zipmap}}
                 model = to_onnx(estimator, x[:1], options=options, target_opset={"": opset, "ai.onnx.ml": 3})
