@@ -209,6 +209,7 @@ def _print(console: "Console", found: "SuiteReport") -> None:
 
     from .terminal.console import shown
 
+    console.print(shown(found.heading), "", soft_wrap=True)
     console.print(_table(found), "")
     for text in (*found.notes, *(f"vanished: {why}" for why in found.vanished)):
         console.print(f"Note: {shown(text)}", soft_wrap=True)

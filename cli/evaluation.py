@@ -55,10 +55,15 @@ def run_evaluation(
 def _print(console: Console, found: "Evaluation", model: Path, dataset: Path) -> None:
     from softops.conformance.reports.evaluation import verdict
 
+    for line in found.headings:
+        console.print(shown(line), soft_wrap=True)
+    console.print("")
     if found.scores:
         console.print(_scores(found), "")
     for agreement in found.agreements:
         _print_agreement(console, agreement)
+    for note in found.notes:
+        console.print(f"Note: {shown(note)}.", soft_wrap=True)
     for reason in found.wrong[:SHOWN_FAILURES]:
         console.print(f"[red]Wrong:[/red] {shown(reason)}", soft_wrap=True)
     if len(found.wrong) > SHOWN_FAILURES:

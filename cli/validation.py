@@ -73,6 +73,9 @@ def exit_code(found: "Comparison") -> int:
 def _print(console: Console, found: "Comparison", model: Path) -> None:
     # Of many the right ones in a sentence.
     brief = len(found.reports) > len({report.runtime for report in found.reports})
+    for line in found.headings:
+        console.print(shown(line), soft_wrap=True)
+    console.print("")
     for report in found.reports:
         if not brief or not report.passed:
             _print_tables(console, report)

@@ -23,9 +23,10 @@ from benchmarks.results import write_atomically
 from softops.conformance.cases.case import Case
 from softops.conformance.cases.grid import cases
 from softops.conformance.errors import RuntimeNotInstalledError
+from softops.conformance.measure.precision import WORDS
 from softops.conformance.reports.suite_markdown import worst_table
 from softops.conformance.runtimes.names import get_runtime
-from softops.conformance.runtimes.protocol import settings_of, version_of
+from softops.conformance.runtimes.protocol import Runtime, precision_of, settings_of, version_of
 from softops.conformance.suite.examiner import Examiner
 from softops.conformance.verdicts.known import NOT_REPORTED, Deviation, Known, known_deviations
 from softops.conformance.verdicts.record import CaseRecord
@@ -62,14 +63,19 @@ def run(
                 raise SystemExit(message) from error
             known = known_deviations(name, version_of(runtime))
             parts.append(f"## {name} {known.version}")
-            examiner = Examiner(runtime)
+            examiners: dict[str, Examiner] = {}
             every = in_order(settings_of(runtime))
             shown: list[list[CaseRecord]] = []
             for deviation in progress.track(known.deviations, description=name):
                 wanted = set(deviation.shown_by)
                 listed = every if lists else [case for case in every if case.id in wanted]
-                shown.append(showing(examiner, listed, deviation))
-                parts.append(entry(name, deviation, simplest(shown[-1])))
+                setting = precision_setting(runtime, deviation)
+                if setting not in examiners:
+                    examiners[setting] = Examiner(get_runtime(f"{name}:{setting}" if setting else name))
+                shown.append(showing(examiners[setting], listed, deviation))
+                if deviation.processors and not shown[-1]:
+                    shown[-1] = [untried(case) for case in every if case.id in deviation.shown_by]
+                parts.append(entry(f"{name}:{setting}" if setting else name, deviation, simplest(shown[-1])))
             if lists:
                 write_shown(name, known, shown)
     if docs is not None and docs.exists():
@@ -79,6 +85,16 @@ def run(
         write_atomically(docs, text)
     else:
         print(text)
+
+
+def precision_setting(runtime: Runtime, deviation: Deviation) -> str:
+    """
+    Return the setting of the runtime that a deviation is shown in: that of its precision, or else float32.
+
+    Empty where the runtime has no choice, so that the page is the same on every processor that has the precisions.
+    """
+    full = precision_of(runtime).full
+    return f"precision={deviation.precision}" if full and deviation.precision else full
 
 
 def in_order(settings: tuple[str, ...]) -> list[Case]:
@@ -99,6 +115,13 @@ def showing(examiner: Examiner, every: list[Case], deviation: Deviation) -> list
                     found.setdefault(record.id, record)
                     break
     return list(found.values())
+
+
+def untried(case: Case) -> CaseRecord:
+    """Return the record of a case that other processors show than the one at hand."""
+    return CaseRecord(
+        case=case, outcome="right", message="seen on other processors than where this page was made"
+    )
 
 
 def simplest(records: list[CaseRecord]) -> CaseRecord | None:
@@ -122,7 +145,12 @@ def entry(runtime: str, deviation: Deviation, record: CaseRecord | None) -> str:
     outcome = (
         f"{deviation.outcome} ({', '.join(deviation.verdicts)})" if deviation.verdicts else deviation.outcome
     )
-    lines = [f"### {deviation.why}", f"- cases: {title}\n- outcome: {outcome}\n- upstream: {upstream}"]
+    facts = f"- cases: {title}\n- outcome: {outcome}\n- upstream: {upstream}"
+    if deviation.precision:
+        facts += f"\n- computed in: {WORDS.get(deviation.precision, deviation.precision)}"
+    if deviation.processors:
+        facts += f"\n- processors: {deviation.processors}"
+    lines = [f"### {deviation.why}", facts]
     if record is None:
         return "\n\n".join([*lines, "No case shows it any more."])
     op = f"{record.domain}.{record.op}" if record.domain else record.op

@@ -64,6 +64,16 @@ class Evaluation:
     not_run: dict[str, str] = field(default_factory=dict)
 
     @property
+    def headings(self) -> list[str]:
+        """The first lines of the reports: runtime, version, devices and precision."""
+        return [report.heading for report in self.reports.values()]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of the runtimes besides, each once."""
+        return list(dict.fromkeys(note for report in self.reports.values() for note in report.notes))
+
+    @property
     def compared(self) -> bool:
         """Whether there was a row to compare."""
         return any(agreement.rows for agreement in self.agreements)
@@ -77,6 +87,7 @@ class Evaluation:
         """Return everything but the arrays as JSON; NaN and infinities as strings."""
         everything = {
             "schema": 1,
+            "headings": self.headings,
             "passed": self.passed,
             "rows": self.rows,
             "scores": {name: scores._asdict() for name, scores in self.scores.items()},
@@ -85,6 +96,7 @@ class Evaluation:
             "wrong": self.wrong,
             "unsettled": self.unsettled,
             "not_run": self.not_run,
+            "notes": self.notes,
             "reports": {name: report.to_dict() for name, report in self.reports.items()},
         }
         return as_json(plain(everything))

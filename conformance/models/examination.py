@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from softops.opset.backend.plan import Watch
 
-from ..errors import ModelNotRunError
+from ..errors import ModelNotRunError, RuntimeNotInstalledError
 from ..measure.metrics import dtype_name
-from ..runtimes.protocol import Runtime, name_of, settings_of, version_of
+from ..measure.precision import Precision
+from ..runtimes.protocol import Runtime, name_of, precision_of, settings_of, version_of
 from ..runtimes.softops import SoftopsRuntime
 from ..steps.excuses import excused
 from ..steps.foreign import without
@@ -37,9 +37,6 @@ class _Asked(NamedTuple):
     watch: Watch | None
 
 
-_FULL = ("", "f32", "f64", "float32", "float64", "dynamic")
-
-
 def examine(
     graph: ModelGraph,
     runtime: Runtime,
@@ -58,14 +55,28 @@ def examine(
     """
     asked = _Asked(runtime, bounds, label, seed, watch)
     report, values = _of_any(graph, feeds, asked)
+    precision = Precision(report.computes_in, report.runs_on, precision_of(runtime).full)
+    cause = precision.cause(name_of(runtime))
+    if cause and precision.full and report.verdict == "wrong":
+        verdict = _verdict_in(precision.full, graph, feeds, asked)
+        cause += f", in which it is {verdict}" if verdict else ""
+    report.notes += [cause] if cause else []
     if report.verdict == "wrong" and _PLAIN in settings_of(runtime):
-        settable: Any = runtime
-        plain, _ = _of_any(graph, feeds, asked._replace(runtime=settable.configured(_PLAIN)))
-        if plain.verdict != "wrong":
-            report.notes.append(
-                f"without the runtime's rewriting of the graph ({_PLAIN}) it is {plain.verdict}"
-            )
+        verdict = _verdict_in(_PLAIN, graph, feeds, asked)
+        if verdict not in ("", "wrong"):
+            report.notes.append(f"without the runtime's rewriting of the graph ({_PLAIN}) it is {verdict}")
     return report, values
+
+
+def _verdict_in(setting: str, graph: ModelGraph, feeds: Arrays, asked: _Asked) -> str:
+    """Return the verdict on the runtime in another setting; empty where it has it not, or does not run the model so."""
+    configured = getattr(asked.runtime, "configured", None)
+    if configured is None:
+        return ""
+    try:
+        return _of_any(graph, feeds, asked._replace(runtime=configured(setting)))[0].verdict
+    except (ModelNotRunError, RuntimeNotInstalledError):
+        return ""
 
 
 def _of_any(graph: ModelGraph, feeds: Arrays, asked: _Asked) -> tuple[Report, Arrays]:
@@ -93,6 +104,7 @@ def _examined(graph: ModelGraph, ground: Ground, feeds: Arrays, asked: _Asked) -
     name = asked.label or name_of(runtime)
     made = MadeBytes(asked.watch)
     whole = run_whole(graph, runtime, feeds, made)
+    precision = precision_of(runtime)
     scene = Scene(graph, runtime, feeds, asked.bounds, ground, made.per_node, asked.watch)
     values = {**feeds, **whole.theirs}
     failures, unsettled, notes = list(whole.failures), list[str](), list(graph.notes)
@@ -105,9 +117,7 @@ def _examined(graph: ModelGraph, ground: Ground, feeds: Arrays, asked: _Asked) -
         failures, unsettled = differing(scene, cut.failures, [*cut.recomputed])
     if not failures and not unsettled:
         values = {**cut.theirs, **values}
-        steps = _in_precision(
-            runtime, excused(graph, runtime, {**feeds, **cut.theirs}, _steps(scene, whole, cut))
-        )
+        steps = excused(graph, runtime, {**feeds, **cut.theirs}, _steps(scene, whole, cut))
         failures = [step.message for step in steps if step.verdict == "wrong"]
         unsettled = [f"{step.unsettled} ({step.message})" for step in steps if step.verdict == "cannot tell"]
         found.nodes = compare_nodes(graph, values, {**feeds, **whole.ours})
@@ -136,6 +146,8 @@ def _examined(graph: ModelGraph, ground: Ground, feeds: Arrays, asked: _Asked) -
         caveats=said,
         notes=notes,
         compared=compared,
+        computes_in=precision.computes_in,
+        runs_on=precision.runs_on,
     )
     return report, values
 
@@ -158,15 +170,3 @@ def _known(steps: list[Step]) -> list[str]:
         f"{met[0].operator} that gives {met[0].tensor}{f' and {len(met) - 1} more' if len(met) > 1 else ''}: {why}"
         for why, met in places.items()
     ]
-
-
-def _in_precision(runtime: Runtime, steps: list[Step]) -> list[Step]:
-    """Return the steps, not settled those beyond their bounds where the runtime computes in another precision."""
-    precision = str(getattr(runtime, "computes_in", ""))
-    if precision in _FULL:
-        return steps
-    reason = (
-        f"{name_of(runtime)} computes in {precision} here, and the bounds are those of the model's own dtypes; "
-        "ask it for full precision (openvino:precision=f32)"
-    )
-    return [replace(step, unsettled=reason) if step.verdict == "wrong" else step for step in steps]

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..measure.metrics import OutputReport
 from ..measure.plain import as_json, fields_of, plain
+from ..measure.precision import heading
 from ..steps.step import Step
 from .differences import Differences
 
@@ -44,6 +45,9 @@ class Report:
         False where there was not an element to compare.
     family
         The family that the logits were aimed at; None for other inputs.
+    computes_in, runs_on
+        The precision that the runtime said it computes this model in, by its short name
+        (`softops.conformance.measure.precision.WORDS`), and the devices or providers; empty where it does not tell.
     """
 
     runtime: str
@@ -62,6 +66,13 @@ class Report:
     notes: list[str] = field(default_factory=list)
     compared: bool = True
     family: str | None = None
+    computes_in: str = ""
+    runs_on: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The first line of every form of the report: runtime, version, devices and precision."""
+        return heading(self.runtime, self.runtime_version, [self.computes_in], [self.runs_on])
 
     @property
     def outputs(self) -> dict[str, OutputReport]:
@@ -95,6 +106,9 @@ class Report:
         result: dict[str, Any] = plain(
             {
                 "schema": 3,
+                "heading": self.heading,
+                "computes_in": self.computes_in,
+                "runs_on": self.runs_on,
                 "passed": self.passed,
                 "verdict": self.verdict,
                 "compared": self.compared,
@@ -164,6 +178,11 @@ class Comparison:
     not_run: dict[str, str] = field(default_factory=dict)
 
     @property
+    def headings(self) -> list[str]:
+        """The first lines of the reports, each once."""
+        return list(dict.fromkeys(report.heading for report in self.reports))
+
+    @property
     def wrong(self) -> list[Report]:
         """The reports of what was compared and found wrong."""
         return [report for report in self.reports if report.verdict == "wrong"]
@@ -193,6 +212,7 @@ class Comparison:
         result: dict[str, Any] = plain(
             {
                 "schema": 1,
+                "headings": self.headings,
                 "passed": self.passed,
                 "compared": self.compared,
                 "not_run": self.not_run,

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..models.differences import Differences
 from ..models.report import Comparison, Pair, Report
 from .files import is_file, write_forms, write_text
-from .page import DASH, environment, number, percent
+from .page import DASH, environment, first_line, number, percent
 from .validation import render_html
 
 
@@ -39,7 +39,7 @@ def write_report(found: Comparison, path: str | os.PathLike[str], *, title: str)
 
 def render_markdown(found: Comparison, *, title: str) -> str:
     """Return a comparison as Markdown."""
-    lines = [f"# {title}", ""]
+    lines = [first_line(title, found.headings), ""]
     lines += [f"- **{name}** was not run: {reason}" for name, reason in found.not_run.items()]
     for report in found.reports:
         lines += [f"## {_name(report)}: {report.verdict}", ""]

@@ -8,7 +8,7 @@ from ..evaluation.agreement import Agreement
 from ..evaluation.evaluation import Evaluation
 from ..measure.metrics import Scalar
 from .files import write_forms
-from .page import environment, number, percent
+from .page import environment, first_line, number, percent
 
 _LABELS_MAX = 12
 """The confusion of more labels than this is shown as a list."""
@@ -28,7 +28,8 @@ def write_evaluation(found: Evaluation, path: str | os.PathLike[str], *, title: 
 
 def render_markdown(found: Evaluation, *, title: str) -> str:
     """Return an evaluation as Markdown."""
-    lines = [f"# {title}: {verdict(found)}", "", f"{found.rows:,} rows.", ""]
+    lines = [first_line(title, found.headings), "", f"**{verdict(found)}**, {found.rows:,} rows.", ""]
+    lines += [f"- {note}" for note in found.notes]
     lines += [f"- wrong: {reason}" for reason in found.wrong]
     lines += [f"- cannot tell: {reason}" for reason in found.unsettled]
     lines += [f"- **{name}** was not run: {reason}" for name, reason in found.not_run.items()]

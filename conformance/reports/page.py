@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,11 @@ def environment() -> Environment:
     )
     made.filters.update(number=number, percent=percent, digits=digits, breakable=_breakable)
     return made
+
+
+def first_line(title: str, headings: Sequence[str]) -> str:
+    """Return the first line of a report in Markdown: its title, and what was run in which precision."""
+    return " ".join(f"# {title}{': ' if headings else ''}{'; '.join(headings)}".split())
 
 
 def number(value: float | str | None) -> str:

@@ -14,6 +14,7 @@ from softops.opset.graph.files import write_atomic
 
 from ..cases.build import material
 from ..cases.case import Material
+from ..measure.precision import heading
 from ..runtimes.saved_arrays import write_arrays
 from ..verdicts.suite_record import SuiteRecord
 from .files import write_text
@@ -72,7 +73,8 @@ def _issue(report: SuiteRecord, kind: Kind, material: Material, script: str) -> 
     model = onnx.printer.to_text(onnx.load_from_string(material.model))
     failed = "\n".join(f"- {c.name}: {' '.join(c.message.split())}" for c in record.checks if not c.passed)
     what = failed or f"- {record.outcome}: {' '.join(record.message.split())}"
-    return f"""# {row.name} in {record.dtype}: {record.outcome} in {report.runtime} {report.runtime_version}
+    where = heading(report.runtime, report.runtime_version, [record.computes_in], [record.runs_on])
+    return f"""# {row.name} in {record.dtype}: {record.outcome} in {where}
 {known}
 ## What happens
 

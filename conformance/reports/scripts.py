@@ -62,6 +62,10 @@ print({name!r}, getattr(runtime, "__version__", ""))
 '''
 
 
+_HINTS = ("f32", "f16", "bf16")
+"""The precisions that OpenVINO can be asked for by name."""
+
+
 class Asked(NamedTuple):
     """What the runtime was made with, and the names of inputs and expected outputs in bfloat16."""
 
@@ -89,6 +93,8 @@ def script_of(report: SuiteRecord, record: CaseRecord, material: Material) -> st
         [key for key, x in arrays.items() if x.dtype == ml_dtypes.bfloat16]
         for arrays in (material.feeds, material.expected)
     ]
+    if record.computes_in in _HINTS:
+        settings.setdefault("precision", record.computes_in)  # what another processor would not choose
     parts = SCRIPTS.get(name, _to_be_filled_in)(Asked(options, settings, *halves))
     strided = any(not x.flags.c_contiguous for x in material.feeds.values() if x.ndim)
     worst = record.worst

@@ -21,7 +21,7 @@ def render_junit(report: SuiteRecord) -> str:
     deviations are skipped.
     """
     matrix = cells(report)
-    root = ElementTree.Element("testsuites", name=f"{report.runtime} {report.runtime_version}")
+    root = ElementTree.Element("testsuites", name=_xml(report.heading))
     for cell in matrix:
         name = f"{qualified(cell.domain, cell.op)}-{cell.opset}.{cell.dtype}"
         kinds_of = [_element(record) for record in cell.records]

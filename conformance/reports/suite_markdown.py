@@ -25,7 +25,7 @@ from .summary import (
 def render_markdown(report: SuiteRecord) -> str:
     """Return the report in Markdown: verdict, counts, matrix, kinds of failures."""
     parts = [
-        f"# {report.runtime} {report.runtime_version}: conformance of the softmax family",
+        f"# {report.heading}: conformance of the softmax family",
         f"**{'Passed' if report.passed else 'Not passed'}**: {len(report.cases):,} cases, {report.compared:,} "
         f"compared, {report.bound} bounds, softops {report.softops_version}.",
     ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
 from .loading import load
 from .names import get_runtime
-from .protocol import Feeds, LoadingRuntime, Run, Runtime, name_of, settings_of, version_of
+from .protocol import Feeds, LoadingRuntime, Run, Runtime, name_of, precision_of, settings_of, version_of
 
 STARTING_SECONDS = 120.0
 """How long a process may take to import its runtime."""
@@ -36,6 +36,7 @@ class Isolated(LoadingRuntime):
         here = get_runtime(runtime)
         self.name, self.version, self.settings = name_of(here), version_of(here), settings_of(here)
         self._runtime, self._seconds, self._setting = runtime, seconds, setting
+        self.full_precision = precision_of(here).full
         self._here = here
         self._process: Any = None
         self._pipe: Connection | None = None
@@ -53,7 +54,12 @@ class Isolated(LoadingRuntime):
 
     def load(self, model: bytes) -> Run:
         """Load the model in the process and return what runs it there."""
-        self._ask("load", model, self._seconds)
+        try:
+            self._ask("load", model, self._seconds)
+        finally:
+            if self._pipe is not None:  # a model that is refused has a precision all the same
+                precision = self._ask("precision", None, self._seconds)
+                self.computes_in, self.runs_on = precision.computes_in, precision.runs_on
         self._model = model
         return partial(self._run_loaded, model)
 
@@ -124,9 +130,11 @@ def _serve(pipe: Connection, runtime: str | Runtime, setting: str) -> None:
         except EOFError:
             return
         try:
-            value = None
+            value: Any = None
             if what == "load":
                 ready = load(chosen, content)
+            elif what == "precision":
+                value = precision_of(chosen)
             elif what == "run":
                 assert ready is not None
                 value = ready(content)

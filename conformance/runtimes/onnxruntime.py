@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from softops.opset.errors import raise_interrupt
 
 from ..errors import ModelNotSupportedError, RuntimeNotInstalledError, check_choice
+from ..measure.precision import OWN
 from .options import options_of, threads_of
 from .protocol import Feeds, LoadingRuntime, Run
 
@@ -26,6 +27,9 @@ LEVELS = {
     "extended": "ORT_ENABLE_EXTENDED",
     "all": "ORT_ENABLE_ALL",
 }
+
+_CPU = "CPUExecutionProvider"
+"""The provider that computes every type in itself; what others compute in, onnxruntime does not tell."""
 
 _DEFAULTS = {"provider": "CPU", "level": "all", "threads": ""}
 
@@ -63,11 +67,12 @@ class OnnxRuntime(LoadingRuntime):
         self._onnxruntime = onnxruntime
         self._options = {"provider": provider, "level": level, "threads": threads}
         self._provider = full
+        self.full_precision = "" if full == _CPU else "provider=CPU"
         self.version = str(onnxruntime.__version__)
         self.settings = (*(f"level={name}" for name in LEVELS), "threads=1", "threads=2", "threads=3")
 
     def configured(self, setting: str) -> OnnxRuntime:
-        """Return the same runtime at another level or with another number of threads."""
+        """Return the same runtime at another level, with another number of threads or on another provider."""
         key, _, value = setting.partition("=")
         return OnnxRuntime(**{**self._options, key: value})
 
@@ -100,6 +105,9 @@ class OnnxRuntime(LoadingRuntime):
             if any(words in str(error) for words in _NOT_SUPPORTED):
                 raise ModelNotSupportedError(" ".join(str(error).split())) from error
             raise
+        providers = session.get_providers()
+        self.runs_on = ", ".join(providers)
+        self.computes_in = OWN if providers == [_CPU] else ""
         return partial(_run_session, ort, session)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ml_dtypes
@@ -44,10 +44,10 @@ class OpenVino(LoadingRuntime):
         self._options = {"device": device, "precision": precision, "threads": threads}
         self.version = str(openvino.__version__).split("-", maxsplit=1)[0]
         self.settings = ("threads=1", "threads=2", "threads=3")
-        self.computes_in = ""
+        self.full_precision = "" if precision else "precision=f32"
 
     def configured(self, setting: str) -> OpenVino:
-        """Return the same runtime with another number of threads."""
+        """Return the same runtime with another number of threads, or in another precision."""
         key, _, value = setting.partition("=")
         return OpenVino(**{**self._options, key: value})
 
@@ -61,6 +61,11 @@ class OpenVino(LoadingRuntime):
             config["INFERENCE_PRECISION_HINT"] = self._options["precision"]
         if self._options["threads"]:
             config["INFERENCE_NUM_THREADS"] = int(self._options["threads"])
+        # Should the model not be compiled: what the device would choose.
+        self.computes_in = self._options["precision"] or _precision_of(
+            lambda name: self._core.get_property(self._options["device"], name)
+        )
+        self.runs_on = self._options["device"]
         try:
             compiled = self._core.compile_model(
                 self._core.read_model(model=model), self._options["device"], config
@@ -69,7 +74,8 @@ class OpenVino(LoadingRuntime):
             if any(words in str(error) for words in _NOT_SUPPORTED):
                 raise ModelNotSupportedError(" ".join(str(error).split())) from error
             raise
-        self.computes_in = _precision_of(compiled)
+        self.computes_in = _precision_of(compiled.get_property)
+        self.runs_on = _devices_of(compiled)
         request = compiled.create_infer_request()
 
         def run(feeds: Feeds) -> Sequence[NDArray[Any]]:
@@ -95,11 +101,19 @@ class OpenVino(LoadingRuntime):
         return np.array(tensor.data)
 
 
-def _precision_of(compiled: Any) -> str:
-    """Return what a compiled model is computed in, such as ``bf16``; empty where the device does not say."""
+def _precision_of(get_property: Callable[[str], Any]) -> str:
+    """Return what a model is computed in, compiled or about to be, such as ``bf16``; empty where it is not told."""
     try:
-        return str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+        return str(get_property("INFERENCE_PRECISION_HINT").get_type_name())
     except (RuntimeError, AttributeError):
+        return ""
+
+
+def _devices_of(compiled: Any) -> str:
+    """Return what a compiled model runs on, such as ``CPU``; empty where that is not told."""
+    try:
+        return ", ".join(map(str, compiled.get_property("EXECUTION_DEVICES")))
+    except (RuntimeError, TypeError):
         return ""
 
 

@@ -8,7 +8,12 @@ gives the model's outputs in its order. It may have more, and everything does wi
 - ``name`` and ``version``, for reports;
 - ``load(model)``, which returns a function from feeds to outputs: a model is then loaded once for many inputs;
 - ``load_beside(model, folder)``, the same for a model whose tensors lie in files of a folder: one of more than 2 GiB;
-- ``computes_in``, the type that floats are computed in once a model is loaded, such as ``bf16``; empty for their own;
+- ``computes_in``, what floats are computed in by the model that was loaded last: ``f32``, ``bf16``, ``f16``, ``tf32``,
+  ``own`` for each in its own type, or empty where it is not told; every report has it on its first line, and the
+  lists of known deviations go by it;
+- ``runs_on``, the devices or providers that this model was given to, such as ``CPU``;
+- ``full_precision``, the setting of ``configured`` that asks for float32, such as ``precision=f32``, where the
+  runtime may choose less by itself; empty where the user has chosen. A report names it as the cure, and tries it;
 - ``settings`` and ``configured(setting)``: names such as ``level=basic`` or ``threads=2``, and the same runtime
   set so. The suite tries each setting, and compares those of ``threads=`` with one another.
 """
@@ -20,6 +25,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
+
+from ..measure.precision import Precision, short_name
 
 Feeds = Mapping[str, NDArray[Any]]
 Run = Callable[[Feeds], Sequence[NDArray[Any]]]
@@ -49,6 +56,9 @@ class LoadingRuntime(ABC):
     name = ""
     version = ""
     settings: tuple[str, ...] = ()
+    computes_in = ""
+    runs_on = ""
+    full_precision = ""
 
     def supports(self, op: str, opset: int, dtype: str) -> str | None:
         """What is not taken is told when a model is loaded or run."""
@@ -76,3 +86,10 @@ def version_of(runtime: Runtime) -> str:
 def settings_of(runtime: Runtime) -> tuple[str, ...]:
     """Return the settings that a runtime can be tried in."""
     return tuple(getattr(runtime, "settings", ()))
+
+
+def precision_of(runtime: Runtime) -> Precision:
+    """Return what a runtime tells of the precision of the model that it loaded last."""
+    given = (str(getattr(runtime, name, "")) for name in ("computes_in", "runs_on", "full_precision"))
+    computes_in, runs_on, full = given
+    return Precision(short_name(computes_in), runs_on, full)

@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ..errors import ModelNotSupportedError
+from ..measure.precision import OWN
 from .loading import in_memory
 from .options import options_of
 from .protocol import Feeds, LoadingRuntime, Run
@@ -20,6 +21,7 @@ class ReferenceRuntime(LoadingRuntime):
     """`onnx.reference.ReferenceEvaluator`, as it comes with onnx."""
 
     name = "onnx.reference"
+    computes_in = OWN
 
     def __init__(self) -> None:
         self.version = str(onnx.__version__)

@@ -9,6 +9,7 @@ from softops.opset import ModelSource
 from softops.opset.backend.plan import Watch
 
 from ..errors import ModelNotSupportedError
+from ..measure.precision import OWN
 from .loading import in_memory
 from .options import options_of
 from .protocol import LoadingRuntime, Run
@@ -18,6 +19,7 @@ class SoftopsRuntime(LoadingRuntime):
     """Our own backend; ``watch`` is told of the progress of each run, node by node."""
 
     name = "softops"
+    computes_in = OWN
 
     def __init__(self, watch: Watch | None = None) -> None:
         self.version = version("softops")

@@ -15,6 +15,7 @@ from onnx import helper
 from softops.opset.errors import raise_interrupt
 
 from ..errors import ModelNotSupportedError, RuntimeNotInstalledError
+from ..measure.precision import OWN
 from .options import options_of, threads_of
 from .protocol import Feeds, LoadingRuntime, Run
 
@@ -25,6 +26,7 @@ class TorchRuntime(LoadingRuntime):
     """torch on the CPU: ``torch.softmax`` and its relatives, called as the node says."""
 
     name = "torch"
+    computes_in = OWN
 
     def __init__(self, threads: str = "") -> None:
         try:

@@ -108,7 +108,7 @@ class Cuts:
         graph = model.graph
         if self._nodes is not None:
             del graph.node[:], graph.output[:]
-            graph.node.extend(self._nodes)
+            graph.node.extend((*self._weights(), *self._nodes))
         for node in graph.node:
             for place, name in enumerate(node.output):
                 if name in self.names:
@@ -126,6 +126,14 @@ class Cuts:
         graph.input.extend(map(self._graph.value_info, self.names))
         _drop_what_nobody_needs(graph)
         return Variant(model, (*(value.name for value in kept), *names, *sources))
+
+    def _weights(self) -> Iterator[onnx.NodeProto]:
+        """Yield the nodes that no input reaches and that are not among ours: what they make is nowhere cut."""
+        assert self._nodes is not None
+        ours = {name for node in self._nodes for name in node.output if name}
+        for node in self._graph.model.graph.node:
+            if not any(name in self._graph.live or name in ours for name in node.output):
+                yield node
 
 
 def _drop_what_nobody_needs(graph: onnx.GraphProto) -> None:

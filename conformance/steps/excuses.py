@@ -13,7 +13,7 @@ from softops.opset.nodes.node import attributes_of
 from ..cases.calls import case_of
 from ..cases.case import Case
 from ..measure.ulp import is_float
-from ..runtimes.protocol import Runtime, name_of, version_of
+from ..runtimes.protocol import Runtime, name_of, precision_of, version_of
 from ..verdicts.known import known_deviations
 from .graph import Arrays, FamilyNode, ModelGraph
 from .step import Step
@@ -28,7 +28,8 @@ def excused(graph: ModelGraph, runtime: Runtime, values: Arrays, steps: Iterable
 
     ``values`` are the runtime's own: some deviations are of a NaN or an infinity in the input alone.
     """
-    deviations = known_deviations(name_of(runtime), version_of(runtime)).deviations
+    listed = known_deviations(name_of(runtime), version_of(runtime)).deviations
+    deviations = [d for d in listed if d.holds_in(precision_of(runtime).computes_in)]
     found = []
     for step in steps:
         family = None if step.passed else graph.family_node(step.tensor)

@@ -13,8 +13,9 @@ from ..cases.build import Truth, built, truth
 from ..cases.case import Case
 from ..cases.sweep import THREADS
 from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
+from ..measure.precision import Precision
 from ..runtimes.loading import load, refusal
-from ..runtimes.protocol import Feeds, Run, Runtime, name_of
+from ..runtimes.protocol import Feeds, Run, Runtime, name_of, precision_of
 from ..verdicts.record import CaseRecord, Check, Outcome
 from ..verdicts.rules import RULES, Bound
 from ..verdicts.verdicts import VERDICTS, assess, formed, settled
@@ -35,10 +36,17 @@ class Examiner:
         self._bound = bound
         self._configured: dict[str, Runtime] = {"": runtime}
         # Neighbouring cases mostly have one model, or come back to it: it is loaded once. What failed fails again.
-        self._loaded: dict[tuple[str, bytes], Run | ModelNotRunError] = {}
+        self._loaded: dict[tuple[str, bytes], tuple[Run | ModelNotRunError, Precision]] = {}
+        self._precision = Precision()
 
     def examine(self, case: Case) -> CaseRecord:
         """Run a case and judge it; whatever goes wrong is told in the record."""
+        self._precision = Precision()
+        record = self._told(case)
+        seen = self._precision
+        return replace(record, computes_in=seen.computes_in, runs_on=seen.runs_on)
+
+    def _told(self, case: Case) -> CaseRecord:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -87,11 +95,14 @@ class Examiner:
         if place not in self._loaded:
             for oldest in list(self._loaded)[: 1 - _KEPT_MODELS]:
                 del self._loaded[oldest]
+            runtime = self._of(setting)
+            made: Run | ModelNotRunError
             try:
-                self._loaded[place] = load(self._of(setting), model)
+                made = load(runtime, model)
             except ModelNotRunError as error:
-                self._loaded[place] = error
-        found = self._loaded[place]
+                made = error
+            self._loaded[place] = made, precision_of(runtime)
+        found, self._precision = self._loaded[place]
         if isinstance(found, ModelNotRunError):
             raise found
         return found

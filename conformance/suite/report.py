@@ -78,7 +78,15 @@ class SuiteReport(SuiteRecord):
         own = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
         own["cases"] = [record.to_dict() for record in self.cases]
         result: dict[str, Any] = plain(
-            {"schema": SCHEMA, "passed": self.passed, "counts": self.counts, **own}
+            {
+                "schema": SCHEMA,
+                "heading": self.heading,
+                "computes_in": self.computes_in,
+                "runs_on": self.runs_on,
+                "passed": self.passed,
+                "counts": self.counts,
+                **own,
+            }
         )
         return result
 

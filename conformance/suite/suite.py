@@ -15,9 +15,10 @@ from ..cases.case import Case
 from ..cases.grid import cases
 from ..cases.sweep import Depth
 from ..errors import check_choice
+from ..measure.precision import Precision
 from ..runtimes.isolated import Isolated
 from ..runtimes.names import get_runtime
-from ..runtimes.protocol import Runtime, name_of, settings_of, version_of
+from ..runtimes.protocol import Runtime, name_of, precision_of, settings_of, version_of
 from ..verdicts.known import known_deviations, marked
 from ..verdicts.record import CaseRecord
 from ..verdicts.rules import BOUNDS, OURS, Bound
@@ -125,7 +126,7 @@ def run_cases(
     name, own = name_of(chosen), version_of(chosen)
     known = known_deviations(name, own)
     found, gone = marked(records, known)
-    notes = []
+    notes = _causes(chosen, records)
     if known.deviations and not known.is_of(own):
         notes.append(
             f"no deviations are listed for {name} {own}; those of {known.version} were taken: what is not "
@@ -146,6 +147,13 @@ def run_cases(
         vanished=gone if bound in OURS else (),
         notes=tuple(notes),
     )
+
+
+def _causes(runtime: Runtime, records: Iterable[CaseRecord]) -> list[str]:
+    """Say of each precision that was seen and is less than float32 why, and what to do about it."""
+    full = precision_of(runtime).full
+    seen = dict.fromkeys(Precision(record.computes_in, record.runs_on, full) for record in records)
+    return [cause for cause in (precision.cause(name_of(runtime)) for precision in seen) if cause]
 
 
 def _examined(

@@ -8,6 +8,10 @@ The deviations that are known: for each version of a runtime a file of its own.
 - ``outcome``: ``wrong``, ``crashed`` or ``hung``; ``verdicts``: which of `VERDICTS` fail, for ``wrong``;
 - ``at_most``: how large the error is at most, in units of the spacing at 1, for a precision that is absolute;
 - ``bound``: the bound that it breaks, ``strict`` by default: by another one it is known where it breaks this one too;
+- ``precision``: what the runtime computes in where it deviates so, as `CaseRecord.computes_in` has it (``bf16``);
+  left out for any;
+- ``processors``: those that alone show it, such as ``without bfloat16``, left out for all; such a deviation is never
+  told to have vanished;
 - ``why``: one sentence on the cause; ``issue``: the upstream address, or ``not reported yet``;
 - ``shown_by``: names of cases that show it, one at least for each pattern. The patterns also match cases that come out
   right, so it is by these that a deviation is told to have vanished.
@@ -45,29 +49,43 @@ class Deviation:
     shown_by: tuple[str, ...] = ()
     at_most: float | None = None
     bound: str = "strict"
+    precision: str = ""
+    processors: str = ""
+
+    def holds_in(self, computes_in: str) -> bool:
+        """Whether it is about a runtime that computes in that precision."""
+        return self.precision in ("", computes_in)
 
     def speaks_of(self, record: CaseRecord) -> bool:
-        """Whether it is about that case."""
+        """Whether it is about that case, whatever it was computed in."""
         return _expression(self.cases).match(_name_of(record.case)) is not None
 
     def explains(self, record: CaseRecord) -> bool:
         """Whether it is about that case, and what became of it."""
-        if record.outcome != self.outcome or not self.speaks_of(record):
+        if record.outcome != self.outcome or not self.holds_in(record.computes_in):
+            return False
+        if not self.speaks_of(record):
             return False
         failed = record.failed(self.bound)
         if self.outcome == "wrong" and not failed:
             return False
-        return not self.verdicts or set(failed) <= set(self.verdicts)
+        listed = not self.verdicts or set(failed) <= set(self.verdicts)
+        return listed and self._bounds(record.case, record.max_abs)
 
     def explains_step(self, case: Case, failed: Iterable[str], error: float | None) -> bool:
         """Whether it is about a node of a model that fails these verdicts, by an error of that size."""
         if self.outcome != "wrong" or not set(failed) <= set(self.verdicts):
             return False
-        if self.at_most is not None:
-            spacing = 2 * unit_roundoff(dtype_of(case.dtype))
-            if error is None or not error <= self.at_most * spacing:
-                return False
+        if not self._bounds(case, error):
+            return False
         return _expression(self.cases).match(_name_of(case)) is not None
+
+    def _bounds(self, case: Case, error: float | None) -> bool:
+        """Whether an error is no larger than it says."""
+        if self.at_most is None:
+            return True
+        spacing = 2 * unit_roundoff(dtype_of(case.dtype))
+        return error is not None and error <= self.at_most * spacing
 
 
 @dataclass(frozen=True)
@@ -108,7 +126,7 @@ def marked(records: Iterable[CaseRecord], known: Known) -> tuple[tuple[CaseRecor
     """
     Mark the cases that are known to deviate, and say which deviations have vanished.
 
-    A deviation has vanished as far as the cases that showed it were run and are right now.
+    A deviation has vanished as far as the cases that showed it were run, in its precision, and are right now.
     """
     found = list(records)
     result = []
@@ -118,7 +136,10 @@ def marked(records: Iterable[CaseRecord], known: Known) -> tuple[tuple[CaseRecor
     run_of = {record.id: record for record in found if record.outcome != "unsupported"}
     gone = []
     for deviation in known.deviations:
-        run = [name for name in deviation.shown_by if name in run_of]
+        if deviation.processors:
+            continue
+        ran = (run_of[name] for name in deviation.shown_by if name in run_of)
+        run = [record.id for record in ran if deviation.holds_in(record.computes_in)]
         right = [name for name in run if run_of[name].keeps(deviation.bound)]
         if right:
             rest = "" if right == run else f" (not in {', '.join(right)} any more)"

@@ -103,6 +103,9 @@ class CaseRecord:
     known
         For a deviation that is listed as known: the address of the upstream issue, or ``not reported yet``.
         Such a case does not keep a report from passing.
+    computes_in, runs_on
+        The precision that the runtime said it computes this model in, by its short name
+        (`softops.conformance.measure.precision.WORDS`), and the devices or providers; empty where it does not tell.
     checks
         Every verdict that was asked for.
     beyond
@@ -140,6 +143,8 @@ class CaseRecord:
     verdict: str = ""
     message: str = ""
     known: str | None = None
+    computes_in: str = ""
+    runs_on: str = ""
     checks: tuple[Check, ...] = ()
     beyond: tuple[tuple[str, tuple[str, ...]], ...] = ()
     elements: int = 0

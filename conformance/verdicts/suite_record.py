@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..measure.precision import heading
 from .record import OUTCOMES, CaseRecord, Outcome
 
 
@@ -25,6 +26,21 @@ class SuiteRecord:
     cases: tuple[CaseRecord, ...]
     vanished: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def computes_in(self) -> tuple[str, ...]:
+        """The precisions that the runtime said it computes in, by their short names, each once."""
+        return tuple(dict.fromkeys(record.computes_in for record in self.cases if record.computes_in))
+
+    @property
+    def runs_on(self) -> tuple[str, ...]:
+        """The devices or providers that it said it ran on, each once."""
+        return tuple(dict.fromkeys(record.runs_on for record in self.cases if record.runs_on))
+
+    @property
+    def heading(self) -> str:
+        """The first line of every form of the report: runtime, version, devices and precision."""
+        return heading(self.runtime, self.runtime_version, self.computes_in, self.runs_on)
 
     @property
     def compared(self) -> int:

@@ -3,12 +3,14 @@
 import os
 import time
 
+import ml_dtypes
 import numpy as np
 import onnx
 from onnx import helper
 
 from softops import conformance
 from softops.conformance.errors import ModelNotSupportedError
+from softops.conformance.runtimes.softops import SoftopsRuntime
 from softops.opset.operators.table import is_known, operator
 
 
@@ -53,6 +55,32 @@ def check_caught(fault, outcomes, **choice):
     assert {record.outcome for record in report.unexpected} <= outcomes, report.unexpected[0].message
     assert verdict in {check.name for record in report.cases for check in record.checks if not check.passed}
     return report
+
+
+class Rounded(SoftopsRuntime):
+    """Ours, rounded to bfloat16 by its own choice, which it tells once a model is loaded, unless f32 is asked for."""
+
+    name = "rounded"
+    full_precision = "precision=f32"
+
+    def __init__(self, precision="bf16", **faults):
+        super().__init__()
+        self.version = "1"
+        self._precision, self._faults = precision, faults
+
+    def configured(self, setting):
+        return Rounded(setting.removeprefix("precision="), **self._faults)
+
+    def load(self, model):
+        run = super().load(model)
+        fault = self._faults.get(onnx.load_from_string(model).graph.node[-1].op_type, lambda y: y)
+        self.computes_in, self.runs_on = self._precision, "CPU"
+
+        def rounded(y):
+            coarse = y.dtype == np.float32 and self._precision == "bf16"
+            return fault(y.astype(ml_dtypes.bfloat16).astype(y.dtype) if coarse else y)
+
+        return lambda feeds: [rounded(y) for y in run(feeds)]
 
 
 class Deadly(Planted):

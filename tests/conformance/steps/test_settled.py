@@ -5,6 +5,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
+from planted import Rounded
 
 from softops.conformance import ModelNotRunError, compare_runtimes, validate
 from softops.conformance.steps import ground
@@ -184,18 +185,33 @@ def test_a_wrong_label_is_none_of_the_known_deviations_of_probabilities():
 
 
 def test_a_runtime_of_another_precision_is_said_to_be_one():
-    class Half(Other):
-        computes_in = "bf16"
-
-        def run(self, model, feeds):
-            return [x * np.float32(1 + 2**-9) for x in super().run(model, feeds)]
-
+    """It is judged by what float32 promises, and the cause and the cure are told, with what the cure is worth."""
     model = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] p) {{ p = Softmax(x) }}")
-    report = validate(model, Half(), batch=4)
-    assert report.verdict == "cannot tell"
-    assert "computes in bf16" in report.unsettled[0]
-    Half.computes_in = "f32"
-    assert validate(model, Half(), batch=4).verdict == "wrong"
+    report = validate(model, Rounded(), batch=4)
+    assert report.verdict == "wrong"
+    assert report.heading == "rounded 1 on CPU, computed in bfloat16"
+    assert report.notes[0] == (
+        "rounded ran in bfloat16, its default on this processor; rounded:precision=f32 asks for float32, "
+        "in which it is right"
+    )
+    full = validate(model, Rounded("f32"), batch=4)
+    assert (full.verdict, full.heading) == ("right", "rounded 1 on CPU, computed in float32")
+    assert not any("precision" in note for note in full.notes)
+
+
+def test_a_fault_in_another_precision_is_told_from_the_precision():
+    """A tenth of what a softmax gives is lost, whatever it is computed in: float32 is no cure."""
+    model = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] p) {{ p = Softmax(x) }}")
+    report = validate(model, Rounded(Softmax=lambda y: y * np.float32(0.9)), batch=4)
+    assert report.verdict == "wrong"
+    assert "asks for float32, in which it is wrong" in report.notes[0]
+
+
+def test_what_is_right_in_another_precision_is_right_and_says_so():
+    model = parsed(f"{HEAD} net (float[N,4] x) => (float[N,4] y) {{ y = Neg(x) }}")
+    report = validate(model, Rounded(), np.arange(8, dtype=np.float32).reshape(2, 4))
+    assert (report.verdict, report.heading) == ("right", "rounded 1 on CPU, computed in bfloat16")
+    assert report.notes[0].endswith("rounded:precision=f32 asks for float32")
 
 
 QUANTISED = """<ir_version: 8, opset_import: ["" : 17]>
