@@ -92,6 +92,29 @@ def check_shape(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
         raise ValueError(message)
 
 
+def check_nan(name: str, array: NDArray[Any], exact: NDArray[Any]) -> None:
+    """Refuse NaN where the exact run of a model has a number, and a number where it has NaN, by a ValueError."""
+    given, made = np.isnan(array), np.isnan(exact)
+    apart = given != made
+    if not apart.any():
+        return
+    place = tuple(int(index) for index in np.argwhere(apart)[0])
+    which = given[place]
+    count = int(np.count_nonzero(apart & given if which else apart & made))
+    many = f"{count:,} of {array.size:,}" + (f", the first at {list(place)}" if place else "")
+    if which:
+        message = (
+            f"expected {name} without NaN where the model makes a number of these inputs (got NaN in {many}); see "
+            "where it comes from, such as an overflow, or other inputs, and make the outputs anew"
+        )
+    else:
+        message = (
+            f"expected NaN in {name} where the model makes it of these inputs (got a number in {many}); check the "
+            "inputs for NaN and infinities, and that the outputs were made of them"
+        )
+    raise ValueError(message)
+
+
 def _conversion(array: NDArray[Any], dtype: str) -> str:
     numbers = array.dtype.kind == "f" or is_float(array.dtype)
     if array.dtype.kind in "fiu" and dtype != "string" and numbers == ("float" in dtype):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from softops.opset.rounding_rules.precision import FLOATS, precision_of
 
 from ..cases.families import dtype_of
 from ..errors import check_choice
+from ..measure.ulp import is_float
 from ..rounding.envelope import digits_of
 from ..rounding.report import NodeNoise, NoiseReport
 from ..rounding.tensor_noise import TensorNoise
@@ -23,6 +24,7 @@ from ..steps.noise import SAMPLES, run_with_noise, samples_for, tensor_noise
 from ..steps.source import open_source
 from .batch import Made, made_up_inputs
 from .inputs import Inputs, Shapes, prepare_inputs
+from .plain import plain_run
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
@@ -64,7 +66,8 @@ def noise(
     keep
         Names of tensors in between whose noise is wanted as well; True for all.
     watch
-        Called after each node with how many are done, of how many, and 0.
+        Called after each node with how many are done, of how many, and a number of bytes, or 0; of the rows that a
+        batch is chosen by as well.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def noise(
     check_request(dtype, samples)
     graph = ModelGraph(open_source(model))
     made = (
-        made_up_inputs(graph, seed=seed, batch=batch, shapes=shapes)
+        made_up_inputs(graph, seed=seed, batch=batch, shapes=shapes, watch=watch)
         if inputs is None
         else Made(prepare_inputs(graph.source.model, inputs))
     )
@@ -110,11 +113,13 @@ def noise_of(
     samples: int = SAMPLES,
     seed: int = 0,
     keep: Collection[str] | Literal[True] = (),
+    sizes: Iterable[int] | None = None,
     watch: Watch | None = None,
 ) -> NoiseReport:
-    """Return the noise of a model that is open; see `noise`."""
+    """Return the noise of a model that is open; see `noise`. ``sizes`` are those of its outputs of floats, if known."""
     begin = time.perf_counter()
-    found = _Collected(graph, keep, _samples_for(graph, samples))
+    known = _sizes(graph, feeds, watch) if sizes is None else sizes
+    found = _Collected(graph, keep, samples_for(known, samples))
     without = run_with_noise(
         graph,
         feeds,
@@ -170,13 +175,14 @@ def _full_digits(dtype: np.dtype[Any]) -> float:
     return -float(np.log10(precision_of(dtype).one)) if dtype in FLOATS else 0.0
 
 
-def _samples_for(graph: ModelGraph, samples: int) -> int:
-    """More where an output has so few elements that their spread says little."""
-    sizes = [
-        int(np.prod([dim or 1 for dim in dims]))
-        for name in graph.compared
-        if (dims := graph.dims(name)) is not None
-        and (kind := graph.dtype(name)) is not None
-        and kind in FLOATS
-    ]
-    return samples_for(sizes, samples)
+def _sizes(graph: ModelGraph, feeds: Arrays, watch: Watch | None) -> list[int]:
+    """How many elements the outputs of floats have; at least as many where that is enough to know."""
+    least = []
+    for name in graph.compared:
+        kind, dims = graph.dtype(name), graph.dims(name)
+        if kind is None or kind in FLOATS:
+            least.append(1 if dims is None else int(np.prod([1 if dim is None else dim for dim in dims])))
+    if samples_for(least, 1) == samples_for((), 1):
+        return least
+    made = plain_run(graph, feeds, watch)
+    return [array.size for array in made.values() if is_float(array.dtype)] or least

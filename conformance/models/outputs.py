@@ -18,9 +18,10 @@ from ..rounding.outputs_report import JudgedTensor, OutputsReport
 from ..rounding.tensor_noise import TensorNoise
 from ..steps.graph import Arrays, ModelGraph
 from ..steps.source import open_source
-from .given import Given, check_shape, given_outputs, typed
+from .given import Given, check_nan, check_shape, given_outputs, typed
 from .inputs import Inputs, prepare_inputs
 from .noise import check_request, noise_of
+from .plain import has_certain_shapes, plain_run
 
 _MEDIAN = 0.4
 """The median of a right runtime's differences, in standard deviations: .30 to .44 on seven networks."""
@@ -48,7 +49,7 @@ def compare_outputs(
 
     - ``equal``, or ``explained by rounding``: no element is off by more than 10 times its noise, and all together by
       no more than 2;
-    - ``not explained``: one is, or is NaN or infinite where the model gives a number, or the other way round;
+    - ``not explained``: one is, or is infinite where the model gives a number, or the other way round;
     - ``decisions differ``: labels are others although their scores are too far apart for rounding to change them;
     - ``not decidable``: what came before hangs on a decision that rounding may change, such as a quantised value.
 
@@ -79,7 +80,8 @@ def compare_outputs(
         ``model`` is not an ONNX model.
     TypeError, ValueError, OSError
         Inputs or outputs are missing, not asked for, of another dtype or shape, no plain arrays, or cannot be read;
-        the model has outputs that are no tensors.
+        an output is NaN where the model gives a number, or the other way round (a tensor in between may be: that is
+        ``not explained``); the model has outputs that are no tensors.
     """
     check_request(dtype, samples)
     graph = ModelGraph(open_source(model))
@@ -89,13 +91,20 @@ def compare_outputs(
         for name, array in given_outputs(graph, feeds, outputs, names).items()
     }
     between = tuple(name for name in graph.producers if name in given and name not in graph.outputs)
-    found = noise_of(graph, feeds, samples=samples, seed=seed, dtype=dtype, keep=between, watch=watch)
+    _check_shapes(graph, feeds, given, watch)
+    sizes = [given[name].size for name in graph.compared if is_float(given[name].dtype)]
+    found = noise_of(
+        graph, feeds, samples=samples, seed=seed, dtype=dtype, keep=between, sizes=sizes, watch=watch
+    )
     tensors = {**found.kept, **found.outputs}
     compared = [name for name in given if name in tensors and name not in graph.random]
     for name in compared:
         if graph.dtype(name) is None:
             given[name] = typed(name, given[name], tensors[name].dtype, dtype)
         check_shape(name, given[name], tensors[name].shape)
+    for name in compared:
+        if name in found.outputs and tensors[name].is_float:
+            check_nan(name, given[name], tensors[name].exact)
     judged = {name: _judged(tensors[name], given[name]) for name in compared}
     report = OutputsReport(
         {name: judged[name] for name in graph.compared if name in judged},
@@ -113,6 +122,13 @@ def compare_outputs(
     if report.verdict == "not explained":
         report.notes += _of_few_bits({name: tensors[name] for name in report.outputs}, given)
     return report
+
+
+def _check_shapes(graph: ModelGraph, feeds: Arrays, given: Arrays, watch: Watch | None) -> None:
+    """Refuse outputs of another shape before the long run, which checks all of them once more."""
+    if has_certain_shapes(graph):
+        for name, array in plain_run(graph, feeds, watch).items():
+            check_shape(name, given[name], array.shape)
 
 
 def _typed(graph: ModelGraph, name: str, array: NDArray[Any], computed: str | None) -> NDArray[Any]:

@@ -97,15 +97,30 @@ def test_other_decisions_exit_with_1(folder, capsys):
     assert "decide otherwise" in out.splitlines()[-1]
 
 
-def test_nan_on_one_side_alone_exits_with_1_and_says_where(folder, capsys):
-    """Well-formed outputs that are wrong: a finding, not a mistake of who asks."""
-    outputs = made()
-    outputs["p"][2, 3] = np.nan
-    np.savez("nan.npz", **outputs)
-    out = shown([*COMMAND, "nan.npz"], capsys, code=1)
-    (line,) = [line for line in out.splitlines() if line.startswith("Wrong: ")]
-    assert "[2, 3]" in line
-    assert "nan" in line.lower()
+def test_what_cannot_be_told_exits_with_3(folder, capsys):
+    """A value in the middle of two steps of quantisation: both are right, and only one is that of the exact run."""
+    text = """
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (float[1,3] x) => (float[1,3] y) {
+            step = Constant <value_float = 0.1> ()
+            zero = Constant <value = int8 {0}> ()
+            third = Constant <value_float = 0.3333333> ()
+            h = Mul(x, third)
+            q = QuantizeLinear(h, step, zero)
+            y = DequantizeLinear(q, step, zero)
+        }
+    """
+    onnx.save(onnx.parser.parse_model(text), "steps.onnx")
+    np.savez("tie.npz", x=np.full((1, 3), 0.75, np.float32))
+    arguments = ["validate", "steps.onnx", "--inputs", "tie.npz", "--expected"]
+    verdicts = {}
+    for name, value in (("lower", 0.2), ("higher", 0.3)):
+        np.savez(f"{name}.npz", y=np.full((1, 3), value, np.float32))
+        code = run([*arguments, f"{name}.npz"])
+        verdicts[code] = capsys.readouterr().out
+    assert set(verdicts) == {0, 3}
+    assert "Cannot tell: y: not decidable" in verdicts[3]
+    assert verdicts[3].splitlines()[-1].endswith("cannot be told.")
 
 
 def test_nothing_to_compare_exits_with_3(folder, capsys):
@@ -168,6 +183,11 @@ class Evil:
         (["more.npz"], "the model has no zork"),
         (["narrow.npz"], "expected p of shape [5, 4] for these inputs (got [5, 3])"),
         (["doubles.npz"], "expected p in float32 (got float64)"),
+        (
+            ["nan.npz"],
+            "expected p without NaN where the model makes a number of these inputs (got NaN in 1 of 20, ",
+        ),
+        (["nan.npz", "--json"], "the first at [2, 3]); see where it comes from"),
         (["y.npz", "--runtime", "softops"], "--runtime"),
         (["y.npz", "--batch", "3"], "--batch"),
         (["y.npz", "--shape", "x=3,6"], "--shape"),
@@ -185,6 +205,8 @@ def test_what_cannot_be_compared_exits_with_2_one_line_and_nothing_written(folde
     np.savez("more.npz", **outputs, zork=outputs["p"])
     np.savez("narrow.npz", p=outputs["p"][:, :3], label=outputs["label"])
     np.savez("doubles.npz", p=outputs["p"].astype(float), label=outputs["label"])
+    outputs["p"][2, 3] = np.nan
+    np.savez("nan.npz", **outputs)
     np.savez("pickled.npz", p=np.array([Evil()], object), label=outputs["label"])
     (folder / "pickle.npz").write_bytes(pickle.dumps(outputs))
     before = sorted(folder.iterdir())

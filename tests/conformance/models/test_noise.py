@@ -5,7 +5,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper, parser
 
-from softops.conformance import noise
+from softops.conformance import compare_outputs, noise
 
 RANDOM = np.random.default_rng(5)
 
@@ -172,3 +172,27 @@ def test_digits_are_lost_by_cancelling_not_by_a_dtype_of_few(dtype):
     assert report.lost_at.tensor == "y"
     assert report.lost_at.lost == pytest.approx(2, abs=0.7)  # as the values are a hundredth of those before
     assert [node.lost < 0.5 for node in report.nodes] == [True, True, False]
+
+
+@pytest.mark.parametrize(("rows", "samples"), [(8, 8), (2, 8), (1, 16)])
+def test_more_samples_are_drawn_only_where_outputs_have_few_numbers(rows, samples):
+    """Below five numbers; an open axis counts as it is, not as one."""
+    model = model_of("g (float[N, 3] x) => (float[N, 3] y) { y = Exp(x) }")
+    assert noise(model, np.ones((rows, 3), np.float32)).samples == samples
+    assert (
+        compare_outputs(model, np.ones((rows, 3), np.float32), np.full((rows, 3), np.e, np.float32)).samples
+        == samples
+    )
+
+
+def test_progress_is_told_while_a_batch_is_chosen(classifier):
+    """Of the row that is run for it, of that run again, and of the run with noise, each to its end."""
+    told = []
+    found = noise(classifier, watch=lambda done, total, _: told.append((done, total)))
+    ends = [place for place, (done, total) in enumerate(told) if done == total]
+    assert len(ends) >= 2
+    assert told[-1][0] == told[-1][1]
+    assert found.outputs["y"].shape[0] > 1  # rows that were chosen by a first one
+    told.clear()
+    noise(classifier, batch=2, watch=lambda done, total, _: told.append((done, total)))
+    assert len([1 for done, total in told if done == total]) < len(ends)

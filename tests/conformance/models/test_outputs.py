@@ -10,6 +10,7 @@ import pytest
 from made_elsewhere import by_onnxruntime, inputs, network
 
 from softops.conformance import compare_outputs
+from softops.conformance.models import outputs as models_outputs
 from softops.export import classifier_head
 
 FEEDS = inputs()
@@ -128,13 +129,45 @@ def test_a_label_that_rounding_may_change_is_explained():
     assert compare_outputs(model, FEEDS, outputs).passed
 
 
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
-def test_what_is_no_number_on_one_side_alone_is_not_explained(outputs, wrong):
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf])
+def test_what_is_infinite_on_one_side_alone_is_not_explained(outputs, wrong):
     outputs["logits"][2, 4] = wrong
     report = compare_outputs(network(), FEEDS, outputs)
     assert report.verdict == "not explained"
     assert report.outputs["logits"].worst_index == (2, 4)
     json.loads(report.to_json())  # which has no NaN of its own
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [([(2, 4)], "1 of 200, the first at [2, 4]"), ([(3, 1), (2, 9)], "2 of 200, the first at [2, 9]")],
+)
+def test_nan_where_the_model_makes_a_number_is_refused(outputs, places, said):
+    for place in places:
+        outputs["logits"][place] = np.nan
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"logits without NaN where the model makes a number of these inputs (got NaN in {said})"
+        ),
+    ):
+        compare_outputs(network(), FEEDS, outputs)
+
+
+def test_nan_in_between_is_a_finding(right):
+    """What the NaN comes from is to be found by the tensors in between, so these are not refused."""
+    curve = right["curve"].copy()
+    curve[0, 0] = np.nan
+    report = compare_outputs(network(), FEEDS, {**right, "curve": curve})
+    assert report.first_departure.name == "curve"
+    assert "a NaN where a number is expected" in report.between["curve"].reason
+    json.loads(report.to_json())  # which has no NaN of its own
+
+
+def test_one_number_that_is_nan_is_refused_without_a_place():
+    model = parsed("net (float[4] x) => (float y) { y = ReduceSum <keepdims = 0> (x) }")
+    with pytest.raises(ValueError, match=re.escape("(got NaN in 1 of 1); see")):
+        compare_outputs(model, np.float32([1, 2, 3, 4]), np.float32(np.nan))
 
 
 def test_nan_on_both_sides_is_explained():
@@ -147,7 +180,9 @@ def test_nan_on_both_sides_is_explained():
     del model.graph.output[1], model.graph.node[-1]
     assert compare_outputs(model, feeds, outputs).passed
     outputs["logits"][4] = 0
-    assert compare_outputs(model, feeds, outputs).verdict == "not explained"
+    outputs["logits"][5, 5] = np.nan  # of the other kind, and behind
+    with pytest.raises(ValueError, match=re.escape("(got a number in 10 of 200, the first at [4, 0])")):
+        compare_outputs(model, feeds, outputs)
 
 
 def test_outputs_in_another_order_are_recognised():
@@ -242,6 +277,43 @@ def test_another_formula_is_not_told_by_bits(outputs):
     assert not any("bits" in note for note in compare_outputs(network(), FEEDS, gelu).notes)
     outputs["logits"][3, 7] += 1
     assert not any("bits" in note for note in compare_outputs(network(), FEEDS, outputs).notes)
+
+
+def test_another_shape_is_refused_before_the_run_with_noise(outputs, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr(models_outputs, "noise_of", never)
+    outputs["logits"] = outputs["logits"][:, :9]
+    with pytest.raises(ValueError, match=re.escape("shape [20, 10] for these inputs (got [20, 9])")):
+        compare_outputs(network(), FEEDS, outputs)
+
+
+def test_a_shape_that_the_model_declares_wrongly_is_not_asked_for(outputs):
+    model = network()
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 11
+    assert compare_outputs(model, FEEDS, outputs).passed
+
+
+def test_a_shape_that_hangs_on_rounding_is_that_of_the_exact_run():
+    """Three times a third of float32 is 1 once it is rounded, and more than 1 in float64: NonZero finds one or two."""
+    model = parsed("""
+        net (float[2] x) => (float[N] y) {
+            one = Constant <value_float = 1.0> ()
+            flat = Constant <value_ints = [-1]> ()
+            product = Mul(x, third)
+            left = Sub(product, one)
+            places = NonZero(left)
+            row = Reshape(places, flat)
+            y = Gather(x, row)
+        }
+    """)
+    third = np.array(1 / 3, np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(third, "third"))
+    x = np.float32([3, 6])
+    assert np.count_nonzero(x * third - np.float32(1)) == 1
+    assert np.count_nonzero(x.astype(float) * third.astype(float) - 1) == 2
+    assert compare_outputs(model, x, x).passed
 
 
 @pytest.mark.parametrize("kind", ["U", "S", object])
