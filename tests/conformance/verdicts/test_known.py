@@ -91,6 +91,16 @@ def test_at_most_is_in_spacings_at_1(dtype):
         assert deviation.explains_step(sigmoid, ["ulp"], error) == known
 
 
+def test_an_error_beyond_at_most_is_not_known_to_the_suite_either():
+    """A hundredth of 1 is 2^16.4 spacings at 1, which are 2^-23."""
+    found = conformance.run(Planted(Softmax=after(lambda y: y * np.float32(1.01))), **SMALL).cases
+    for at_most, all_known in ((2**17, True), (2**10, False)):
+        deviation = dataclasses.replace(FLUSHED, verdicts=tuple(VERDICTS), at_most=at_most)
+        wrong = [r for r in marked(found, Known("1", (deviation,)))[0] if r.outcome == "wrong"]
+        assert wrong
+        assert all(record.known is not None for record in wrong) == all_known
+
+
 @pytest.fixture
 def listed(monkeypatch):
     texts = {
