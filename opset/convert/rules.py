@@ -13,6 +13,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
 from ..graph.tensors import constant_tensor
+from ..graph.types import Dimension
 from .attention import attention
 from .older_forms import clip, dropout, gemm, layer_normalization, pad, pool, shape, slice_, split
 from .onnx_converter import convert_by_onnx
@@ -26,6 +27,7 @@ NEGATIVE_SINCE = 11
 """Axes counted from the end, for most operators."""
 
 _BROADCAST_SINCE = 7
+_MANY_BROADCAST_SINCE = 8
 _TOPK_INPUT_SINCE = 10
 _CONSTANT_TYPES_BELOW_9 = (TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE)
 # What reduces nothing leaves the numbers as they are, for these; the others still square or take a logarithm.
@@ -135,10 +137,32 @@ def _slopes(step: Step) -> list[NodeProto] | None:
     return [*nodes, result]
 
 
+def _of_one_shape(step: Step) -> list[NodeProto] | None:
+    """Inputs that broadcast (8) → of one shape: a sum by Adds, which broadcast; the others where they have it."""
+    node = step.node
+    if step.source != _MANY_BROADCAST_SINCE:
+        return None
+    shapes = {step.scope.value_type(name).shape for name in node.input}
+    if len(node.input) == 1 or (len(shapes) == 1 and not any(_is_unknown(shape) for shape in shapes)):
+        return [node]
+    if node.op_type != "Sum":
+        step.refuse("its inputs broadcast, or are not known to be of one shape")
+    nodes = [step.made("Add", node.input[:2])]
+    for name in node.input[2:]:
+        nodes.append(step.made("Add", [nodes[-1].output[0], name]))
+    return step.ended(nodes)
+
+
+def _is_unknown(shape: tuple[Dimension, ...] | None) -> bool:
+    # A length of 0 is written where any is meant.
+    return shape is None or any(size is None or size == 0 for size in shape)
+
+
 DOWN: dict[str, Rule] = {
     "Attention": attention,
     "Constant": _constant_down,
     **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), pool),
+    **dict.fromkeys(("Max", "Mean", "Min", "Sum"), _of_one_shape),
     "PRelu": _slopes,
     "Pad": pad,
     "Clip": clip,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softops.conformance.errors import ModelNotRunError
+from softops.conformance.models.batch import made_up_inputs
 from softops.conformance.models.inputs import made_up, prepare_inputs
 from softops.conformance.runtimes.loading import load
 from softops.conformance.runtimes.names import get_runtime
+from softops.conformance.steps.graph import ModelGraph
 from softops.conformance.steps.source import open_source
 
 CLOSE = 1e-4
 """A difference of float32 by rounding, of the largest magnitude in an output: nodes may be put together otherwise."""
 
 _LENGTHS = (16, 64, 224, 1)
-"""What open axes are tried with."""
+"""What open axes are tried with, before what `softops validate` finds."""
 
 
 def sameness(path: Path, converted: Path) -> tuple[str, str]:
@@ -51,15 +54,12 @@ def _first_that_runs(path: Path) -> tuple[dict[str, NDArray[Any]], list[NDArray[
     if given.exists():
         feeds = prepare_inputs(model, given)
         return feeds, _run(path, feeds)
-    last = None
     for length in _LENGTHS:
         feeds = made_up(model, batch=2, length=length)
-        try:
+        with contextlib.suppress(ModelNotRunError):
             return feeds, _run(path, feeds)
-        except ModelNotRunError as error:
-            last = error
-    assert last is not None
-    raise last
+    feeds = made_up_inputs(ModelGraph(open_source(path))).feeds
+    return feeds, _run(path, feeds)
 
 
 def _run(path: Path, feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:

@@ -114,6 +114,10 @@ WAYS = {
     ),
     "HardSwish": way(14, 13, "v = HardSwish (x)", ["HardSigmoid", "Mul"]),
     "Mish": way(18, 9, "v = Mish (x)", ["Softplus", "Tanh", "Mul"]),
+    "Sum that broadcasts": way(13, 7, "v = Sum (x, c, x)", ["Add", "Add"], c=F([1, -2, 0.5, 3])),
+    "Sum of one shape": way(13, 7, "v = Sum (x, x)", ["Sum"]),
+    "Sum of one": way(8, 7, "v = Sum (x)", ["Sum"]),
+    "Max of one shape": way(13, 7, "a = Neg (x) v = Max (x, a)", ["Neg", "Max"]),
     "Swish": way(24, 13, "v = Swish <alpha = 0.5> (x)", ["Cast", "Mul", "Sigmoid", "Mul"]),
 }  # fmt: skip
 
@@ -183,7 +187,7 @@ def test_layer_normalization_of_halves():
     )
 
 
-@pytest.mark.parametrize(("approximate", "target"), [("none", 13), ("tanh", 13), ("none", 9)])
+@pytest.mark.parametrize(("approximate", "target"), [("none", 13), ("tanh", 13), ("none", 9), ("tanh", 7)])
 def test_gelu(approximate, target):
     model = parsed(
         20, "(float[2,3,4] x) => (float[a,b,c] v)", f'v = Gelu <approximate = "{approximate}"> (x)'
@@ -245,6 +249,7 @@ REFUSED = {
     "antialias": (
         way(18, 17, 'v = Resize <mode = "linear", antialias = 1> (i, , s)', [], **SCALES)[0], 17, "antialias is new",
     ),
+    "a largest that broadcasts": (way(13, 7, "v = Max (x, c)", [], c=F([1, 2, 3, 4]))[0], 7, "to be of one shape"),
     "training": (way(12, 11, "v = Dropout (x, r, t)", [], r=F(0.5), t=np.bool_(1))[0], 11, "training_mode"),
     "integers": (way(12, 10, "v = Clip (x, a)", [], kind="int64", a=np.int64(1))[0], 10, "takes no tensor.int64."),
 }  # fmt: skip
