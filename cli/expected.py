@@ -7,7 +7,7 @@ from softops.conformance.rounding.envelope import LARGEST, LARGEST_RMS
 
 from .terminal.bar import Bar
 from .terminal.console import Console, shown
-from .terminal.tables import NOTHING, plain_table, type_of
+from .terminal.tables import NOTHING, table_that_fits, type_of
 from .validation import CANNOT_TELL, RIGHT, SHOWN_FAILURES, WRONG
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _table(title: str, tensors: "Iterable[JudgedTensor]", width: int) -> "Table"
         )
         for tensor in tensors
     ]
-    return plain_table(title, COLUMNS, rows, width)
+    return table_that_fits(title, COLUMNS, rows, width)
 
 
 def _mark(tensor: "JudgedTensor") -> str:

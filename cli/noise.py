@@ -5,18 +5,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from softops.conformance.rounding.envelope import LARGEST
+
 from .validate import parsed_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.table import Table
-
     from softops.conformance import NoiseReport
 
     from .terminal.console import Console
 
-COLUMNS = ("output", "type", "sigma", "largest", "worst rel.", "worst ULP", "digits")
+COLUMNS = ("output", "type", "sigma", "largest", "median rel.", "median ULP", "digits")
+"""Of those of the reports the first; the worst that a number next to 0 makes enormous are left to these and to JSON."""
+
+LEGEND = f"""Sigma: the standard deviation of the rounding, where it moves an output most.
+Largest: the largest difference to expect, {LARGEST:g} sigma. Median: that of the element
+in the middle, relative to its value and in ULP; the worst are in --report."""
 
 
 def noise(
@@ -70,8 +73,9 @@ def noise(
     """Say how far rounding alone may move the outputs of a model, and which tolerance a test needs.
 
     Runs MODEL in float64, and again with the rounding of a right runtime drawn at random at each node. Says for each
-    output the standard deviation sigma of that rounding, the largest difference to expect, how many decimal digits
-    are certain, how many labels rounding may change, and a line for a test with rtol and atol.
+    output the standard deviation sigma of that rounding, the largest difference to expect, and that of a typical
+    element relative to its value, how many decimal digits are certain, how many labels rounding may change, and a line
+    for a test with rtol and atol.
     """
     from softops.conformance import noise as noise_of
     from softops.conformance.reports.files import check_place
@@ -109,10 +113,13 @@ def _print(console: "Console", found: "NoiseReport", model: Path) -> None:
     from softops.conformance.reports.noise import assertions, lost_digits, rows, sentences
 
     from .terminal.console import shown
+    from .terminal.tables import table_that_fits
 
     computed = "" if not found.dtype else f" computed in {found.dtype}"
     title = f"Rounding noise of {model}{computed}"
-    console.print(_table(title, rows(found), console.width), "")
+    shortened = [row[: len(COLUMNS)] for row in rows(found)]
+    console.print(table_that_fits(title, COLUMNS, shortened, console.width), "")
+    console.print(f"{LEGEND}\n", soft_wrap=True)
     for name, tensor in found.outputs.items():
         for sentence in sentences(tensor):
             console.print(f"{shown(name)}: {shown(sentence)}.", soft_wrap=True)
@@ -124,13 +131,3 @@ def _print(console: "Console", found: "NoiseReport", model: Path) -> None:
         console.print("\nFor a test, with the outputs by name in actual and expected:\n")
         for line in lines:
             console.print(f"    {shown(line)}", soft_wrap=True)
-
-
-def _table(title: str, rows: "Sequence[Sequence[str]]", width: int) -> "Table":
-    """Without the types where names would have to be folded for them."""
-    from .terminal.tables import fits, plain_table
-
-    if fits(COLUMNS, rows, width):
-        return plain_table(title, COLUMNS, rows, width)
-    name, _, *figures = COLUMNS
-    return plain_table(title, (name, *figures), [(first, *rest) for first, _, *rest in rows], width)

@@ -78,6 +78,14 @@ def plain_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     return table
 
 
+def table_that_fits(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
+    """Return a table of texts, without its second column, the types, where names would have to be folded for it."""
+    if fits(columns, rows, width):
+        return plain_table(title, columns, rows, width)
+    name, _, *figures = columns
+    return plain_table(title, (name, *figures), [(first, *rest) for first, _, *rest in rows], width)
+
+
 def fits(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
     """Tell whether a table of texts needs no more than that width."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..rounding.report import NoiseReport
-from ..rounding.tensor_noise import TensorNoise
+from ..rounding.report import LOSS, NodeNoise, NoiseReport
+from ..rounding.tensor_noise import LabelNoise, TensorNoise
 from .files import write_forms
 from .page import environment, number
 
+COLUMNS = (
+    *("output", "type", "sigma, at most", "largest difference", "median relative", "median ULP", "digits"),
+    *("worst relative", "worst ULP"),
+)
+"""Of each output. Median and worst: the largest difference to expect of the element in the middle, and of the last."""
+
 _HALVES = ("float16", "bfloat16")
+
+_WIDTH, _HEIGHT = 440, 110
+"""Of the picture of digits, in units of its own."""
+
+_LOSING = 5
+"""As many nodes that digits are lost at are listed."""
 
 
 def assertion(tensor: TensorNoise) -> str | None:
@@ -35,20 +50,24 @@ def sentences(tensor: TensorNoise) -> list[str]:
     """Say which decisions of an output rounding may change, and which before it, without the sentences' ends."""
     found = []
     if tensor.labels is not None and tensor.labels.rows:
-        top = (
-            ""
-            if tensor.labels.undecided_top is None
-            else f", and of {tensor.labels.undecided_top:,} the five largest"
-        )
-        found.append(
-            f"rounding may change the largest of {tensor.labels.undecided:,} of {tensor.labels.rows:,} rows{top}"
-        )
+        found.append(_of_labels(tensor.labels))
     if tensor.undecided is not None:
         count = int(tensor.undecided.sum())
         found.append(f"rounding may change {count:,} of {tensor.undecided.size:,} values")
     if tensor.hangs_on:
         found.append(f"hangs on what rounding may change: {', '.join(tensor.hangs_on)}")
     return found
+
+
+def _of_labels(labels: LabelNoise) -> str:
+    count, top = labels.undecided, labels.undecided_top
+    if count:
+        said = f"rounding may change the largest of {count:,} of {labels.rows:,} rows"
+        return said if top is None else f"{said}, and the five largest of {top:,}"
+    said = f"rounding changes the largest of none of the {labels.rows:,} rows"
+    if top is None:
+        return said
+    return f"{said}, but may change the five largest of {top:,}" if top else f"{said}, nor the five largest"
 
 
 def write_noise(found: NoiseReport, path: str | os.PathLike[str], *, title: str) -> None:
@@ -66,8 +85,8 @@ def write_noise(found: NoiseReport, path: str | os.PathLike[str], *, title: str)
 def render_markdown(found: NoiseReport, *, title: str) -> str:
     """Return a report as Markdown."""
     lines = [f"# {title}", ""]
-    lines += ["| output | type | sigma, at most | largest difference | relative | ULP | digits |"]
-    lines += ["|---|---|--:|--:|--:|--:|--:|"]
+    lines += [f"| {' | '.join(COLUMNS)} |"]
+    lines += [f"|---|---|{'--:|' * (len(COLUMNS) - 2)}"]
     for row in rows(found):
         lines.append(
             f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in row)} |"
@@ -82,12 +101,14 @@ def render_markdown(found: NoiseReport, *, title: str) -> str:
 
 
 def rows(found: NoiseReport) -> list[tuple[str, ...]]:
-    """Return what a table shows of each output: name, type, sigma, largest difference, relative, in ULP, digits."""
+    """Return what a table shows of each output, in `COLUMNS`."""
     listed = []
     for name, tensor in found.outputs.items():
-        figures: list[float | None] = [None] * 5
+        figures: list[float | None] = [None] * (len(COLUMNS) - 2)
         if tensor.is_float and tensor.sigma.size:
-            figures = [float(tensor.sigma.max()), tensor.largest, tensor.relative, tensor.ulp, tensor.digits]
+            typical = tensor.typical_relative, tensor.typical_ulp
+            worst = tensor.relative, tensor.ulp
+            figures = [float(tensor.sigma.max()), tensor.largest, *typical, tensor.digits, *worst]
         kind = f"{tensor.dtype}[{','.join(map(str, tensor.shape))}]"
         listed.append((name, kind, *(number(x if x is None else float(f"{x:.2g}")) for x in figures)))
     return listed
@@ -112,8 +133,40 @@ def _render_page(found: NoiseReport, title: str) -> str:
     return page.render(
         title=title,
         found=found,
+        columns=COLUMNS,
         rows=rows(found),
         said=said,
-        lost=lost_digits(found),
+        curve=_curve(found.nodes),
+        losing=found.losing[:_LOSING],
         lines=assertions(found),
     )
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """The digits that are left after each node, in a picture: points, those of them with digits lost, and an axis."""
+
+    points: list[tuple[float, float]]
+    lost: list[tuple[float, float, str]]
+    ticks: list[tuple[float, int]]
+    nodes: int
+
+
+def _curve(nodes: Sequence[NodeNoise]) -> _Curve | None:
+    """Return the picture; None where fewer than two nodes have any noise."""
+    noisy = [node for node in nodes if math.isfinite(node.digits)]
+    if len(noisy) < 2:
+        return None
+    top = math.ceil(max(node.digits for node in noisy))
+    height = _HEIGHT / max(top, 1)
+    places = [
+        (_WIDTH * place / (len(noisy) - 1), _HEIGHT - height * node.digits)
+        for place, node in enumerate(noisy)
+    ]
+    lost = [
+        (*place, f"{node.tensor}: {node.lost:.1f} lost, {node.digits:.1f} left")
+        for place, node in zip(places, noisy, strict=True)
+        if node.lost > LOSS
+    ]
+    ticks = [(_HEIGHT - height * digits, digits) for digits in range(0, top + 1, max(top // 4, 1))]
+    return _Curve(places, lost, ticks, len(noisy))

@@ -10,6 +10,9 @@ import numpy as np
 from ..measure.plain import as_json, plain
 from .tensor_noise import TensorNoise
 
+LOSS = 0.5
+"""A node that takes no more digits than that is not worth a word."""
+
 
 @dataclass(frozen=True)
 class NodeNoise:
@@ -64,10 +67,14 @@ class NoiseReport:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def losing(self) -> list[NodeNoise]:
+        """The nodes after which digits are lost, where numbers cancel: more than half a digit, the most first."""
+        return sorted((node for node in self.nodes if node.lost > LOSS), key=lambda node: -node.lost)
+
+    @property
     def lost_at(self) -> NodeNoise | None:
-        """The node after which most digits are lost: where numbers cancel."""
-        losing = [node for node in self.nodes if node.lost > 0.5]
-        return max(losing, key=lambda node: node.lost, default=None)
+        """The node after which most digits are lost."""
+        return next(iter(self.losing), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the arrays, in what JSON knows; NaN and infinities as strings."""
@@ -104,6 +111,7 @@ def _figures(found: TensorNoise) -> dict[str, Any]:
             "relative": found.relative,
             "typical_relative": found.typical_relative,
             "ulp": found.ulp,
+            "typical_ulp": found.typical_ulp,
             "digits": found.digits,
             "rtol": found.rtol,
             "atol": found.atol,

@@ -95,10 +95,13 @@ class TensorNoise:
     @property
     def ulp(self) -> float:
         """The largest difference in ULP of the exact value."""
-        if not self.is_float or not self.exact.size:
-            return 0.0
-        steps = spacing(self.exact.astype(np.longdouble), dtype_of(self.dtype)).astype(np.float64)
-        return LARGEST * float(np.max(self._finite(self.sigma / steps), initial=0))
+        return float(np.max(self._ulps(), initial=0))
+
+    @property
+    def typical_ulp(self) -> float:
+        """The middle one of these."""
+        found = self._ulps()
+        return float(np.median(found)) if found.size else 0.0
 
     @property
     def digits(self) -> float:
@@ -160,6 +163,12 @@ class TensorNoise:
     def _relative(self) -> Doubles:
         exact, sigma = self._finite(self.exact), self._finite(self.sigma)
         return np.asarray(LARGEST * sigma[exact != 0] / np.abs(exact[exact != 0]))
+
+    def _ulps(self) -> Doubles:
+        if not self.is_float or not self.exact.size:
+            return np.zeros(0)
+        steps = spacing(self.exact.astype(np.longdouble), dtype_of(self.dtype)).astype(np.float64)
+        return np.asarray(LARGEST * self._finite(self.sigma / steps))
 
     def _close(self, place: int) -> int:
         """How many rows have the numbers on both sides of a place too close to tell."""

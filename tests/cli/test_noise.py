@@ -90,6 +90,56 @@ def test_digits_are_lost_where_nearly_equal_numbers_are_subtracted(folder, capsy
     assert re.search(r"^Most digits are lost at gap \(.*Sub.*\): ", out, re.MULTILINE)
 
 
+def test_the_table_shows_median_figures_and_json_the_worst_as_well(folder, capsys):
+    """Of equal elements and one a million times smaller: its relative noise is enormous, and it is one of many."""
+    text = """
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (float[N,9] x) => (float[N,9] y) { far = Add(x, one) y = Sub(far, one) }
+    """
+    model = onnx.parser.parse_model(text)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(1, np.float32), "one"))
+    onnx.save(model, "few.onnx")
+    x = np.ones((4, 9), np.float32)
+    x[2, 3] = 1e-6
+    np.savez("few.npz", x=x)
+    found = json.loads(shown(["few.onnx", "--inputs", "few.npz", "--json"], capsys))["outputs"]["y"]
+    assert found["relative"] > 1e5 * found["typical_relative"] > 0
+    assert found["ulp"] > 1e5 * found["typical_ulp"] > 0
+    out = shown(["few.onnx", "--inputs", "few.npz", "--report", "few.md"], capsys)
+    header, row = (line for line in out.splitlines() if line.startswith((" output", " y ")))
+    figures = dict(zip(re.split(" {2,}", header.strip()), row.split(), strict=True))
+    assert float(figures["largest"]) == pytest.approx(found["largest"], rel=0.1)
+    assert float(figures["median rel."]) == pytest.approx(found["typical_relative"], rel=0.1)
+    assert float(figures["median ULP"]) == pytest.approx(found["typical_ulp"], rel=0.1)
+    assert max(map(len, out.split("y: rounding")[0].splitlines())) <= 80
+    names, _, cells = (line.split(" | ") for line in (folder / "few.md").read_text("utf-8").splitlines()[2:5])
+    written = dict(zip(names, cells, strict=True))
+    assert float(written["worst relative"]) == pytest.approx(found["relative"], rel=0.1)
+
+
+def test_the_page_draws_the_digits_that_are_left(folder, capsys):
+    shown(["net.onnx", "--inputs", "x.npz", "--report", "found"], capsys)
+    page = (folder / "found/report.html").read_text("utf-8")
+    record = json.loads((folder / "found/report.json").read_text("utf-8"))
+    noisy = [node for node in record["nodes"] if node["digits"] != "inf"]
+    points = [
+        tuple(map(float, point.split(","))) for point in re.search(r'points="([^"]*)"', page)[1].split()
+    ]
+    assert len(points) == len(noisy) > 3
+    assert [x for x, _ in points] == sorted(x for x, _ in points)
+    heights = [-y for _, y in points]  # down the page from the top
+    assert np.corrcoef(heights, [node["digits"] for node in noisy])[0, 1] > 0.999
+    marks = re.findall(r"<circle[^>]*><title>(\w+): ([\d.]+) lost", page)
+    assert ("gap", f"{record['lost_at']['lost']:.1f}") in marks
+
+
+def test_a_page_of_a_model_without_noise_has_no_picture(folder, capsys):
+    text = '<ir_version: 8, opset_import: ["" : 17]> net (float[2] x) => (float[2] y) { y = Neg(x) }'
+    onnx.save(onnx.parser.parse_model(text), "neg.onnx")
+    shown(["neg.onnx", "--report", "neg.html"], capsys)
+    assert "<svg" not in (folder / "neg.html").read_text("utf-8")
+
+
 def test_labels_within_the_noise_are_counted(folder, capsys):
     """Two classes of the same weights: all of their labels hang on rounding."""
     model = onnx.load("net.onnx")
