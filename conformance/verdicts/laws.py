@@ -20,7 +20,8 @@ log error
     |log y − log exact| ≤ −log(1 − r), r the allowed relative error, where that is below 1.
 kl
     D = Σ (p·log(p/q) − p + q), the Kullback-Leibler divergence freed of what the row sum is off by, of which it is
-    the second order: with relative errors of at most r it is at most Σ p·r²/2/(1 − r).
+    the second order: with relative errors of at most r it is at most Σ p·r²/2/(1 − r), with logarithms that are off
+    by at most a, so that q = p·exp(±a), at most Σ p·a²/2·exp(a).
 """
 
 from __future__ import annotations
@@ -179,8 +180,10 @@ def kl(cut: Lines, loose: bool) -> Judged:
     ratio = cut.exact - cut.y if cut.logarithmic else np.log(cut.exact / np.maximum(cut.y, 0))
     # Where nothing is asked of an element, so small is it, it is left out.
     parts = np.where(asked & (p > 0) & (off > 0), p * ratio - p + q, 0)
-    relative = -np.expm1(-np.minimum(allowed, 700))
-    limits = np.where(asked & (p > 0), p * relative**2 / 2 / np.maximum(1 - relative, 1e-3), 0)
+    a = np.minimum(allowed, 700)
+    relative = -np.expm1(-a)
+    second = a**2 / 2 * np.exp(a) if cut.logarithmic else relative**2 / 2 / np.maximum(1 - relative, 1e-3)
+    limits = np.where(asked & (p > 0), p * second, 0)
     found = parts.sum(axis=1)
     # What the sum here is itself off by.
     limit = limits.sum(axis=1) * (1 + 1e-6) + 16 * float(np.finfo(cut.y.dtype).eps)

@@ -7,6 +7,8 @@ from softops.conformance.cases.build import call_of, truth, truth_of
 from softops.conformance.cases.calls import row_of
 from softops.conformance.cases.case import Case
 from softops.conformance.measure.errors import against_exact
+from softops.conformance.verdicts.laws import kl
+from softops.conformance.verdicts.lines import Lines
 from softops.conformance.verdicts.rules import allowance
 
 FAMILIES = ("gaussian-1", "gaussian-30", "offsets", "sorted")
@@ -165,3 +167,20 @@ def test_bounds_of_the_web_platform_tests(op, opset, dtype, ulps):
     assert (
         used(asked, y + (ulps - 1) * up, bound="webnn") <= 1 < used(asked, y + (ulps + 1) * up, bound="webnn")
     )
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_divergence_allows_what_the_logarithms_may_be_off_by(sign):
+    """q = p·exp(±a) is off by Σ p·(exp(±a) − 1 ∓ a), however large a is."""
+    logs = case("LogSoftmax", "gaussian-1", dtype="float64", axis=1)
+    known = truth(logs)
+    exact = known.exact[0].astype(np.longdouble)
+    for a in (1e-6, 0.25, 1):
+        allowed = np.full(exact.shape, a)
+
+        def judged(off, allowed=allowed):
+            found = against_exact((exact + sign * off).astype(np.float64), exact, allowed)
+            return kl(Lines(logs, known.call.inputs[0], found), False)[0].passed
+
+        assert judged(0.999 * a)
+        assert not judged(3 * a)
