@@ -25,7 +25,7 @@ _PRIOR = 8
 _SHORT = 5
 
 
-def moderated(variance: Doubles, samples: int, dtype: np.dtype[Any]) -> Doubles:
+def moderated(variance: Doubles, samples: int, dtype: np.dtype[Any], *, pooled: bool = False) -> Doubles:
     """
     Return the standard deviation of each element.
 
@@ -38,10 +38,12 @@ def moderated(variance: Doubles, samples: int, dtype: np.dtype[Any]) -> Doubles:
     dtype
         What a runtime holds the tensor in: below its smallest normal number everything may be flushed. In float64 the
         exact value is as far off as a runtime's.
+    pooled
+        Whether all rows are alike, so that the whole tensor's mean moderates each.
     """
     if not variance.size:
         return variance
-    is_short = variance.ndim == 0 or variance.shape[-1] < _SHORT
+    is_short = pooled or variance.ndim == 0 or variance.shape[-1] < _SHORT
     mean = np.mean(variance) if is_short else np.mean(variance, -1, keepdims=True)
     sigma = np.sqrt((_PRIOR * mean + samples * variance) / (_PRIOR + samples))
     if dtype == np.float64:

@@ -39,6 +39,7 @@ def run_with_noise(
     samples: int = SAMPLES,
     seed: int = 0,
     dtype: np.dtype[Any] | None = None,
+    free: bool = False,
     watch: Watch | None = None,
 ) -> set[str]:
     """Run a model, or a variant of it, with noise, and return the operators without a rule; see `run_noisy`."""
@@ -49,18 +50,21 @@ def run_with_noise(
         samples=samples,
         seed=seed,
         dtype=dtype,
+        free=free,
         dtypes=graph.float_dtypes(),
         constants=graph.constants_in_files(),
         watch=None if watch is None else lambda done, of: watch(done, of, 0),
     )
 
 
-def tensor_noise(name: str, node: str, value: Noisy, variance: Doubles, samples: int) -> TensorNoise:
-    """What a run with noise says of a tensor; ``variance`` is that of its samples."""
+def tensor_noise(
+    name: str, node: str, value: Noisy, variance: Doubles, samples: int, *, pooled: bool = False
+) -> TensorNoise:
+    """What a run with noise says of a tensor; ``variance`` is that of its samples, ``pooled`` as of `moderated`."""
     if value.dtype is None or value.dtype not in FLOATS:
         sigma, kind = np.zeros(value.exact.shape), dtype_name(value.exact)
     else:
-        sigma, kind = moderated(variance, samples, value.dtype), value.dtype.name
+        sigma, kind = moderated(variance, samples, value.dtype, pooled=pooled), value.dtype.name
     return TensorNoise(name, node, kind, value.exact, sigma, value.undecided, tuple(sorted(value.hangs_on)))
 
 
@@ -70,9 +74,19 @@ def samples_for(sizes: Iterable[int], usual: int = SAMPLES) -> int:
 
 
 def noises_of(
-    graph: ModelGraph, variant: Variant, feeds: Arrays, samples: int, watch: Watch | None = None
+    graph: ModelGraph,
+    variant: Variant,
+    feeds: Arrays,
+    samples: int,
+    *,
+    free: bool = False,
+    watch: Watch | None = None,
 ) -> dict[str, TensorNoise]:
-    """Return the noise of the outputs of a variant of a model, by what they are called in the model."""
+    """
+    Return the noise of the outputs of a variant of a model, by what they are called in the model.
+
+    ``free``: with what decisions do that rounding may change, taken anew in each sample.
+    """
     names = {
         output.name: name for output, name in zip(variant.model.graph.output, variant.outputs, strict=True)
     }
@@ -80,9 +94,12 @@ def noises_of(
 
     def observe(name: str, node: str, value: Noisy) -> None:
         if name in names and isinstance(value.exact, np.ndarray):
-            found[names[name]] = tensor_noise(names[name], node, value, value.variance(), samples)
+            # which rows a decision changes is chance
+            found[names[name]] = tensor_noise(
+                names[name], node, value, value.variance(), samples, pooled=free
+            )
 
-    run_with_noise(graph, feeds, observe, model=variant.model, samples=samples, watch=watch)
+    run_with_noise(graph, feeds, observe, model=variant.model, samples=samples, free=free, watch=watch)
     return found
 
 
@@ -99,17 +116,21 @@ class LazyNoises:
         variants: Mapping[str, tuple[Variant, Arrays]],
         values: Arrays,
         watch: Watch | None = None,
+        *,
+        free: bool = False,
     ) -> None:
-        self._graph, self._variants, self._watch = graph, variants, watch
+        self._graph, self._variants, self._watch, self._free = graph, variants, watch, free
         sizes = [x.size for x in values.values() if is_float(x.dtype)]
-        self._samples = samples_for(sizes, SAMPLES if min(sizes, default=0) < _MANY else SAMPLES // 2)
+        self._samples = SAMPLES if min(sizes, default=0) < _MANY else SAMPLES // 2
         self._found: dict[int, dict[str, TensorNoise]] = {}
 
     def __call__(self, tensor: str) -> TensorNoise:
         """The noise of a tensor; KeyError for one that no variant gives out as an array."""
         variant, feeds = self._variants[tensor]
         if id(variant) not in self._found:
-            self._found[id(variant)] = noises_of(self._graph, variant, feeds, self._samples, self._watch)
+            self._found[id(variant)] = noises_of(
+                self._graph, variant, feeds, self._samples, free=self._free, watch=self._watch
+            )
         return self._found[id(variant)][tensor]
 
 

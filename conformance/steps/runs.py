@@ -50,7 +50,8 @@ class WholeRun(NamedTuple):
     """
     The outputs that are compared, by name, the seconds of the fastest runs, and what is wrong with their number.
 
-    ``ours`` has our backend's values at the cuts as well, and ``noises`` gives the noise of all of these.
+    ``ours`` has our backend's values at the cuts as well, and ``noises`` gives the noise of all of these, ``free`` that
+    with what decisions do that rounding may change.
     """
 
     theirs: Arrays
@@ -59,6 +60,7 @@ class WholeRun(NamedTuple):
     our_seconds: float
     failures: list[str]
     noises: Noises
+    free: Noises
 
 
 class CutRun(NamedTuple):
@@ -93,11 +95,14 @@ def run_whole(graph: ModelGraph, runtime: Runtime, feeds: Arrays, watch: Watch |
         _, our_seconds = _timed(load(SoftopsRuntime(), graph.content, folder), feeds)
     actual, their_seconds = _timed(run_theirs, feeds)
     ours = _by_name(variant.outputs, expected, {*graph.compared, *variant.outputs[len(names) :]})
-    noises = LazyNoises(graph, dict.fromkeys(variant.outputs, (variant, feeds)), ours, watch)
+    runs = dict.fromkeys(variant.outputs, (variant, feeds))
+    noises, free = (LazyNoises(graph, runs, ours, watch, free=free) for free in (False, True))
     if len(actual) != len(names):
         failure = f"expected {len(names)} outputs, {', '.join(names)} (got {len(actual)})"
-        return WholeRun({}, ours, their_seconds, our_seconds, [failure], noises)
-    return WholeRun(_by_name(names, actual, graph.compared), ours, their_seconds, our_seconds, [], noises)
+        return WholeRun({}, ours, their_seconds, our_seconds, [failure], noises, free)
+    return WholeRun(
+        _by_name(names, actual, graph.compared), ours, their_seconds, our_seconds, [], noises, free
+    )
 
 
 def run_cut(

@@ -21,6 +21,9 @@ from .value import Noisy
 
 _FACTOR = 6.0
 
+_ROUNDING = 2.0**-16
+"""Further off, relative to the largest, is more than rounding in float32."""
+
 _ALL = frozenset(
     (
         *(
@@ -69,25 +72,39 @@ def decides(node: Node, inputs: Sequence[Noisy], outputs: Sequence[Value]) -> bo
 
 
 def undecided(
-    node: Node, operation: Operation, inputs: Sequence[Noisy], outputs: Sequence[Value], samples: int
-) -> list[Array | None]:
-    """Of each output of a decision which elements rounding may change; None for one that does not jump."""
+    node: Node,
+    operation: Operation,
+    inputs: Sequence[Noisy],
+    outputs: Sequence[Value],
+    samples: int,
+    *,
+    free: bool,
+) -> tuple[list[Array | None], list[list[Value]]]:
+    """
+    Tell of each output of a decision which elements rounding may change; None for one that does not jump.
+
+    The outputs in each sample come along, none where no input differs in any. ``free``: decisions before this one were
+    taken anew in each, so that not all that moved the inputs is rounding.
+    """
     continuous = _CONTINUOUS.get((node.proto.domain, node.proto.op_type), set())
     found: list[Array | None] = [
         None if place in continuous else np.zeros(np.shape(y), bool) for place, y in enumerate(outputs)
     ]
     if all(x.copies is None for x in inputs):
-        return found
-    for sample in range(samples):
-        others = run(operation, [x.amplified(sample, _FACTOR) for x in inputs])
-        for place, (mine, other) in enumerate(zip(outputs, others, strict=False)):
+        return found, []
+    others = [
+        run(operation, [x.amplified(k, _FACTOR, _ROUNDING if free else np.inf) for x in inputs])
+        for k in range(samples)
+    ]
+    for made in others:
+        for place, (mine, other) in enumerate(zip(outputs, made, strict=False)):
             mask = found[place]
             if mask is not None:
                 mask |= np.asarray(_differ(mine, other))
     ranked = RANKERS.get(node.proto.op_type) if not node.proto.domain else None
     if ranked is not None and (mask := found[ranked]) is not None:
         mask |= close_ranks(node, inputs[0], outputs[ranked])
-    return found
+    return found, others
 
 
 def _differ(mine: Value, other: Value) -> Array | bool:

@@ -58,10 +58,14 @@ class Interpreter:
         How many samples, and what the noise is drawn by.
     dtype
         What floats are held in wherever the model says another dtype; None: what the model says.
+    free
+        Whether each sample takes decisions of its own, rather than those of the exact run.
     """
 
-    def __init__(self, samples: int, seed: int, dtype: np.dtype[Any] | None = None) -> None:
-        self._samples, self._dtype = samples, dtype
+    def __init__(
+        self, samples: int, seed: int, dtype: np.dtype[Any] | None = None, *, free: bool = False
+    ) -> None:
+        self._samples, self._dtype, self._free = samples, dtype, free
         self._random = np.random.default_rng(seed)
         self.without_rule: set[str] = set()
         """Operators that were met and have no rule."""
@@ -179,7 +183,8 @@ class Interpreter:
         precision = precision_of(dtypes[0] or np.dtype(np.float32))
         call = Call(node, operation, [x.exact for x in inputs], exact, precision)
         outputs = self._moved(call, inputs)
-        hangs_on = frozenset[str]().union(*(x.hangs_on | _hanging(x, node) for x in inputs))
+        decided = [] if self._free else [_hanging(x, node) for x in inputs]
+        hangs_on = frozenset[str]().union(*(x.hangs_on for x in inputs), *decided)
         return [
             replace(value, dtype=dtype, hangs_on=hangs_on)
             for value, dtype in zip(outputs, dtypes, strict=True)
@@ -196,8 +201,11 @@ class Interpreter:
                 for y, column in zip(call.outputs, zip(*samples, strict=True), strict=False)
             ]
         masks: list[Any] = [None] * len(call.outputs)
+        others: list[list[Value]] = []
         if decides(node, inputs, call.outputs):
-            masks = undecided(node, call.operation, inputs, call.outputs, self._samples)
+            masks, others = undecided(
+                node, call.operation, inputs, call.outputs, self._samples, free=self._free
+            )
         samples = [list(call.outputs)] * self._samples
         if any(x.copies is not None for x in inputs) and any(mask is None for mask in masks):
             samples = [call.run(*(x.copy(k) for x in inputs)) for k in range(self._samples)]
@@ -207,6 +215,8 @@ class Interpreter:
         outputs = []
         for place, (y, sigma, mask) in enumerate(zip(call.outputs, sigmas, masks, strict=True)):
             values = [y if mask is not None else sample[place] for sample in samples]
+            if self._free and mask is not None and all(np.shape(own[place]) == np.shape(y) for own in others):
+                values = [own[place] for own in others] or values
             outputs.append(self._with_noise(y, values, sigma, mask, rounder))
         if node.proto.op_type in LABELLERS and len(outputs) > 1 and isinstance(outputs[1].exact, np.ndarray):
             unsure = close_calls(outputs[1], sigmas[1]).reshape(-1)

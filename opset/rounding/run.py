@@ -23,6 +23,7 @@ def run_noisy(
     samples: int,
     seed: int,
     dtype: np.dtype[Any] | None = None,
+    free: bool = False,
     dtypes: Mapping[str, np.dtype[Any]] | None = None,
     constants: Mapping[str, Callable[[], Value]] | None = None,
     watch: Callable[[int, int], None] | None = None,
@@ -40,6 +41,8 @@ def run_noisy(
         How many samples, and what the noise is drawn by.
     dtype
         What all floats are held in; None: what the model says.
+    free
+        Whether each sample takes decisions of its own, such as quantised values, rather than those of the exact run.
     dtypes
         Of the model's tensors, as far as they are known.
     constants
@@ -52,7 +55,7 @@ def run_noisy(
     set
         The operators of the model that have no rule of their own.
     """
-    interpreter = Interpreter(samples, seed, dtype)
+    interpreter = Interpreter(samples, seed, dtype, free=free)
     held = {**constants_of(model.graph), **(constants or {})}
     names = ChainMap({name: interpreter.value(np.asarray(value)) for name, value in feeds.items()})
     scope = Scope(

@@ -40,13 +40,19 @@ class Noisy:
         """The value in a sample."""
         return self.exact if self.copies is None else self.copies[sample]
 
-    def amplified(self, sample: int, factor: float) -> Value:
-        """The value in a sample, as many times as far from the exact one; of floats alone."""
+    def amplified(self, sample: int, factor: float, most: float = np.inf) -> Value:
+        """
+        The value in a sample, as many times as far from the exact one; of floats alone.
+
+        Not where it is further off than `most` of the largest: there it is not rounding that moved it.
+        """
         copy = self.copy(sample)
         if not isinstance(copy, np.ndarray) or copy.dtype != np.float64 or copy.shape != self.exact.shape:
             return copy
         with np.errstate(invalid="ignore"):
-            moved = self.exact + factor * (copy - self.exact)
+            apart = copy - self.exact
+            size = np.abs(self.exact).max(initial=0, where=np.isfinite(self.exact))
+            moved = self.exact + np.where(np.abs(apart) <= most * size, factor, 1) * apart
         return np.where(np.isfinite(moved), moved, copy)
 
     def variance(self) -> Array:
