@@ -101,16 +101,16 @@ def check_nan(name: str, array: NDArray[Any], exact: NDArray[Any]) -> None:
     place = tuple(int(index) for index in np.argwhere(apart)[0])
     which = given[place]
     count = int(np.count_nonzero(apart & given if which else apart & made))
-    many = f"{count:,} of {array.size:,}" + (f", the first at {list(place)}" if place else "")
+    many = f"{count:,} of {array.size:,} elements" + (f", the first at {list(place)}" if place else "")
     if which:
         message = (
-            f"expected {name} without NaN where the model makes a number of these inputs (got NaN in {many}); see "
-            "where it comes from, such as an overflow, or other inputs, and make the outputs anew"
+            f"expected {name} without NaN where the model makes a number of these inputs (got NaN in {many}); "
+            "look for an overflow or other inputs where it was made, and make it anew"
         )
     else:
         message = (
-            f"expected NaN in {name} where the model makes it of these inputs (got a number in {many}); check the "
-            "inputs for NaN and infinities, and that the outputs were made of them"
+            f"expected NaN in {name} where the model makes it of these inputs (got a number in {many}); look "
+            "for NaN and infinities in the inputs, and give what was made of these"
         )
     raise ValueError(message)
 

@@ -140,7 +140,10 @@ def test_what_is_infinite_on_one_side_alone_is_not_explained(outputs, wrong):
 
 @pytest.mark.parametrize(
     ("places", "said"),
-    [([(2, 4)], "1 of 200, the first at [2, 4]"), ([(3, 1), (2, 9)], "2 of 200, the first at [2, 9]")],
+    [
+        ([(2, 4)], "1 of 200 elements, the first at [2, 4]"),
+        ([(3, 1), (2, 9)], "2 of 200 elements, the first at [2, 9]"),
+    ],
 )
 def test_nan_where_the_model_makes_a_number_is_refused(outputs, places, said):
     for place in places:
@@ -166,7 +169,7 @@ def test_nan_in_between_is_a_finding(right):
 
 def test_one_number_that_is_nan_is_refused_without_a_place():
     model = parsed("net (float[4] x) => (float y) { y = ReduceSum <keepdims = 0> (x) }")
-    with pytest.raises(ValueError, match=re.escape("(got NaN in 1 of 1); see")):
+    with pytest.raises(ValueError, match=re.escape("(got NaN in 1 of 1 elements); look")):
         compare_outputs(model, np.float32([1, 2, 3, 4]), np.float32(np.nan))
 
 
@@ -181,7 +184,9 @@ def test_nan_on_both_sides_is_explained():
     assert compare_outputs(model, feeds, outputs).passed
     outputs["logits"][4] = 0
     outputs["logits"][5, 5] = np.nan  # of the other kind, and behind
-    with pytest.raises(ValueError, match=re.escape("(got a number in 10 of 200, the first at [4, 0])")):
+    with pytest.raises(
+        ValueError, match=re.escape("(got a number in 10 of 200 elements, the first at [4, 0])")
+    ):
         compare_outputs(model, feeds, outputs)
 
 
