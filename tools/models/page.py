@@ -27,7 +27,8 @@ Made by `{command}`: models that others made, through the
 commands of softops, each step on each model in a process of its own on {cores} cores, stopped after
 {limits.seconds:g} s or beyond {limits.gibibytes:g} GiB. Seconds are those that processors spent on the command, all
 threads and the start of Python together, whatever else the machine did meanwhile: one takes no longer by the clock when
-it is alone, and half of them where two threads share the work. GiB are the most memory of the process. {versions}.
+it is alone, and half of them where two threads share the work. GiB are the most memory of the process. Inputs are like
+those of the trained models where these are known (`tools/noise/packages.py`), else made up. {versions}.
 
 {models}
 
@@ -50,7 +51,7 @@ _SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Rounding noise": (
         "`softops noise`: significant digits of the output that has fewest and the largest difference that rounding "
-        "explains in it, over inputs that are made up; how many rows of scores have another largest one within the "
+        "explains in it; how many rows of scores have another largest one within the "
         "noise, and how many integers rounding may change.",
         ("noise",),
     ),

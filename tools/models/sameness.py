@@ -17,6 +17,8 @@ from softops.conformance.runtimes.names import get_runtime
 from softops.conformance.steps.graph import ModelGraph
 from softops.conformance.steps.source import open_source
 
+from .inputs import inputs_of
+
 CLOSE = 1e-4
 """A difference of float32 by rounding, of the largest magnitude in an output: nodes may be put together otherwise."""
 
@@ -50,8 +52,8 @@ def sameness(path: Path, converted: Path) -> tuple[str, str]:
 
 
 def _first_that_runs(path: Path) -> tuple[dict[str, NDArray[Any]], list[NDArray[Any]]]:
-    given, model = path.with_suffix(".npz"), open_source(path).model
-    if given.exists():
+    given, model = inputs_of(path), open_source(path).model
+    if given is not None:
         feeds = prepare_inputs(model, given)
         return feeds, _run(path, feeds)
     for length in _LENGTHS:

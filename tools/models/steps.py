@@ -63,11 +63,12 @@ def inspect(path: Path, clock: Clock) -> Told:
 
 
 def validate(path: Path, clock: Clock, runtime: str) -> Told:
-    """As `softops validate`; an .npz file of the same name beside the model has its inputs."""
+    """As `softops validate`, on inputs of the model's own where there are such."""
     from softops.conformance import compare_runtimes
 
-    given = path.with_suffix(".npz")
-    found = compare_runtimes(path, [runtime], given if given.exists() else None, progress=clock.watch)
+    from .inputs import inputs_of
+
+    found = compare_runtimes(path, [runtime], inputs_of(path), progress=clock.watch)
     if not found.reports:
         return clock.stop(Told("not run", said=[*found.not_run.values()]))
     report = found.reports[0]
@@ -100,8 +101,9 @@ def take_noise(path: Path, clock: Clock) -> Told:
     """As `softops noise`: the digits of the output with fewest, and what rounding may change."""
     from softops.conformance import noise
 
-    given = path.with_suffix(".npz")
-    found = noise(path, given if given.exists() else None, watch=clock.watch)
+    from .inputs import inputs_of
+
+    found = noise(path, inputs_of(path), watch=clock.watch)
     floats = [tensor for tensor in found.outputs.values() if tensor.is_float]
     worst = min(floats, key=lambda tensor: tensor.digits, default=None)
     said = [f"{worst.digits:.1f} digits, largest {worst.largest:.1g}"] if worst else []
