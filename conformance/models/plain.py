@@ -1,4 +1,4 @@
-"""A run of our backend before that with noise, which takes ten times as long: it tells how large outputs are."""
+"""A run of our backend before that with noise, which takes several times as long: it tells how large outputs are."""
 
 from __future__ import annotations
 
