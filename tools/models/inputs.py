@@ -14,7 +14,7 @@ from ..noise.packages import TRAINED
 
 
 def inputs_of(path: Path) -> dict[str, NDArray[Any]] | None:
-    """Return the arrays of an .npz file of the model's name beside it, or such as it was trained on, if it has either."""
+    """Return the arrays of an .npz file of the name of the model, or such as it was trained on, if there are any."""
     beside = path.with_suffix(".npz")
     if beside.exists():
         return dict(read_npz(beside))
