@@ -50,8 +50,8 @@ class WholeRun(NamedTuple):
     """
     The outputs that are compared, by name, the seconds of the fastest runs, and what is wrong with their number.
 
-    ``ours`` has our backend's values at the cuts as well, and ``noises`` gives the noise of all of these, ``free`` that
-    with what decisions do that rounding may change.
+    ``ours`` has our backend's values at the cuts as well, and ``noises`` gives the noise of all of these, with
+    what decisions do that rounding may change.
     """
 
     theirs: Arrays
@@ -60,7 +60,6 @@ class WholeRun(NamedTuple):
     our_seconds: float
     failures: list[str]
     noises: Noises
-    free: Noises
 
 
 class CutRun(NamedTuple):
@@ -96,13 +95,11 @@ def run_whole(graph: ModelGraph, runtime: Runtime, feeds: Arrays, watch: Watch |
     actual, their_seconds = _timed(run_theirs, feeds)
     ours = _by_name(variant.outputs, expected, {*graph.compared, *variant.outputs[len(names) :]})
     runs = dict.fromkeys(variant.outputs, (variant, feeds))
-    noises, free = (LazyNoises(graph, runs, ours, watch, free=free) for free in (False, True))
+    noises = LazyNoises(graph, runs, ours, watch, free=True)
     if len(actual) != len(names):
         failure = f"expected {len(names)} outputs, {', '.join(names)} (got {len(actual)})"
-        return WholeRun({}, ours, their_seconds, our_seconds, [failure], noises, free)
-    return WholeRun(
-        _by_name(names, actual, graph.compared), ours, their_seconds, our_seconds, [], noises, free
-    )
+        return WholeRun({}, ours, their_seconds, our_seconds, [failure], noises)
+    return WholeRun(_by_name(names, actual, graph.compared), ours, their_seconds, our_seconds, [], noises)
 
 
 def run_cut(

@@ -262,7 +262,7 @@ class Shaken(Other):
         return super().run(model, {"x": feeds["x"] * np.float32(1 + self.by)} if whole else feeds)
 
 
-@pytest.mark.parametrize(("by", "verdict"), [(3e-7, "right"), (0.05, "cannot tell")])
+@pytest.mark.parametrize(("by", "verdict"), [(3e-7, "right"), (0.05, "wrong")])
 def test_ties_that_fall_the_other_way_in_a_whole_run_are_no_fault(by, verdict):
     text, last = "", "x"
     for k in range(4):
@@ -279,8 +279,7 @@ def test_ties_that_fall_the_other_way_in_a_whole_run_are_no_fault(by, verdict):
     x[:, 0] = np.arctanh(10.5 * 0.008) * (1 - 1e-7)  # just below a tie
     report = validate(model, runtime, inputs=x)
     assert report.verdict == verdict, (report.failures, report.unsettled)
-    rules = {step.rule for step in report.steps if step.tensor == "y"}
-    assert rules == {"noise", "end to end, decisions free" if verdict == "right" else "end to end"}
+    assert {step.rule for step in report.steps if step.tensor == "y"} == {"noise", "end to end"}
 
 
 def test_dynamic_quantisation():
