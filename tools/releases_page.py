@@ -38,7 +38,8 @@ def section(older: SuiteReport, newer: SuiteReport) -> str:
     ]
     parts = [
         f"### {newer.runtime}: {older.runtime_version} to {newer.runtime_version}",
-        f"{len(pairs):,} cases, {newer.platform}, onnx {older.onnx_version} and {newer.onnx_version}.",
+        f"{len(pairs):,} cases of a {newer.command.get('depth', 'default')} run, {newer.platform}{_precision(newer)}, "
+        f"onnx {older.onnx_version} and {newer.onnx_version}.",
         markdown_table(["cases", older.runtime_version, newer.runtime_version], counts),
         *_changes(older, newer, pairs),
         *_of_the_list(older),
@@ -50,6 +51,11 @@ def section(older: SuiteReport, newer: SuiteReport) -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _precision(report: SuiteReport) -> str:
+    computed = " and ".join(report.computes_in)
+    return f", computed in {computed}" if computed else ""
 
 
 def with_section(page: str, text: str) -> str:

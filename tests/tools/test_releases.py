@@ -68,7 +68,7 @@ def test_what_is_gone_new_and_changed_is_told_with_its_cause_and_a_case():
     )
     text = releases_page.section(older, newer)
     assert text.startswith("### r: 1.0 to 1.1\n")
-    assert "\n6 cases, " in text  # those of both
+    assert "\n6 cases of a default run, " in text  # those of both
     assert part(text, "Gone with 1.1:") == [
         "- The tail is \\<flushed>: 1 case, such as `Softmax-13/float32/axis=1/2x3/gaussian-3/plain`"
     ]
