@@ -38,8 +38,12 @@ KERNELS: dict[str, tuple[str, ...]] = {
 }
 """By operator the kernel of each of its outputs: the operators that ``exact`` has a bound of its own for."""
 
-_CANCELLED = 2.0**-102
-"""What a float64 log-sum may be off by besides, relatively to its two terms, where these cancel."""
+_CANCELLED = 4 * float(np.finfo(np.longdouble).eps)
+"""
+What a float64 log-sum may be off by besides, relatively to its two terms, where these cancel.
+
+The kernel promises 2⁻¹⁰² there, which the exact value, one of extended precision, cannot tell.
+"""
 
 
 def promise(asked: Question) -> Doubles | None:
