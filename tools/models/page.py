@@ -20,6 +20,8 @@ from .steps import STEPS, Told
 _SHOWN = 5
 _MOST_NAMED = 6
 
+_BLANKS = " What is blank was not taken in this run; `--kept FILE.json` goes on where it ended."
+
 _HEAD = """\
 # Models of others
 
@@ -28,7 +30,8 @@ commands of softops, each step on each model in a process of its own on {cores} 
 {limits.seconds:g} s or beyond {limits.gibibytes:g} GiB. Seconds are those that processors spent on the command, all
 threads and the start of Python together, whatever else the machine did meanwhile: one takes no longer by the clock when
 it is alone, and half of them where two threads share the work. GiB are the most memory of the process. Inputs are like
-those of the trained models where these are known (`tools/noise/packages.py`), else made up. {versions}.
+those of the trained models where these are known (`tools/noise/packages.py`), else made up.
+{versions}.
 
 {models}
 
@@ -105,7 +108,8 @@ def page(entries: Sequence[Entry], limits: Limits, command: str) -> str:
         cores=os.cpu_count(),
         limits=limits,
         versions=_versions(),
-        models=f"{len(entries)} models.",
+        models=f"{len(entries)} models."
+        + _BLANKS * any(step not in e.told for e in entries for step in steps),
         steps="".join(_summary(step, entries) for step in steps),
     )
     parts = [head, _contents(entries)]

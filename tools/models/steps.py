@@ -109,8 +109,8 @@ def take_noise(path: Path, clock: Clock) -> Told:
     said = [f"{worst.digits:.1f} digits, largest {worst.largest:.1g}"] if worst else []
     open_labels = sum(tensor.labels.undecided for tensor in floats if tensor.labels)
     decisions = sum(int(t.undecided.sum()) for t in found.outputs.values() if t.undecided is not None)
-    said += [f"{open_labels} rows undecided"] if open_labels else []
-    said += [f"{decisions} integers undecided"] if decisions else []
+    said += [f"undecided rows: {open_labels}"] if open_labels else []
+    said += [f"undecided integers: {decisions}"] if decisions else []
     # How many rows were made up is of no account here.
     notes = [note for note in found.notes if not note.startswith("a batch of ")]
     return clock.stop(Told("measured", "; ".join(said), notes))
