@@ -85,8 +85,12 @@ def test_a_sum_is_rounded_to_a_narrower_type(to, dtype):
         np.testing.assert_array_equal(narrow, ran(right, x).astype(dtype).astype(np.float32))
 
 
-@pytest.mark.parametrize("spelled_out", [True, False], ids=["Erf", "Gelu"])
-def test_gelu_by_tanh(spelled_out):
+@pytest.mark.parametrize(
+    ("spelled_out", "attributes"),
+    [(True, {}), (False, {}), (False, {"approximate": "none"})],
+    ids=["Erf", "Gelu", "none"],
+)
+def test_gelu_by_tanh(spelled_out, attributes):
     x = np.linspace(-5, 5, 101, dtype=np.float32)
     if spelled_out:
         nodes = [
@@ -98,7 +102,7 @@ def test_gelu_by_tanh(spelled_out):
         ]
         right = model(nodes, [101], opset=13, root=np.sqrt(2), one=1, half=0.5)
     else:
-        right = model([helper.make_node("Gelu", ["x"], ["y"])], [101])
+        right = model([helper.make_node("Gelu", ["x"], ["y"], **attributes)], [101])
     wide = x.astype(np.float64)
     bent = wide / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (wide + 0.044715 * wide**3)))
     np.testing.assert_allclose(ran(with_fault(faults.gelu_by_tanh, right, x), x), bent, rtol=1e-5, atol=1e-6)

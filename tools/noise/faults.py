@@ -77,11 +77,7 @@ def sum_in(to: int, model: onnx.ModelProto, shapes: Shapes, random: Random) -> b
 
 def gelu_by_tanh(model: onnx.ModelProto, shapes: Shapes, random: Random) -> bool:
     """Compute every GELU by tanh: erf(u) as tanh(2/√π · u·(1 + 0.08943 u²))."""
-    native = [
-        node
-        for node in model.graph.node
-        if node.op_type == "Gelu" and attribute_of(node, "approximate") is None
-    ]
+    native = [node for node in model.graph.node if node.op_type == "Gelu" and not _is_by_tanh(node)]
     for node in native:
         set_attribute(node, "approximate", "tanh")
     spelled_out = [node for node in model.graph.node if node.op_type == "Erf"]
@@ -100,6 +96,11 @@ def gelu_by_tanh(model: onnx.ModelProto, shapes: Shapes, random: Random) -> bool
         ]
         replace(model.graph, node, nodes)
     return bool(native or spelled_out)
+
+
+def _is_by_tanh(node: onnx.NodeProto) -> bool:
+    approximate = attribute_of(node, "approximate")
+    return approximate is not None and approximate.s == b"tanh"
 
 
 def epsilon(value: float, model: onnx.ModelProto, shapes: Shapes, random: Random) -> bool:
