@@ -26,7 +26,7 @@ Docs = Annotated[Path | None, typer.Option(help="Write the section on that page;
 Seeds = Annotated[int, typer.Option(help="How many seeds.", min=1)]
 First = Annotated[int, typer.Option(help="The first of them; constants were chosen on 0 to 9.")]
 Samples = Annotated[int, typer.Option(help="Noisy runs for a model's noise.", min=2)]
-Only = Annotated[str, typer.Option(help="Models alone whose name has this in it.")]
+Only = Annotated[str, typer.Option(help="Models alone whose name has one of these words, between commas.")]
 
 
 @app.command()
@@ -42,8 +42,11 @@ def calibrate(
     from .calibrate import calibrated, section
 
     numbers = range(first, first + seeds)
-    rows = list(_each(folder, only, numbers, lambda entry, told: calibrated(entry, numbers, samples, told)))
-    write_section(docs, "calibration", _command("calibrate", docs), section(rows, numbers, samples))
+    _measure(
+        *(folder, only, numbers, docs, "calibrate"),
+        lambda entry, told: calibrated(entry, numbers, samples, told),
+        lambda rows: section(rows, numbers, samples),
+    )
 
 
 @app.command()
@@ -59,8 +62,11 @@ def faults(
     from .planted import planted, section
 
     numbers = range(first, first + seeds)
-    found = list(_each(folder, only, numbers, lambda entry, told: planted(entry, numbers, samples, told)))
-    write_section(docs, "faults", _command("faults", docs), section(found, numbers, samples))
+    _measure(
+        *(folder, only, numbers, docs, "faults"),
+        lambda entry, told: planted(entry, numbers, samples, told),
+        lambda found: section(found, numbers, samples),
+    )
 
 
 @app.command()
@@ -71,26 +77,44 @@ def size(docs: Docs = None, samples: Samples = 8) -> None:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("BERT base", total=None)
         found = measured(samples, lambda done, total: progress.update(task, completed=done, total=total))
-    write_section(docs, "size", _command("size", docs, folder=False), section(found))
+    if docs is None:
+        print(section(found))
+    else:
+        write_section(docs, "size", _command("size", docs, folder=False), section(found))
 
 
-def _each(
-    folder: Path, only: str, seeds: Sequence[int], work: Callable[[Entry, Callable[[], None]], Any]
-) -> Iterator[Any]:
-    """Yield what becomes of each model, with a bar for the models and one for the seeds of each."""
+def _measure(
+    folder: Path,
+    only: str,
+    seeds: Sequence[int],
+    docs: Path | None,
+    name: str,
+    work: Callable[[Entry, Callable[[], None]], Any],
+    section: Callable[[list[Any]], str],
+) -> None:
+    """
+    Do the work for each model, with a bar for the models and one for the seeds of each.
+
+    A page is written after each model: all of them take an hour, and what is done by then stays where it is stopped.
+    """
+    found: list[Any] = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
         models = progress.add_task("models", total=None)
-        entries = [*made_entries(only), *entries_in(folder, only)]
+        words = only.split(",")
+        entries = [*made_entries(words), *entries_in(folder, words)]
         if not entries:
             message = f"expected models to measure (got none named {only!r} in {folder}); unpack some there"
             raise typer.BadParameter(message)
         progress.update(models, total=len(entries))
         for entry in entries:
             with _bar(progress, entry.name, len(seeds)) as told:
-                found = work(entry, told)
-            progress.console.print(f"{entry.name}: {found.said}", markup=False)
-            yield found
+                found.append(work(entry, told))
+            progress.console.print(f"{entry.name}: {found[-1].said}", markup=False)
             progress.advance(models)
+            if docs is not None:
+                write_section(docs, name, _command(name, docs), section(found))
+    if docs is None:
+        print(section(found))
 
 
 @contextmanager
@@ -100,9 +124,9 @@ def _bar(progress: Progress, name: str, total: int) -> Iterator[Callable[[], Non
     progress.remove_task(task)
 
 
-def _command(name: str, docs: Path | None, *, folder: bool = True) -> str:
+def _command(name: str, docs: Path, *, folder: bool = True) -> str:
     parts = ["python", "-m", "tools.noise", name, *(["FOLDER"] if folder else [])]
-    return shlex.join([*parts, "--docs", "docs/noise.md" if docs is None else f"docs/{docs.name}"])
+    return shlex.join([*parts, "--docs", f"docs/{docs.name}"])
 
 
 if __name__ == "__main__":

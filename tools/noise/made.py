@@ -24,12 +24,12 @@ _OPSETS = {"script": 17, "dynamo": 20}
 """One below Gelu, so that it is spelled out with Erf, and one with it."""
 
 
-def made_entries(only: str = "") -> Iterator[Entry]:
-    """Yield the models that can be made with what is installed, and whose names have ``only`` in them."""
-    if find_spec("skl2onnx") and find_spec("sklearn") and only in "sklearn_digits":
+def made_entries(words: Sequence[str] = ("",)) -> Iterator[Entry]:
+    """Yield the models that can be made with what is installed, and whose names have one of the words in them."""
+    if find_spec("skl2onnx") and find_spec("sklearn") and any(word in "sklearn_digits" for word in words):
         yield _digits()
     if find_spec("torch"):
-        yield from _of_torch(only)
+        yield from _of_torch(words)
 
 
 def _digits() -> Entry:
@@ -52,7 +52,7 @@ def _digits() -> Entry:
     return Entry("sklearn_digits", model, trained=True, inputs=inputs)
 
 
-def _of_torch(only: str) -> Iterator[Entry]:
+def _of_torch(words: Sequence[str]) -> Iterator[Entry]:
     import torch
     from torch import nn
 
@@ -73,7 +73,7 @@ def _of_torch(only: str) -> Iterator[Entry]:
     for kind, (make, maker) in kinds.items():
         for exporter in exporters:
             name = f"torch_{kind}_{exporter}"
-            if only in name:
+            if any(word in name for word in words):
                 torch.manual_seed(0)
                 yield exported(name, make().eval(), maker, exporter)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -47,9 +47,9 @@ TRAINED: dict[str, dict[str, Maker]] = {
 """Trained models that packages ship, by the name of their file or folder, and what makes their inputs."""
 
 
-def entries_in(folder: Path, only: str = "") -> Iterator[Entry]:
+def entries_in(folder: Path, words: Sequence[str] = ("",)) -> Iterator[Entry]:
     """
-    Yield the models in a folder whose names have ``only`` in them, named as on the page of models.
+    Yield the models in a folder whose names have one of the words in them, named as on the page of models.
 
     Of models that are not known the inputs are made up.
     """
@@ -58,7 +58,7 @@ def entries_in(folder: Path, only: str = "") -> Iterator[Entry]:
         known = path.stem if path.stem in TRAINED else parts[-2] if len(parts) > 1 else ""
         last = known if known in TRAINED else parts[-1]
         name = last if len(parts) == 1 else f"{parts[0]}/{last}"
-        if only in name:
+        if any(word in name for word in words):
             yield _entry(name, path, TRAINED.get(known))
 
 

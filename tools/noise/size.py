@@ -18,8 +18,8 @@ BYTES_MAX = 4 * 2**30
 
 _TEXT = """\
 A model of the size of BERT base ({depth} layers of {width}, {heads} heads, {words:,} words; {megabytes:.0f} MB),
-{batch} rows of {length} tokens, {samples} noisy runs: {seconds:.1f} s and {gibibytes:.2f} GiB at most,
-with all that the process holds, on {cores} cores. The aim is under {aim:g} s and {most:g} GiB.
+{batch} rows of {length} tokens, {samples} noisy runs: {seconds:.1f} s, {processors:.1f} s of its {cores} processors,
+and {gibibytes:.2f} GiB at most, with all that the process holds. The aim is under {aim:g} s and {most:g} GiB.
 """
 
 
@@ -76,6 +76,7 @@ def section(found: dict[str, Any]) -> str:
         megabytes=found["model"] / 1e6,
         samples=found["samples"],
         seconds=found["seconds"],
+        processors=found["processors"],
         gibibytes=found["bytes"] / 2**30,
         cores=os.cpu_count(),
         aim=SECONDS_MAX,
