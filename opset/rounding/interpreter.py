@@ -24,12 +24,10 @@ from ..graph.walk import names_read
 from ..implementations.choice import operation_of
 from ..nodes.node import Node, Operation, Value, attributes_of, described, with_short_domain
 from ..rounding_rules.call import Call
-from ..rounding_rules.precision import Precision, float_dtype, precision_of, widened
-from ..rounding_rules.rounder import Rounder
-from ..rounding_rules.table import STEPWISE, own_noise
+from ..rounding_rules.precision import float_dtype, precision_of, widened
 from .apart import Apart
 from .control import CONTROL
-from .decisions import LABELLERS, close_calls, decides, undecided
+from .samples import Samples
 from .value import NOTHING, Noisy
 
 Observer = Callable[[str, str, Noisy], None]
@@ -65,8 +63,7 @@ class Interpreter:
     def __init__(
         self, samples: int, seed: int, dtype: np.dtype[Any] | None = None, *, free: bool = False
     ) -> None:
-        self._samples, self._dtype, self._free = samples, dtype, free
-        self._random = np.random.default_rng(seed)
+        self._samples, self._dtype = Samples(samples, np.random.default_rng(seed), free), dtype
         self.without_rule: set[str] = set()
         """Operators that were met and have no rule."""
 
@@ -78,8 +75,8 @@ class Interpreter:
         exact = widened(value)
         if self._dtype is None or dtype == self._dtype or isinstance(exact, list):
             return Noisy(exact, dtype=dtype)
-        rounder = self._rounder(precision_of(self._dtype))
-        return Noisy(exact, [rounder.last(exact) for _ in range(self._samples)], self._dtype)
+        rounder = self._samples.rounder(precision_of(self._dtype))
+        return Noisy(exact, [rounder.last(exact) for _ in range(self._samples.count)], self._dtype)
 
     def nodes(
         self,
@@ -182,57 +179,15 @@ class Interpreter:
         dtypes = [self._dtype_of(node, place, inputs, value, scope) for place, value in enumerate(natural)]
         precision = precision_of(dtypes[0] or np.dtype(np.float32))
         call = Call(node, operation, [x.exact for x in inputs], exact, precision)
-        outputs = self._moved(call, inputs)
-        decided = [] if self._free else [_hanging(x, node) for x in inputs]
+        outputs, has_rule = self._samples.of(call, inputs)
+        if not has_rule:
+            self.without_rule.add(node.proto.op_type)
+        decided = [] if self._samples.free else [_hanging(x, node) for x in inputs]
         hangs_on = frozenset[str]().union(*(x.hangs_on for x in inputs), *decided)
         return [
             replace(value, dtype=dtype, hangs_on=hangs_on)
             for value, dtype in zip(outputs, dtypes, strict=True)
         ]
-
-    def _moved(self, call: Call, inputs: Sequence[Noisy]) -> list[Noisy]:
-        """The outputs of a node in all samples: by what its inputs are there, and by roundings of its own."""
-        node, rounder = call.node, self._rounder(call.precision)
-        stepwise = STEPWISE.get((node.proto.domain, node.proto.op_type))
-        if stepwise is not None:
-            samples = [stepwise(call, rounder, [x.copy(k) for x in inputs]) for k in range(self._samples)]
-            return [
-                Noisy(y, list(column))
-                for y, column in zip(call.outputs, zip(*samples, strict=True), strict=False)
-            ]
-        masks: list[Any] = [None] * len(call.outputs)
-        others: list[list[Value]] = []
-        if decides(node, inputs, call.outputs):
-            masks, others = undecided(
-                node, call.operation, inputs, call.outputs, self._samples, free=self._free
-            )
-        samples = [list(call.outputs)] * self._samples
-        if any(x.copies is not None for x in inputs) and any(mask is None for mask in masks):
-            samples = [call.run(*(x.copy(k) for x in inputs)) for k in range(self._samples)]
-        sigmas, known = own_noise(call)
-        if not known:
-            self.without_rule.add(node.proto.op_type)
-        outputs = []
-        for place, (y, sigma, mask) in enumerate(zip(call.outputs, sigmas, masks, strict=True)):
-            values = [y if mask is not None else sample[place] for sample in samples]
-            if self._free and mask is not None and all(np.shape(own[place]) == np.shape(y) for own in others):
-                values = [own[place] for own in others] or values
-            outputs.append(self._with_noise(y, values, sigma, mask, rounder))
-        if node.proto.op_type in LABELLERS and len(outputs) > 1 and isinstance(outputs[1].exact, np.ndarray):
-            unsure = close_calls(outputs[1], sigmas[1]).reshape(-1)
-            mask = np.asarray(outputs[0].undecided).reshape(-1) | unsure
-            outputs[0] = replace(outputs[0], undecided=mask.reshape(np.shape(outputs[0].exact)))
-        return outputs
-
-    def _with_noise(self, y: Value, values: list[Value], sigma: Any, mask: Any, rounder: Rounder) -> Noisy:
-        if sigma is not None and isinstance(y, np.ndarray) and y.dtype == np.float64 and np.any(sigma):
-            values = [rounder.moved(value, np.asarray(sigma)) for value in values]
-        elif all(value is y or _same(value, y) for value in values):
-            return Noisy(y, undecided=mask)
-        return Noisy(y, values, undecided=mask)
-
-    def _rounder(self, precision: Precision) -> Rounder:
-        return Rounder(self._random, precision)
 
     def _dtype_of(
         self, node: Node, place: int, inputs: Sequence[Noisy], value: Value, scope: Scope
@@ -280,16 +235,6 @@ def _small(value: Noisy) -> Value:
     exact = value.exact
     is_told = isinstance(exact, np.ndarray) and value.copies is None and exact.size <= _SMALL
     return exact if is_told and exact.dtype != np.float64 else None
-
-
-def _same(value: Value, other: Value) -> bool:
-    if isinstance(value, np.ndarray) and isinstance(other, np.ndarray):
-        return value.shape == other.shape and np.array_equal(
-            value, other, equal_nan=value.dtype == np.float64
-        )
-    if isinstance(value, list) and isinstance(other, list):
-        return len(value) == len(other) and all(map(_same, value, other))
-    return bool(value is other)
 
 
 def _hanging(value: Noisy, node: Node) -> frozenset[str]:
