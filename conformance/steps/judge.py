@@ -179,10 +179,15 @@ class _Judge:
         far = int(
             np.count_nonzero(np.abs(actual.astype(np.float64) - noise.exact) > LARGEST_RMS * noise.sigma)
         )
-        used = found.rms / LARGEST_RMS
-        return _hanging(
-            replace(step, passed=False, wrong=max(far, 1), bound_used=used, kinds=("ulp",)), noise
+        beyond = replace(
+            step,
+            passed=False,
+            wrong=max(far, 1),
+            bound_used=found.rms / LARGEST_RMS,
+            kinds=("ulp",),
+            reason=found.reason,
         )
+        return _hanging(beyond, noise)
 
     def row_sums(self, tensor: str, actual: Array, ours: Arrays) -> Step | None:
         """Judge the sums of a softmax, which are 1 whatever the logits were; None for anything else."""

@@ -60,6 +60,8 @@ class Step:
         Which of the suite's verdicts (`softops.conformance.verdicts.verdicts.VERDICTS`) it fails by.
     known
         The known deviation of the runtime that it is; empty for none.
+    reason
+        What is wrong, where it is no single element.
     unsettled
         Why it cannot be told whether the runtime or what it is compared with is wrong; empty where it can.
     """
@@ -82,6 +84,7 @@ class Step:
     kinds: tuple[str, ...] = ()
     known: str = ""
     unsettled: str = ""
+    reason: str = ""
 
     @property
     def verdict(self) -> Literal["right", "known", "cannot tell", "wrong"]:
@@ -95,6 +98,8 @@ class Step:
     @property
     def message(self) -> str:
         """One sentence on what is wrong."""
+        if self.reason:
+            return f"{self.tensor}: {self.operator} gave {self.reason} ({self.wrong} of {self.size} elements are wrong)"
         where = f"{self.tensor}{list(self.worst_index or ())}"
         text = f"{where}: {self.operator} gave {self.worst_actual!r}, expected {self.worst_exact!r}"
         # Beside a NaN or an infinity there is no distance to speak of.

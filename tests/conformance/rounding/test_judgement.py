@@ -46,6 +46,15 @@ def test_more_than_that_is_not(change, words):
     assert scores(hangs_on=("a quantised value",)).judge(y).verdict == "not decidable"
 
 
+def test_the_mean_says_nothing_of_numbers_that_are_all_alike():
+    """Networks of constant weights make the same error everywhere."""
+    exact = np.repeat([[0.25], [0.75]], 500, 1)
+    noise = scores(exact, np.full(exact.shape, 1e-5))
+    assert noise.judge((exact + 5e-5).astype(np.float32)).verdict == "explained by rounding"
+    assert noise.judge((exact + 2e-4).astype(np.float32)).verdict == "not explained"
+    assert scores().judge((EXACT + 5e-5).astype(np.float32)).verdict == "not explained"
+
+
 def test_nan_meets_nan_and_infinity_itself():
     exact = np.array([np.nan, np.inf, -np.inf, 1.0])
     noise = scores(exact, np.full(4, 1e-7))

@@ -184,3 +184,18 @@ def test_sums_in_the_worst_order_are_within(terms, scale, mean, seed):
     ratio = np.abs(total - products.sum(1)) / sigma
     assert ratio.max() <= 10
     assert np.sqrt(np.mean(ratio**2)) <= 2
+
+
+@pytest.mark.parametrize("op_type", ["ReduceSum", "ReduceMean"])
+@pytest.mark.parametrize("keepdims", [0, 1])
+def test_equal_terms_are_rounded_the_same_way_every_time(op_type, keepdims):
+    """Added up one after the other 0.1 drifts away; a runtime may do that."""
+    x = np.full((3, 5000), 0.1, np.float32)
+    model, feeds = model_of(op_type, [x, np.array([1])], [1], keepdims=keepdims)
+    total = np.float32(0)
+    for _ in range(5000):
+        total += np.float32(0.1)
+    value = noisy(model, feeds)[0]["y0"]
+    got = total / np.float32(5000) if op_type == "ReduceMean" else total
+    assert np.abs(got - value.exact).max() <= 10 * np.sqrt(value.variance().max())
+    assert np.abs(got - value.exact).max() > 100 * np.spacing(np.float32(value.exact.max()))
