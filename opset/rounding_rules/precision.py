@@ -43,7 +43,7 @@ def precision_of(dtype: np.dtype[np.generic]) -> Precision:
     return Precision(alpha, 2.0**-24 / np.sqrt(3) if dtype in HALVES else alpha)
 
 
-def of_sum(total: Array, squares: Array, terms: float, alpha: float) -> Array:
+def of_sum(total: Array, squares: Array, terms: Array | float, alpha: float) -> Array:
     """
     Standard deviation of the roundings of a sum.
 
@@ -61,8 +61,15 @@ def of_sum(total: Array, squares: Array, terms: float, alpha: float) -> Array:
     Each partial sum is rounded, and so is each term, a product. Of terms in random order the square of the j-th partial
     sum is about (j/k)²S² + j(1 - j/k)Q/k, S the sum and Q that of the squares: over all of them kS²/3 + kQ/6. The
     products add Q; S²/2 + Q is what a last sum over lanes or blocks has at most.
+
+    Terms that are equal are rounded the same way, addition by addition: the errors add up and do not cancel. S² is kQ
+    then, and no more than that; a twentieth of k roundings of S comes in, which is what the sums of networks of
+    constant weights were seen to need.
     """
-    return np.asarray(alpha * np.sqrt(terms * (total**2 / 3 + squares / 6) + total**2 / 2 + squares))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alike = np.nan_to_num(np.minimum(total**2 / (terms * squares), 1))
+    drift = (terms / 20 * total * alike**8) ** 2
+    return np.asarray(alpha * np.sqrt(terms * (total**2 / 3 + squares / 6) + total**2 / 2 + squares + drift))
 
 
 def widened(value: Value) -> Value:

@@ -22,7 +22,7 @@ def _finished(call: Call, of_terms: Array) -> Array:
     return np.asarray(np.hypot(of_terms, call.alpha * np.abs(call.y)))
 
 
-def _sum(call: Call, total: Array, squares: Array, terms: float) -> Array:
+def _sum(call: Call, total: Array, squares: Array, terms: Array | float) -> Array:
     return _finished(call, of_sum(total, squares, terms, call.precision.inside))
 
 
@@ -55,11 +55,18 @@ def convolution(call: Call) -> Array:
     deep = w.shape[1] if call.node.proto.op_type == "Conv" else w.shape[0] // groups
     terms = deep * int(np.prod(w.shape[2:], initial=1))
     squares = call.run(x**2, w**2)[0]
-    if bias is None:
-        return _sum(call, call.y, squares, terms)
-    shift = bias.reshape(-1, *[1] * (call.y.ndim - 2))
-    sigma = _sum(call, call.y - shift, squares, terms)
-    return np.asarray(np.hypot(sigma, call.alpha * np.abs(call.y)))
+    shift = 0.0 if bias is None else bias.reshape(-1, *[1] * (call.y.ndim - 2))
+    total = call.y - shift
+    sigma = _sum(call, total, squares, _present(call, total, squares, terms))
+    return sigma if bias is None else np.asarray(np.hypot(sigma, call.alpha * np.abs(call.y)))
+
+
+def _present(call: Call, total: Array, squares: Array, terms: int) -> Array | float:
+    """How many terms there are: at the borders of an image fewer, which matters where they are all alike."""
+    if not np.any(total**2 > 0.9 * terms * squares):
+        return terms
+    counts: Array = call.run(*(np.ones_like(each) for each in call.inputs[:2]))[0]
+    return np.maximum(counts, 1)
 
 
 def einsum(call: Call) -> Array:
