@@ -63,7 +63,9 @@ class Noisy:
         total = np.zeros(self.exact.shape)
         with np.errstate(invalid="ignore", over="ignore"):
             for copy in self.copies:
-                total += (copy - self.exact) ** 2
+                apart = copy - self.exact
+                apart *= apart
+                total += apart
         total[~np.isfinite(total)] = 0
         return total / len(self.copies)
 

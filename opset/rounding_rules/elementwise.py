@@ -94,6 +94,24 @@ def cast(call: Call) -> Array | None:
     return np.asarray(call.alpha * np.abs(call.y))
 
 
+def slope_of_erf(call: Call) -> Array:
+    """The derivative of the error function."""
+    return np.asarray(2 / np.sqrt(np.pi) * np.exp(-(call.inputs[0] ** 2)))
+
+
+def slope_of_gelu(call: Call) -> Array | None:
+    """The derivative of Gelu: its distribution function, and x times the density."""
+    if call.attribute("approximate", "none") != "none":
+        return None
+    x = call.inputs[0]
+    with np.errstate(all="ignore"):
+        cumulative = np.where(x == 0, 0.5, call.y / x)
+    return np.asarray(cumulative + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi))
+
+
+SLOPES: dict[tuple[str, str], Any] = {("", "Erf"): slope_of_erf, ("", "Gelu"): slope_of_gelu}
+"""Functions that take long: near the exact value a sample goes along the tangent."""
+
 RULES: dict[tuple[str, str], Any] = {
     **{("", name): total for name in ("Add", "Sub")},
     **{("", name): product for name in ("Mul", "Div")},

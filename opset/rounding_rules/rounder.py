@@ -26,9 +26,15 @@ class Rounder:
 
     def moved(self, x: Array, sigma: Array | float) -> Array:
         """Move numbers by so many standard deviations, up or down; by nothing where that is not finite."""
-        signs = np.unpackbits(np.frombuffer(self._random.bytes(x.size // 8 + 1), np.uint8), count=x.size)
-        step = np.where(signs.reshape(x.shape), sigma, np.negative(sigma))
-        return np.asarray(x + np.where(np.isfinite(step), step, 0))
+        if not np.isfinite(np.sum(sigma)):
+            sigma = np.where(np.isfinite(sigma), sigma, 0)
+        bits = np.unpackbits(np.frombuffer(self._random.bytes(x.size // 8 + 1), np.uint8), count=x.size)
+        signs = bits.view(np.int8).reshape(x.shape)
+        signs *= 2
+        signs -= 1
+        step = signs * sigma
+        step += x
+        return np.asarray(step)
 
     def __call__(self, x: Array, times: float = 1.0, floor: float = 0.0) -> Array:
         """Round numbers so many times."""

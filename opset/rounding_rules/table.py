@@ -19,6 +19,8 @@ RULES: dict[tuple[str, str], Rule] = {
     **classical.RULES,
 }
 
+SLOPES = elementwise.SLOPES
+
 STEPWISE = {**normalization.STEPWISE, **recurrent.STEPWISE}
 
 _EXACT = frozenset(

@@ -7,8 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from softops.opset.implementations.choice import operation_of
+from softops.opset.nodes.node import Node, attributes_of
 from softops.opset.rounding.run import run_noisy
+from softops.opset.rounding_rules.call import Call, run
 from softops.opset.rounding_rules.precision import of_sum, precision_of
+from softops.opset.rounding_rules.table import SLOPES
 
 RANDOM = np.random.default_rng(20)
 
@@ -41,6 +45,14 @@ def model_of(op_type, arrays, constants=(), outputs=1, domain="", opset=20, **at
         if place not in constants and x is not None
     }
     return helper.make_model(graph, opset_imports=opsets, ir_version=9), feeds
+
+
+def node_of(model):
+    """The node of such a model, as implementations and rules see it."""
+    proto = model.graph.node[0]
+    nothing = [None] * len(proto.input)
+    opsets = {"": model.opset_import[0].version}
+    return Node(proto=proto, opsets=opsets, attributes=attributes_of(proto), constants=nothing, planning=None)
 
 
 def noisy(model, feeds, **options):
@@ -199,3 +211,14 @@ def test_equal_terms_are_rounded_the_same_way_every_time(op_type, keepdims):
     got = total / np.float32(5000) if op_type == "ReduceMean" else total
     assert np.abs(got - value.exact).max() <= 10 * np.sqrt(value.variance().max())
     assert np.abs(got - value.exact).max() > 100 * np.spacing(np.float32(value.exact.max()))
+
+
+@pytest.mark.parametrize("name", ["Erf", "Gelu"])
+def test_slopes_are_those_of_the_function(name):
+    x = np.concatenate([np.linspace(-6, 6, 241), [0.0, -0.0]])
+    model, _ = model_of(name, [x.astype(np.float32)])
+    operation = operation_of(node_of(model))
+    call = Call(node_of(model), operation, [x], run(operation, [x]), precision_of(np.dtype(np.float32)))
+    step = 1e-5
+    (above,), (below,) = run(operation, [x + step]), run(operation, [x - step])
+    np.testing.assert_allclose(SLOPES["", name](call), (above - below) / (2 * step), atol=1e-9)
