@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tools.noise.__main__ import app
 from tools.noise.calibrate import calibrated
 from tools.noise.entry import Entry
-from tools.noise.inputs import image, made, normal, numbers, sound, text
+from tools.noise.inputs import image, made, normal, numbers, print_like, sound, text
 from tools.noise.measure import within
 from tools.noise.page import percent, table, with_section
 from tools.noise.planted import planted
@@ -183,6 +183,7 @@ def test_tolerances_are_those_of_allclose():
     [
         (image(2, 3, 8, 10), (2, 3, 8, 10), -1, 1),
         (image(2, 8, 10, 3, low=0, high=255, channels_last=True), (2, 8, 10, 3), 0, 255),
+        (print_like(2, 3, 48, 160), (2, 3, 48, 160), -1.1, 1.2),
         (sound(2, 400), (2, 400), -2, 2),
         (sound(2, 400, 1, axis=1), (2, 400, 1), -2, 2),
         (text(3, 50), (3, 50), 0, 256),

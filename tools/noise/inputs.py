@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Maker = Callable[[np.random.Generator], NDArray[Any]]
 
 _WAVES = 6
+_INK = 0.85
 
 
 def image(*shape: int, low: float = -1, high: float = 1, channels_last: bool = False) -> Maker:
@@ -27,6 +28,25 @@ def image(*shape: int, low: float = -1, high: float = 1, channels_last: bool = F
             found += np.cos(across * x + down * y + phase)
         found = low + (high - low) * (np.tanh(found / 2) + 1) / 2
         return np.asarray(np.moveaxis(found, 1, -1) if channels_last else found, np.float32)
+
+    return make
+
+
+def print_like(*shape: int) -> Maker:
+    """Return a maker of images of print, from -1 to 1: dark marks of 5 by 7 squares in lines on white."""
+
+    def make(random: np.random.Generator) -> NDArray[Any]:
+        rows, channels, height, width = shape
+        found = np.full((rows, height, width), 1.0)
+        step = max(height // 48, 1) * 3
+        for row in found:
+            for top in range(step, height - 8 * step + 1, 12 * step):
+                for left in range(2 * step, width - 8 * step + 1, 7 * step):
+                    if random.random() < _INK:
+                        mark = np.kron(random.random((7, 5)) < _INK / 2, np.ones((step, step)))
+                        row[top : top + 7 * step, left : left + 5 * step] -= 1.8 * mark
+        found = found + 0.02 * random.standard_normal(found.shape)
+        return np.asarray(np.repeat(found[:, None], channels, 1), np.float32)
 
     return make
 

