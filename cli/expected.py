@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from softops.conformance.rounding.envelope import LARGEST, LARGEST_RMS
+from softops.conformance.rounding.envelope import FEW, LARGEST, LARGEST_RMS, LARGEST_RMS_OF_FEW
 
 from .terminal.bar import Bar
 from .terminal.console import Console, shown
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 LEGEND = (
     "Sigma: the standard deviation of an element's rounding in a right runtime.\nRounding explains "
-    f"{LARGEST:g} sigma, and {LARGEST_RMS:g} in the root mean square of a tensor."
+    f"{LARGEST:g} sigma, and {LARGEST_RMS:g} in the root mean square of a tensor "
+    f"({LARGEST_RMS_OF_FEW:g} of fewer than {FEW} numbers)."
 )
 COLUMNS = ("tensor", "type", "largest", "rms", "verdict")
 

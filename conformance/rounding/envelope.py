@@ -21,8 +21,19 @@ the furthest was 5.8 away."""
 LARGEST_RMS = 2.0
 """And so many in the root mean square over a tensor."""
 
+LARGEST_RMS_OF_FEW = 3.5
+"""The same of fewer numbers than `FEW`, of which still fewer are independent: chance takes four normal ones to 2.9 once
+in a million times, and a right runtime took the eight of four softmaxes of two to 2.1."""
+
+FEW = 16
+
 _PRIOR = 8
 _SHORT = 5
+
+
+def largest_rms(count: int) -> float:
+    """How many standard deviations a right runtime stays within in the root mean square over so many numbers."""
+    return LARGEST_RMS_OF_FEW if count < FEW else LARGEST_RMS
 
 
 def moderated(variance: Doubles, samples: int, dtype: np.dtype[Any], *, pooled: bool = False) -> Doubles:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..measure.metrics import Scalar, largest_place, scalar
 from ..measure.ulp import Doubles, largest
-from .envelope import LARGEST, LARGEST_RMS
+from .envelope import LARGEST, largest_rms
 
 Array = NDArray[Any]
 
@@ -28,9 +28,9 @@ class Judgement:
     ----------
     verdict
         ``equal``: every element is the exact value, rounded. ``explained by rounding``: no element is further off than
-        ten standard deviations, nor all together further than two in the root mean square; or labels differ where the
-        scores are too close to tell. ``not explained``, and of integers and strings ``decisions differ``: beyond that.
-        ``not decidable``: beyond that, behind a decision that rounding may change.
+        ten standard deviations, nor all together further than two in the root mean square, 3.5 of fewer than 16
+        numbers; or labels differ where the scores are too close to tell. ``not explained``, and of integers and strings
+        ``decisions differ``: beyond that. ``not decidable``: beyond that, behind a decision that rounding may change.
     ratio, rms
         The largest difference over the standard deviation there, and its root mean square; 0 for integers and strings.
     worst_index, worst_actual, worst_expected
@@ -80,15 +80,18 @@ def judged_floats(
     ratio = np.where(np.isfinite(exact) | same, ratio, np.inf)
     index, finite = largest_place(ratio), ratio[np.isfinite(ratio)]
     rms = float(np.sqrt(np.mean(finite**2))) if finite.size else 0.0
+    most = largest_rms(finite.size)
     largest_ratio, differing = float(ratio[index]), int(np.count_nonzero(ratio > LARGEST))
-    right = largest_ratio <= LARGEST and (rms <= LARGEST_RMS or _are_alike(exact))
+    right = largest_ratio <= LARGEST and (rms <= most or _are_alike(exact))
     worst = (index, scalar(actual[index]), float(exact[index]))
     verdict: Verdict = "explained by rounding" if right else "not decidable" if hangs_on else "not explained"
-    reason = "" if right else _reason(given[index], exact[index], largest_ratio, rms, hangs_on)
+    reason = "" if right else _reason(given[index], exact[index], largest_ratio, rms, most, hangs_on)
     return Judgement(verdict, largest_ratio, rms, *worst, 0 if right else max(differing, 1), labels, reason)
 
 
-def _reason(actual: float, exact: float, ratio: float, rms: float, hangs_on: tuple[str, ...]) -> str:
+def _reason(
+    actual: float, exact: float, ratio: float, rms: float, most: float, hangs_on: tuple[str, ...]
+) -> str:
     behind = f"; it hangs on decisions that rounding may change: {', '.join(hangs_on)}" if hangs_on else ""
     if np.isnan(actual) != np.isnan(exact):
         return (
@@ -98,7 +101,7 @@ def _reason(actual: float, exact: float, ratio: float, rms: float, hangs_on: tup
         return f"{actual:g} where {exact:g} is expected{behind}"
     if ratio > LARGEST:
         return f"{ratio:.3g} standard deviations off, where rounding explains {LARGEST:g}{behind}"
-    return f"a root mean square of {rms:.2g} standard deviations, where rounding explains {LARGEST_RMS:g}{behind}"
+    return f"a root mean square of {rms:.2g} standard deviations, where rounding explains {most:g}{behind}"
 
 
 def _are_alike(exact: Doubles) -> bool:

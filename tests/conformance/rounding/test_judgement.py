@@ -46,6 +46,14 @@ def test_more_than_that_is_not(change, words):
     assert scores(hangs_on=("a quantised value",)).judge(y).verdict == "not decidable"
 
 
+@pytest.mark.parametrize(("count", "explained"), [(4, True), (15, True), (16, False), (400, False)])
+def test_few_numbers_may_be_further_off_together(count, explained):
+    # Chance takes four normal numbers to a root mean square of 2.9 once in a million times, 400 never to 2.5.
+    noise = TensorNoise("y", "", "float32", np.zeros(count), np.full(count, 1e-3))
+    assert noise.judge(np.full(count, 2.5e-3) * np.linspace(0.98, 1.02, count)).explained == explained
+    assert not noise.judge(np.full(count, 4e-3) * np.linspace(0.98, 1.02, count)).explained
+
+
 def test_the_mean_says_nothing_of_numbers_that_are_all_alike():
     """Networks of constant weights make the same error everywhere."""
     exact = np.repeat([[0.25], [0.75]], 500, 1)
