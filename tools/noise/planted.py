@@ -56,8 +56,9 @@ _TEXT = """\
 the seed, the model run by onnxruntime without rewriting, and its outputs judged by the noise of the model without the
 fault. A fault *reaches* the outputs where it moves an element by more than {reaches:g} standard deviations, beside the
 same runtime without it. One that does not, such as a row of a weight that a Relu cuts off or an epsilon of 1e-12, is
-hidden among the roundings, found or not. Found by softops means *not explained*; all shares but the first are of the
-faults that reach.
+hidden among the roundings, found or not. Found by softops means *not explained*. As the line is at 10, those that
+reach are found nearly by definition, and how many reach says as much; the first share is of all trials, the others are
+of those that reach.
 """
 
 
