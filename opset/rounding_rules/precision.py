@@ -63,12 +63,12 @@ def of_sum(total: Array, squares: Array, terms: Array | float, alpha: float) -> 
     products add Q; S²/2 + Q is what a last sum over lanes or blocks has at most.
 
     Terms that are equal are rounded the same way, addition by addition: the errors add up and do not cancel. S² is kQ
-    then, and no more than that; a twentieth of k roundings of S comes in, which is what the sums of networks of
+    then, and no more than that; a fifteenth of k roundings of S comes in, which is what the sums of networks of
     constant weights were seen to need.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         alike = np.nan_to_num(np.minimum(total**2 / (terms * squares), 1))
-    drift = (terms / 20 * total * alike**8) ** 2
+    drift = (terms / 15 * total * alike**8) ** 2
     return np.asarray(alpha * np.sqrt(terms * (total**2 / 3 + squares / 6) + total**2 / 2 + squares + drift))
 
 
