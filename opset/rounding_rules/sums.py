@@ -22,8 +22,8 @@ def _finished(call: Call, of_terms: Array) -> Array:
     return np.asarray(np.hypot(of_terms, call.alpha * np.abs(call.y)))
 
 
-def _sum(call: Call, total: Array, squares: Array, terms: Array | float) -> Array:
-    return _finished(call, of_sum(total, squares, terms, call.precision.inside))
+def _sum(call: Call, total: Array, squares: Array, terms: Array | float, *, in_order: bool = False) -> Array:
+    return _finished(call, of_sum(total, squares, terms, call.precision.inside, in_order=in_order))
 
 
 def matmul(call: Call) -> Array:
@@ -57,7 +57,7 @@ def convolution(call: Call) -> Array:
     squares = call.run(x**2, w**2)[0]
     shift = 0.0 if bias is None else bias.reshape(-1, *[1] * (call.y.ndim - 2))
     total = call.y - shift
-    sigma = _sum(call, total, squares, _present(call, total, squares, terms))
+    sigma = _sum(call, total, squares, _present(call, total, squares, terms), in_order=True)
     return sigma if bias is None else np.asarray(np.hypot(sigma, call.alpha * np.abs(call.y)))
 
 
