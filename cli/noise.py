@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from softops.conformance.rounding.envelope import LARGEST
-
 from .validate import parsed_shapes
 
 if TYPE_CHECKING:
@@ -17,8 +15,8 @@ if TYPE_CHECKING:
 COLUMNS = ("output", "type", "sigma", "largest", "median rel.", "median ULP", "digits")
 """Of those of the reports the first; the worst that a number next to 0 makes enormous are left to these and to JSON."""
 
-LEGEND = f"""Sigma: the standard deviation of the rounding, where it moves an output most.
-Largest: the largest difference to expect, {LARGEST:g} sigma. Median: that of the element
+LEGEND = """Sigma: the standard deviation of the rounding, where it moves an output most.
+Largest: the largest difference to expect, {largest:g} sigma. Median: that of the element
 in the middle, relative to its value and in ULP; the worst are in --report."""
 
 
@@ -111,6 +109,7 @@ def noise(
 
 def _print(console: "Console", found: "NoiseReport", model: Path) -> None:
     from softops.conformance.reports.noise import assertions, lost_digits, rows, sentences
+    from softops.conformance.rounding.envelope import LARGEST
 
     from .terminal.console import shown
     from .terminal.tables import table_that_fits
@@ -119,7 +118,7 @@ def _print(console: "Console", found: "NoiseReport", model: Path) -> None:
     title = f"Rounding noise of {model}{computed}"
     shortened = [row[: len(COLUMNS)] for row in rows(found)]
     console.print(table_that_fits(title, COLUMNS, shortened, console.width), "")
-    console.print(f"{LEGEND}\n", soft_wrap=True)
+    console.print(LEGEND.format(largest=LARGEST), "", sep="\n", soft_wrap=True)
     for name, tensor in found.outputs.items():
         for sentence in sentences(tensor):
             console.print(f"{shown(name)}: {shown(sentence)}.", soft_wrap=True)
