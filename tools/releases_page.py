@@ -17,8 +17,7 @@ TITLE = "## Between releases"
 _HEAD = f"""\
 Made by `python -m tools.releases`, which runs the suite in two releases of a runtime and compares them case by
 case. A release without a list of its own is judged by the nearest one, as `softops conformance` does it.
-Of torch there is one release on this page: the newer ones of PyPI bring CUDA along, some gigabytes each; an environment
-that has one is given with `--python`.
+An environment that has a release, such as torch's without CUDA, is given with `--python`.
 
 Of the bounds, {LEGEND}"""
 
