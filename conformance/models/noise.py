@@ -155,11 +155,12 @@ class _Collected:
         if not isinstance(value.exact, np.ndarray):
             return
         is_wanted = name in self._outputs or self._keep is True or name in self._keep
-        variance = value.variance()
         if value.dtype is not None:
-            self._note_digits(name, node, digits_of(variance, value.exact), _full_digits(value.dtype))
+            # of what is exact, such as weights that are made in the model, there is nothing to measure
+            digits = np.inf if value.copies is None else digits_of(value.variance(), value.exact)
+            self._note_digits(name, node, digits, _full_digits(value.dtype))
         if is_wanted:
-            self.tensors[name] = tensor_noise(name, node, value, variance, self.samples)
+            self.tensors[name] = tensor_noise(name, node, value, value.variance(), self.samples)
 
     def _note_digits(self, name: str, node: str, digits: float, full: float) -> None:
         maker = self._graph.producers.get(name)

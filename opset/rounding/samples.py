@@ -55,8 +55,10 @@ class Samples:
             ]
         sigmas, has_rule = own_noise(call)
         rounder, outputs = self.rounder(call.precision), list[Noisy]()
+        columns = [list(column) for column in zip(*made, strict=True)]
+        del made  # each number is let go as it is rounded: the samples are most of the memory
         for place, (y, sigma, mask) in enumerate(zip(call.outputs, sigmas, masks, strict=True)):
-            values = [sample[place] for sample in made]
+            values = columns[place]
             if mask is not None:
                 values = self._decided(y, [sample[place] for sample in decided])
             outputs.append(_with_noise(y, values, sigma, mask, rounder))
@@ -93,7 +95,8 @@ class Samples:
 
 def _with_noise(y: Value, values: list[Value], sigma: Any, mask: Any, rounder: Rounder) -> Noisy:
     if sigma is not None and isinstance(y, np.ndarray) and y.dtype == np.float64 and np.any(sigma):
-        values = [rounder.moved(value, np.asarray(sigma)) for value in values]
+        for k, value in enumerate(values):
+            values[k] = rounder.moved(value, np.asarray(sigma))
     elif all(value is y or _same(value, y) for value in values):
         return Noisy(y, undecided=mask)
     return Noisy(y, values, undecided=mask)

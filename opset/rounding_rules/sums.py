@@ -26,10 +26,23 @@ def _sum(call: Call, total: Array, squares: Array, terms: Array | float, *, in_o
     return _finished(call, of_sum(total, squares, terms, call.precision.inside, in_order=in_order))
 
 
+_PART = 2**24
+"""Of larger matrices a part of the columns is squared at a time."""
+
+
+def _product_of_squares(a: Array, b: Array) -> Array:
+    """The squares of one matrix times those of another."""
+    if b.ndim != 2 or b.size <= _PART:
+        return np.asarray(np.matmul(a**2, b**2))
+    width = max(1, _PART // b.shape[0])
+    parts = [np.matmul(a**2, b[:, k : k + width] ** 2) for k in range(0, b.shape[1], width)]
+    return np.concatenate(parts, axis=-1)
+
+
 def matmul(call: Call) -> Array:
     """Rows times columns."""
     a, b = call.inputs
-    return _sum(call, call.y, np.matmul(a**2, b**2), a.shape[-1])
+    return _sum(call, call.y, _product_of_squares(a, b), a.shape[-1])
 
 
 def gemm(call: Call) -> Array:
@@ -40,7 +53,7 @@ def gemm(call: Call) -> Array:
     turned_a = a.T if call.attribute("transA", 0) else a
     turned_b = b.T if call.attribute("transB", 0) else b
     product = call.y if bias is None else call.y - bias
-    squares = alpha**2 * np.matmul(turned_a**2, turned_b**2)
+    squares = alpha**2 * _product_of_squares(turned_a, turned_b)
     sigma = _sum(call, product, squares, turned_a.shape[1])
     if bias is not None:
         sigma = np.hypot(sigma, call.alpha * np.abs(call.y))
