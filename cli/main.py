@@ -17,6 +17,7 @@ from .errors import explain, repeat_lost_interrupt
 from .export.head import head
 from .export.surgery import add_commands
 from .noise import noise
+from .terminal.options import AsJson, Model
 from .terminal.output import Output, OutputError, give_up_output
 from .validate import validate
 
@@ -120,9 +121,9 @@ app.command()(noise)
 
 @app.command(name="inspect")
 def inspect_model(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
+    model: Model,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")] = False,
+    as_json: AsJson = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when there are warnings.")] = False,
     for_runtime: Annotated[
         str | None,
@@ -147,7 +148,7 @@ def inspect_model(
 
 @app.command()
 def convert(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
+    model: Model,
     *,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="The model to write.", show_default=False)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .terminal.options import AsJson, Inputs, Model, Report, Shape
 from .validate import parsed_shapes
 
 if TYPE_CHECKING:
@@ -21,12 +22,9 @@ in the middle, relative to its value and in ULP; the worst are in --report."""
 
 
 def noise(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
+    model: Model,
     *,
-    inputs: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.npz", help="One array per model input, by name [default: generated]."),
-    ] = None,
+    inputs: Inputs = None,
     dtype: Annotated[
         str | None,
         typer.Option(
@@ -50,23 +48,9 @@ def noise(
             show_default=False,
         ),
     ] = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=1,3,96,96",
-            help="The shape of an input to be generated; again for further inputs.",
-            show_default=False,
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="Also write the report: a .html, .json or .md file, or a folder of all.",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")] = False,
+    shape: Shape = None,
+    report: Report = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say how far rounding alone may move the outputs of a model, and which tolerance a test needs.
 

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from .terminal.options import AsJson, Inputs, Model, Report, Shape
+
 _FILE = "FILE.npz"
 
 
 def validate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)],
+    model: Model,
     *,
     runtime: Annotated[
         list[str] | None,
@@ -20,10 +22,7 @@ def validate(
             show_default=False,
         ),
     ] = None,
-    inputs: Annotated[
-        Path | None,
-        typer.Option(metavar=_FILE, help="One array per model input, by name [default: generated]."),
-    ] = None,
+    inputs: Inputs = None,
     family: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,14 +61,7 @@ def validate(
             show_default=False,
         ),
     ] = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=1,3,96,96",
-            help="The shape of an input to be generated; again for further inputs.",
-            show_default=False,
-        ),
-    ] = None,
+    shape: Shape = None,
     seed: Annotated[
         int,
         typer.Option(metavar="N", min=0, help="What inputs, and the noise of --expected, are drawn from."),
@@ -95,15 +87,8 @@ def validate(
             show_default=False,
         ),
     ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="Also write the report: a .html, .json or .md file, or a folder of all.",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")] = False,
+    report: Report = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say whether runtimes compute a model right.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ..terminal.options import Model
 from .head import Names
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 FAILED = 1  # --check found an output that changed
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)]
 Out = Annotated[
     Path, typer.Option("--out", "-o", metavar="FILE.onnx", help="The model to write.", show_default=False)
 ]

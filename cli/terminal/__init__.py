@@ -1,4 +1,4 @@
-"""What several commands show: tables of tensors and steps, a progress bar; and what it is shown on: console, output.
+"""What several commands take and show: options, tables of tensors and steps, a progress bar; and what it is shown on.
 
-Reports of `softops.conformance` come in. Imports rich alone.
+Reports of `softops.conformance` come in. Imports rich and typer alone.
 """

@@ -1,0 +1,33 @@
+"""Arguments and options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.", show_default=False)]
+
+Inputs = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.npz", help="One array per model input, by name [default: generated]."),
+]
+
+Shape = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=1,3,96,96",
+        help="The shape of an input to be generated; again for further inputs.",
+        show_default=False,
+    ),
+]
+
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="Also write the report: a .html, .json or .md file, or a folder of all.",
+        show_default=False,
+    ),
+]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")]
