@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..cases.families import dtype_of
 from ..measure.ulp import Doubles, spacing
 from .advice import Tolerance, advised
-from .envelope import LARGEST
+from .envelope import LARGEST, digits_of
 from .judgement import Judgement, judged_decisions, judged_floats
 
 _TOP = 5
@@ -106,11 +106,7 @@ class TensorNoise:
     @property
     def digits(self) -> float:
         """Significant decimal digits: the values over the noise, each in the root mean square; inf without noise."""
-        exact, sigma = self._finite(self.exact), self._finite(self.sigma)
-        noise, size = float(np.sum(sigma**2)), float(np.sum(np.square(exact))) if self.is_float else 0.0
-        if not self.is_float or not noise:
-            return np.inf
-        return max(0.5 * float(np.log10(size / noise)), 0.0) if size else 0.0
+        return digits_of(self.sigma**2, self.exact) if self.is_float else np.inf
 
     @cached_property
     def labels(self) -> LabelNoise | None:

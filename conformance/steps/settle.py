@@ -105,8 +105,8 @@ def _added_up(scene: Scene, cut: CutRun, step: Step, stepwise: NDArray[Any] | No
     """A step beyond its bound of which each node is right by itself: compared with what the runtime makes in these."""
     actual, noise = cut.theirs[step.tensor], known_noise(cut.noises, step.tensor)
     if stepwise is not None and stepwise.shape == actual.shape and noise is not None:
-        drowned = step.passed or noise.around(stepwise).judge(actual).explained
-        if drowned:
+        explained = step.passed or noise.around(stepwise).judge(actual).explained
+        if explained:
             rule = f"{step.rule}, node by node"
             return replace(step, passed=True, rule=rule, wrong=0, kinds=(), unsettled="")
     return replace(

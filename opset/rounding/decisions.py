@@ -16,7 +16,7 @@ from ..nodes.arrays import Array
 from ..nodes.node import Node, Operation, Value
 from ..rounding_rules.call import run
 from ..rounding_rules.precision import FLOATS
-from .ranking import RANKERS, close_ranks
+from .ranking import EXPLAINED, RANKERS, close_ranks
 from .value import Noisy
 
 _FACTOR = 6.0
@@ -122,6 +122,6 @@ def close_calls(scores: Noisy, sigma: Array | None) -> Array:
     exact = scores.exact
     noise = np.sqrt(scores.variance() + (0 if sigma is None else sigma**2)).max(-1, initial=0)
     if exact.shape[-1] < 2:
-        return np.asarray(np.abs(exact[..., 0]) <= 10 * noise)
+        return np.asarray(np.abs(exact[..., 0]) <= EXPLAINED * noise)
     second, first = np.moveaxis(np.partition(exact, -2, axis=-1)[..., -2:], -1, 0)
-    return np.asarray((first - second <= 10 * np.sqrt(2) * noise) & (first != second))
+    return np.asarray((first - second <= EXPLAINED * np.sqrt(2) * noise) & (first != second))

@@ -162,8 +162,8 @@ class Interpreter:
     ) -> list[Noisy]:
         own = names.new_child({value.name: x for value, x in zip(graph.input, inputs, strict=False)})
         outputs = [value.name for value in graph.output]
-        self.nodes(graph.node, own, scope._replace(dtypes={}), outputs, constants_of(graph))
         held = constants_of(graph)
+        self.nodes(graph.node, own, scope._replace(dtypes={}), outputs, held)
         return [
             self.value(held[name]()) if name in held else _found(own, name, "the graph's outputs")
             for name in outputs

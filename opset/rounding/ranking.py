@@ -11,7 +11,7 @@ from .value import Noisy
 RANKERS = {"ArgMax": 0, "ArgMin": 0, "TopK": 1}
 """Operators of ONNX's own domain that rank, and which output says what has a rank."""
 
-_EXPLAINED = 10.0
+EXPLAINED = 10.0
 """So many standard deviations of their difference two numbers may be apart, and change places."""
 
 
@@ -48,4 +48,4 @@ def _close(ranked: Array, variance: Array) -> Array:
     noise = variance[..., :-1] + variance[..., 1:]
     with np.errstate(invalid="ignore"):
         gap = np.abs(ranked[..., :-1] - ranked[..., 1:])
-    return np.asarray((gap <= _EXPLAINED * np.sqrt(noise)) & (noise > 0))
+    return np.asarray((gap <= EXPLAINED * np.sqrt(noise)) & (noise > 0))

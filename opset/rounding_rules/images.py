@@ -16,6 +16,13 @@ def _steepest(x: Array) -> float:
     return max((float(np.sqrt(np.mean(step**2))) for step in steps), default=0.0)
 
 
+def _sampled(call: Call, products: float, places: float) -> Array:
+    """So many products for each number, at coordinates off by so many roundings of a step to the next one."""
+    x = call.inputs[0]
+    size = np.maximum(np.abs(call.run(np.abs(x), *call.inputs[1:])[0]), np.abs(call.y))
+    return np.asarray(call.alpha * np.hypot(products * size, places * _steepest(x)))
+
+
 def resize(call: Call) -> Array | None:
     """
     Resize and Upsample: none by the nearest number.
@@ -26,21 +33,12 @@ def resize(call: Call) -> Array | None:
     mode = call.attribute("mode", "nearest")
     if mode == "nearest":
         return None
-    x = call.inputs[0]
-    size = np.abs(call.run(np.abs(x), *call.inputs[1:])[0])
-    places = max(x.shape[-2:]) / 4
-    products = 6 if mode == "cubic" else 3
-    return np.asarray(
-        call.alpha * np.hypot(products * np.maximum(size, np.abs(call.y)), places * _steepest(x))
-    )
+    return _sampled(call, 6 if mode == "cubic" else 3, max(call.inputs[0].shape[-2:]) / 4)
 
 
 def grid_sample(call: Call) -> Array:
     """GridSample: as Resize, at coordinates that are given between -1 and 1."""
-    x = call.inputs[0]
-    size = np.abs(call.run(np.abs(x), *call.inputs[1:])[0])
-    places = max(x.shape[2:])
-    return np.asarray(call.alpha * np.hypot(3 * np.maximum(size, np.abs(call.y)), places * _steepest(x)))
+    return _sampled(call, 3, max(call.inputs[0].shape[2:]))
 
 
 RULES: dict[tuple[str, str], Any] = {

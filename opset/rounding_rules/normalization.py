@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..nodes.arrays import Array
 from ..nodes.node import Value
 from .call import Call
-from .rounder import Rounder
+from .rounder import Rounder, Stepwise
 
 _BY_CHANNEL = 21
 
@@ -85,9 +85,6 @@ RULES: dict[tuple[str, str], Any] = {
     ("", "BatchNormalization"): batch,
     **{("", name): response for name in ("LRN", "LpNormalization")},
 }
-
-Stepwise = Callable[[Call, Rounder, Sequence[Value]], list[Value]]
-"""Gives the outputs of a node in one sample, from its inputs there."""
 
 STEPWISE: dict[tuple[str, str], Stepwise] = {
     ("", "LayerNormalization"): layer,

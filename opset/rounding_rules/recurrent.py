@@ -12,8 +12,7 @@ from ..networks.recurrent import Direction, Layer, Step, layer_of
 from ..nodes.arrays import Array
 from ..nodes.node import Value
 from .call import Call
-from .normalization import Stepwise
-from .rounder import Rounder
+from .rounder import Rounder, Stepwise
 
 
 def recurrent(call: Call, r: Rounder, inputs: Sequence[Value]) -> list[Value]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from ..nodes.arrays import Array
+from ..nodes.node import Value
+from .call import Call
 from .precision import Precision, of_sum
 
 
@@ -53,3 +57,7 @@ class Rounder:
     def sum_of(self, total: Array, squares: Array, terms: float) -> Array:
         """A sum that is known, with that of the squares of its terms."""
         return self.moved(total, of_sum(total, squares, terms, self._alpha))
+
+
+Stepwise = Callable[[Call, Rounder, Sequence[Value]], list[Value]]
+"""Gives the outputs of a node in one sample, from its inputs there."""

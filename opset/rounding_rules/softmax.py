@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..nodes.arrays import Array
+from ..operators.table import operator
 from .call import Call
 from .precision import of_sum
 
@@ -73,8 +74,6 @@ def attention(call: Call) -> list[Array | None]:
     An error of a score moves the probabilities, and the result by p (v - y) times it. The scores are taken to be off by
     as much as a sum over the size of a head, the probabilities as those of a softmax.
     """
-    from ..operators.table import operator
-
     node = call.node
     row = operator("Attention", node.version, node.proto.domain)
     inputs = [*call.inputs]
