@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from refusals import refused
 
 from softops.cli.main import run
 
@@ -20,16 +21,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     onnx.save(onnx.parser.parse_model(TEXT), "old.onnx")
     return tmp_path
-
-
-def refused(arguments, capsys):
-    """Run arguments that must fail; return the one line they leave on stderr."""
-    assert run(arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("softops: ")
-    assert err.count("\n") == 1
-    return err
 
 
 def outputs(path):

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import refusals
 
 from softops.cli.main import run
 
@@ -49,12 +50,7 @@ def shown(arguments, capsys):
 
 
 def refused(arguments, capsys):
-    assert run(["noise", *arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("softops: ")
-    assert err.count("\n") == 1
-    return err
+    return refusals.refused(["noise", *arguments], capsys)
 
 
 def lines_for_a_test(text):

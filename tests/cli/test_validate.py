@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import onnx
 import pytest
+from refusals import refused
 
 from softops.cli.main import run
 from softops.export import classifier_head
@@ -58,15 +59,6 @@ def sloppy(folder, monkeypatch):
     monkeypatch.syspath_prepend(installed)
     yield
     sys.modules.pop("sloppy_runtime", None)
-
-
-def refused(arguments, capsys):
-    assert run(arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("softops: ")
-    assert err.count("\n") == 1
-    return err
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "softops"])

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from refusals import refused
 
 from softops.cli.main import run
 
@@ -51,15 +52,6 @@ def shown(arguments, capsys, code=0):
     out, err = capsys.readouterr()
     assert err == ""
     return out
-
-
-def refused(arguments, capsys):
-    assert run(arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("softops: ")
-    assert err.count("\n") == 1
-    return err
 
 
 def test_what_rounding_explains_exits_with_0(folder, capsys):

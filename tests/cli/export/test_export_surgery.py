@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import numpy_helper, parser
+from refusals import refused
 from rich.console import Console
 from scipy.special import softmax
 
@@ -41,16 +42,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     onnx.save(parser.parse_model(MODEL), "model.onnx")
     return tmp_path
-
-
-def refused(arguments, capsys):
-    """Run arguments that must fail; return the one line they leave on stderr."""
-    assert run(arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("softops: ")
-    assert err.count("\n") == 1
-    return err
 
 
 def outputs(path="new.onnx"):

@@ -3,7 +3,8 @@
 import numpy as np
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper, parser
+from onnx import TensorProto, helper, numpy_helper
+from parsing import parsed
 
 from softops.conformance import compare_outputs, noise
 
@@ -15,9 +16,10 @@ def weights(**arrays):
 
 
 def model_of(text, **arrays):
-    model = parser.parse_model(f'<ir_version: 9, opset_import: ["": 18]> {text}')
-    model.graph.initializer.extend(weights(**arrays))
-    return model
+    return parsed(
+        f'<ir_version: 9, opset_import: ["": 18]> {text}',
+        **{name: np.asarray(x) for name, x in arrays.items()},
+    )
 
 
 @pytest.fixture(scope="module")

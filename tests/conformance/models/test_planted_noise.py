@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
+from parsing import parsed
 
 from softops.conformance import noise, validate
 from softops.opset.backend import prepare
@@ -16,9 +17,7 @@ def normal(*shape, scale=1.0):
 
 
 def model_of(text, **arrays):
-    model = onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["": 20]> {text}')
-    model.graph.initializer.extend(numpy_helper.from_array(x, name) for name, x in arrays.items())
-    return model
+    return parsed(f'<ir_version: 9, opset_import: ["": 20]> {text}', **arrays)
 
 
 TRANSFORMER = model_of(

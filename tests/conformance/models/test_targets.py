@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from parsing import parsed
 
 from softops.conformance import compare_runtimes
 from softops.conformance.cases.families import FAMILIES
@@ -15,12 +15,6 @@ from softops.export import classifier_head
 from softops.opset.backend import prepare
 
 WIDE = np.random.default_rng(0).standard_normal((5, 9)).astype(np.float32)
-
-
-def parsed(text, **arrays):
-    model = onnx.parser.parse_model(text)
-    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
-    return model
 
 
 def aim(model, family, place=0, **options):

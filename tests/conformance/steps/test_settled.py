@@ -4,7 +4,8 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
-from onnx import helper, numpy_helper
+from onnx import helper
+from parsing import parsed
 from planted import Rounded
 
 from softops.conformance import ModelNotRunError, compare_runtimes, validate
@@ -13,12 +14,6 @@ from softops.conformance.steps.runs import MadeBytes
 from softops.opset.backend import prepare
 from softops.opset.implementations.table import IMPLEMENTATIONS
 from softops.opset.nodes.node import Operation
-
-
-def parsed(text, **arrays):
-    model = onnx.parser.parse_model(text)
-    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
-    return model
 
 
 def normal(*shape, seed=0):

@@ -8,19 +8,14 @@ import numpy as np
 import onnx
 import pytest
 import scipy.special
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+from parsing import parsed
 
 from softops.conformance import ModelNotRunError, validate
 from softops.conformance.steps import source
 from softops.export import classifier_head
 from softops.opset import ModelError
 from softops.opset.backend import prepare
-
-
-def parsed(text, **arrays):
-    model = onnx.parser.parse_model(text)
-    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
-    return model
 
 
 class Doubling:
