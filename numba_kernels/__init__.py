@@ -3,20 +3,20 @@
 from .compile.interrupts import uninterrupted as _uninterrupted
 
 with _uninterrupted():  # a half imported Numba cannot be imported again
-    from .cross_entropy import cross_entropy, nll_loss
-    from .cross_entropy_grad import cross_entropy_grad
-    from .entmax import entmax15, sparsemax
+    from .elementwise.sigmoid import sigmoid, sigmoid_grad
+    from .elementwise.softplus import log_sigmoid, softplus
     from .gradients import log_softmax_grad, softmax_grad
     from .hardmax import hardmax
     from .log_softmax import log_softmax
     from .logsumexp import logsumexp
+    from .losses.cross_entropy import cross_entropy, nll_loss
+    from .losses.cross_entropy_grad import cross_entropy_grad
     from .njit import overloads, row_overloads  # noqa: F401  # register the operators for jitted code
     from .njit.row_forms import hardmax_row, log_softmax_row, logsumexp_row, sigmoid_row, softmax_row
-    from .sigmoid import sigmoid, sigmoid_grad
+    from .precompile.warmup import warmup
     from .softmax import softmax
-    from .softplus import log_sigmoid, softplus
+    from .sparse.entmax import entmax15, sparsemax
     from .stats import merge_stats, softmax_stats
-    from .warmup import warmup
 
 __all__ = [
     "cross_entropy",

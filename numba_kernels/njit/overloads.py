@@ -16,17 +16,17 @@ import numpy as np
 from ..arrays.jitted import STEPS, address_of, copy_numbers, disjoint, single, with_axis, without_axis
 from ..arrays.lines import contiguous_lines
 from ..compile.jit import by_type, helper, keep_alive
+from ..elementwise.sigmoid import _KERNELS as _SIGMOID
+from ..elementwise.sigmoid import sigmoid
+from ..elementwise.softplus import _LOG_SIGMOID, _SOFTPLUS, log_sigmoid, softplus
 from ..hardmax import _KERNELS as _HARDMAX
 from ..hardmax import hardmax
 from ..log_softmax import _KERNELS as _LOG_SOFTMAX
 from ..log_softmax import log_softmax
 from ..logsumexp import _KERNELS as _LOGSUMEXP
 from ..logsumexp import logsumexp
-from ..sigmoid import _KERNELS as _SIGMOID
-from ..sigmoid import sigmoid
 from ..softmax import _KERNELS as _SOFTMAX
 from ..softmax import softmax
-from ..softplus import _LOG_SIGMOID, _SOFTPLUS, log_sigmoid, softplus
 from ..vector import lanes, load_scalar, stack_scratch, store_scalar
 from .refusals import DTYPES, KINDS, axis_out_of_bounds, literal_bool, refuse_dtype, refuse_out, wrong_shape
 

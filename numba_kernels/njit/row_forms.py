@@ -6,10 +6,10 @@ from typing import Any
 import numpy.typing as npt
 
 from ..arrays.inputs import as_floats, check_out
+from ..elementwise.sigmoid import sigmoid
 from ..hardmax import hardmax
 from ..log_softmax import log_softmax
 from ..logsumexp import logsumexp
-from ..sigmoid import sigmoid
 from ..softmax import softmax
 
 Array = npt.NDArray[Any]

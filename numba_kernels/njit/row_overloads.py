@@ -15,10 +15,10 @@ from ..arrays.jitted import address_of, copy_numbers, disjoint
 from ..arrays.layout import LineKernels
 from ..compile.jit import by_type, helper, keep_alive
 from ..compile.kernels import Kernels
+from ..elementwise.sigmoid import _KERNELS as _SIGMOID
 from ..hardmax import _KERNELS as _HARDMAX
 from ..log_softmax import _KERNELS as _LOG_SOFTMAX
 from ..logsumexp import _KERNELS as _LOGSUMEXP
-from ..sigmoid import _KERNELS as _SIGMOID
 from ..softmax import _KERNELS as _SOFTMAX
 from ..vector import lanes, load_scalar, stack_scratch, store_scalar
 from .refusals import DTYPES, KINDS, refuse_dtype, refuse_out, wrong_shape

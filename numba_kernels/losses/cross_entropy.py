@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from .arrays.addresses import Array, address, in_c_order
-from .arrays.labels import classified, reduce_losses
-from .compile.arithmetic import own_arithmetic
-from .log_softmax import log_softmax
-from .log_sums.blocks import add_block, add_block_again, log_sum_of_blocks
-from .log_sums.rows import log_sums_of_rows
-from .rowwise.blocks import OverBlocks, Row
-from .rowwise.gather import Batch, reading, run_reading
-from .rowwise.lanes import PerRow
-from .vector import Variable, itemsize, load_scalar, loop, store_scalar, when, widen
+from ..arrays.addresses import Array, address, in_c_order
+from ..arrays.labels import classified, reduce_losses
+from ..compile.arithmetic import own_arithmetic
+from ..log_softmax import log_softmax
+from ..log_sums.blocks import add_block, add_block_again, log_sum_of_blocks
+from ..log_sums.rows import log_sums_of_rows
+from ..rowwise.blocks import OverBlocks, Row
+from ..rowwise.gather import Batch, reading, run_reading
+from ..rowwise.lanes import PerRow
+from ..vector import Variable, itemsize, load_scalar, loop, store_scalar, when, widen
 
 
 def _cross_entropy_lines(dst: Any, batch: Batch, labels: Any, weights: Any) -> None:
@@ -194,8 +194,8 @@ def nll_loss(
     Notes
     -----
     Losses and their sum are in float64, the sum compensated, and rounded once: at most 1 ULP, of the "mean" 2 in
-    float64 (``tests/numba_kernels/test_nll_loss.py``). Only the picked numbers are looked at: a NaN elsewhere does not
-    count. Source: ``ai.onnx@22::NegativeLogLikelihoodLoss``.
+    float64 (``tests/numba_kernels/losses/test_nll_loss.py``). Only the picked numbers are looked at: a NaN elsewhere
+    does not count. Source: ``ai.onnx@22::NegativeLogLikelihoodLoss``.
     """
     with own_arithmetic():
         x, axis, targets, weights = classified(

@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays.addresses import Array
-from .arrays.operators import RANKS
-from .compile.threads import whatever_others_do
-from .cross_entropy import cross_entropy
-from .cross_entropy_grad import cross_entropy_grad
-from .entmax import entmax15, sparsemax
-from .gradients import log_softmax_grad, softmax_grad
-from .hardmax import hardmax
-from .log_softmax import log_softmax
-from .logsumexp import logsumexp
-from .sigmoid import sigmoid, sigmoid_grad
-from .softmax import softmax
-from .softplus import log_sigmoid, softplus
-from .stats import softmax_stats
-from .vector import KINDS
+from ..arrays.addresses import Array
+from ..arrays.operators import RANKS
+from ..compile.threads import whatever_others_do
+from ..elementwise.sigmoid import sigmoid, sigmoid_grad
+from ..elementwise.softplus import log_sigmoid, softplus
+from ..gradients import log_softmax_grad, softmax_grad
+from ..hardmax import hardmax
+from ..log_softmax import log_softmax
+from ..logsumexp import logsumexp
+from ..losses.cross_entropy import cross_entropy
+from ..losses.cross_entropy_grad import cross_entropy_grad
+from ..softmax import softmax
+from ..sparse.entmax import entmax15, sparsemax
+from ..stats import softmax_stats
+from ..vector import KINDS
 
 # Below the size from which threads are used and above it; of several rows, of one; and rows of less than a vector.
 _SHAPES = ((2, 40), (64, 2048), (1, 131072), (2, 5), (32768, 5))

@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .arrays.addresses import Array, address, in_c_order
-from .arrays.labels import classified, sum_exactly
-from .compile.arithmetic import own_arithmetic
-from .log_sums.robust import add_robust_sums, raised_sum, without_one_top
-from .numerics.exp_below import exp_below
-from .rowwise.blocks import OverBlocks, Row, block_at, extremes_merged, merge_blocks
-from .rowwise.gather import run_writing, writing
-from .rowwise.rows import extremes
-from .rowwise.slices import fill_zeros, slices
-from .vector import (
+from ..arrays.addresses import Array, address, in_c_order
+from ..arrays.labels import classified, sum_exactly
+from ..compile.arithmetic import own_arithmetic
+from ..log_sums.robust import add_robust_sums, raised_sum, without_one_top
+from ..numerics.exp_below import exp_below
+from ..rowwise.blocks import OverBlocks, Row, block_at, extremes_merged, merge_blocks
+from ..rowwise.gather import run_writing, writing
+from ..rowwise.rows import extremes
+from ..rowwise.slices import fill_zeros, slices
+from ..vector import (
     extract,
     itemsize,
     load_partial,
@@ -182,7 +182,7 @@ def cross_entropy_grad(
     row that holds a NaN or +inf, or nothing but −inf, is NaN unless it is ignored; a logit of −inf has gradient 0
     beside finite ones, as the right class minus its weight.
 
-    Error: at most 4 ULP, 1 in float16 and bfloat16 (``tests/numba_kernels/test_cross_entropy_grad.py``).
+    Error: at most 4 ULP, 1 in float16 and bfloat16 (``tests/numba_kernels/losses/test_cross_entropy_grad.py``).
     """
     with own_arithmetic():
         x, axis, targets, scales = classified(

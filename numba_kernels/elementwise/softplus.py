@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .arrays.operators import Elementwise
-from .numerics.exp_below import exp_below
-from .numerics.log import log1p_unit
-from .rowwise.slices import over_elements
-from .vector import narrow, splat, where, widen
+from ..arrays.operators import Elementwise
+from ..numerics.exp_below import exp_below
+from ..numerics.log import log1p_unit
+from ..rowwise.slices import over_elements
+from ..vector import narrow, splat, where, widen
 
 
 def _softplus(x: Any) -> Any:
@@ -55,7 +55,7 @@ def softplus(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.ND
     NaN gives NaN, +inf gives +inf, −inf gives 0.
 
     Error: at most 0.51 ULP in float16, bfloat16 and float32, 2 in float64, in the tails too
-    (``tests/numba_kernels/test_softplus.py``). Source: ``ai.onnx@22::Softplus``.
+    (``tests/numba_kernels/elementwise/test_softplus.py``). Source: ``ai.onnx@22::Softplus``.
     """
     return _SOFTPLUS.run(x, out)
 
@@ -86,6 +86,6 @@ def log_sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt
     Results are negative or −0. Special values: NaN gives NaN, +inf gives −0, −inf gives −inf; underflow is gradual.
 
     Error: at most 0.51 ULP in float16, bfloat16 and float32, 2 in float64, also right beside zero
-    (``tests/numba_kernels/test_softplus.py``).
+    (``tests/numba_kernels/elementwise/test_softplus.py``).
     """
     return _LOG_SIGMOID.run(x, out)

@@ -5,11 +5,11 @@ from typing import Any
 import numpy.typing as npt
 from numba import types
 
-from .arrays.operators import Elementwise
-from .arrays.pairs import two_elementwise
-from .numerics.exp import exp_split, traits_of
-from .rowwise.slices import over_elements, over_elements_in_two
-from .vector import Variable, any_set, bits, fma, narrow, splat, when, where, widen
+from ..arrays.operators import Elementwise
+from ..arrays.pairs import two_elementwise
+from ..numerics.exp import exp_split, traits_of
+from ..rowwise.slices import over_elements, over_elements_in_two
+from ..vector import Variable, any_set, bits, fma, narrow, splat, when, where, widen
 
 # From where the result is 1, and the power of two by which exp(−x), 1 and their sum are lowered, so that nothing
 # overflows.

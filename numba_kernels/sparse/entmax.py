@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays.operators import AlongAxis
-from .numerics.sums import reduce_add, reduce_add_pairs, two_sum
-from .rowwise.kernels import each_row, kernels_of
-from .rowwise.rows import nan_at, row_maximum
-from .rowwise.slices import slices
-from .vector import (
+from ..arrays.operators import AlongAxis
+from ..numerics.sums import reduce_add, reduce_add_pairs, two_sum
+from ..rowwise.kernels import each_row, kernels_of
+from ..rowwise.rows import nan_at, row_maximum
+from ..rowwise.slices import slices
+from ..vector import (
     Variable,
     any_set,
     full,
@@ -211,7 +211,7 @@ def sparsemax(
     0. The same bits for any number of threads.
 
     Error: at most half a unit (ULP) in float32, 0.51 in halves, in float64 4 ULP of the row's largest result
-    (``tests/numba_kernels/test_entmax.py``). Computed in float64, the threshold and the sum in two parts each.
+    (``tests/numba_kernels/sparse/test_entmax.py``). Computed in float64, the threshold and the sum in two parts each.
     Source: Martins and Astudillo, "From softmax to sparsemax", ICML 2016, arXiv:1602.02068.
     """
     return _SPARSEMAX.run(x, out, axis)
@@ -253,7 +253,7 @@ def entmax15(
     0. The same bits for any number of threads.
 
     Error: at most half a unit (ULP) in float32, 0.51 in halves, in float64 4 ULP of the row's largest result
-    (``tests/numba_kernels/test_entmax.py``). Computed in float64, the threshold and the sum in two parts each.
+    (``tests/numba_kernels/sparse/test_entmax.py``). Computed in float64, the threshold and the sum in two parts each.
     Source: Peters, Niculae and Martins, "Sparse sequence-to-sequence models", ACL 2019, arXiv:1905.05702.
     """
     return _ENTMAX15.run(x, out, axis)
