@@ -5,6 +5,7 @@ from .compile.interrupts import uninterrupted as _uninterrupted
 with _uninterrupted():  # a half imported Numba cannot be imported again
     from .elementwise.sigmoid import sigmoid, sigmoid_grad
     from .elementwise.softplus import log_sigmoid, softplus
+    from .elementwise.tanh import tanh
     from .gradients import log_softmax_grad, softmax_grad
     from .hardmax import hardmax
     from .log_softmax import log_softmax
@@ -41,5 +42,6 @@ __all__ = [
     "softmax_stats",
     "softplus",
     "sparsemax",
+    "tanh",
     "warmup",
 ]

@@ -13,6 +13,7 @@ from ..arrays.operators import RANKS
 from ..compile.threads import whatever_others_do
 from ..elementwise.sigmoid import sigmoid, sigmoid_grad
 from ..elementwise.softplus import log_sigmoid, softplus
+from ..elementwise.tanh import tanh
 from ..gradients import log_softmax_grad, softmax_grad
 from ..hardmax import hardmax
 from ..log_softmax import log_softmax
@@ -74,6 +75,7 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "sigmoid": _in_each_rank(sigmoid),
     "log_sigmoid": _in_each_rank(log_sigmoid),
     "softplus": _in_each_rank(softplus),
+    "tanh": _in_each_rank(tanh),
     "softmax_grad": lambda x: softmax_grad(x, x),
     "log_softmax_grad": lambda x: log_softmax_grad(x, x),
     "sigmoid_grad": lambda x: sigmoid_grad(x, x),
