@@ -15,6 +15,7 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .njit import overloads, row_overloads  # noqa: F401  # register the operators for jitted code
     from .njit.row_forms import hardmax_row, log_softmax_row, logsumexp_row, sigmoid_row, softmax_row
     from .precompile.warmup import warmup
+    from .sampling.topk import topk
     from .softmax import softmax
     from .sparse.entmax import entmax15, sparsemax
     from .stats import merge_stats, softmax_stats
@@ -43,5 +44,6 @@ __all__ = [
     "softplus",
     "sparsemax",
     "tanh",
+    "topk",
     "warmup",
 ]

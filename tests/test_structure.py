@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "numba_kernels": [
         *("vector", "compile", "numerics", "arrays", "rowwise", "log_sums", ""),
-        *("elementwise", "sparse", "losses", "njit", "precompile"),
+        *("elementwise", "sparse", "losses", "sampling", "njit", "precompile"),
     ],
     "opset": [
         "graph",

@@ -47,7 +47,7 @@ from ..vector import (
 from .robust import RaisedSum, without_one_top
 
 
-def _quotient(x: Any, m: Any, options: Any) -> Any:
+def quotient_by(x: Any, m: Any, options: Any) -> Any:
     """(x − m) / T in float64 as a pair; `options` is the address of T and of a factor for x and m, 1 or 1/2."""
     real = x.constant(0.0, types.float64)
     temperature = load_scalar(real, options)
@@ -60,34 +60,34 @@ def _quotient(x: Any, m: Any, options: Any) -> Any:
     return quotient, (fma_exact(0.0 - quotient, temperature, d) + lost) / temperature
 
 
-def _sum_of_others(kind: Any, src: Any, n: Any, m: Any, options: Any) -> Any:
+def sum_of_others_by(kind: Any, src: Any, n: Any, m: Any, options: Any) -> Any:
     """Σ exp((x − m) / T) without the maximum's own term, as `robust.sum_of_others`."""
     total = RaisedSum(m)
     for part in slices(kind, n):
         x = part.load(src, -math.inf)
-        total.add(x, exp_of_pair_raised(*_quotient(x, m, options)))
+        total.add(x, exp_of_pair_raised(*quotient_by(x, m, options)))
     return without_one_top(*total.over_lanes())
 
 
 @outlined
 def _softmax_row(kind: Any, dst: Any, src: Any, n: Any, options: Any) -> None:
     m = full(kind, row_maximum(kind, src, n))
-    high, low = _sum_of_others(kind, src, n, m, options)
+    high, low = sum_of_others_by(kind, src, n, m, options)
     total, error = two_sum(splat(high, 1.0), high)
     first, second = reciprocal(total, total, error + low)
     for part in slices(kind, n):
         x = part.load(src)
-        e = exp_of_pair(*_quotient(x, m, options))
+        e = exp_of_pair(*quotient_by(x, m, options))
         part.store(dst, narrow(x, fma(e, first, e * second)))
 
 
 @outlined
 def _log_softmax_row(kind: Any, dst: Any, src: Any, n: Any, options: Any) -> None:
     m = full(kind, row_maximum(kind, src, n))
-    log_of_sum = log1p_vector(*_sum_of_others(kind, src, n, m, options))
+    log_of_sum = log1p_vector(*sum_of_others_by(kind, src, n, m, options))
     for part in slices(kind, n):
         x = part.load(src)
-        quotient, rest = _quotient(x, m, options)
+        quotient, rest = quotient_by(x, m, options)
         # of −inf the rest is NaN
         part.store(dst, narrow(x, (quotient - log_of_sum) + where(quotient == -math.inf, 0.0, rest)))
 
@@ -134,13 +134,22 @@ _KERNELS = {
 }
 
 
-def _checked_temperature(name: str, temperature: Any) -> float:
+def checked_temperature(name: str, temperature: Any) -> float:
     """The temperature as a positive finite float."""
     known = isinstance(temperature, (int, float, np.integer, np.floating))
     if not known or not 0 < temperature < math.inf:
         message = f"{name} takes a temperature above 0 and finite, as a float (got {temperature!r})"
         raise ValueError(message)
     return float(temperature)
+
+
+def options_for(degrees: float, dtype: np.dtype[Any]) -> Array:
+    """What `quotient_by` reads, for a temperature and numbers of a dtype."""
+    if dtype.itemsize < 8:
+        # numbers that differ at all differ by 2⁻¹⁴⁹ or more, so that no quotient overflows
+        return np.array([max(degrees, 1e-200), 1.0])
+    # above 1 halves are taken, so that the difference of two float64 numbers does not overflow
+    return np.array([degrees / 2, 0.5] if degrees > 1 else [degrees, 1.0])
 
 
 def tempered(
@@ -161,15 +170,11 @@ def tempered(
     axis = check_axis(name, x, axis)
     if out is not None:
         check_out(name, out, x.shape, x.dtype)
-    degrees = _checked_temperature(name, temperature)
+    degrees = checked_temperature(name, temperature)
     wanted = None if mask is None else as_mask(name, mask, x.shape)
     if x.size == 0:
         return np.empty(x.shape, x.dtype) if out is None else out
-    # above 1 halves are taken, so that the difference of two float64 numbers does not overflow
-    options = np.array([degrees / 2, 0.5] if degrees > 1 else [degrees, 1.0])
-    if x.dtype.itemsize < 8:
-        # nor does the quotient: numbers that differ at all differ by 2⁻¹⁴⁹ or more
-        options[0] = max(degrees, 1e-200)
+    options = options_for(degrees, x.dtype)
     plain, masked = _KERNELS[name]
     if wanted is None:
         return run_writing(plain, x, axis, out, address(options))

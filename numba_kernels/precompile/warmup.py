@@ -20,6 +20,7 @@ from ..log_softmax import log_softmax
 from ..logsumexp import logsumexp
 from ..losses.cross_entropy import cross_entropy
 from ..losses.cross_entropy_grad import cross_entropy_grad
+from ..sampling.topk import topk
 from ..softmax import softmax
 from ..sparse.entmax import entmax15, sparsemax
 from ..stats import softmax_stats
@@ -60,6 +61,11 @@ def _with_options(operator: Callable[..., Any]) -> Callable[[Array], None]:
     return run
 
 
+def _with_probabilities(x: Array) -> None:
+    topk(x, 2)
+    topk(x, 2, probabilities=True)
+
+
 def _labels(x: Array) -> Array:
     return np.zeros(x.shape[0], np.int64)
 
@@ -82,6 +88,7 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "cross_entropy": lambda x: cross_entropy(x, _labels(x)),
     "cross_entropy_grad": lambda x: cross_entropy_grad(x, _labels(x)),
     "softmax_stats": softmax_stats,
+    "topk": _with_probabilities,
 }
 
 

@@ -1,4 +1,4 @@
-"""ArgMax and TopK, the decisions behind a head; their kernels are NumPy's."""
+"""ArgMax and TopK, the decisions behind a head; their kernels are NumPy's, but for the largest of floats."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from softops.numba_kernels import topk
 
 from ..oracle import decisions
 from .axis import within
@@ -108,8 +110,14 @@ def _axis_and_k(row: Operator, inputs: Inputs, attributes: Attributes) -> tuple[
     return axis, k
 
 
+# Where no more are wanted, or lines are no longer, a heap is faster than a partition of the line.
+_FEW, _SHORT = 256, 1024
+
+
 def _top_k(lines: NDArray[Any], k: int, *, largest: bool) -> Indices:
-    """Sort stably, or where k is small first pick what can be among the k."""
+    """Sort stably, or where k is small first pick what can be among the k; few of floats by the kernel."""
+    if largest and lines.dtype.kind not in "iu" and (k <= _FEW or lines.shape[-1] <= _SHORT):
+        return topk(lines, k)[1]
     # NumPy sorts halves by comparing them one by one; float32 keeps their order.
     x = lines.astype(np.float32) if lines.dtype.itemsize == 2 and lines.dtype.kind not in "iu" else lines
     n = x.shape[-1]
