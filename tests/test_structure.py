@@ -29,6 +29,7 @@ ROOMS = {
         "classical",
         "networks",
         "implementations",
+        "fusions",
         "backend",
         "rounding_rules",
         "rounding",

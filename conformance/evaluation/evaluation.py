@@ -155,7 +155,7 @@ def evaluate(
     graph = ModelGraph(open_source(model))
     data = Dataset(graph.source.model, dataset, labels, rows_at_a_time(graph) if batch is None else batch)
     chosen, not_run = chosen_runtimes(runtimes)
-    found, ours = Evaluation(data.rows, not_run=not_run), SoftopsRuntime()
+    found, ours = Evaluation(data.rows, not_run=not_run), SoftopsRuntime(fuse=False)
     runs = {ours.name: load(ours, graph.content, graph.source.folder)}
     for name, runtime in chosen.items():
         if name == ours.name or not data.rows:

@@ -128,7 +128,7 @@ def _first_row(
 ) -> tuple[int, float, int] | None:
     """Run a row; return the length of open axes that it ran with, its seconds, and how many bytes its nodes made."""
     try:
-        prepared = prepare(graph.source.model)
+        prepared = prepare(graph.source.model, fuse=False)
     except (ModelError, LookupError):
         return None
     for length, feeds in tried:

@@ -20,7 +20,7 @@ def plain_run(graph: ModelGraph, feeds: Arrays, watch: Watch | None = None) -> A
     if graph.source.folder is not None:  # as large as that, it is not read into memory once more
         return {}
     try:
-        made = prepare(graph.source.model).run(feeds, watch=watch)
+        made = prepare(graph.source.model, fuse=False).run(feeds, watch=watch)
     except (ModelError, LookupError, ValueError, TypeError, MemoryError):
         return {}  # the run with noise says what is wrong
     outputs = zip(graph.outputs, made, strict=True)

@@ -167,7 +167,7 @@ def _given(graph: ModelGraph, tensor: str, feeds: Arrays) -> NDArray[Any]:
     variant = Cuts(graph).given()
     content = graph.content if variant is None else serialize(variant.model)
     names = graph.outputs if variant is None else variant.outputs
-    outputs = load(SoftopsRuntime(), content, graph.source.folder)(feeds)
+    outputs = load(SoftopsRuntime(fuse=False), content, graph.source.folder)(feeds)
     return np.asarray(outputs[names.index(tensor)])
 
 

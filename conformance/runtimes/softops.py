@@ -16,14 +16,18 @@ from .protocol import LoadingRuntime, Run
 
 
 class SoftopsRuntime(LoadingRuntime):
-    """Our own backend; ``watch`` is told of the progress of each run, node by node."""
+    """
+    Our own backend; ``watch`` is told of the progress of each run, node by node.
+
+    Where it is what others are compared with, no nodes are computed as one: ``fuse=False``.
+    """
 
     name = "softops"
     computes_in = OWN
 
-    def __init__(self, watch: Watch | None = None) -> None:
+    def __init__(self, watch: Watch | None = None, *, fuse: bool = True) -> None:
         self.version = version("softops")
-        self._watch = watch
+        self._watch, self._fuse = watch, fuse
 
     def load(self, model: bytes) -> Run:
         """Prepare the model and return what runs it."""
@@ -39,7 +43,7 @@ class SoftopsRuntime(LoadingRuntime):
         from softops.opset.backend import prepare
 
         try:
-            prepared = prepare(model, check=check)
+            prepared = prepare(model, check=check, fuse=self._fuse)
         except UnsupportedModelError as error:
             raise ModelNotSupportedError(str(error)) from error
         return lambda feeds: list(prepared.run(dict(feeds), watch=self._watch))

@@ -88,7 +88,7 @@ def run_whole(graph: ModelGraph, runtime: Runtime, feeds: Arrays, watch: Watch |
     run_theirs = load(runtime, graph.content, folder)
     variant = whole(graph)
     start = time.perf_counter()
-    expected = run_variant(graph, SoftopsRuntime(watch), variant, feeds)
+    expected = run_variant(graph, SoftopsRuntime(watch, fuse=False), variant, feeds)
     our_seconds = time.perf_counter() - start
     if our_seconds < _TIMED_SECONDS:
         _, our_seconds = _timed(load(SoftopsRuntime(), graph.content, folder), feeds)
@@ -131,7 +131,7 @@ def run_cut(
             return CutRun({}, {}, [failure], LazyNoises(graph, {}, {}))
         theirs = _by_name(given.outputs, outputs, wanted)
     known = {**feeds, **{name: theirs[name] for name in cuts.names}}
-    outputs = run_variant(graph, SoftopsRuntime(watch), resumed, known)
+    outputs = run_variant(graph, SoftopsRuntime(watch, fuse=False), resumed, known)
     recomputed = _by_name(resumed.outputs, outputs, wanted)
     from_runs = dict.fromkeys(resumed.outputs, (resumed, known))
     if nodes is None:

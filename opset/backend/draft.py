@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ..errors import ModelError
 from ..graph.functions import Library
+from ..graph.scopes import Scope
 from ..nodes.node import Value
 from .plan import LEFT_OUT, Slot, Step
 
@@ -61,6 +62,8 @@ class Environment:
     library: Library
     outer: Environment | None = None
     """That of the node whose graph this is."""
+    scope: Scope | None = None
+    """What is known of the names, where nodes may be fused."""
     slots: dict[str, Slot] = field(default_factory=dict)
 
     def find(self, name: str, reader: str) -> Slot:

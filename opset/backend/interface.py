@@ -41,7 +41,13 @@ class SoftopsBackend(Backend):
 
     @classmethod
     def prepare(
-        cls, model: ModelSource, device: str = "CPU", *, check: bool = True, **kwargs: Any
+        cls,
+        model: ModelSource,
+        device: str = "CPU",
+        *,
+        check: bool = True,
+        fuse: bool = True,
+        **kwargs: Any,
     ) -> SoftopsBackendRep:
         """
         Make a model ready to run.
@@ -57,6 +63,9 @@ class SoftopsBackend(Backend):
             operators take. Some exporters write models that it rejects and every runtime takes; False is for
             these, and for functions whose opset reads an operator otherwise than the model's, which ONNX
             forbids: they run by their own.
+        fuse
+            Compute as one what `softops inspect --fusions` lists, where no value inside is asked for. Results then
+            differ by roundings; docs/fusions.md says what else may differ. False runs each node by itself.
 
         Raises
         ------
@@ -85,7 +94,7 @@ class SoftopsBackend(Backend):
             except ModelError as error:
                 message = f"{error}, or pass check=False"
                 raise ModelError(message) from error
-        return SoftopsBackendRep(proto.graph, opsets, functions_by_key(proto.functions))
+        return SoftopsBackendRep(proto.graph, opsets, functions_by_key(proto.functions), fuse=fuse)
 
     @classmethod
     def run_model(  # type: ignore[override]

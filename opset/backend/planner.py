@@ -2,7 +2,7 @@
 From a graph to a `Plan`: each node gets its operation, each value its slot, each function call is put in place.
 
 An operator's version is the one that the opset imports of the model, or of the function it stands in, say; so
-it is in If, Loop and Scan too.
+it is in If, Loop and Scan too. What `fusions` finds in a graph or in the body of a function becomes one step.
 """
 
 from __future__ import annotations
@@ -12,16 +12,22 @@ from collections.abc import Iterable, Sequence
 import onnx
 
 from ..errors import ModelError
+from ..fusions.fusion import Fusion
+from ..fusions.table import fusions
 from ..graph.domains import opset_versions
 from ..graph.functions import Library, bound_function, called_function
+from ..graph.scopes import Scope
+from ..graph.scopes import Value as Argument
 from ..graph.tensors import array_of, constant_of, dense_array_of
 from ..implementations.choice import operation_of
-from ..nodes.node import Node, Run, Subgraph, attributes_of, described, with_short_domain
+from ..nodes.node import Node, Operation, Run, Subgraph, Value, attributes_of, described, with_short_domain
 from .draft import Draft, Environment
 from .plan import LEFT_OUT, Plan, Slot, Step
 
 
-def plan_graph(graph: onnx.GraphProto, opsets: dict[str, int], library: Library) -> Plan:
+def plan_graph(
+    graph: onnx.GraphProto, opsets: dict[str, int], library: Library, *, fuse: bool = False
+) -> Plan:
     """
     Plan a graph that takes nothing from around it.
 
@@ -31,6 +37,8 @@ def plan_graph(graph: onnx.GraphProto, opsets: dict[str, int], library: Library)
         Version by domain.
     library
         The model's functions.
+    fuse
+        Whether nodes may be computed as one (see `fusions`).
 
     Raises
     ------
@@ -41,7 +49,8 @@ def plan_graph(graph: onnx.GraphProto, opsets: dict[str, int], library: Library)
     UnknownOpsetError
         An operator that does not exist yet at its opset.
     """
-    return _graph(graph, Environment(Draft(), opsets, library))
+    scope = Scope(graph, opsets) if fuse else None
+    return _graph(graph, Environment(Draft(), opsets, library, scope=scope))
 
 
 def _graph(graph: onnx.GraphProto, env: Environment) -> Plan:
@@ -53,7 +62,7 @@ def _graph(graph: onnx.GraphProto, env: Environment) -> Plan:
         env.initialize(tensor.name, array_of(tensor))
     for sparse in graph.sparse_initializer:
         env.initialize(sparse.values.name, dense_array_of(sparse))
-    _add_nodes(graph.node, env)
+    _add_nodes(graph.node if env.scope is None else env.scope.nodes, env)
     outputs = [env.find(value.name, "the graph's outputs") for value in graph.output]
     return Plan(draft.template, [*inputs, *draft.captured.values()], outputs, draft.steps)
 
@@ -71,8 +80,37 @@ def plan_function(function: onnx.FunctionProto) -> Run:
 
 
 def _add_nodes(nodes: Iterable[onnx.NodeProto], env: Environment) -> None:
+    """Add the nodes of a body; where it has a scope, these are the scope's own."""
+    found = [] if env.scope is None else fusions(env.scope)
+    roots = {id(fusion.root): fusion for fusion in found}
+    inside = {id(node) for fusion in found for node in fusion.nodes}
     for node in nodes:
-        _add_node(with_short_domain(node), env)
+        if id(node) in roots:
+            _add_fusion(roots[id(node)], env)
+        elif id(node) not in inside:
+            _add_node(with_short_domain(node), env)
+
+
+def _add_fusion(fusion: Fusion, env: Environment) -> None:
+    """One step for all nodes, which still run one by one where the arrays are none that the fusion takes."""
+    draft = Draft()
+    apart = Environment(draft, env.opsets, env.library, outer=env)
+    for node in fusion.nodes:
+        _add_node(with_short_domain(node), apart)
+    output = fusion.root.output[0]
+    plan = Plan(draft.template, list(draft.captured.values()), [apart.slots[output]], draft.steps)
+    label = ", ".join(map(described, fusion.nodes))
+    inputs = [env.find(name, label) for name in fusion.inputs]
+    run, count = fusion.run, len(inputs)
+
+    def together(*values: Value) -> Value:
+        made = run(*values[:count])
+        return plan.run(values[count:])[0] if made is None else made
+
+    slot = env.draft.slot()
+    operation = Operation(together, fresh=draft.steps[-1].operation.fresh, plain_errors=True)
+    env.draft.steps.append(Step(operation, (*inputs, *draft.captured), (slot,), label))
+    env.slots[output] = slot
 
 
 def _add_node(proto: onnx.NodeProto, env: Environment) -> None:
@@ -125,11 +163,24 @@ def _call(
         raise ModelError(message)
     # Inputs left out at the end are None, as those left out in the middle are.
     slots = dict.fromkeys(function.input, LEFT_OUT) | dict(zip(function.input, inputs, strict=False))
-    inner = Environment(env.draft, opset_versions(function.opset_import), library, slots=slots)
-    _add_nodes(bound_function(function, node).node, inner)
+    opsets, bound = opset_versions(function.opset_import), bound_function(function, node)
+    scope = None if env.scope is None else _scope_of_call(bound, node, opsets, env.scope)
+    inner = Environment(env.draft, opsets, library, slots=slots, scope=scope)
+    _add_nodes(bound.node if scope is None else scope.nodes, inner)
     for name, given in zip(function.output, node.output, strict=False):
         if given:
             env.slots[given] = inner.find(name, f"the output of function {function.name!r}")
+
+
+def _scope_of_call(
+    function: onnx.FunctionProto, call: onnx.NodeProto, opsets: dict[str, int], caller: Scope
+) -> Scope:
+    arguments = {
+        inner: Argument(caller, given)
+        for inner, given in zip(function.input, call.input, strict=False)
+        if given
+    }
+    return Scope(function, opsets, arguments=arguments)
 
 
 class _Planning:
@@ -141,7 +192,8 @@ class _Planning:
 
     def subgraph(self, graph: onnx.GraphProto) -> Subgraph:
         env, draft = self._env, Draft()
-        plan = _graph(graph, Environment(draft, env.opsets, env.library, outer=env))
+        scope = None if env.scope is None else Scope(graph, env.opsets, parent=env.scope)
+        plan = _graph(graph, Environment(draft, env.opsets, env.library, outer=env, scope=scope))
         self.captured.extend(draft.captured)
         return Subgraph(plan.run, len(draft.captured))
 

@@ -26,11 +26,13 @@ class SoftopsBackendRep(BackendRep):
         graph: onnx.GraphProto,
         opsets: Mapping[str, int],
         library: Mapping[FunctionKey, onnx.FunctionProto],
+        *,
+        fuse: bool = False,
     ) -> None:
         initialized = {tensor.name for tensor in graph.initializer}
         initialized |= {tensor.values.name for tensor in graph.sparse_initializer}
         try:
-            self._plan = plan_graph(graph, dict(opsets), library)
+            self._plan = plan_graph(graph, dict(opsets), library, fuse=fuse)
         except (ModelError, UnknownOpsetError, MemoryError):
             raise
         except Exception as error:  # attributes of the wrong kind and the like, in a model nobody checked

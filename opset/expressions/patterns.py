@@ -126,14 +126,13 @@ def _behind_axes(pattern: Pattern, node: onnx.NodeProto, match: Match, scope: Sc
     ):
         return
     for found in _values(pattern, node.input[0], inside, scope):
-        own = list(found.reductions.items())
         # A constant with axes of its own would keep some that the reduction drops.
-        if len(own) != 1 or any(found.constants[len(match.constants) :]):
+        if _outermost(pattern) != 1 or any(found.constants[len(match.constants) :]):
             continue
-        ((name, reduced),) = own
+        (name, reduced), *inner = found.reductions.items()
         turned = changes_keepdims(node, found.nodes[name], reduced, scope)
         if turned is not None:
-            yield replace(found, reductions={**match.reductions, node.output[0]: turned})
+            yield replace(found, reductions={**match.reductions, node.output[0]: turned, **dict(inner)})
 
 
 def _is_reduced(pattern: Pattern) -> bool:
@@ -143,6 +142,14 @@ def _is_reduced(pattern: Pattern) -> bool:
     op_type, *operands = pattern
     parts = [operand for operand in operands if not isinstance(operand, float)]
     return op_type in _REDUCTIONS or (bool(parts) and all(map(_is_reduced, parts)))
+
+
+def _outermost(pattern: Pattern) -> int:
+    """How many reductions of a pattern lie in no other one."""
+    if not isinstance(pattern, tuple):
+        return 0
+    op_type, *operands = pattern
+    return 1 if op_type in _REDUCTIONS else sum(map(_outermost, operands))
 
 
 def _nodes(pattern: Pattern, node: onnx.NodeProto, match: Match, scope: Scope) -> Iterator[Match]:

@@ -1,0 +1,49 @@
+"""What patterns ask of nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from onnx import NodeProto, helper
+
+from ..graph.domains import canonical_domain
+from ..graph.scopes import Scope
+from ..graph.walk import attribute_of
+
+
+def made_by(name: str, scope: Scope, *op_types: str) -> NodeProto | None:
+    """The node of this scope whose first output a value is, where it is one of these operators of ai.onnx."""
+    node = scope.producers.get(name)
+    if node is None or canonical_domain(node.domain) or node.op_type not in op_types:
+        return None
+    return node if node.output[0] == name else None
+
+
+def attribute(node: NodeProto, name: str, default: Any) -> Any:
+    """The value of an attribute; None where a function's caller gives it."""
+    found = attribute_of(node, name)
+    if found is None:
+        return default
+    return None if found.ref_attr_name else helper.get_attribute_value(found)
+
+
+def number(name: str, scope: Scope) -> float | None:
+    """The number that a constant of one element holds."""
+    value = scope.array(behind_identities(name, scope))
+    if value is None or value.size != 1 or value.dtype.kind in "OSU":
+        return None
+    return float(value.reshape(()).astype(np.float64))
+
+
+def behind_identities(name: str, scope: Scope) -> str:
+    """The name of a value before the Identity nodes that it went through."""
+    while (node := made_by(name, scope, "Identity")) is not None:
+        name = node.input[0]
+    return name
+
+
+def is_scalar(name: str, scope: Scope) -> bool:
+    """Whether a value may be one number: known to be, or not known not to be."""
+    shape = scope.value_type(name).shape
+    return shape is None or all(length in (1, None) or isinstance(length, str) for length in shape)

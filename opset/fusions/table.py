@@ -1,0 +1,45 @@
+"""All patterns, and the fusions of a scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from onnx import NodeProto
+
+from ..graph.scopes import Scope
+from .fusion import Finding, Fusion, NearMiss
+from .losses import find_cross_entropy
+from .softmax import find_log_of_softmax, find_spelled_out
+
+FINDERS: tuple[Callable[[NodeProto, Scope], Finding], ...] = (
+    find_cross_entropy,
+    find_log_of_softmax,
+    find_spelled_out,
+)
+"""Each is asked of every node; what an earlier one has taken a later one does not get."""
+
+
+def fusions(scope: Scope) -> list[Fusion]:
+    """The fusions of a scope, none of which share a node."""
+    return [found for found in findings(scope) if isinstance(found, Fusion)]
+
+
+def findings(scope: Scope) -> Iterator[Fusion | NearMiss]:
+    """Fusions, and near misses among nodes that are in no fusion."""
+    taken: set[int] = set()
+    missed: list[NearMiss] = []
+    for finder in FINDERS:
+        for root in scope.nodes:
+            if id(root) in taken or not root.output or not root.input:
+                continue
+            found = finder(root, scope)
+            if found is None or not taken.isdisjoint(map(id, found.nodes)):
+                continue
+            if isinstance(found, Fusion):
+                if found.root is not root:  # the nodes are out of order, which is said elsewhere
+                    continue
+                taken.update(map(id, found.nodes))
+                yield found
+            else:
+                missed.append(found)
+    yield from (miss for miss in missed if taken.isdisjoint(map(id, miss.nodes)))
