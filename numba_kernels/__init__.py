@@ -10,8 +10,9 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .hardmax import hardmax
     from .log_softmax import log_softmax
     from .logsumexp import logsumexp
-    from .losses.cross_entropy import cross_entropy, nll_loss
+    from .losses.cross_entropy import cross_entropy
     from .losses.cross_entropy_grad import cross_entropy_grad
+    from .losses.nll_loss import nll_loss
     from .njit import overloads, row_overloads  # noqa: F401  # register the operators for jitted code
     from .njit.row_forms import hardmax_row, log_softmax_row, logsumexp_row, sigmoid_row, softmax_row
     from .precompile.warmup import warmup

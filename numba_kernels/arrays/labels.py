@@ -55,9 +55,7 @@ def classified(
     out: Array | None = None,
 ) -> Classified:
     """The arguments of a loss, checked."""
-    if reduction not in REDUCTIONS:
-        message = f"{name} takes a reduction of {', '.join(REDUCTIONS)} (got {reduction!r})"
-        raise ValueError(message)
+    check_reduction(name, reduction)
     scores = as_floats(name, x)
     axis = check_axis(name, scores, axis)
     if out is not None:
@@ -65,6 +63,13 @@ def classified(
     shape, classes = scores.shape[:axis] + scores.shape[axis + 1 :], scores.shape[axis]
     targets = _checked_labels(name, labels, shape, classes, ignore_index)
     return Classified(scores, axis, targets, _checked_weights(name, weight, classes, targets))
+
+
+def check_reduction(name: str, reduction: str) -> None:
+    """Refuse an unknown one."""
+    if reduction not in REDUCTIONS:
+        message = f"{name} takes a reduction of {', '.join(REDUCTIONS)} (got {reduction!r})"
+        raise ValueError(message)
 
 
 def _checked_labels(
@@ -107,22 +112,69 @@ def _checked_weights(name: str, weight: npt.ArrayLike | None, classes: int, labe
     """The weight of every row in float64: its class's, 1 without weights, 0 where ignored."""
     if weight is None:
         return in_c_order(labels >= 0, np.float64)
+    given = class_weights(name, weight, classes)
+    return in_c_order(np.where(labels < 0, 0.0, np.append(given, 0.0)[labels]))
+
+
+def class_weights(name: str, weight: npt.ArrayLike | None, classes: int) -> Array:
+    """The weights of the classes in float64, 1 without any."""
+    if weight is None:
+        return np.ones(classes)
     given = as_array(name, weight, "weight", "weight.filled(value)")
     if given.shape != (classes,) or (given.dtype.kind != "f" and given.dtype not in KINDS):
         message = (
             f"{name} takes {classes} float weights, one a class (got {given.dtype} of shape {given.shape})"
         )
         raise ValueError(message)
-    return in_c_order(np.where(labels < 0, 0.0, np.append(given.astype(np.float64), 0.0)[labels]))
+    return given.astype(np.float64)
 
 
-def reduce_losses(losses: Array, weights: Array, reduction: str, dtype: np.dtype[Any]) -> Array:
-    """Float64 losses to the result: each, their sum, or their weighted mean, rounded once."""
+def checked_divisor(name: str, divisor: Any, reduction: str) -> float | None:
+    """What a mean is divided by instead of the sum of the weights, None where nothing is given."""
+    if divisor is None:
+        return None
+    if reduction != "mean":
+        message = f"{name} divides a mean (got divisor={divisor!r} and reduction={reduction!r}); pass reduction='mean'"
+        raise ValueError(message)
+    given = np.asarray(divisor)
+    if given.shape != () or given.dtype.kind not in "fiu" or not 0 < float(given) < np.inf:
+        message = f"{name} takes a positive number as divisor, of tokens for instance (got {divisor!r})"
+        raise ValueError(message)
+    return float(given)
+
+
+def checked_upstream(name: str, dy: npt.ArrayLike | None, reduction: str, shape: tuple[int, ...]) -> Array:
+    """The gradient with respect to the loss in float64: a number, or for "none" one for each row."""
+    if dy is None:
+        return np.ones(())
+    given = as_array(name, dy, "dy", "dy.filled(0)")
+    wanted = shape if reduction == "none" else ()
+    if given.shape not in (wanted, ()):
+        message = f"{name} takes a dy of shape {wanted}, that of the loss, or a number (got {given.shape})"
+        raise ValueError(message)
+    if given.dtype.kind not in "fiu" and given.dtype not in KINDS:
+        message = f"{name} takes a dy of real numbers (got {given.dtype}); convert with dy.astype(np.float32)"
+        raise TypeError(message)
+    return given.astype(np.float64)
+
+
+def row_scales(upstream: Array, weights: Array, reduction: str, divisor: float | None) -> Array:
+    """What the gradient of every row's loss is multiplied by; `weights`: what a mean divides by the sum of."""
+    if reduction != "mean":
+        return np.broadcast_to(upstream, weights.shape)
+    total = sum_exactly(weights) if divisor is None else divisor
+    return np.broadcast_to(upstream / total, weights.shape)
+
+
+def reduce_losses(
+    losses: Array, weights: Array, reduction: str, dtype: np.dtype[Any], divisor: float | None = None
+) -> Array:
+    """Float64 losses to the result: each, their sum, or their mean by weights or a divisor, rounded once."""
     if reduction == "none":
         return losses.astype(dtype)
     total = sum_exactly(losses)
     if reduction == "mean":
-        weight = sum_exactly(weights)
+        weight = sum_exactly(weights) if divisor is None else divisor
         total = total / weight if weight else float("nan")
     result: Array = np.asarray(total).astype(dtype)[()]
     return result

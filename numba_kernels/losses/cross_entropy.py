@@ -1,6 +1,8 @@
-"""Losses of classifiers, weighted and averaged: cross_entropy of logits, nll_loss of log-probabilities.
+"""cross_entropy: the loss of logits, weighted and averaged.
 
 loss = weight[label] * (max(x) - x[label] + log(sum(exp(x - max(x)))))      0 where the label is ignored
+
+Of labels that are smoothed, and of probabilities, see `spread`.
 """
 
 from typing import Any, Literal, overload
@@ -9,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from ..arrays.addresses import Array, address, in_c_order
-from ..arrays.labels import classified, reduce_losses
+from ..arrays.addresses import Array, address
+from ..arrays.labels import checked_divisor, reduce_losses
 from ..compile.arithmetic import own_arithmetic
 from ..log_softmax import log_softmax
 from ..log_sums.blocks import add_block, add_block_again, log_sum_of_blocks
@@ -19,6 +21,8 @@ from ..rowwise.blocks import OverBlocks, Row
 from ..rowwise.gather import Batch, reading, run_reading
 from ..rowwise.lanes import PerRow
 from ..vector import Variable, itemsize, load_scalar, loop, store_scalar, when, widen
+from .spread import spread_losses
+from .targets import Targets, checked_targets
 
 
 def _cross_entropy_lines(dst: Any, batch: Batch, labels: Any, weights: Any) -> None:
@@ -67,7 +71,9 @@ def cross_entropy(
     axis: int = 1,
     weight: npt.ArrayLike | None = None,
     ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
     reduction: str = "mean",
+    divisor: float | None = None,
     return_log_prob: Literal[False] = False,
 ) -> Array: ...
 @overload
@@ -78,7 +84,9 @@ def cross_entropy(
     axis: int = 1,
     weight: npt.ArrayLike | None = None,
     ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
     reduction: str = "mean",
+    divisor: float | None = None,
     return_log_prob: Literal[True],
 ) -> tuple[Array, Array]: ...
 def cross_entropy(
@@ -88,121 +96,90 @@ def cross_entropy(
     axis: int = 1,
     weight: npt.ArrayLike | None = None,
     ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
     reduction: str = "mean",
+    divisor: float | None = None,
     return_log_prob: bool = False,
 ) -> Array | tuple[Array, Array]:
     """Minus the log-probability that softmax gives to the right class.
 
-    ``loss[i] = weight[labels[i]] * (logsumexp(logits[i]) - logits[i, labels[i]])``
+    ``loss[i] = weight[labels[i]] * (logsumexp(logits[i]) - logits[i, labels[i]])``, and of targets that are spread over
+    the classes ``sum(weight * target[i] * (logsumexp(logits[i]) - logits[i]))``.
 
     Parameters
     ----------
     logits : array of float16, bfloat16, float32 or float64, shape (N, C) or (N, C, d1, ...)
         The scores of C classes.
-    labels : array of integers, shape (N) or (N, d1, ...)
-        The right class of each row, 0 to C − 1.
+    labels : array of integers, shape (N) or (N, d1, ...), or array of the shape and dtype of `logits`
+        The right class of each row, 0 to C − 1; or how probable each class is, any numbers that say so.
     axis : int
         The axis of the classes; ``-1`` for a rank-1 `logits` with one label.
     weight : array of float, shape (C,), optional
         A weight for each class.
     ignore_index : int, optional
-        Rows with this label count for nothing; it need not be a class.
+        Rows with this label count for nothing; it need not be a class. Beside integer labels only.
+    label_smoothing : float
+        So much of each target, 0 to 1, is taken from it and spread evenly over all C classes: the right class is left
+        with 1 − s + s / C (torch's convention).
     reduction : {"mean", "sum", "none"}
-        "mean" divides by the sum of the weights of the rows that count (NaN where that is zero).
+        "mean" divides by the sum of the weights of the labels of the rows that count (NaN where that is zero), of
+        probabilities by the number of rows.
+    divisor : float, optional
+        What "mean" divides by instead, such as the number of tokens of all batches whose gradients are accumulated.
     return_log_prob : bool
         Return the log-probabilities too.
 
     Returns
     -------
-    scalar of the dtype of `logits`, or for "none" an array of the shape of `labels`; with `return_log_prob` a tuple of
-    that and ``log_softmax(logits, axis)``
+    scalar of the dtype of `logits`, or for "none" an array of the shape of `labels` without the classes; with
+    `return_log_prob` a tuple of that and ``log_softmax(logits, axis)``
 
     Raises
     ------
     TypeError
         Another dtype of logits or labels, a masked array, or an ignore_index that is no integer.
     ValueError
-        Labels out of range or of another shape, weights of another shape, an unknown reduction.
+        Labels out of range or of another shape, weights of another shape, an unknown reduction, a label_smoothing
+        beyond 0 to 1, a divisor that is not positive or no mean's, an ignore_index beside probabilities.
     numpy.exceptions.AxisError
         No such axis.
 
     Notes
     -----
-    No array of the size of `logits` is made but the log-probabilities that are asked for. Losses and their sum are in
-    float64, the sum compensated, and rounded once. Special values: a row that holds a NaN or +inf, or nothing but
-    −inf, has loss NaN; a right class at −inf has loss +inf.
+    No array of the size of `logits` is made but the log-probabilities that are asked for, and where the classes are not
+    the last axis of given probabilities. Losses and their sum are in float64, the sum compensated, and rounded once.
+    Special values: a row that holds a NaN or +inf, or nothing but −inf, has loss NaN; a right class at −inf has loss
+    +inf, and so has any with smoothing. A class of weight 0 or probability 0 counts for nothing at −inf (torch: NaN).
 
-    Error: at most 2 ULP, 1 in float16 and bfloat16 (``tests/numba_kernels/test_accuracy.py``).
-    Source: ``ai.onnx@13::SoftmaxCrossEntropyLoss``.
+    Error: at most 2 ULP, 1 in float16 and bfloat16 (``tests/numba_kernels/test_accuracy.py``); of spread targets 1, in
+    float64 4 (``tests/numba_kernels/losses/test_spread.py``). Where weights or targets are negative terms may cancel,
+    and it is as much of the sum of the absolute terms.
+    Source: ``ai.onnx@13::SoftmaxCrossEntropyLoss``; Szegedy et al., "Rethinking the Inception architecture",
+    arXiv:1512.00567.
     """
+    name = "cross_entropy"
     with own_arithmetic():
-        x, axis, targets, weights = classified(
-            "cross_entropy", logits, labels, axis, weight, ignore_index, reduction
+        divided_by = checked_divisor(name, divisor, reduction)
+        targets = checked_targets(
+            name, logits, labels, axis, weight, ignore_index, label_smoothing, reduction
         )
-        losses = np.zeros(targets.shape)
-        if x.size:
-            rows = _FEW_LONG_ROWS.rows(x, axis)
-            if rows is not None:
-                _FEW_LONG_ROWS(rows, address(losses), address(targets), address(weights))
-            else:
-                run_reading(_KERNELS, x, axis, address(losses), address(targets), address(weights))
-        loss = reduce_losses(losses, weights, reduction, x.dtype)
-    return (loss, log_softmax(x, axis)) if return_log_prob else loss
+        losses = _losses(targets)
+        loss = reduce_losses(losses, targets.counted, reduction, targets.x.dtype, divided_by)
+    return (loss, log_softmax(targets.x, targets.axis)) if return_log_prob else loss
 
 
-def nll_loss(
-    log_prob: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    *,
-    axis: int = 1,
-    weight: npt.ArrayLike | None = None,
-    ignore_index: int | None = None,
-    reduction: str = "mean",
-) -> Array:
-    """Minus the log-probability of the right class, of log-probabilities that are given.
-
-    ``loss[i] = -weight[labels[i]] * log_prob[i, labels[i]]``
-
-    Parameters
-    ----------
-    log_prob : array of float16, bfloat16, float32 or float64, shape (N, C) or (N, C, d1, ...)
-        The log-probabilities of C classes, `log_softmax`'s result.
-    labels : array of integers, shape (N) or (N, d1, ...)
-        The right class of each row, 0 to C − 1.
-    axis : int
-        The axis of the classes.
-    weight : array of float, shape (C,), optional
-        A weight for each class.
-    ignore_index : int, optional
-        Rows with this label count for nothing; it need not be a class.
-    reduction : {"mean", "sum", "none"}
-        "mean" divides by the sum of the weights of the rows that count (NaN where that is zero).
-
-    Returns
-    -------
-    scalar of the dtype of `log_prob`, or for "none" an array of the shape of `labels`
-
-    Raises
-    ------
-    TypeError
-        Another dtype of log_prob or labels, a masked array, or an ignore_index that is no integer.
-    ValueError
-        Labels out of range or of another shape, weights of another shape, an unknown reduction.
-    numpy.exceptions.AxisError
-        No such axis.
-
-    Notes
-    -----
-    Losses and their sum are in float64, the sum compensated, and rounded once: at most 1 ULP, of the "mean" 2 in
-    float64 (``tests/numba_kernels/losses/test_nll_loss.py``). Only the picked numbers are looked at: a NaN elsewhere
-    does not count. Source: ``ai.onnx@22::NegativeLogLikelihoodLoss``.
-    """
-    with own_arithmetic():
-        x, axis, targets, weights = classified(
-            "nll_loss", log_prob, labels, axis, weight, ignore_index, reduction
-        )
-        losses = np.zeros(targets.shape)
-        if x.size:
-            picked = np.take_along_axis(x, np.expand_dims(np.maximum(targets, 0), axis), axis).squeeze(axis)
-            losses = in_c_order(np.where(targets < 0, 0.0, -picked.astype(np.float64) * weights))
-        return reduce_losses(losses, weights, reduction, x.dtype)
+def _losses(targets: Targets) -> Array:
+    """The float64 loss of every row."""
+    x, axis = targets.x, targets.axis
+    losses = np.zeros(targets.counted.shape)
+    if not x.size:
+        return losses
+    if targets.spread is not None:
+        return spread_losses(x, axis, targets.spread)
+    places = address(losses), address(targets.labels), address(targets.counted)
+    rows = _FEW_LONG_ROWS.rows(x, axis)
+    if rows is not None:
+        _FEW_LONG_ROWS(rows, *places)
+    else:
+        run_reading(_KERNELS, x, axis, *places)
+    return losses

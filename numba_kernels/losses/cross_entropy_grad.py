@@ -3,7 +3,8 @@
     dx[label] = -scale * (1 - p[label])
     dx[i] = scale * p[i] elsewhere, with p = exp(x - max(x)) / sum(exp(x - max(x)))
 
-The scale is the weight of the label's class, divided for a mean; an ignored row is 0.
+The scale is the weight of the label's class times the gradient of the row's loss; an ignored row is 0. Of labels that
+are smoothed, and of probabilities, see `spread_grad`.
 """
 
 from typing import Any, NamedTuple
@@ -12,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays.addresses import Array, address, in_c_order
-from ..arrays.labels import classified, sum_exactly
+from ..arrays.labels import checked_divisor, checked_upstream, row_scales
 from ..compile.arithmetic import own_arithmetic
 from ..log_sums.robust import add_robust_sums, raised_sum, without_one_top
 from ..numerics.exp_below import exp_below
-from ..rowwise.blocks import OverBlocks, Row, block_at, extremes_merged, merge_blocks
+from ..rowwise.blocks import OverBlocks, Row, block_at, extremes_merged
 from ..rowwise.gather import run_writing, writing
 from ..rowwise.rows import extremes
 from ..rowwise.slices import fill_zeros, slices
@@ -32,6 +33,9 @@ from ..vector import (
     where,
     widen,
 )
+from .spread_grad import spread_gradient
+from .sums import sums_of_row
+from .targets import checked_targets
 
 
 def _gradient_line(kind: Any, dst: Any, src: Any, n: Any, index: Any, labels: Any, scales: Any) -> None:
@@ -40,20 +44,10 @@ def _gradient_line(kind: Any, dst: Any, src: Any, n: Any, index: Any, labels: An
     with when(label < 0) as otherwise:
         fill_zeros(kind, dst, n)
     with otherwise:
-        m, others = _sums_of_row(kind, src, n)
+        m, others = sums_of_row(kind, src, n)
         line = _line(kind, src, label, load_scalar(others[0], scales + index * 8), m, others)
         _write(kind, dst, src, n, line)
         _write_at_label(kind, dst, label, line)
-
-
-def _sums_of_row(kind: Any, src: Any, n: Any) -> Any:
-    """The maximum m, and Σ exp(x − m) without one term of x = m, as a pair: block by block."""
-    m, _ = merge_blocks(n, lambda block: extremes(kind, *block_at(kind, src, n, block)), extremes_merged)
-
-    def of_block(block: Any) -> Any:
-        return raised_sum(kind, *block_at(kind, src, n, block), m)
-
-    return m, without_one_top(*merge_blocks(n, of_block, add_robust_sums))
 
 
 class _Line(NamedTuple):
@@ -138,28 +132,38 @@ def cross_entropy_grad(
     axis: int = 1,
     weight: npt.ArrayLike | None = None,
     ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
     reduction: str = "mean",
+    divisor: float | None = None,
+    dy: npt.ArrayLike | None = None,
     out: npt.NDArray[Any] | None = None,
 ) -> Array:
     """Gradient of the cross-entropy with respect to the logits.
 
     ``weight[labels[i]] * (softmax(logits[i]) - onehot(labels[i]))``, for "mean" divided by the sum of the weights of
-    the rows that count.
+    the rows that count; of targets that are spread over the classes ``softmax(logits[i]) * sum(q) - q`` with
+    ``q = weight * target[i]``.
 
     Parameters
     ----------
     logits : array of float16, bfloat16, float32 or float64, shape (N, C) or (N, C, d1, ...)
         The scores of C classes.
-    labels : array of integers, shape (N) or (N, d1, ...)
-        The right class of each row, 0 to C − 1.
+    labels : array of integers, shape (N) or (N, d1, ...), or array of the shape and dtype of `logits`
+        The right class of each row, 0 to C − 1; or how probable each class is.
     axis : int
         The axis of the classes.
     weight : array of float, shape (C,), optional
         A weight for each class.
     ignore_index : int, optional
-        Rows with this label count for nothing and have gradient 0; it need not be a class.
+        Rows with this label count for nothing and have gradient 0; it need not be a class. Beside integer labels only.
+    label_smoothing : float
+        As `cross_entropy` has it.
     reduction : {"mean", "sum", "none"}
-        Of which loss: the mean or the sum; for "none" of the sum too.
+        Of which loss: the mean, the sum, or each.
+    divisor : float, optional
+        What "mean" divides by instead of the sum of the weights.
+    dy : number, or for "none" an array of the shape of the loss; optional
+        The gradient with respect to the loss; 1 where it is not given.
     out : array, optional
         Where to write the result: shape and dtype of `logits`. ``out=logits`` works in place.
 
@@ -170,29 +174,40 @@ def cross_entropy_grad(
     Raises
     ------
     TypeError
-        Another dtype of logits or labels, a masked array, or an ignore_index that is no integer.
+        Another dtype of logits, labels or dy, a masked array, or an ignore_index that is no integer.
     ValueError
-        Labels out of range or of another shape, weights or `out` of another shape, an unknown reduction.
+        Labels out of range or of another shape, weights, dy or `out` of another shape, an unknown reduction, a
+        label_smoothing beyond 0 to 1, a divisor that is not positive or no mean's, an ignore_index beside
+        probabilities.
     numpy.exceptions.AxisError
         No such axis.
 
     Notes
     -----
-    Computed in float64; the right class's ``p - 1`` keeps its relative precision where p is nearly 1. Special values: a
-    row that holds a NaN or +inf, or nothing but −inf, is NaN unless it is ignored; a logit of −inf has gradient 0
-    beside finite ones, as the right class minus its weight.
+    Computed in float64 and rounded once; the right class's ``p - 1`` keeps its relative precision where p is nearly 1.
+    Special values: a row that holds a NaN or +inf, or nothing but −inf, is NaN unless it is ignored; a logit of −inf
+    has gradient 0 beside finite ones, less its share of the target.
 
-    Error: at most 4 ULP, 1 in float16 and bfloat16 (``tests/numba_kernels/losses/test_cross_entropy_grad.py``).
+    Error: at most 4 ULP, 1 in float16 and bfloat16 (``tests/numba_kernels/losses/test_cross_entropy_grad.py``). Of
+    spread targets the two terms may cancel: 1 ULP, in float64 6, of the larger of them
+    (``tests/numba_kernels/losses/test_spread.py``).
     """
+    name = "cross_entropy_grad"
     with own_arithmetic():
-        x, axis, targets, scales = classified(
-            "cross_entropy_grad", logits, labels, axis, weight, ignore_index, reduction, out
+        divided_by = checked_divisor(name, divisor, reduction)
+        targets = checked_targets(
+            name, logits, labels, axis, weight, ignore_index, label_smoothing, reduction, out
         )
-        if reduction == "mean":
-            scales = in_c_order(np.where(targets < 0, 0.0, scales / sum_exactly(scales)))
+        x, axis, counted, of_rows, spread = targets
+        upstream = checked_upstream(name, dy, reduction, counted.shape)
+        scales = row_scales(upstream, counted, reduction, divided_by)
+        scales = in_c_order(scales if spread is not None else np.where(of_rows < 0, 0.0, scales * counted))
     if x.size == 0:
         return np.empty(x.shape, x.dtype) if out is None else out
+    if spread is not None:
+        return spread_gradient(x, axis, spread, scales, out)
+    places = address(of_rows), address(scales)
     rows = _FEW_LONG_ROWS.rows(x, axis)
     if rows is not None:
-        return _FEW_LONG_ROWS.result(rows, axis, out, address(targets), address(scales))
-    return run_writing(_KERNELS, x, axis, out, address(targets), address(scales))
+        return _FEW_LONG_ROWS.result(rows, axis, out, *places)
+    return run_writing(_KERNELS, x, axis, out, *places)

@@ -70,6 +70,17 @@ def _labels(x: Array) -> Array:
     return np.zeros(x.shape[0], np.int64)
 
 
+def _of_each_target(operator: Callable[..., Any]) -> Callable[[Array], None]:
+    """Run a loss, or its gradient, of labels, smoothed labels and probabilities."""
+
+    def run(x: Array) -> None:
+        operator(x, _labels(x))
+        operator(x, _labels(x), label_smoothing=0.1)
+        operator(x, x)
+
+    return run
+
+
 # How to have every kernel of an operator compiled for the dtype of an array.
 _RUNS: dict[str, Callable[[Array], Any]] = {
     "softmax": _with_options(softmax),
@@ -85,8 +96,8 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "softmax_grad": lambda x: softmax_grad(x, x),
     "log_softmax_grad": lambda x: log_softmax_grad(x, x),
     "sigmoid_grad": lambda x: sigmoid_grad(x, x),
-    "cross_entropy": lambda x: cross_entropy(x, _labels(x)),
-    "cross_entropy_grad": lambda x: cross_entropy_grad(x, _labels(x)),
+    "cross_entropy": _of_each_target(cross_entropy),
+    "cross_entropy_grad": _of_each_target(cross_entropy_grad),
     "softmax_stats": softmax_stats,
     "topk": _with_probabilities,
 }

@@ -35,6 +35,17 @@ class Slice:
     def __init__(self, kind: Any, offset: Any, count: Any = None) -> None:
         self._kind, self._offset, self._count = kind, offset, count
 
+    @property
+    def lanes(self) -> int:
+        """How many numbers a vector holds."""
+        count: int = lanes(self._kind)
+        return count
+
+    @property
+    def first(self) -> Any:
+        """The index in the row of the first of the numbers."""
+        return self._offset // itemsize(self._kind)
+
     def load(self, src: Any, fill: float = 0.0) -> Any:
         """The slice of the row that begins at an address, with `fill` in the lanes behind its end."""
         if self._count is None:
