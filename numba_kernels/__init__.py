@@ -8,6 +8,7 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .elementwise.tanh import tanh
     from .gradients import log_softmax_grad, softmax_grad
     from .hardmax import hardmax
+    from .linear.probabilities import linear_log_softmax, linear_softmax
     from .log_softmax import log_softmax
     from .logsumexp import logsumexp
     from .losses.cross_entropy import cross_entropy
@@ -27,6 +28,8 @@ __all__ = [
     "entmax15",
     "hardmax",
     "hardmax_row",
+    "linear_log_softmax",
+    "linear_softmax",
     "log_sigmoid",
     "log_softmax",
     "log_softmax_grad",

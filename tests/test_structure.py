@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[1]
 # modules. `errors` may be imported from everywhere.
 ROOMS = {
     "numba_kernels": [
-        *("vector", "compile", "numerics", "arrays", "rowwise", "log_sums", ""),
-        *("elementwise", "sparse", "losses", "sampling", "njit", "precompile"),
+        *("vector", "compile", "numerics", "arrays", "rowwise", "log_sums", "products", ""),
+        *("elementwise", "sparse", "sampling", "linear", "losses", "njit", "precompile"),
     ],
     "opset": [
         "graph",

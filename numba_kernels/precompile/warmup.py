@@ -16,6 +16,7 @@ from ..elementwise.softplus import log_sigmoid, softplus
 from ..elementwise.tanh import tanh
 from ..gradients import log_softmax_grad, softmax_grad
 from ..hardmax import hardmax
+from ..linear.probabilities import linear_log_softmax, linear_softmax
 from ..log_softmax import log_softmax
 from ..logsumexp import logsumexp
 from ..losses.cross_entropy import cross_entropy
@@ -100,6 +101,8 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "cross_entropy_grad": _of_each_target(cross_entropy_grad),
     "softmax_stats": softmax_stats,
     "topk": _with_probabilities,
+    "linear_softmax": lambda x: linear_softmax(x[:, :64], x[:64, :64]),
+    "linear_log_softmax": lambda x: linear_log_softmax(x[:, :64], x[:64, :64]),
 }
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the kernels share: the dtypes, and Python in a process of its own."""
+"""What the tests of the kernels share: the dtypes, Python in a process of its own, traced functions run on arrays."""
 
 import importlib.util
 import os
@@ -7,8 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
+
+from softops.numba_kernels.vector import KINDS, traced
 
 DTYPES = [np.float32, np.float64]
 
@@ -57,3 +60,25 @@ def compiled_by_user() -> Callable[..., object]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.compiled
+
+
+def run_traced(work, dtype, out, *sources, count=0):
+    """``work(kind, dst, sources, count)`` on the addresses of arrays, `count` a number it may use; gives `out`."""
+    kind, pad = KINDS[np.dtype(dtype)], 3 - len(sources)
+
+    @traced
+    def body(kind, dst, a, b, c, count) -> None:
+        work(kind, dst, (a, b, c)[: len(sources)], count)
+
+    @numba.njit
+    def kernel(dst, a, b, c, count):
+        body(kind, dst, a, b, c, count)
+
+    places = [source.ctypes.data for source in sources] + [0] * pad
+    kernel(out.ctypes.data, *places, count)
+    return out
+
+
+@pytest.fixture
+def run():
+    return run_traced

@@ -1,34 +1,9 @@
-"""Traced functions run on arrays: what a test of the language needs of a kernel."""
+"""Numbers to try the operations of the language on."""
 
 from types import SimpleNamespace
 
-import numba
 import numpy as np
 import pytest
-
-from softops.numba_kernels.vector import KINDS, traced
-
-
-def run_traced(work, dtype, out, *sources, count=0):
-    """``work(kind, dst, sources, count)`` on the addresses of arrays, `count` a number it may use; gives `out`."""
-    kind, pad = KINDS[np.dtype(dtype)], 3 - len(sources)
-
-    @traced
-    def body(kind, dst, a, b, c, count) -> None:
-        work(kind, dst, (a, b, c)[: len(sources)], count)
-
-    @numba.njit
-    def kernel(dst, a, b, c, count):
-        body(kind, dst, a, b, c, count)
-
-    places = [source.ctypes.data for source in sources] + [0] * pad
-    kernel(out.ctypes.data, *places, count)
-    return out
-
-
-@pytest.fixture
-def run():
-    return run_traced
 
 
 def many(dtype, seed):
