@@ -3,6 +3,7 @@
 from .compile.interrupts import uninterrupted as _uninterrupted
 
 with _uninterrupted():  # a half imported Numba cannot be imported again
+    from .attention.attention import attention
     from .elementwise.sigmoid import sigmoid, sigmoid_grad
     from .elementwise.softplus import log_sigmoid, softplus
     from .elementwise.tanh import tanh
@@ -23,6 +24,7 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .stats import merge_stats, softmax_stats
 
 __all__ = [
+    "attention",
     "cross_entropy",
     "cross_entropy_grad",
     "entmax15",

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "numba_kernels": [
         *("vector", "compile", "numerics", "arrays", "rowwise", "log_sums", "products", ""),
-        *("elementwise", "sparse", "sampling", "linear", "losses", "njit", "precompile"),
+        *("elementwise", "sparse", "sampling", "linear", "attention", "losses", "njit", "precompile"),
     ],
     "opset": [
         "graph",

@@ -8,19 +8,14 @@ from ..vector import (
     full,
     is_half,
     itemsize,
-    lanes,
-    load,
-    load_partial,
     load_scalar,
     loop,
     minimum,
-    prefetch,
     splat,
     store,
-    store_partial,
     vector_bytes,
-    when,
 )
+from .convert import convert_row
 from .panels import Panel, panel_rows
 from .tile import Rows, Sums, by_row, flat, multiply, tile_rows
 from .transpose import transpose
@@ -80,22 +75,10 @@ def _of_a_tile(work: Any, weights: Weights, count: Any, panel: Panel, scratch: A
     with loop(0, depth, _WIDENED) as k:
         chunk, begin = minimum(depth - k, _WIDENED), weights.address + k * itemsize(kind)
         with loop(0, count) as i:
-            _convert(work, scratch + i * row, kind, begin + i * weights.row, chunk, taken * weights.row)
+            convert_row(work, scratch + i * row, kind, begin + i * weights.row, chunk, taken * weights.row)
         place = panel.address + k * (panel.vectors * vector_bytes(work))
         rows = Rows.side_by_side(work, scratch, row)
         sums.value = flat(
             multiply(work, rows, count, place, panel.vectors, chunk, by_row(sums.value, panel.vectors))
         )
     return by_row(sums.value, panel.vectors)
-
-
-def _convert(to: Any, dst: Any, kind: Any, src: Any, n: Any, ahead: Any) -> None:
-    """n numbers of a kind as numbers of another; what lies `ahead` bytes further is wanted next."""
-    vectors, rest = n // lanes(kind), n % lanes(kind)
-    with loop(0, vectors) as i:
-        store(to, dst, load(kind, src, i), i)
-        prefetch(src + i * vector_bytes(kind) + ahead)
-    with when(rest > 0):
-        done = vectors * lanes(kind)
-        number = load_partial(kind, src + done * itemsize(kind), rest, 0.0)
-        store_partial(to, dst + done * itemsize(to), number, rest)
