@@ -18,6 +18,8 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .njit import overloads, row_overloads  # noqa: F401  # register the operators for jitted code
     from .njit.row_forms import hardmax_row, log_softmax_row, logsumexp_row, sigmoid_row, softmax_row
     from .precompile.warmup import warmup
+    from .sampling.gumbel import gumbel_noise, gumbel_softmax
+    from .sampling.sample import sample
     from .sampling.topk import topk
     from .softmax import softmax
     from .sparse.entmax import entmax15, sparsemax
@@ -28,6 +30,8 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_grad",
     "entmax15",
+    "gumbel_noise",
+    "gumbel_softmax",
     "hardmax",
     "hardmax_row",
     "linear_log_softmax",
@@ -40,6 +44,7 @@ __all__ = [
     "logsumexp_row",
     "merge_stats",
     "nll_loss",
+    "sample",
     "sigmoid",
     "sigmoid_grad",
     "sigmoid_row",

@@ -1,5 +1,6 @@
 """What a user gives, as arrays that kernels take, and the checks and messages that all operators share."""
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,20 @@ def normalized(axis: Any, rank: int) -> int:
     if isinstance(axis, int | np.integer) and not -rank <= axis < rank:
         raise AxisError(int(axis), rank)
     return int(normalize_axis_index(axis, rank))
+
+
+def check_count(name: str, what: str, given: Any, most: int | None = None) -> int:
+    """A whole number from 0 on, at most the length of an axis."""
+    try:
+        count = operator.index(given)
+    except TypeError:
+        message = f"{name} takes an integer as {what} (got {given!r}); pass for instance {what}=5"
+        raise TypeError(message) from None
+    if count < 0 or (most is not None and count > most):
+        wanted = "0 on" if most is None else f"0 to {most}, the length of the axis"
+        message = f"{name} takes a {what} from {wanted} (got {count})"
+        raise ValueError(message)
+    return count
 
 
 def check_out(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -1,4 +1,4 @@
-"""The logarithm of one plus a number, for vectors.
+"""The logarithm of a number, and of one plus a number, for vectors.
 
 With u = 1 + x = 2ᵏ (1 + f), |f| ≤ √2 − 1: log u = k ln 2 + 2 atanh(s), s = f / (2 + f), the odd series of atanh
 fitted to its relative error (`tools/fit_log.py`). For k = 0, f is x itself, so that the smallest x keep their
@@ -60,19 +60,37 @@ def log1p_vector(high: Any, low: Any) -> Any:
     x, rest = two_sum(high, low)
     u, lost = two_sum(splat(x, 1.0), x)
     lost = lost + rest
-    biased = (bits(u) + (_ONE_BITS - _SQRT_HALF_BITS)) >> 52
-    k = from_bits(biased | _MAGIC_BITS) - _MAGIC
-    shrink = from_bits((2046 << 52) - (biased << 52))
+    k, shrink = _power(u)
     whole = k == 0.0
     f = where(whole, x, fma(u, shrink, -1.0))
     rest = where(whole, rest, lost * shrink)
     s = f / (2.0 + f)
-    half_square = 0.5 * f * f
     # 1 / (1 + f) as (1 − s) / (1 + s), to the few bits that `rest` needs
     rest = rest * fma(s, fma(s, 2.0, -2.0), 1.0)
+    return where(high == np.inf, high, _log_of_parts(k, f, s, rest))
+
+
+def log_vector(x: Any) -> Any:
+    """log(x) in float64, for vectors and numbers that are positive, finite and normal.
+
+    Below 1 ULP (0.85 measured), near 1 too.
+    """
+    k, shrink = _power(x)
+    f = fma(x, shrink, -1.0)
+    return _log_of_parts(k, f, f / (2.0 + f), splat(f, 0.0))
+
+
+def _power(u: Any) -> Any:
+    """(k, 2⁻ᵏ) with u · 2⁻ᵏ between √½ and √2."""
+    biased = (bits(u) + (_ONE_BITS - _SQRT_HALF_BITS)) >> 52
+    return from_bits(biased | _MAGIC_BITS) - _MAGIC, from_bits((2046 << 52) - (biased << 52))
+
+
+def _log_of_parts(k: Any, f: Any, s: Any, rest: Any) -> Any:
+    """k ln 2 + log(1 + f) + rest, with s = f / (2 + f)."""
+    half_square = 0.5 * f * f
     small = fma(s, half_square + _tail(s * s), fma(k, _LN2_LOW, rest))
-    result = k * _LN2_HIGH - ((half_square - small) - f)
-    return where(high == np.inf, high, result)
+    return k * _LN2_HIGH - ((half_square - small) - f)
 
 
 def _tail(z: Any) -> Any:

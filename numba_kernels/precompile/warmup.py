@@ -22,6 +22,8 @@ from ..log_softmax import log_softmax
 from ..logsumexp import logsumexp
 from ..losses.cross_entropy import cross_entropy
 from ..losses.cross_entropy_grad import cross_entropy_grad
+from ..sampling.gumbel import gumbel_softmax
+from ..sampling.sample import sample
 from ..sampling.topk import topk
 from ..softmax import softmax
 from ..sparse.entmax import entmax15, sparsemax
@@ -105,6 +107,8 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "attention": lambda x: attention(*[x[None, None, :, :5]] * 3),
     "linear_softmax": lambda x: linear_softmax(x[:, :64], x[:64, :64]),
     "linear_log_softmax": lambda x: linear_log_softmax(x[:, :64], x[:64, :64]),
+    "sample": lambda x: sample(x, seed=0),
+    "gumbel_softmax": lambda x: gumbel_softmax(x, seed=0),
 }
 
 

@@ -6,7 +6,6 @@ sort the heap
 p = exp((x - max) / T) / Σ exp((x - max) / T)       where probabilities are wanted
 """
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from numba import types
 
 from ..arrays.addresses import address
-from ..arrays.inputs import as_floats, check_axis
+from ..arrays.inputs import as_floats, check_axis, check_count
 from ..log_sums.rows import log_sums_of_rows
 from ..log_sums.tempered import checked_temperature, options_for, quotient_by, sum_of_others_by
 from ..numerics.exp_below import exp_of_pair
@@ -175,7 +174,7 @@ def topk(
     x = as_floats(name, x)
     axis = check_axis(name, x, axis)
     n = x.shape[axis]
-    count = checked_count(name, "k", k, n)
+    count = check_count(name, "k", k, n)
     options = None
     if probabilities:
         options = options_for(checked_temperature(name, temperature), x.dtype)
@@ -190,16 +189,3 @@ def topk(
     if axis == x.ndim - 1:
         return values, indices
     return tuple(np.ascontiguousarray(np.moveaxis(each, -1, axis)) for each in (values, indices))  # type: ignore[return-value]
-
-
-def checked_count(name: str, what: str, k: Any, n: int) -> int:
-    """A number of elements of a line of n."""
-    try:
-        count = operator.index(k)
-    except TypeError:
-        message = f"{name} takes an integer as {what} (got {k!r}); pass for instance {what}=5"
-        raise TypeError(message) from None
-    if not 0 <= count <= n:
-        message = f"{name} takes a {what} from 0 to {n}, the length of the axis (got {count})"
-        raise ValueError(message)
-    return count

@@ -59,6 +59,16 @@ def fma_exact(a: Any, b: Any, c: Any) -> Any:
     return _fused("llvm.fma", a, b, c)
 
 
+def multiply_long(a: Any, b: Any) -> Any:
+    """(high, low): the halves of the product of two integers, taken as not negative, in twice their bits."""
+    x, y = alike(a, b)
+    builder, bits = x.builder, x.scalar.bitwidth
+    long = ir.IntType(2 * bits)
+    product = builder.mul(builder.zext(x.ir, long), builder.zext(y.ir, long))
+    high = builder.lshr(product, ir.Constant(long, bits))
+    return tuple(x.new(x.type, builder.trunc(half, llvm(x.type))) for half in (high, product))
+
+
 def sqrt(value: Any) -> Any:
     """The square root of floats, rounded to nearest."""
     return value.new(value.type, value.call("llvm.sqrt", llvm(value.type), value))

@@ -2,7 +2,7 @@
 
 Operators (``// %`` of integers that are not negative) and comparisons work between values of one type; a number of
 Python's becomes a constant of the other's type, a single number is spread over the lanes of a vector. A comparison
-gives a mask, which takes ``& | ~``. No operation carries a fast-math flag.
+gives a mask, which takes ``& | ^ ~``. No operation carries a fast-math flag.
 """
 
 import operator
@@ -119,6 +119,7 @@ _ARITHMETIC = {
     operator.mod: ("", "srem"),  # too
     operator.and_: ("", "and_"),
     operator.or_: ("", "or_"),
+    operator.xor: ("", "xor"),
 }
 _COMPARISONS = {
     operator.lt: ("fcmp_ordered", "<"),

@@ -235,3 +235,20 @@ def test_values_of_two_types_are_refused(over):
 def test_a_branch_on_a_number_is_refused(over):
     with pytest.raises(TypeError, match="use `where` or `when`"):
         over(lambda x: x if x > 0.0 else -x, 1)
+
+
+def test_long_products_and_exclusive_or(run):
+    """In 128 bits, as integers of Python's have them; words with the highest bit set are not negative."""
+    words = np.random.default_rng(0).integers(0, 2**64 - 1, (2, 64), np.uint64, endpoint=True)
+    words[:, :3] = [[2**64 - 1, 2**63, 0], [2**64 - 1, 2**63, 5]]
+
+    def work(kind, dst, sources, n):
+        zero = n - n
+        with loop(0, n) as i:
+            a, b = (vector.load_scalar(zero, source + 8 * i) for source in sources)
+            for j, number in enumerate((*vector.multiply_long(a, b), a ^ b, a ^ 255)):
+                vector.store_scalar(zero, dst + 32 * i + 8 * j, number)
+
+    found = run(work, np.float64, np.empty((64, 4), np.uint64), words[0], words[1], count=64)
+    for row, a, b in zip(found.tolist(), *words.tolist(), strict=True):
+        assert row == [a * b >> 64, a * b % 2**64, a ^ b, a ^ 255]

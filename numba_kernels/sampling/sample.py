@@ -1,0 +1,212 @@
+"""sample: classes drawn at random from the softmax of logits, after the filters of language models.
+
+for each row:
+    copy it to a scratch, and find its maximum
+    for each filter: where the row is cut off, if it is taken in the order of its numbers (see `cuts`)
+    weights exp((x - max) / T) of what is left
+    for each draw: the exponential race (see `draws`)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from ..arrays.addresses import Array, address
+from ..arrays.inputs import as_floats, as_mask, check_axis, check_count
+from ..arrays.layout import launch
+from ..compile.jit import helper, keep_alive
+from ..compile.kernels import over_rows
+from ..rowwise.kernels import new_scratch
+from ..vector import (
+    Variable,
+    compute_kind,
+    itemsize,
+    lanes,
+    load_scalar,
+    loop,
+    store_scalar,
+    traced,
+    when,
+    widen,
+)
+from .cuts import Cut, bring, cut_at_count, cut_at_mass, cut_at_value, weigh
+from .draws import draw
+from .filters import MIN_P, TOP_K, TOP_P, Filters, filters_of
+from .keys import Seed, keys_of
+from .topk import topk
+
+
+def _row(
+    kind: Any, dst: Any, src: Any, n: Any, plan: Any, steps: Any, keys: Any, count: Any, x: Any, weights: Any
+) -> None:
+    """The draws of a row, to `dst`; `plan` is that of `Filters`, of so many steps, `keys` that of the row."""
+    work, real, vectors = (
+        compute_kind(kind),
+        n.constant(0.0, types.float64),
+        (n + (lanes(kind) - 1)) // lanes(kind),
+    )
+    m = bring(kind, x, src, n)
+
+    def plan_at(i: Any) -> Any:
+        return load_scalar(real, plan + i * 8)
+
+    none = n.constant(-1)
+    with when(abs(m) < np.inf) as otherwise:
+        cut = Variable(m.constant(-np.inf), none)
+        with loop(0, steps) as step:
+            code, amount, temperature = (plan_at(step * 3 + i) for i in range(1, 4))
+            found = Variable(*cut.value)
+            with when(code == float(TOP_K)):
+                found.value = cut_at_count(work, x, vectors, m, amount)
+            with when(code == float(TOP_P)):
+                total = weigh(work, x, weights, vectors, m, temperature, *cut.value)
+                found.value = cut_at_mass(work, x, weights, vectors, m, amount * total)
+            with when(code == float(MIN_P)):
+                found.value = cut_at_value(work, x, vectors, widen(m) + amount)
+            cut.value = Cut(*cut.value).or_tighter(*found.value)
+        weigh(work, x, weights, vectors, m, plan_at(n.constant(0)), *cut.value)
+        key, key_above, row = (load_scalar(n, keys + 8 * i) for i in range(3))
+        with loop(0, count) as i:
+            store_scalar(n, dst + 8 * i, draw(weights, n, key, key_above, row, i + 0))
+    with otherwise, loop(0, count) as i:
+        store_scalar(n, dst + 8 * i, none)
+
+
+@traced
+def _rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, scratch: Any) -> None:
+    scores, plan, steps, keys, count = src
+    room = _room(n)
+    with loop(first, last) as i:
+        at = scores + i * n * itemsize(kind)
+        _row(kind, dst + i * count * 8, at, n, plan, steps, keys + i * 24, count, scratch, scratch + room * 8)
+
+
+@traced
+def _room(n: Any) -> Any:
+    """For so many numbers a row needs room, whole vectors of any kind."""
+    return (n + 15) // 16 * 16
+
+
+@helper
+def _lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> Any:
+    owner, scratch = new_scratch(2 * _room(n), np.float64(0))
+    _rows(kind, dst, src, first, last, n, scratch)
+    keep_alive(owner)
+
+
+_KERNELS = over_rows(_lines, cost=20.0)
+
+
+def sample(
+    logits: npt.ArrayLike,
+    num_samples: int = 1,
+    *,
+    axis: int = -1,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    order: str | Sequence[str] = "hugging-face",
+    where: npt.ArrayLike | None = None,
+    seed: Seed = None,
+    rows: int | npt.ArrayLike = 0,
+) -> npt.NDArray[np.int64]:
+    """Classes drawn at random, with replacement, from the softmax of logits, of a few likely ones where asked for.
+
+    Parameters
+    ----------
+    logits : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
+        The scores of n classes. Any rank from 1 on, any strides.
+    num_samples : int
+        How many draws of each row, independent of one another.
+    axis : int
+        The axis of the classes; NumPy's meaning and errors.
+    temperature : float
+        What logits are divided by, from 0 on; 0 gives the best class in every draw, of equals the first.
+    top_k : int, optional
+        Keep the k best classes, of equals those with the lower index; from 1 on, more than there are keep all.
+    top_p : float, optional
+        Keep the fewest of the best classes that have this share of the probability of what is left, the class with
+        which it is reached among them; from 0, the best class alone, to 1, all.
+    min_p : float, optional
+        Keep the classes that are at least this share as likely as the best one, ``logit >= max + T * log(min_p)``;
+        from 0, all, to 1, the best and its equals.
+    order : str or sequence of str
+        In which order filters and temperature are applied. As a library does: ``"hugging-face"`` (temperature, top_k,
+        top_p, min_p), ``"vllm"`` (temperature, min_p, top_k, top_p), ``"llama.cpp"`` (top_k, top_p, min_p,
+        temperature), ``"mlx"`` (top_p, min_p, top_k, temperature), ``"onnxruntime-genai"`` (top_k, temperature,
+        top_p); or these names in another order. A filter sees the probabilities of what those before it left, at
+        the temperature if that came before.
+    where : array of bool, optional
+        Which classes may be drawn, broadcast against `logits`.
+    seed : int or array of int, optional
+        From 0 to 2¹²⁸ − 1; or one a row, below 2⁶⁴, in the shape of the batch. None: another one in every call.
+    rows : int or array of int
+        The numbers of the rows in the noise: of the first, from which on they are counted in C order, or an array of
+        one a row. A part of a batch draws as in the whole with the number of its first row; a sequence of tokens draws
+        anew at each position with the position.
+
+    Returns
+    -------
+    array of int64, shape (..., num_samples): `logits` without `axis`, and the draws
+        −1 for a row with nothing to draw from: without classes, with nothing but −inf or masked ones, and with a NaN or
+        +inf among the others. Other rows are as they would be without it.
+
+    Raises
+    ------
+    TypeError
+        Another dtype, or an argument that is no number.
+    numpy.exceptions.AxisError
+        No such axis.
+    ValueError
+        A number out of its range, an unknown order or one without a filter that is asked for, a `where`, `seed` or
+        `rows` of another shape.
+
+    Notes
+    -----
+    The draw is the class with the least ``E / exp((x - max(x)) / T)``, E = −log u, which is the one with the greatest
+    x / T + g with Gumbel's noise g = −log E: exactly the softmax of what is left, without its sum. The noise of a class
+    is a function of seed, row, draw and class alone (Philox4x64-10), of NumPy's words::
+
+        word = np.random.Philox(key=seed, counter=[0, draw, row, 0]).random_raw(n)
+        u = (2 * (word >> 12) + 1) / 2**53
+
+    so draws are the same for any number of threads, any split of the batch and any neighbours, on every processor with
+    a fused multiply-add, and a filter that takes away other classes than the one drawn does not change the draw. With
+    52 bits a number, classes down to e⁻³⁶ of the best one are drawn at their rate.
+
+    Weights and their sums are float64 whatever the dtype: a class at the edge of top_p is the wrong one only where the
+    sum of probabilities is within 10⁻¹² of `top_p`. A row is read once; a scratch of 16 bytes a class holds its
+    weights. Nothing is sorted. Source of the order of filters: the libraries' code, see docs/kernels.md.
+    """
+    name = "sample"
+    x = as_floats(name, logits)
+    axis = check_axis(name, x, axis)
+    count = check_count(name, "num_samples", num_samples)
+    filters = filters_of(name, temperature, top_k, top_p, min_p, order)
+    if where is not None:
+        x = np.where(as_mask(name, where, x.shape), x, x.dtype.type(-np.inf))
+    shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+    keys = keys_of(name, seed, rows, shape)
+    if x.size == 0 or count == 0:
+        return np.full((*shape, count), -1, np.int64)
+    if filters.temperature == 0:
+        return np.repeat(_best(x, axis)[..., None], count, -1)
+    return _drawn(x, axis, filters, keys, count)
+
+
+def _best(x: Array, axis: int) -> Array:
+    values, indices = (np.squeeze(each, axis) for each in topk(x, 1, axis))
+    return np.where(np.isfinite(values.astype(np.float64)), indices, -1)
+
+
+def _drawn(x: Array, axis: int, filters: Filters, keys: Array, count: int) -> Array:
+    scores = np.ascontiguousarray(np.moveaxis(x, axis, -1))
+    n, plan = scores.shape[-1], filters.plan(scores.shape[-1])
+    result = np.empty((*scores.shape[:-1], count), np.int64)
+    given = address(scores), address(plan), plan.size // 3, address(keys), count
+    launch(_KERNELS, scores, scores.size // n, address(result), given, n)
+    return result
