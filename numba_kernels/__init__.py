@@ -4,8 +4,13 @@ from .compile.interrupts import uninterrupted as _uninterrupted
 
 with _uninterrupted():  # a half imported Numba cannot be imported again
     from .attention.attention import attention
+    from .elementwise.elu import celu, elu, selu
+    from .elementwise.erf import erf
+    from .elementwise.gelu import gelu
+    from .elementwise.hard import hard_sigmoid, hard_swish
     from .elementwise.sigmoid import sigmoid, sigmoid_grad
     from .elementwise.softplus import log_sigmoid, softplus
+    from .elementwise.swish import mish, swish
     from .elementwise.tanh import tanh
     from .gradients import log_softmax_grad, softmax_grad
     from .hardmax import hardmax
@@ -27,11 +32,17 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
 
 __all__ = [
     "attention",
+    "celu",
     "cross_entropy",
     "cross_entropy_grad",
+    "elu",
     "entmax15",
+    "erf",
+    "gelu",
     "gumbel_noise",
     "gumbel_softmax",
+    "hard_sigmoid",
+    "hard_swish",
     "hardmax",
     "hardmax_row",
     "linear_log_softmax",
@@ -43,8 +54,10 @@ __all__ = [
     "logsumexp",
     "logsumexp_row",
     "merge_stats",
+    "mish",
     "nll_loss",
     "sample",
+    "selu",
     "sigmoid",
     "sigmoid_grad",
     "sigmoid_row",
@@ -54,6 +67,7 @@ __all__ = [
     "softmax_stats",
     "softplus",
     "sparsemax",
+    "swish",
     "tanh",
     "topk",
     "warmup",

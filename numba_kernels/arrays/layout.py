@@ -1,5 +1,6 @@
 """Arrays and the kernels that see addresses and sizes alone: how the one are handed to the other."""
 
+import struct
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,8 +40,15 @@ def takes_directly(out: Array | None, places: tuple[int, ...]) -> bool:
     return all(start == place or abs(start - place) >= size for place in places)
 
 
-def run_elements(name: str, kernels: Kernels, given: tuple[Array, ...], out: Array | None) -> Array:
-    """Run a kernel for each element of arrays of one shape."""
+def _bits(number: float) -> int:
+    """A float64 number as kernels take it among addresses."""
+    return int.from_bytes(struct.pack("<d", number), "little", signed=True)
+
+
+def run_elements(
+    name: str, kernels: Kernels, given: tuple[Array, ...], out: Array | None, *numbers: float
+) -> Array:
+    """Run a kernel for each element of arrays of one shape, which may take some numbers beside them."""
     x = given[0]
     if out is not None:
         check_out(name, out, x.shape, x.dtype)
@@ -49,8 +57,9 @@ def run_elements(name: str, kernels: Kernels, given: tuple[Array, ...], out: Arr
     )
     places = tuple(map(address, sources))
     result = out if out is not None and takes_directly(out, places) else np.empty(x.shape, x.dtype)
+    words = places + tuple(map(_bits, numbers))
     if x.size:
-        launch(kernels, x, x.size, address(result), places if len(places) > 1 else places[0], 1)
+        launch(kernels, x, x.size, address(result), words if len(words) > 1 else words[0], 1)
     if out is None:
         return result if x.ndim else result[()]
     if result is not out:

@@ -37,7 +37,7 @@ def tanh(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArra
     Special values: NaN gives NaN, ±inf gives ±1, ±0 itself, as do subnormal numbers. ``tanh(-x)`` is ``-tanh(x)``
     to the last bit.
 
-    Error: at most 2 ULP, 0.51 of halves, beside zero too (``tests/numba_kernels/elementwise/test_tanh.py``).
+    Error: at most 2 ULP, 0.51 of halves, beside zero too (``tests/numba_kernels/elementwise/test_functions.py``).
     Source: ``ai.onnx@13::Tanh``.
     """
     return _OPERATOR.run(x, out)

@@ -74,14 +74,18 @@ def traits_of(scalar: Any) -> Traits:
     return _TRAITS32 if scalar == types.float32 else _TRAITS64
 
 
-def exp_split(x: Any, shift: Any) -> Any:
+def exp_split(x: Any, shift: Any, rest: Any = None) -> Any:
     """(p, s) with exp(x) · 2^s = s + p · s and s a power of two times the fraction of `shift`; see `exp_scaled`.
 
-    In p lie two thirds of half a ULP of the sum.
+    In p lie two thirds of half a ULP of the sum. `rest`: what is to be added to x, far below 1.
     """
     raised, d, n, low = _reduced(x)
-    r = fma(n, low, d)
-    return fma(_q(r), r * r, r), _scale(raised, shift)
+    if rest is None:
+        r = fma(n, low, d)
+        return fma(_q(r), r * r, r), _scale(raised, shift)
+    small = fma(n, low, rest)
+    r = d + small
+    return d + fma(_q(r), r * r, small), _scale(raised, shift)
 
 
 def exp_scaled(x: Any, shift: Any) -> Any:

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,13 @@ from ..arrays.addresses import Array
 from ..arrays.operators import RANKS
 from ..attention.attention import attention
 from ..compile.threads import whatever_others_do
+from ..elementwise.elu import celu, elu, selu
+from ..elementwise.erf import erf
+from ..elementwise.gelu import gelu
+from ..elementwise.hard import hard_sigmoid, hard_swish
 from ..elementwise.sigmoid import sigmoid, sigmoid_grad
 from ..elementwise.softplus import log_sigmoid, softplus
+from ..elementwise.swish import mish, swish
 from ..elementwise.tanh import tanh
 from ..gradients import log_softmax_grad, softmax_grad
 from ..hardmax import hardmax
@@ -70,6 +76,18 @@ def _with_probabilities(x: Array) -> None:
     topk(x, 2, probabilities=True)
 
 
+def _gelu(x: Array) -> None:
+    """Both forms."""
+    _in_each_rank(gelu)(x)
+    _in_each_rank(partial(gelu, approximate="tanh"))(x)
+
+
+def _swish(x: Array) -> None:
+    """Without a factor inside, and with one."""
+    _in_each_rank(swish)(x)
+    swish(x, 2.0)
+
+
 def _labels(x: Array) -> Array:
     return np.zeros(x.shape[0], np.int64)
 
@@ -97,6 +115,15 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "log_sigmoid": _in_each_rank(log_sigmoid),
     "softplus": _in_each_rank(softplus),
     "tanh": _in_each_rank(tanh),
+    "erf": _in_each_rank(erf),
+    "gelu": _gelu,
+    "swish": _swish,
+    "mish": _in_each_rank(mish),
+    "hard_sigmoid": hard_sigmoid,
+    "hard_swish": _in_each_rank(hard_swish),
+    "elu": elu,
+    "selu": selu,
+    "celu": celu,
     "softmax_grad": lambda x: softmax_grad(x, x),
     "log_softmax_grad": lambda x: log_softmax_grad(x, x),
     "sigmoid_grad": lambda x: sigmoid_grad(x, x),

@@ -14,13 +14,16 @@ from typing import Any
 from ..compile.kernels import Kernels, over_rows
 from ..vector import (
     Variable,
+    from_bits,
     full,
     itemsize,
     lanes,
     load,
     load_partial,
     loop,
+    narrow,
     prefetch,
+    splat,
     store,
     store_partial,
     traced,
@@ -92,6 +95,19 @@ def over_elements(vector: Any, cost: float = 1.0) -> Kernels:
         to, sources = dst + begin, [source + begin for source in (src if isinstance(src, tuple) else (src,))]
         for part in slices(kind, last - first):
             part.store(to, vector(*(part.load(source) for source in sources)))
+
+    return over_rows(elements, cost)
+
+
+def over_elements_and_numbers(vector: Any, cost: float = 1.0) -> Kernels:
+    """The same of ``vector(x, *numbers)``; `src` holds the address of x and each number, the bits of a float64."""
+
+    @traced
+    def elements(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> None:
+        begin, like = first * itemsize(kind), full(kind, 0.0)
+        numbers = [splat(like, narrow(like, from_bits(word))) for word in src[1:]]
+        for part in slices(kind, last - first):
+            part.store(dst + begin, vector(part.load(src[0] + begin), *numbers))
 
     return over_rows(elements, cost)
 

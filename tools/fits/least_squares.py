@@ -7,6 +7,8 @@ import mpmath as mp
 import numpy as np
 
 _POINTS, _ROUNDS = 160, 12
+# Points for rationals lie dense below this.
+_SCALE = 3
 
 
 class Wanted(NamedTuple):
@@ -59,17 +61,49 @@ def fit(wanted: Wanted, terms: int, dtype: type[np.floating[Any]]) -> tuple[list
     points = _points(wanted, _POINTS)
     emphasis = [mp.mpf(1)] * _POINTS
     for _ in range(_ROUNDS):
-        errors = _errors(points, _solved(points, range(terms), [], emphasis))
-        mean = sum(errors) / len(errors)
-        emphasis = [
-            e * mp.sqrt(error / mean + mp.mpf("1e-3")) for e, error in zip(emphasis, errors, strict=True)
-        ]
+        emphasis = _more(emphasis, _errors(points, _solved(points, range(terms), [], emphasis)))
     fixed: list[Any] = []
     for lowest in range(terms):
         first = _solved(points, range(lowest, terms), fixed, emphasis)[0]
         fixed.append(mp.mpf(float(dtype(float(first)))))
     worst = max(_errors(_points(wanted, 2000), fixed))
     return [float(c) for c in fixed], float(mp.log(worst, 2))
+
+
+def fit_denominator(function: Callable[[Any], Any], terms: int, high: Any) -> list[Any]:
+    """The coefficients of q, the first of them 1, in p(y) / q(y) for y from 0 to `high`, p of one term less.
+
+    Least relative error, not rounded; `fit` of p beside what is left of q by rounding makes up for that.
+    """
+    lowest = _SCALE / (_SCALE + mp.mpf(high))
+    middle, half = (lowest + 1) / 2, (1 - lowest) / 2
+    places = [
+        _SCALE / (middle + half * mp.cos(mp.pi * (2 * i + 1) / (2 * _POINTS))) - _SCALE
+        for i in range(_POINTS)
+    ]
+    values, emphasis, q = [function(y) for y in places], [mp.mpf(1)] * _POINTS, [mp.mpf(1)]
+    for _ in range(_ROUNDS):
+        matrix, right = mp.matrix(_POINTS, 2 * terms - 2), mp.matrix(_POINTS, 1)
+        for i, (y, value) in enumerate(zip(places, values, strict=True)):
+            weight = emphasis[i] / mp.polyval(q[::-1], y)
+            for k in range(terms - 1):
+                matrix[i, k] = weight * y**k / value
+                matrix[i, terms - 1 + k] = -weight * y ** (k + 1)
+            right[i] = weight
+        solved = list(mp.lu_solve(matrix.T * matrix, matrix.T * right))
+        p, q = solved[: terms - 1], [mp.mpf(1), *solved[terms - 1 :]]
+        errors = [
+            abs(mp.polyval(p[::-1], y) / mp.polyval(q[::-1], y) / value - 1)
+            for y, value in zip(places, values, strict=True)
+        ]
+        emphasis = _more(emphasis, errors)
+    return q
+
+
+def _more(emphasis: list[Any], errors: list[Any]) -> list[Any]:
+    """More emphasis on points with large errors (Lawson)."""
+    mean = sum(errors) / len(errors)
+    return [e * mp.sqrt(error / mean + mp.mpf("1e-3")) for e, error in zip(emphasis, errors, strict=True)]
 
 
 def show(name: str, wanted: Wanted, terms: int, dtype: type[np.floating[Any]]) -> None:

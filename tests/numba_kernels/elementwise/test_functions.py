@@ -1,15 +1,28 @@
 """Functions of single numbers, against mpmath in float64 and SciPy's float64 functions in what is narrower."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import ml_dtypes
 import mpmath as mp
 import numpy as np
 import pytest
+from scipy import special
 
 from softops.conformance.measure.ulp import ulp_error
-from softops.numba_kernels import tanh
+from softops.numba_kernels import (
+    celu,
+    elu,
+    erf,
+    gelu,
+    hard_sigmoid,
+    hard_swish,
+    mish,
+    selu,
+    swish,
+    tanh,
+)
 
 HALVES = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)]
 DTYPES = [*HALVES, np.dtype(np.float32), np.dtype(np.float64)]
@@ -31,10 +44,95 @@ class Function(NamedTuple):
     """How far from zero there is something to see."""
 
 
+INF, NAN = np.inf, np.nan
+TWO_OVER_PI = np.longdouble(2) / (np.arctan(np.longdouble(1)) * 4)
+LINE = (np.float32(1 / 6), np.float32(0.5))
+
+
+def phi(x):
+    return mp.erfc(-x / mp.sqrt(2)) / 2
+
+
+def gelu_by_tanh(x):
+    return x / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)))
+
+
+def wide_gelu_by_tanh(x):
+    x = x.astype(np.longdouble)
+    return x / (1 + np.exp(-2 * np.sqrt(TWO_OVER_PI) * (x + np.longdouble("0.044715") * x**3)))
+
+
+def wide_swish(x, alpha=1.0):
+    return x / (1 + np.exp(-alpha * x.astype(np.longdouble)))
+
+
+def exact_mish(x):
+    n = mp.exp(x) * (mp.exp(x) + 2)
+    return x * n / (n + 2)
+
+
+def wide_mish(x):
+    e = np.exp(-np.abs(x.astype(np.longdouble)))
+    top, rest = np.where(x < 0, e * (e + 2), 1 + 2 * e), np.where(x < 0, 2, 2 * e * e)
+    return x * (top / (top + rest))
+
+
+def exact_elu(x, alpha=1.0, gamma=1.0, slope=1.0):
+    return gamma * (x if x >= 0 else alpha * mp.expm1(x * slope))
+
+
+def wide_elu(x, alpha=1.0, gamma=1.0, slope=1.0):
+    return gamma * np.where(x >= 0, x, alpha * np.expm1(np.minimum(x, 0).astype(np.longdouble) * slope))
+
+
+# Numbers that float32 has.
+ALPHA, GAMMA = 1.671875, 1.0625
+SELU = partial(selu, alpha=ALPHA, gamma=GAMMA)
 FUNCTIONS = {
     "tanh": Function(tanh, mp.tanh, np.tanh, (0.51, 1.25, 1.25), (1, -1, 0.0, -0.0), 20),
+    "erf": Function(erf, mp.erf, special.erf, (0.51, 1.5, 1.5), (1, -1, 0.0, -0.0), 7),
+    "gelu": Function(
+        gelu, lambda x: x * phi(x), lambda x: x * special.ndtr(x), (0.51, 5, 6), (INF, NAN, 0.0, -0.0), 40
+    ),
+    "gelu by tanh": Function(
+        partial(gelu, approximate="tanh"),
+        *(gelu_by_tanh, wide_gelu_by_tanh, (0.51, 3, 3), (INF, NAN, 0.0, -0.0), 22),
+    ),
+    "swish": Function(
+        swish, lambda x: x / (1 + mp.exp(-x)), wide_swish, (0.51, 2.5, 2.5), (INF, NAN, 0.0, -0.0), 120
+    ),
+    "swish of 1.5": Function(
+        partial(swish, alpha=1.5),
+        *(lambda x: x / (1 + mp.exp(x * -1.5)), partial(wide_swish, alpha=1.5)),
+        *((0.51, 2.75, 2.75), (INF, NAN, 0.0, -0.0), 80),
+    ),
+    "mish": Function(mish, exact_mish, wide_mish, (0.51, 4.5, 4.5), (INF, NAN, 0.0, -0.0), 120),
+    "hard_sigmoid": Function(
+        partial(hard_sigmoid, alpha=LINE[0], beta=LINE[1]),
+        lambda x: min(max(x * mp.mpf(float(LINE[0])) + 0.5, 0), 1),
+        lambda x: np.clip(x.astype(np.longdouble) * np.longdouble(LINE[0]) + 0.5, 0, 1),
+        *((0.51, 0.51, 0.51), (1, 0, 0.5, 0.5), 4),
+    ),
+    "hard_swish": Function(
+        hard_swish,
+        lambda x: x * min(max(x + 3, 0), 6) / 6,
+        lambda x: x * (np.clip(x.astype(np.longdouble) + 3, 0, 6) / 6),
+        *((0.51, 2, 2), (INF, NAN, 0.0, -0.0), 4),
+    ),
+    "elu": Function(elu, exact_elu, wide_elu, (0.51, 2, 2), (INF, -1, 0.0, -0.0), 40),
+    "selu": Function(
+        SELU,
+        partial(exact_elu, alpha=ALPHA, gamma=GAMMA),
+        partial(wide_elu, alpha=ALPHA, gamma=GAMMA),
+        *((0.51, 3, 3), (INF, -ALPHA * GAMMA, 0.0, -0.0), 40),
+    ),
+    "celu": Function(
+        partial(celu, alpha=ALPHA),
+        lambda x: exact_elu(x / mp.mpf(ALPHA), ALPHA) if x < 0 else x,
+        partial(wide_elu, alpha=ALPHA, slope=1 / np.longdouble(ALPHA)),
+        *((0.51, 3, 3), (INF, -ALPHA, 0.0, -0.0), 40),
+    ),
 }
-
 functions = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
 
@@ -128,8 +226,9 @@ def test_float64(function):
 def test_special_values(function, dtype):
     x = np.array([np.inf, -np.inf, 0.0, -0.0, np.nan], dtype)
     y = function.given(x).astype(np.float64)
-    np.testing.assert_array_equal(y, [*function.special, np.nan])
-    np.testing.assert_array_equal(np.signbit(y[:4]), np.signbit(function.special))
+    wanted = np.array([*function.special, np.nan]).astype(dtype).astype(np.float64)
+    np.testing.assert_array_equal(y, wanted)
+    np.testing.assert_array_equal(np.signbit(y[2:4]), np.signbit(wanted[2:4]))
 
 
 @functions
@@ -157,14 +256,35 @@ def test_layout_out_and_threads(function, dtype):
 
 @functions
 def test_refusals(function):
-    with pytest.raises(TypeError, match=f"{function.given.__name__} takes"):
+    name = getattr(function.given, "func", function.given).__name__
+    with pytest.raises(TypeError, match=f"{name} takes"):
         function.given(np.arange(3))
     with pytest.raises(ValueError, match="shape"):
         function.given(np.zeros(3), out=np.zeros(4))
 
 
-def test_tanh_is_odd_and_has_subnormal_numbers():
-    x = numbers(FUNCTIONS["tanh"], np.dtype(np.float32), 5000)
-    np.testing.assert_array_equal(tanh(-x), -tanh(x))
+@pytest.mark.parametrize("name", ["tanh", "erf"])
+def test_odd_functions(name):
+    function = FUNCTIONS[name]
+    x = numbers(function, np.dtype(np.float32), 5000)
+    np.testing.assert_array_equal(function.given(-x), -function.given(x))
+
+
+def test_tanh_of_subnormal_numbers():
     tiny = np.arange(1, 2000, dtype=np.int32).view(np.float32)
     np.testing.assert_array_equal(tanh(tiny), tiny)
+
+
+def test_arguments():
+    x = np.linspace(-3, 3, 50)
+    np.testing.assert_array_equal(selu(x), selu(x, 1.6732632423543772, 1.0507009873554805))
+    np.testing.assert_array_equal(hard_sigmoid(x), hard_sigmoid(x, 0.2, 0.5))
+    np.testing.assert_array_equal(swish(x, 0.0), x / 2)
+    huge = np.array([-1e38, -1e20, 1e20, 3e38], np.float32)
+    np.testing.assert_allclose(
+        swish(huge, 1e-38), huge / (1 + np.exp(-huge.astype(float) * 1e-38)), rtol=1e-6
+    )
+    with pytest.raises(ValueError, match=r"approximate .got 'erf'"):
+        gelu(x, "erf")
+    with pytest.raises(ValueError, match=r"alpha above 0 .got 0"):
+        celu(x, 0)
