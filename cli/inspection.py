@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,13 @@ from rich.box import SIMPLE_HEAD
 from rich.padding import Padding
 from rich.table import Table
 
+from .fusions import MAIN_GRAPH, print_fusions
 from .terminal.console import Console, cell, shown
 
 if TYPE_CHECKING:
     from softops.opset import LintReport, LintWarning, NodeRecord
+    from softops.opset.lint.fusions import FusionRecord
 
-MAIN_GRAPH = "main graph"
 UNKNOWN = "?"
 # Of one kind of warning, as many nodes are named as one can take in; the rest are counted.
 SHOWN_OF_A_KIND = 5
@@ -26,16 +28,25 @@ ELEMENTWISE = "elementwise"
 MOST_ROWS = 40
 
 
-def run_inspection(model: Path, *, as_json: bool, for_runtime: str | None) -> bool:
+def run_inspection(model: Path, *, as_json: bool, for_runtime: str | None, fusions: bool = False) -> bool:
     """Print the report of a model; True when there is nothing to warn of."""
     from softops.opset import lint
 
     report = lint(model, for_runtime=for_runtime)
+    found: tuple[FusionRecord, ...] | None = None
+    if fusions:
+        from softops.opset.lint.fusions import fusions_of
+
+        found = fusions_of(model)
     if as_json:
-        json.dump({**report.to_dict(), "model": str(model)}, sys.stdout, indent=2)
+        more = {} if found is None else {"fusions": [asdict(record) for record in found]}
+        json.dump({**report.to_dict(), **more, "model": str(model)}, sys.stdout, indent=2)
         print()
     else:
-        _print_report(Console(), report, model)
+        console = Console()
+        _print_report(console, report, model)
+        if found is not None:
+            print_fusions(console, found)
     return not report.warnings
 
 

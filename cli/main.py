@@ -133,6 +133,10 @@ def inspect_model(
             show_default=False,
         ),
     ] = None,
+    fusions: Annotated[
+        bool,
+        typer.Option("--fusions", help="Also list what softops' backend computes as one, and why not."),
+    ] = False,
 ) -> None:
     """List the softmax-family nodes of a model, with warnings.
 
@@ -142,7 +146,8 @@ def inspect_model(
     """
     from .inspection import run_inspection
 
-    if not run_inspection(model, as_json=as_json, for_runtime=for_runtime) and strict:
+    good = run_inspection(model, as_json=as_json, for_runtime=for_runtime, fusions=fusions)
+    if not good and strict:
         raise typer.Exit(FAILED)
 
 

@@ -47,3 +47,11 @@ def is_scalar(name: str, scope: Scope) -> bool:
     """Whether a value may be one number: known to be, or not known not to be."""
     shape = scope.value_type(name).shape
     return shape is None or all(length in (1, None) or isinstance(length, str) for length in shape)
+
+
+def axes_of(node: NodeProto, scope: Scope) -> tuple[int, ...] | None:
+    """The axes that a node names, in an attribute or in a constant input."""
+    given = attribute(node, "axes", None)
+    if given is None and len(node.input) > 1 and node.input[1]:
+        given = scope.array(behind_identities(node.input[1], scope))
+    return None if given is None else tuple(int(axis) for axis in np.ravel(given))

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from onnx import NodeProto
 
 from ..graph.scopes import Scope
+from .attention import find_attention
 from .fusion import Finding, Fusion, NearMiss
 from .losses import find_cross_entropy
 from .softmax import find_log_of_softmax, find_spelled_out
 
 FINDERS: tuple[Callable[[NodeProto, Scope], Finding], ...] = (
+    find_attention,
     find_cross_entropy,
     find_log_of_softmax,
     find_spelled_out,

@@ -33,11 +33,14 @@ class Calls:
     """
     All scopes of a model, and notes on what could not be known.
 
+    What has a default counts as known unless ``overridable``, although a caller may override it.
+
     Iterating gives every node with its scope, in the order of the graph: what a node runs inside comes right
     behind it, functions that nothing calls at the end.
     """
 
-    def __init__(self, model: ModelProto) -> None:
+    def __init__(self, model: ModelProto, *, overridable: bool = False) -> None:
+        self._overridable = overridable
         self.notes: dict[str, None] = {}
         self._model = model
         self._library = functions_by_key(model.functions)
@@ -47,8 +50,7 @@ class Calls:
         self._can_be_inferred = self._can_be_followed(model)
         # Before there were imports, opset 1 was all there was.
         opsets = opset_versions(model.opset_import) or {"": 1}
-        # What has a default counts as known, although a caller may override it.
-        main = Scope(self._inferred(model), opsets, overridable=False, where="main graph")
+        main = Scope(self._inferred(model), opsets, overridable=overridable, where="main graph")
         self.main = self._open(main, "", ())
         idle = [function for key, function in self._library.items() if key not in self._called]
         alone = [self._call(function, NodeProto(), None, (), 0) for function in idle]
@@ -86,7 +88,14 @@ class Calls:
                 continue
             for name, graph in named_subgraphs(node):
                 where = f"{path}{label_of(node)}.{name}"
-                inner = Scope(graph, scope.opsets, parent=scope, opener=node, overridable=False, where=where)
+                inner = Scope(
+                    graph,
+                    scope.opsets,
+                    parent=scope,
+                    opener=node,
+                    overridable=self._overridable,
+                    where=where,
+                )
                 scope.inner.setdefault(id(node), {})[name] = self._open(
                     inner, f"{where} / ", calls, depth + 1
                 )

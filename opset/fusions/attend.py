@@ -1,0 +1,195 @@
+"""What an attention that was found computes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .mixing import Product
+from .scores import Mask
+from .softmax import Normalized
+from .views import View, heads_of
+
+Array = NDArray[Any]
+
+_DTYPES = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
+
+
+@dataclass(frozen=True)
+class Attention:
+    """
+    An attention, all but its arrays; called with queries, keys, values, what their views need, scales, caps and masks.
+
+    Attributes
+    ----------
+    product, mixing
+        How operands and result of its two products lie.
+    keys, values
+        Where they come from.
+    scales, caps
+        Of each scale before and behind the Tanh whether it is a divisor; no caps where there is no Tanh.
+    masks
+        In their order.
+    softmax
+        What is known of its axis.
+    zeroes
+        Whether rows that are NaN become 0 behind the softmax.
+    float32
+        Whether a Cast wants float32.
+    heads_behind
+        Whether the result is laid out as (batch, sequence, heads, size).
+    """
+
+    product: Product
+    mixing: Product
+    keys: View
+    values: View
+    scales: tuple[bool, ...]
+    caps: tuple[bool, ...] | None
+    masks: tuple[Mask, ...]
+    softmax: Normalized
+    zeroes: bool
+    float32: bool
+    heads_behind: bool
+
+    def __call__(self, q: Array, keys: Array, values: Array, *others: Array) -> Array | None:
+        """The mixed values, or None for arrays that the nodes have to work on by themselves."""
+        rank, dtype, rest = q.ndim, q.dtype, list(others)
+        if not self._takes(q, keys, values):
+            return None
+        of_keys, of_values = (_taken(rest, len(view.shapes)) for view in (self.keys, self.values))
+        scale = _multiplied(_taken(rest, len(self.scales)), self.scales, dtype)
+        cap = None if self.caps is None else _multiplied(_taken(rest, len(self.caps)), self.caps, dtype)
+        k = heads_of(self.keys, _laid(keys, self.product.second_order), of_keys, turned=self.product.turned)
+        v = heads_of(self.values, _laid(values, self.mixing.second_order), of_values, turned=False)
+        if scale is None or (cap is None) != (self.caps is None) or k is None or v is None or k[1] != v[1]:
+            return None
+        q4, k4, v4 = (_of_rank_4(x) for x in (_laid(q, self.product.first_order), k[0], v[0]))
+        masks = self._masks(rest, (*q4.shape[:3], k4.shape[2]), rank, dtype)
+        if masks is None or not _fit(q4, k4, v4, k[1] if rank == 4 else q4.shape[1]):
+            return None
+        behind = self.heads_behind
+        y = attended(q4, k4, v4, scale=scale, cap=cap, masks=masks, zeroes=self.zeroes, heads_behind=behind)
+        if rank < 4:
+            return y[:, 0] if rank == 3 else y[0, 0]
+        return _laid(y, self.mixing.order)
+
+    def _takes(self, q: Array, keys: Array, values: Array) -> bool:
+        """Whether ranks and dtypes are one, and ones that are known, and the softmax goes along the last axis."""
+        rank, dtype = q.ndim, q.dtype
+        einsum = self.product.first_order or self.mixing.second_order
+        return (
+            2 <= rank <= 4
+            and dtype in _DTYPES
+            and not (self.float32 and dtype != np.float32)
+            and all(x.ndim == rank and x.dtype == dtype for x in (keys, values))
+            and self.softmax.axis(rank) == rank - 1
+            and not (rank < 4 and einsum)
+        )
+
+    def _masks(
+        self, rest: list[Array], full: tuple[int, ...], rank: int, dtype: np.dtype[Any]
+    ) -> list[tuple[str, Array, Any]] | None:
+        """(how, array that broadcasts to the scores, number) of each mask; None where one does not broadcast."""
+        found: list[tuple[str, Array, Any]] = []
+        for mask in self.masks:
+            (array,) = _taken(rest, 1)
+            fill = _taken(rest, 1)[0] if mask.fill else None
+            if array.dtype != (dtype if mask.how == "add" else np.bool_) or array.ndim > rank:
+                return None
+            if fill is not None and (fill.size != 1 or fill.dtype != dtype or fill.ndim > rank):
+                return None
+            if rank == 3 and array.ndim == 3:
+                array = array[:, None]
+            pairs = zip(array.shape[::-1], full[::-1], strict=False)
+            if any(own not in (1, length) for own, length in pairs):
+                return None
+            found.append((mask.how, array, None if fill is None else fill.reshape(())))
+        return found
+
+
+def _laid(x: Array, order: tuple[int, ...]) -> Array:
+    return x.transpose(order) if order else x
+
+
+def _of_rank_4(x: Array) -> Array:
+    """With one head, and with one batch."""
+    return x if x.ndim == 4 else x[:, None] if x.ndim == 3 else x[None, None]
+
+
+def _taken(values: list[Array], count: int) -> list[Array]:
+    """The first so many, which are taken out."""
+    first = values[:count]
+    del values[:count]
+    return first
+
+
+def _multiplied(scales: Sequence[Array], divides: Sequence[bool], dtype: np.dtype[Any]) -> float | None:
+    """All scales in one; None where one is no number of that dtype."""
+    product = 1.0
+    for scale, is_divisor in zip(scales, divides, strict=True):
+        if scale.size != 1 or scale.dtype != dtype or scale.ndim > 2:
+            return None
+        number = float(scale.reshape(()))
+        if is_divisor and not number:
+            return None
+        product = product / number if is_divisor else product * number
+    return product if np.isfinite(product) else None
+
+
+def _fit(q: Array, k: Array, v: Array, heads: int) -> bool:
+    """Whether each head of keys serves as many heads of queries; NumPy's products would repeat one alone."""
+    return (
+        q.shape[0] == k.shape[0] == v.shape[0]
+        and heads in (1, q.shape[1])
+        and k.shape[1] == v.shape[1]
+        and q.shape[1] % k.shape[1] == 0
+        and q.shape[3] == k.shape[3]
+        and k.shape[2] == v.shape[2]
+        and min(q.size, k.size, v.size) > 0
+    )
+
+
+def attended(
+    q: Array,
+    k: Array,
+    v: Array,
+    *,
+    scale: float,
+    cap: float | None,
+    masks: Sequence[tuple[str, Array, Any]],
+    zeroes: bool,
+    heads_behind: bool,
+) -> Array:
+    """
+    softmax(s, masked) V with s = scale Q Kᵀ, or cap tanh(scale Q Kᵀ): (N, H, S, E).
+
+    Q is (N, H, S, D), K (N, G, T, D) and V (N, G, T, E).
+
+    A row that masks leave nothing of is what the softmax gives for it, NaN for nothing but −inf, or 0 with ``zeroes``.
+    """
+    from softops import numba_kernels
+
+    batch, heads, queries, size = q.shape
+    groups, keys = k.shape[1], k.shape[2]
+    # The heads of queries that share a head of keys are one matrix of more rows.
+    rows = np.multiply(q, q.dtype.type(scale), order="C").reshape(batch, groups, -1, size)
+    scores = np.matmul(rows, k.swapaxes(2, 3)).reshape(batch, heads, queries, keys)
+    if cap is not None:
+        np.tanh(scores, out=scores)
+        scores *= scores.dtype.type(cap)
+    for how, array, fill in masks:
+        if how == "add":
+            scores += array
+        else:
+            np.copyto(scores, fill, where=array if how == "drop" else ~array)
+    numba_kernels.softmax(scores, -1, out=scores)
+    if zeroes:
+        scores[np.isnan(scores[..., 0])] = 0
+    mixed: Array = np.matmul(scores.reshape(batch, groups, -1, keys), v)
+    y = mixed.reshape(batch, heads, queries, v.shape[3])
+    return np.ascontiguousarray(y.swapaxes(1, 2)).swapaxes(1, 2) if heads_behind else y
