@@ -28,6 +28,8 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .sampling.topk import topk
     from .softmax import softmax
     from .sparse.entmax import entmax15, sparsemax
+    from .sparse.entmax_alpha import entmax
+    from .sparse.gradients import entmax15_grad, entmax_grad, sparsemax_grad
     from .stats import merge_stats, softmax_stats
 
 __all__ = [
@@ -36,7 +38,10 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_grad",
     "elu",
+    "entmax",
     "entmax15",
+    "entmax15_grad",
+    "entmax_grad",
     "erf",
     "gelu",
     "gumbel_noise",
@@ -67,6 +72,7 @@ __all__ = [
     "softmax_stats",
     "softplus",
     "sparsemax",
+    "sparsemax_grad",
     "swish",
     "tanh",
     "topk",

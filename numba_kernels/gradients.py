@@ -4,33 +4,24 @@ softmax      dx = y * (dy - sum(dy * y))
 log_softmax  dx = dy - exp(y) * sum(dy)
 """
 
-from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 from numba import types
 
-from .arrays.addresses import Array
-from .arrays.axes import Axis
-from .arrays.pairs import two_rows_to_rows
-from .compile.kernels import over_rows
 from .numerics.exp_below import exp_below
 from .numerics.exp_table import COMMON, exponentials_of_lanes, table_for
-from .numerics.sums import add_pair, reduce_add_pairs, two_sum
-from .rowwise.blocks import BLOCK, OverBlocks, Row, block_at, merge_blocks
+from .numerics.sums import reduce_add_pairs, two_sum
 from .rowwise.slices import slices
+from .rowwise.two_rows import OfTwoRows
 from .vector import (
     Variable,
     all_set,
     fma,
     fma_exact,
     full,
-    itemsize,
-    loop,
     narrow,
-    outlined,
     splat,
-    traced,
     when,
     where,
     widen,
@@ -106,67 +97,8 @@ def _log_softmax_grad_in_float64(dy: Any, y: Any, high: Any, low: Any) -> Any:
     return narrow(dy, fma(negative, high, widen(dy)) + negative * low)
 
 
-# What is kept of a block of a long row.
-_TOTAL = range(2)
-
-
-def _add(high: Any, low: Any, high2: Any, low2: Any) -> Any:
-    """The sums of two parts of a row as one; (±inf, 0) or (NaN, 0) where it is not finite."""
-    high, low = add_pair(high, low, high2, low2)
-    return high, where(low == low, low, 0.0)
-
-
-class _OfTwoRows:
-    """The kernels for rows of dy and y, whose addresses `src` holds, and those for a few long rows.
-
-    ``total(kind, dy, y, n)`` gives a pair for a row, ``gradient(dy, y, high, low)`` a vector of the result.
-    """
-
-    def __init__(self, total: Any, gradient: Any, cost: float = 1.0) -> None:
-        @outlined
-        def total_of_block(kind: Any, dy: Any, y: Any, n: Any, block: Any) -> Any:
-            (a, length), (b, _) = block_at(kind, dy, n, block), block_at(kind, y, n, block)
-            return total(kind, a, b, length)
-
-        def write(kind: Any, dx: Any, dy: Any, y: Any, n: Any, pair: Any, ahead: Any) -> None:
-            for part in slices(kind, n):
-                for row in (dy, y):
-                    part.prefetch(row + ahead)
-                part.prefetch(dx + ahead, write=True)
-                part.store(dx, gradient(part.load(dy), part.load(y), *pair))
-
-        @traced
-        def rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
-            row_bytes = n * itemsize(kind)
-            with loop(first, last) as i:
-                dy, y, dx = (start + i * row_bytes for start in (*src, dst))
-                pair = merge_blocks(n, partial(total_of_block, kind, dy, y, n), _add)
-                write(kind, dx, dy, y, n, pair, row_bytes)
-
-        def add_block(kind: Any, dst: Any, src: Any, row: Row, all_y: Any) -> None:
-            y = all_y + row.index * row.n * itemsize(kind)
-            with row.blocks as block:
-                row.keep(block, _TOTAL, *total_of_block(kind, src, y, row.n, block))
-
-        def write_block(kind: Any, dst: Any, src: Any, row: Row, all_y: Any) -> None:
-            pair, offset = row.merged(_TOTAL, _add), row.index * row.n * itemsize(kind)
-            with row.blocks as block:
-                (dx, n), (dy, _), (y, _) = (
-                    block_at(kind, at, row.n, block) for at in (dst + offset, src, all_y + offset)
-                )
-                write(kind, dx, dy, y, n, pair, BLOCK * itemsize(kind))
-
-        self.kernels = over_rows(rows, cost)
-        self.few_long_rows = OverBlocks(add_block, write_block, cost=cost)
-
-    def __call__(
-        self, name: str, dy: npt.ArrayLike, y: npt.ArrayLike, axis: Axis, out: Array | None
-    ) -> Array:
-        return two_rows_to_rows(name, self.kernels, self.few_long_rows, dy, y, axis, out)
-
-
-_softmax_grad = _OfTwoRows(_dot, _softmax_grad_vector)
-_log_softmax_grad = _OfTwoRows(_sum, _log_softmax_grad_vector, cost=3.0)
+_softmax_grad = OfTwoRows(_dot, _softmax_grad_vector)
+_log_softmax_grad = OfTwoRows(_sum, _log_softmax_grad_vector, cost=3.0)
 
 
 def softmax_grad(

@@ -20,8 +20,9 @@ def two_rows_to_rows(
     b: npt.ArrayLike,
     axis: Axis,
     out: Array | None,
+    *more: int,
 ) -> Array:
-    """Run a kernel that turns a row of `a` and the same row of `b` into a row of the result."""
+    """Run a kernel that turns a row of `a` and the same row of `b` into a row of the result; `more` is handed on."""
     sources = as_pair(name, a, b)
     x = sources[0]
     if not is_one_axis(x, axis):
@@ -30,7 +31,7 @@ def two_rows_to_rows(
             sources,
             axis,
             out,
-            lambda a, b: two_rows_to_rows(name, kernels, few_long_rows, a, b, -1, None),
+            lambda a, b: two_rows_to_rows(name, kernels, few_long_rows, a, b, -1, None, *more),
         )
     axis = check_axis(name, x, axis)
     if out is not None:
@@ -46,9 +47,9 @@ def two_rows_to_rows(
     result = out if in_place and out is not None else np.empty(moved[0].shape, x.dtype)
     n = x.shape[axis]
     if few_long_rows.suits(moved[0]):
-        few_long_rows(moved[0], address(result), places[1])
+        few_long_rows(moved[0], address(result), places[1], *more)
     else:
-        launch(kernels, x, x.size // n, address(result), places, n)
+        launch(kernels, x, x.size // n, address(result), (*places, *more), n)
     if in_place:
         return result
     back = np.moveaxis(result, -1, axis)

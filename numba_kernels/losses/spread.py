@@ -16,7 +16,7 @@ from ..arrays.addresses import Array, address, in_c_order
 from ..arrays.layout import launch
 from ..compile.kernels import over_rows
 from ..log_sums.rows import log_sums_of_rows
-from ..numerics.sums import reduce_add_pairs, two_sum
+from ..numerics.sums import PairSum
 from ..rowwise.gather import Batch, reading, run_reading
 from ..rowwise.lanes import PerRow
 from ..rowwise.rows import rows_at_once
@@ -69,23 +69,6 @@ def given_shares(numbers: Any, weights: Any, probabilities: Any) -> Shares:
 
 def _weights_of(part: Slice, weights: Any, real: Any) -> Any:
     return read(real, weights + part.first * 8, part.lanes)
-
-
-class PairSum:
-    """A sum lane by lane in float64 with what its roundings lost; that is left out where the sum is not finite."""
-
-    def __init__(self, zero: Any) -> None:
-        self._sum = Variable(zero, zero)
-
-    def add(self, x: Any) -> None:
-        high, low = self._sum.value
-        high, error = two_sum(high, x)
-        self._sum.value = high, low + error
-
-    def over_lanes(self) -> tuple[Any, Any]:
-        """The sum as a pair of numbers."""
-        high, low = reduce_add_pairs(*self._sum.value)
-        return high, where(low == low, low, 0.0)
 
 
 def _spread_loss(kind: Any, src: Any, n: Any, m: Any, log_of_sum: Any, shares: Shares) -> Any:

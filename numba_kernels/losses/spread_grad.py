@@ -14,6 +14,7 @@ from ..arrays.addresses import Array, address
 from ..arrays.layout import launch, takes_directly
 from ..compile.kernels import over_rows
 from ..numerics.exp_below import exp_below
+from ..numerics.sums import PairSum
 from ..rowwise.gather import run_writing, writing
 from ..rowwise.slices import fill_zeros, slices
 from ..vector import (
@@ -32,7 +33,7 @@ from ..vector import (
     where,
     widen,
 )
-from .spread import PairSum, Shares, even_shares, given_shares
+from .spread import Shares, even_shares, given_shares
 from .sums import sums_of_row
 from .targets import Spread
 

@@ -136,6 +136,23 @@ class LaneSums:
         return total, splat(total, 0.0)
 
 
+class PairSum:
+    """A sum lane by lane in float64 with what its roundings lost; that is left out where the sum is not finite."""
+
+    def __init__(self, zero: Any) -> None:
+        self._sum = Variable(zero, zero)
+
+    def add(self, x: Any) -> None:
+        high, low = self._sum.value
+        high, error = two_sum(high, x)
+        self._sum.value = high, low + error
+
+    def over_lanes(self) -> tuple[Any, Any]:
+        """The sum as a pair of numbers."""
+        high, low = reduce_add_pairs(*self._sum.value)
+        return high, where(low == low, low, 0.0)
+
+
 @traced
 def two_sum(a: Any, b: Any) -> Any:
     """a + b and its rounding error (Knuth), for vectors and numbers."""

@@ -33,6 +33,8 @@ from ..sampling.sample import sample
 from ..sampling.topk import topk
 from ..softmax import softmax
 from ..sparse.entmax import entmax15, sparsemax
+from ..sparse.entmax_alpha import entmax
+from ..sparse.gradients import entmax15_grad, entmax_grad, sparsemax_grad
 from ..stats import softmax_stats
 from ..vector import KINDS
 
@@ -111,6 +113,7 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "logsumexp": _along(logsumexp),
     "sparsemax": _along(sparsemax),
     "entmax15": _along(entmax15),
+    "entmax": lambda x: entmax(x, 1.25),
     "sigmoid": _in_each_rank(sigmoid),
     "log_sigmoid": _in_each_rank(log_sigmoid),
     "softplus": _in_each_rank(softplus),
@@ -126,6 +129,9 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "celu": celu,
     "softmax_grad": lambda x: softmax_grad(x, x),
     "log_softmax_grad": lambda x: log_softmax_grad(x, x),
+    "sparsemax_grad": lambda x: sparsemax_grad(x, x),
+    "entmax15_grad": lambda x: entmax15_grad(x, x),
+    "entmax_grad": lambda x: entmax_grad(x, x, 1.25),
     "sigmoid_grad": lambda x: sigmoid_grad(x, x),
     "cross_entropy": _of_each_target(cross_entropy),
     "cross_entropy_grad": _of_each_target(cross_entropy_grad),
