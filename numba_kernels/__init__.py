@@ -17,6 +17,8 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .linear.probabilities import linear_log_softmax, linear_softmax
     from .log_softmax import log_softmax
     from .logsumexp import logsumexp
+    from .losses.binary_cross_entropy import binary_cross_entropy
+    from .losses.binary_cross_entropy_grad import binary_cross_entropy_grad
     from .losses.cross_entropy import cross_entropy
     from .losses.cross_entropy_grad import cross_entropy_grad
     from .losses.nll_loss import nll_loss
@@ -34,6 +36,8 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
 
 __all__ = [
     "attention",
+    "binary_cross_entropy",
+    "binary_cross_entropy_grad",
     "celu",
     "cross_entropy",
     "cross_entropy_grad",

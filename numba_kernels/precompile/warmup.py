@@ -26,6 +26,8 @@ from ..hardmax import hardmax
 from ..linear.probabilities import linear_log_softmax, linear_softmax
 from ..log_softmax import log_softmax
 from ..logsumexp import logsumexp
+from ..losses.binary_cross_entropy import binary_cross_entropy
+from ..losses.binary_cross_entropy_grad import binary_cross_entropy_grad
 from ..losses.cross_entropy import cross_entropy
 from ..losses.cross_entropy_grad import cross_entropy_grad
 from ..sampling.gumbel import gumbel_softmax
@@ -135,6 +137,11 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "sigmoid_grad": lambda x: sigmoid_grad(x, x),
     "cross_entropy": _of_each_target(cross_entropy),
     "cross_entropy_grad": _of_each_target(cross_entropy_grad),
+    "binary_cross_entropy": lambda x: (
+        binary_cross_entropy(x, x),
+        binary_cross_entropy(x, x, reduction="none"),
+    ),
+    "binary_cross_entropy_grad": lambda x: binary_cross_entropy_grad(x, x),
     "softmax_stats": softmax_stats,
     "topk": _with_probabilities,
     "attention": lambda x: attention(*[x[None, None, :, :5]] * 3),
