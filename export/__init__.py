@@ -9,6 +9,7 @@ from .heads.gradients import gradient
 from .heads.language_model import lm_head
 from .heads.losses import loss
 from .heads.policy import policy_head
+from .heads.sampler import Sampling
 from .heads.sigmoid import binary_head, multilabel_head
 from .heads.softmax import classifier_head
 from .heads.sparse import entmax15_head, sparsemax_head
@@ -22,6 +23,7 @@ from .surgery.strip import replace_activation, strip_head
 __all__ = [
     "HeadOptions",
     "Options",
+    "Sampling",
     "append_head",
     "attention",
     "binary_head",

@@ -130,7 +130,7 @@ def read_options(options: Options) -> Settings:
     )
 
 
-def check_known(options: Mapping[str, Any], kind: type[Options]) -> None:
+def check_known(options: Mapping[str, Any], kind: type[Any]) -> None:
     """Raise TypeError unless every option is one of its kind's."""
     known = list(kind.__annotations__)
     for name in options:

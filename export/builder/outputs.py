@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ def add_outputs(
     classes: int,
     index: Callable[[], str] | None = None,
     widths: Mapping[str, int] | None = None,
+    indices: Collection[str] = (),
 ) -> None:
     """
     Add what the choice asks for, and nothing else.
@@ -43,6 +44,8 @@ def add_outputs(
         How the index of the best class is added, int64 (N,); ArgMax of ``ranking`` by default.
     widths
         Number of columns of scores that have not C of them, 0 for a vector (N,).
+    indices
+        Which of the scores are no floats but int64.
     """
     widths = widths or {}
     made: dict[str, str] = {}
@@ -83,13 +86,14 @@ def add_outputs(
                     ranked,
                     ranked if widths.get(default, classes) < classes else score(default),
                 )
-            dtype = {"top_k_values": None, "top_k_indices": np.int64}.get(name, label_dtype(choice.labels))
-            graph.output(name, best[name], [batch, choice.top_k], dtype)
+            kind = {"top_k_values": None, "top_k_indices": np.int64}.get(name, label_dtype(choice.labels))
+            graph.output(name, best[name], [batch, choice.top_k], kind)
         elif name == default and choice.zipmap:
             _add_zipmap(graph, choice, name, score(name), classes)
         else:
             width = widths.get(name, classes)
-            graph.output(name, score(name), [batch, width] if width else [batch])
+            dtype = np.int64 if name in indices else None
+            graph.output(name, score(name), [batch, width] if width else [batch], dtype)
 
 
 def lookup(graph: Graph, choice: Choice, index: str, *, name: str = "label") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from onnx import TensorProto
 
 from ..builder.arguments import check_bias, check_positive, check_weight
-from ..builder.choice import HeadOptions, read_choice, split_options
+from ..builder.choice import Choice, HeadOptions, read_choice, split_options
 from ..builder.counts import check_axis, check_batch_name, check_count
 from ..builder.floats import as_array
 from ..builder.graph import Graph
@@ -20,6 +21,7 @@ from ..builder.outputs import add_outputs
 from ..builder.rows import add_temperature, as_json
 from ..builder.steps import slice_axis, squeeze
 from ..builder.weights_file import data_name, external_tensor, finite_chunks, save_with_data
+from .sampler import Sampling, add_sampler, read_sampling, sampling_metadata
 
 SOFTCAP_KEY = f"{RESERVED}softcap"
 """Key of the model's metadata that holds the softcap of the logits: a JSON number."""
@@ -31,6 +33,7 @@ EXTERNAL_FROM = 2**31 - 2**24
 """Bytes of weights from which they go to a file of their own; a model file holds less than 2 GiB in all."""
 
 _SCORES = ("log_probabilities", "probabilities", "logits")
+_SAMPLED = "sampled_token"
 _INT64_MAX = 2**63 - 1
 
 
@@ -42,6 +45,7 @@ def lm_head(
     softcap: float | None = None,
     temperature: float | str | None = None,
     vocabulary: int | None = None,
+    sample: Sampling | None = None,
     external_from: int = EXTERNAL_FROM,
     **options: Unpack[HeadOptions],
 ) -> onnx.ModelProto:
@@ -57,10 +61,11 @@ def lm_head(
     - ``log_probabilities``, ``probabilities``, ``logits`` (N, V); ``logits`` are capped and masked, but not
       divided by the temperature;
     - ``top_k_values`` (log-probabilities), ``top_k_indices`` (int64) and ``top_k_labels`` (N, k), best first;
-    - ``label`` (N,), the best token.
+    - ``label`` (N,), the best token;
+    - ``sampled_token`` (N,), int64, drawn as ``sample`` says, with the input ``gumbel_noise`` (N, V).
 
-    By default that is ``log_probabilities``; with ``top_k`` values and indices of the best tokens, and their labels
-    where they have any.
+    By default that is ``log_probabilities``; with ``sample`` the token drawn, and with ``top_k`` values and indices of
+    the best tokens, and their labels where they have any.
 
     Parameters
     ----------
@@ -82,6 +87,12 @@ def lm_head(
     vocabulary
         How many rows of the weight, from the first on, are tokens, at least ``top_k``; the others are padding.
         All by default. Kept under ``softops.vocabulary``.
+    sample
+        `Sampling`: how ``sampled_token`` is drawn, a dict of ``top_k``, ``top_p``, ``min_p`` and ``order``, an empty
+        one for a draw from all tokens; kept under ``softops.sample``. The noise is an input, float64 where the model
+        is and float32 otherwise, so that the graph is deterministic: with `softops.numba_kernels.gumbel_noise` a
+        token is that of `softops.numba_kernels.sample`, but where rounding decides. From opset 11 on. Of a row with
+        NaN any token is drawn.
     external_from
         Bytes from which the weight is written to a file beside the model, named like it with ``.data`` added,
         as ONNX's external data; by default where the model would come near the 2 GiB that one file can hold.
@@ -117,21 +128,14 @@ def lm_head(
     check_dtype(dtype, settings.opset)
     tokens, width = matrix.shape
     known = _check_vocabulary(vocabulary, tokens)
-    choice = read_choice(_with_default_outputs(head), classes=known, scores=_SCORES)
-    if choice.zipmap:
-        message = "expected no zipmap for a vocabulary; leave it out, or ask for top_k"
-        raise ValueError(message)
+    filters = None
+    if sample is not None:
+        filters = read_sampling(sample, opset=settings.opset, tempered=temperature is not None)
+    choice = _choice(head, known, sampled=filters is not None)
 
     graph = Graph("lm_head", settings, dtype)
-    batch, metadata = settings.batch, choice.metadata()
-    if sequence is None:
-        last = graph.input("hidden_states", [batch, width])
-    else:
-        length = check_axis("sequence", sequence)
-        check_batch_name(batch, sequence=length)
-        states = graph.input("hidden_states", [batch, length, width])
-        step = slice_axis(graph, states, 1, -1, _INT64_MAX, name="last_position")
-        last = squeeze(graph, step, [1], name="last_state")
+    metadata = choice.metadata()
+    last = _last_state(graph, sequence, width)
     external = tokens * width * dtype.itemsize >= check_count("external_from", external_from, _INT64_MAX)
     stored = _reference(settings, matrix.shape, dtype) if external else check_weight(matrix, dtype)
     offset = check_bias(bias, np.empty((tokens, 0), dtype))
@@ -147,7 +151,7 @@ def lm_head(
         padding = np.where(np.arange(tokens) < known, 0, -np.inf)
         logits = graph.node("Add", logits, graph.number("padding", padding), name="token_logits")
         metadata[VOCABULARY_KEY] = json.dumps(known)
-    scaled = logits
+    scaled, divisor = logits, None
     if temperature is not None:
         divisor, about_temperature = add_temperature(graph, temperature)
         scaled = graph.node("Div", logits, divisor, name="scaled_logits")
@@ -159,7 +163,10 @@ def lm_head(
         "logits": lambda: logits,
     }
     widths = dict.fromkeys(_SCORES, int(tokens))
-    add_outputs(graph, choice, made, lambda: scaled, classes=known, widths=widths)
+    if filters is not None:
+        made[_SAMPLED], widths[_SAMPLED] = partial(add_sampler, graph, filters, logits, divisor, tokens), 0
+        metadata |= sampling_metadata(filters)
+    add_outputs(graph, choice, made, lambda: scaled, classes=known, widths=widths, indices=[_SAMPLED])
     text = f"Language-model head: {width} features to {tokens} tokens."
     if not external:
         return graph.finish(text, metadata)
@@ -194,12 +201,31 @@ def _capped(graph: Graph, logits: str, softcap: object, metadata: dict[str, str]
     return graph.node("Mul", relative, number, name="capped_logits")
 
 
-def _with_default_outputs(head: HeadOptions) -> HeadOptions:
+def _last_state(graph: Graph, sequence: str | int | None, width: int) -> str:
+    batch = graph.settings.batch
+    if sequence is None:
+        return graph.input("hidden_states", [batch, width])
+    length = check_axis("sequence", sequence)
+    check_batch_name(batch, sequence=length)
+    states = graph.input("hidden_states", [batch, length, width])
+    step = slice_axis(graph, states, 1, -1, _INT64_MAX, name="last_position")
+    return squeeze(graph, step, [1], name="last_state")
+
+
+def _choice(head: HeadOptions, known: int, *, sampled: bool) -> Choice:
     if head.get("outputs") is None:
         labels = head.get("labels") is not None
         best = ["top_k_values", "top_k_indices", *(["top_k_labels"] if labels else [])]
-        head["outputs"] = ["log_probabilities"] if head.get("top_k") is None else best
-    return head
+        outputs = ([_SAMPLED] if sampled else []) + ([] if head.get("top_k") is None else best)
+        head["outputs"] = outputs or ["log_probabilities"]
+    choice = read_choice(head, classes=known, scores=(*_SCORES, _SAMPLED) if sampled else _SCORES)
+    if choice.zipmap:
+        message = "expected no zipmap for a vocabulary; leave it out, or ask for top_k"
+        raise ValueError(message)
+    if sampled and _SAMPLED not in choice.outputs:
+        message = f"expected the output {_SAMPLED} where there is a sample (got {', '.join(choice.outputs)}); add it"
+        raise ValueError(message)
+    return choice
 
 
 def _check_vocabulary(vocabulary: object, tokens: int) -> int:

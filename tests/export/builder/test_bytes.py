@@ -24,6 +24,7 @@ for opset in (9, 13, 17, 23):
         binary_head(weight[0], opset=opset, **common),
         multilabel_head(weight, opset=opset, dtype="float16"),
         lm_head(weight, opset=opset, top_k=2, softcap=2.0, vocabulary=4, temperature="input"),
+        lm_head(weight, opset=max(opset, 11), sample={"top_p": 0.5, "top_k": 3}),
         policy_head(5, opset=opset, legal_mask=True, outputs=["sampled_action", "greedy_action", "probabilities"]),
         loss(5, opset=opset, ignore_index=-1, class_weight=np.ones(5), decompose=True, dims=["a", "b"]),
         gradient("loss", 5, opset=opset, ignore_index=-1, class_weight=np.ones(5)),
@@ -54,4 +55,4 @@ def test_another_process_with_another_seed_of_hashes_gives_the_same_bytes():
         for seed in ("1", "77")
     ]
     assert said[0] == said[1]
-    assert said[0].count("\n") == 4 * 15 + 3
+    assert said[0].count("\n") == 4 * 16 + 3
