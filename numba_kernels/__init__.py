@@ -24,6 +24,8 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .losses.nll_loss import nll_loss
     from .njit import overloads, row_overloads  # noqa: F401  # register the operators for jitted code
     from .njit.row_forms import hardmax_row, log_softmax_row, logsumexp_row, sigmoid_row, softmax_row
+    from .normalization.layer_norm import layer_norm
+    from .normalization.rms_norm import rms_norm
     from .precompile.warmup import warmup
     from .sampling.gumbel import gumbel_noise, gumbel_softmax
     from .sampling.sample import sample
@@ -54,6 +56,7 @@ __all__ = [
     "hard_swish",
     "hardmax",
     "hardmax_row",
+    "layer_norm",
     "linear_log_softmax",
     "linear_softmax",
     "log_sigmoid",
@@ -65,6 +68,7 @@ __all__ = [
     "merge_stats",
     "mish",
     "nll_loss",
+    "rms_norm",
     "sample",
     "selu",
     "sigmoid",

@@ -17,7 +17,17 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "numba_kernels": [
         *("vector", "compile", "numerics", "arrays", "rowwise", "log_sums", "products", ""),
-        *("elementwise", "sparse", "sampling", "linear", "attention", "losses", "njit", "precompile"),
+        *(
+            "elementwise",
+            "normalization",
+            "sparse",
+            "sampling",
+            "linear",
+            "attention",
+            "losses",
+            "njit",
+            "precompile",
+        ),
     ],
     "opset": [
         "graph",

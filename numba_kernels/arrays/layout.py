@@ -40,7 +40,7 @@ def takes_directly(out: Array | None, places: tuple[int, ...]) -> bool:
     return all(start == place or abs(start - place) >= size for place in places)
 
 
-def _bits(number: float) -> int:
+def bits_of(number: float) -> int:
     """A float64 number as kernels take it among addresses."""
     return int.from_bytes(struct.pack("<d", number), "little", signed=True)
 
@@ -57,7 +57,7 @@ def run_elements(
     )
     places = tuple(map(address, sources))
     result = out if out is not None and takes_directly(out, places) else np.empty(x.shape, x.dtype)
-    words = places + tuple(map(_bits, numbers))
+    words = places + tuple(map(bits_of, numbers))
     if x.size:
         launch(kernels, x, x.size, address(result), words if len(words) > 1 else words[0], 1)
     if out is None:

@@ -30,6 +30,8 @@ from ..losses.binary_cross_entropy import binary_cross_entropy
 from ..losses.binary_cross_entropy_grad import binary_cross_entropy_grad
 from ..losses.cross_entropy import cross_entropy
 from ..losses.cross_entropy_grad import cross_entropy_grad
+from ..normalization.layer_norm import layer_norm
+from ..normalization.rms_norm import rms_norm
 from ..sampling.gumbel import gumbel_softmax
 from ..sampling.sample import sample
 from ..sampling.topk import topk
@@ -129,6 +131,8 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "elu": elu,
     "selu": selu,
     "celu": celu,
+    "layer_norm": layer_norm,
+    "rms_norm": rms_norm,
     "softmax_grad": lambda x: softmax_grad(x, x),
     "log_softmax_grad": lambda x: log_softmax_grad(x, x),
     "sparsemax_grad": lambda x: sparsemax_grad(x, x),

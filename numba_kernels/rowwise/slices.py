@@ -17,6 +17,7 @@ from ..vector import (
     from_bits,
     full,
     itemsize,
+    lane_index,
     lanes,
     load,
     load_partial,
@@ -29,6 +30,7 @@ from ..vector import (
     traced,
     vector_bytes,
     when,
+    where,
 )
 
 
@@ -49,11 +51,18 @@ class Slice:
         """The index in the row of the first of the numbers."""
         return self._offset // itemsize(self._kind)
 
-    def load(self, src: Any, fill: float = 0.0) -> Any:
+    def load(self, src: Any, fill: Any = 0.0) -> Any:
         """The slice of the row that begins at an address, with `fill` in the lanes behind its end."""
         if self._count is None:
             return load(self._kind, src + self._offset)
         return load_partial(self._kind, src + self._offset, self._count, fill)
+
+    def kept(self, vector: Any) -> Any:
+        """A vector, 0 in the lanes behind the end of the row."""
+        if self._count is None:
+            return vector
+        index = lane_index(vector)
+        return where(index < splat(index, self._count), vector, 0.0)
 
     def store(self, dst: Any, vector: Any) -> None:
         """Write to the slice of the row that begins at an address."""
