@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .compute import DTYPES, Ruled, attended
 from .mixing import Product
 from .scores import Mask
 from .softmax import Normalized
 from .views import View, heads_of
 
 Array = NDArray[Any]
-
-_DTYPES = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,10 @@ class Attention:
         What is known of its axis.
     zeroes
         Whether rows that are NaN become 0 behind the softmax.
-    float32
-        Whether a Cast wants float32.
-    heads_behind
-        Whether the result is laid out as (batch, sequence, heads, size).
+    widened
+        Whether the scores are cast to float32.
+    narrowed
+        What the probabilities are cast to behind the softmax, None where they are not.
     """
 
     product: Product
@@ -53,8 +52,8 @@ class Attention:
     masks: tuple[Mask, ...]
     softmax: Normalized
     zeroes: bool
-    float32: bool
-    heads_behind: bool
+    widened: bool
+    narrowed: np.dtype[Any] | None
 
     def __call__(self, q: Array, keys: Array, values: Array, *others: Array) -> Array | None:
         """The mixed values, or None for arrays that the nodes have to work on by themselves."""
@@ -72,8 +71,9 @@ class Attention:
         masks = self._masks(rest, (*q4.shape[:3], k4.shape[2]), rank, dtype)
         if masks is None or not _fit(q4, k4, v4, k[1] if rank == 4 else q4.shape[1]):
             return None
-        behind = self.heads_behind
-        y = attended(q4, k4, v4, scale=scale, cap=cap, masks=masks, zeroes=self.zeroes, heads_behind=behind)
+        y = attended(q4, k4, v4, scale=scale, cap=cap, masks=masks, zeroes=self.zeroes)
+        if y is None:
+            return None
         if rank < 4:
             return y[:, 0] if rank == 3 else y[0, 0]
         return _laid(y, self.mixing.order)
@@ -84,8 +84,11 @@ class Attention:
         einsum = self.product.first_order or self.mixing.second_order
         return (
             2 <= rank <= 4
-            and dtype in _DTYPES
-            and not (self.float32 and dtype != np.float32)
+            and dtype in DTYPES
+            and self.narrowed in (dtype, None)
+            and not (
+                self.widened and (dtype == np.float64 or (dtype != np.float32 and self.narrowed is None))
+            )
             and all(x.ndim == rank and x.dtype == dtype for x in (keys, values))
             and self.softmax.axis(rank) == rank - 1
             and not (rank < 4 and einsum)
@@ -93,22 +96,24 @@ class Attention:
 
     def _masks(
         self, rest: list[Array], full: tuple[int, ...], rank: int, dtype: np.dtype[Any]
-    ) -> list[tuple[str, Array, Any]] | None:
-        """(how, array that broadcasts to the scores, number) of each mask; None where one does not broadcast."""
-        found: list[tuple[str, Array, Any]] = []
+    ) -> list[Ruled] | None:
+        """The masks as they broadcast to the scores; None where one does not."""
+        found: list[Ruled] = []
+        numbers = (dtype, np.float32) if self.widened else (dtype,)
         for mask in self.masks:
             (array,) = _taken(rest, 1)
             fill = _taken(rest, 1)[0] if mask.fill else None
-            if array.dtype != (dtype if mask.how == "add" else np.bool_) or array.ndim > rank:
+            if array.dtype not in (numbers if mask.how == "add" else (np.bool_,)) or array.ndim > rank:
                 return None
-            if fill is not None and (fill.size != 1 or fill.dtype != dtype or fill.ndim > rank):
+            if fill is not None and (fill.size != 1 or fill.dtype not in numbers or fill.ndim > rank):
                 return None
             if rank == 3 and array.ndim == 3:
                 array = array[:, None]
             pairs = zip(array.shape[::-1], full[::-1], strict=False)
             if any(own not in (1, length) for own, length in pairs):
                 return None
-            found.append((mask.how, array, None if fill is None else fill.reshape(())))
+            allowed = ~array if mask.how == "drop" else array
+            found.append(Ruled(allowed, None if fill is None else float(fill.reshape(()))))
         return found
 
 
@@ -152,44 +157,3 @@ def _fit(q: Array, k: Array, v: Array, heads: int) -> bool:
         and k.shape[2] == v.shape[2]
         and min(q.size, k.size, v.size) > 0
     )
-
-
-def attended(
-    q: Array,
-    k: Array,
-    v: Array,
-    *,
-    scale: float,
-    cap: float | None,
-    masks: Sequence[tuple[str, Array, Any]],
-    zeroes: bool,
-    heads_behind: bool,
-) -> Array:
-    """
-    softmax(s, masked) V with s = scale Q Kᵀ, or cap tanh(scale Q Kᵀ): (N, H, S, E).
-
-    Q is (N, H, S, D), K (N, G, T, D) and V (N, G, T, E).
-
-    A row that masks leave nothing of is what the softmax gives for it, NaN for nothing but −inf, or 0 with ``zeroes``.
-    """
-    from softops import numba_kernels
-
-    batch, heads, queries, size = q.shape
-    groups, keys = k.shape[1], k.shape[2]
-    # The heads of queries that share a head of keys are one matrix of more rows.
-    rows = np.multiply(q, q.dtype.type(scale), order="C").reshape(batch, groups, -1, size)
-    scores = np.matmul(rows, k.swapaxes(2, 3)).reshape(batch, heads, queries, keys)
-    if cap is not None:
-        np.tanh(scores, out=scores)
-        scores *= scores.dtype.type(cap)
-    for how, array, fill in masks:
-        if how == "add":
-            scores += array
-        else:
-            np.copyto(scores, fill, where=array if how == "drop" else ~array)
-    numba_kernels.softmax(scores, -1, out=scores)
-    if zeroes:
-        scores[np.isnan(scores[..., 0])] = 0
-    mixed: Array = np.matmul(scores.reshape(batch, groups, -1, keys), v)
-    y = mixed.reshape(batch, heads, queries, v.shape[3])
-    return np.ascontiguousarray(y.swapaxes(1, 2)).swapaxes(1, 2) if heads_behind else y

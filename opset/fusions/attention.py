@@ -8,17 +8,19 @@ out, and rows without a key may be set to 0 behind it (IsNaN, Where), as torch h
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 from onnx import NodeProto
 
-from ..expressions.passing import passes_on
+from ..expressions.passing import FLOATS, passes_on
 from ..graph.scopes import Scope
+from ..graph.types import dtype_of
 from .attend import Attention
 from .fusion import Finding, NearMiss, asked_for, fused, in_order
 from .mixing import PRODUCTS, scores_product, values_product
 from .reading import attribute, made_by, number
-from .scores import is_cast_to_float32, scaled_operand, scores_at
+from .scores import scaled_operand, scores_at
 from .softmax import softmax_at
 from .views import View, view_of
 
@@ -65,8 +67,8 @@ def find_attention(root: NodeProto, scope: Scope) -> Finding:
         masks=tuple(scores.masks),
         softmax=softmax,
         zeroes=behind.zeroes,
-        float32=scores.float32 or behind.float32,
-        heads_behind=_heads_behind(root, scope),
+        widened=scores.float32,
+        narrowed=behind.narrowed,
     )
     numbers = (scale.name for scale in (*scales, *scores.caps))
     read = [name for mask in scores.masks for name in (mask.name, mask.fill) if name]
@@ -75,17 +77,17 @@ def find_attention(root: NodeProto, scope: Scope) -> Finding:
 
 
 class _Behind(NamedTuple):
-    """The probabilities behind which nodes stand, whether NaN becomes 0 in these, and whether they want float32."""
+    """The probabilities behind which nodes stand, whether NaN becomes 0 in these, and what they are cast to."""
 
     chances: str
     nodes: tuple[NodeProto, ...]
     zeroes: bool
-    float32: bool
+    narrowed: np.dtype[Any] | None
 
 
 def _behind_softmax(name: str, scope: Scope) -> _Behind:
     nodes: list[NodeProto] = []
-    zeroes = float32 = False
+    zeroes, narrowed = False, None
     while (node := made_by(name, scope, "Identity", "Dropout", "Where", "Cast")) is not None:
         if node.op_type == "Where":
             test = made_by(node.input[0], scope, "IsNaN")
@@ -94,13 +96,16 @@ def _behind_softmax(name: str, scope: Scope) -> _Behind:
             nodes += [test, node]
             name, zeroes = node.input[2], True
             continue
-        if is_cast_to_float32(node):
-            float32 = True
-        elif node.op_type == "Cast" or not passes_on(scope, node) or len(node.output) != 1:
+        if node.op_type == "Cast":
+            to = attribute(node, "to", None)
+            if to not in FLOATS or narrowed not in (dtype_of(to, "a Cast"), None):
+                break
+            narrowed = dtype_of(to, "a Cast")
+        elif not passes_on(scope, node) or len(node.output) != 1:
             break
         nodes.append(node)
         name = node.input[0]
-    return _Behind(name, tuple(nodes), zeroes, float32)
+    return _Behind(name, tuple(nodes), zeroes, narrowed)
 
 
 def _ranks_differ(names: tuple[str, ...], scope: Scope) -> str | None:
@@ -108,10 +113,3 @@ def _ranks_differ(names: tuple[str, ...], scope: Scope) -> str | None:
     if any(not 2 <= rank <= 4 for rank in ranks):
         return f"queries, keys or values have rank {next(rank for rank in ranks if not 2 <= rank <= 4)}"
     return "queries, keys and values have different ranks" if len(set(ranks)) > 1 else None
-
-
-def _heads_behind(root: NodeProto, scope: Scope) -> bool:
-    """Whether the heads are put behind the sequence next: then the result is laid out so."""
-    readers = scope.consumers.get(root.output[0], ())
-    orders = [attribute(node, "perm", None) for node in readers if node.op_type == "Transpose"]
-    return any(order is not None and list(order) == [0, 2, 1, 3] for order in orders)

@@ -264,6 +264,38 @@ def test_float64():
     np.testing.assert_allclose(fused, exact(), rtol=1e-13, atol=1e-14)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "s = MatMul(q, t) p = Softmax<axis = -1>(s) y = MatMul(p, v)",
+        "s = MatMul(q, t) f = Cast<to = 1>(s) p = Softmax<axis = -1>(f) g = Cast<to = 10>(p) y = MatMul(g, v)",
+    ],
+    ids=["rounded at each node", "softmax in float32"],
+)
+def test_float16_is_nearer_to_the_exact_value(body):
+    """Nothing is rounded to float16 in between."""
+    half = parsed(TURN + body, INPUTS.replace("float[", "float16["), "float16[N,H,S,E] y")
+    assert kinds(half) == ["attention"]
+    q, k, v, mask = (x.astype(np.float16) for x in (Q, K, V, MASK))
+    (fused,), (plain,) = both(half, q, k, v, mask, KEPT, *[np.array([1])] * 4)
+    wanted = exact(q, k, v)
+    assert np.abs(fused - wanted).max() <= np.abs(plain - wanted).max()
+    np.testing.assert_allclose(fused, wanted, rtol=2**-10, atol=2**-12)
+
+
+def test_a_cast_that_changes_the_dtype_runs_node_by_node():
+    """Float64 scores, cast to float32 for the softmax."""
+    body = (
+        TURN
+        + "s = MatMul(q, t) f = Cast<to = 1>(s) p = Softmax<axis = -1>(f) g = Cast<to = 11>(p) y = MatMul(g, v)"
+    )
+    wide = parsed(body, INPUTS.replace("float[", "double["), "double[N,H,S,E] y")
+    (fused,), (plain,) = both(
+        wide, *(x.astype(np.float64) for x in (Q, K, V, MASK)), KEPT, *[np.array([1])] * 4
+    )
+    np.testing.assert_array_equal(fused, plain)
+
+
 def test_the_axis_rule_below_opset_13():
     """The default axis 1 goes over heads, queries and keys at once: no attention."""
     body = TURN + "s = MatMul(q, t) p = Softmax(s) y = MatMul(p, v)"
