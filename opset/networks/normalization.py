@@ -1,4 +1,4 @@
-"""Normalizations: in float64, rounded once."""
+"""Normalizations: kernels, and others in float64, rounded once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import onnx
 from ..nodes.arrays import Array
 from ..nodes.node import Function, Node, Operation
 from ..nodes.reductions import p_norm
+from ..operators.row import numba_kernel
+
+_layer_norm, _rms_norm = numba_kernel("layer_norm"), numba_kernel("rms_norm")
 
 _BY_CHANNEL = 21
 """From this version on GroupNormalization has a scale and bias for each channel."""
@@ -49,37 +52,64 @@ def _in_training(epsilon: float, momentum: float) -> Function:
     return run
 
 
-def _standardized(x: Array, axes: tuple[int, ...], epsilon: float) -> tuple[Array, Array, Array]:
-    """Numbers of mean 0 and variance 1 along axes, the mean, and 1 / the standard deviation."""
-    wide = x.astype(np.float64)
-    mean = wide.mean(axes, keepdims=True)
-    inverse = 1 / np.sqrt(wide.var(axes, keepdims=True) + epsilon)
-    return (wide - mean) * inverse, mean, inverse
-
-
 def layer_normalization(node: Node) -> Operation:
     """Over the axes from one on; mean and 1 / the standard deviation are further outputs, of their own dtype."""
-    axis, epsilon = node.attributes.get("axis", -1), node.attributes.get("epsilon", 1e-5)
+    first, epsilon = node.attributes.get("axis", -1), node.attributes.get("epsilon", 1e-5)
     stash = onnx.helper.tensor_dtype_to_np_dtype(node.attributes.get("stash_type", onnx.TensorProto.FLOAT))
 
     def run(x: Array, scale: Array, bias: Array | None = None) -> list[Array]:
-        y, mean, inverse = _standardized(x, tuple(range(axis % x.ndim, x.ndim)), epsilon)
-        y = y * scale if bias is None else y * scale + bias
-        return [y.astype(x.dtype), mean.astype(stash), inverse.astype(stash)]
+        axis = first % x.ndim
+        fits = _fits(x, axis, scale) and (bias is None or _fits(x, axis, bias))
+        weights = (scale, bias) if fits else (None, None)
+        if node.outputs == 1:
+            outputs = [_layer_norm(x, *weights, axis=axis, epsilon=epsilon)]
+        else:
+            y, *rest = _layer_norm(x, *weights, axis=axis, epsilon=epsilon, return_statistics=True)
+            outputs = [y, *(each.astype(stash) for each in rest)]
+        if not fits:
+            outputs[0] = _scaled(outputs[0], scale, bias)
+        return outputs
 
     return Operation(run, many=True, fresh=True)
 
 
+def _fits(x: Array, axis: int, factors: Array) -> bool:
+    """Whether factors are of one row and of the dtype of x."""
+    return factors.dtype == x.dtype and factors.ndim <= x.ndim - axis
+
+
+def _scaled(y: Array, scale: Array, bias: Array | None = None) -> Array:
+    """y times a scale and plus a bias that broadcast to it, in float64 and rounded once."""
+    wide = y.astype(np.float64) * scale
+    return (wide if bias is None else wide + bias).astype(y.dtype)
+
+
 def rms_normalization(node: Node) -> Operation:
     """By the root of the mean square over the axes from one on."""
-    axis, epsilon = node.attributes.get("axis", -1), node.attributes.get("epsilon", 1e-5)
+    first, epsilon = node.attributes.get("axis", -1), node.attributes.get("epsilon", 1e-5)
 
     def run(x: Array, scale: Array) -> Array:
-        wide = x.astype(np.float64)
-        square = np.mean(wide**2, tuple(range(axis % x.ndim, x.ndim)), keepdims=True)
-        return np.asarray(wide / np.sqrt(square + epsilon) * scale).astype(x.dtype)
+        axis = first % x.ndim
+        if _fits(x, axis, scale):
+            return np.asarray(_rms_norm(x, scale, axis=axis, epsilon=epsilon))
+        return _scaled(_rms_norm(x, axis=axis, epsilon=epsilon), scale)
 
     return Operation(run, fresh=True)
+
+
+def _of_channels(x: Array, groups: int, epsilon: float, scale: Array, bias: Array) -> Array:
+    """
+    Each of so many groups of the channels of each image standardized, then scaled.
+
+    Scale and bias are of channels, or of groups.
+    """
+    wide = x.astype(np.promote_types(x.dtype, np.float32), copy=False)
+    y = _layer_norm(wide.reshape(len(x), groups, -1), epsilon=epsilon)
+    y = y.reshape(len(x), scale.size, -1)
+    y *= scale.reshape(-1, 1)
+    y += bias.reshape(-1, 1)
+    result: Array = y.reshape(x.shape).astype(x.dtype, copy=False)
+    return result
 
 
 def instance_normalization(node: Node) -> Operation:
@@ -87,9 +117,7 @@ def instance_normalization(node: Node) -> Operation:
     epsilon = node.attributes.get("epsilon", 1e-5)
 
     def run(x: Array, scale: Array, bias: Array) -> Array:
-        shape = (-1, *[1] * (x.ndim - 2))
-        y, _, _ = _standardized(x, tuple(range(2, x.ndim)), epsilon)
-        return np.asarray(y * scale.reshape(shape) + bias.reshape(shape)).astype(x.dtype)
+        return _of_channels(x, x.shape[1], epsilon, scale, bias)
 
     return Operation(run, fresh=True)
 
@@ -99,10 +127,11 @@ def group_normalization(node: Node) -> Operation:
     groups, epsilon = node.attributes["num_groups"], node.attributes.get("epsilon", 1e-5)
 
     def run(x: Array, scale: Array, bias: Array) -> Array:
-        y, _, _ = _standardized(x.reshape(len(x), groups, -1), (2,), epsilon)
-        shape = (groups if node.version < _BY_CHANNEL else x.shape[1], -1)
-        y = y.reshape(len(x), *shape) * scale.reshape(-1, 1) + bias.reshape(-1, 1)
-        return y.reshape(x.shape).astype(x.dtype)
+        count = groups if node.version < _BY_CHANNEL else x.shape[1]
+        if scale.size != count or bias.size != count:
+            message = f"scale and bias must have {count} numbers each, not {scale.size} and {bias.size}"
+            raise ValueError(message)
+        return _of_channels(x, groups, epsilon, scale, bias)
 
     return Operation(run, fresh=True)
 

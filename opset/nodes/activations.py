@@ -1,17 +1,16 @@
-"""Activation functions of networks, number by number: computed in float64 and rounded once."""
+"""Activation functions of networks, number by number: kernels, and others in float64, rounded once."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import onnx
 
 from ..graph.domains import schema_of
-from .arrays import Array
-from .elementwise import one_by_one
+from .arrays import KERNEL_DTYPES, Array
 from .node import Implementation, Node, Operation
 
 _BOUNDS_ARE_INPUTS = 11
@@ -22,18 +21,12 @@ _BOUNDS_HAVE_DEFAULTS = 6
 
 
 def activation(function: Callable[..., Any]) -> Implementation:
-    """An operator ``function(x, **attributes)``, with the defaults that the schema of the node's version has."""
+    """An operator ``function(x, **attributes)``: computed in float64 and rounded once."""
 
     def implementation(node: Node) -> Operation | None:
-        schema = schema_of(node.proto.op_type, node.version, node.proto.domain)
-        if schema is None:
+        given = _given(node)
+        if given is None:
             return None
-        given = {
-            name: node.attributes.get(name, onnx.helper.get_attribute_value(attribute.default_value))
-            for name, attribute in schema.attributes.items()
-            if name in node.attributes or attribute.default_value.type
-        }
-        given.pop("consumed_inputs", None)  # said where memory could be used again
         return Operation(
             lambda x: np.asarray(function(x.astype(np.float64), **given)).astype(x.dtype), fresh=True
         )
@@ -41,39 +34,49 @@ def activation(function: Callable[..., Any]) -> Implementation:
     return implementation
 
 
+def by_kernel(name: str) -> Implementation:
+    """An operator that is a kernel of that name with the node's attributes; integers by way of float64."""
+
+    def implementation(node: Node) -> Operation | None:
+        given = _given(node)
+        if given is None:
+            return None
+        from softops import numba_kernels
+
+        options = {key: value.decode() if isinstance(value, bytes) else value for key, value in given.items()}
+        kernel: Callable[..., Any] = getattr(numba_kernels, name)
+        kernel = partial(kernel, **options) if options else kernel
+
+        def run(x: Array) -> Array:
+            if x.dtype in KERNEL_DTYPES:
+                return np.asarray(kernel(x))
+            return np.asarray(kernel(x.astype(np.float64))).astype(x.dtype)
+
+        def finish(x: Array) -> Array:
+            return np.asarray(kernel(x, out=x)) if x.dtype in KERNEL_DTYPES else run(x)
+
+        return Operation(run, fresh=True, finish=finish)
+
+    return implementation
+
+
+def _given(node: Node) -> dict[str, Any] | None:
+    """The node's attributes, with the defaults that the schema of its version has; None without a schema."""
+    schema = schema_of(node.proto.op_type, node.version, node.proto.domain)
+    if schema is None:
+        return None
+    given = {
+        name: node.attributes.get(name, onnx.helper.get_attribute_value(attribute.default_value))
+        for name, attribute in schema.attributes.items()
+        if name in node.attributes or attribute.default_value.type
+    }
+    given.pop("consumed_inputs", None)  # said where memory could be used again
+    return given
+
+
 def leaky_relu(x: Array, alpha: float) -> Any:
     """Source: ai.onnx@16::LeakyRelu."""
     return np.where(x < 0, alpha * x, x)
-
-
-def elu(x: Array, alpha: float) -> Any:
-    """Source: ai.onnx@22::Elu."""
-    return np.where(x < 0, alpha * np.expm1(np.minimum(x, 0)), x)
-
-
-def selu(x: Array, alpha: float, gamma: float) -> Any:
-    """Source: ai.onnx@22::Selu."""
-    return gamma * np.where(x <= 0, alpha * np.expm1(np.minimum(x, 0)), x)
-
-
-def celu(x: Array, alpha: float) -> Any:
-    """max(0, x) + min(0, alpha (exp(x / alpha) - 1)). Source: ai.onnx@28::Celu."""
-    return np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(np.minimum(x / alpha, 0)))
-
-
-def hard_sigmoid(x: Array, alpha: float, beta: float) -> Any:
-    """Source: ai.onnx@22::HardSigmoid."""
-    return np.clip(alpha * x + beta, 0, 1)
-
-
-def hard_swish(x: Array) -> Any:
-    """Source: ai.onnx@22::HardSwish."""
-    return x * np.clip(x / 6 + 0.5, 0, 1)
-
-
-def swish(x: Array, alpha: float) -> Any:
-    """x / (1 + exp(-alpha x)). Source: ai.onnx@24::Swish."""
-    return x / (1 + np.exp(-alpha * x))
 
 
 def softsign(x: Array) -> Any:
@@ -84,13 +87,6 @@ def softsign(x: Array) -> Any:
 def thresholded_relu(x: Array, alpha: float) -> Any:
     """Source: ai.onnx@22::ThresholdedRelu."""
     return np.where(x > alpha, x, np.where(np.isnan(x), x, 0))
-
-
-def gelu(x: Array, approximate: str | bytes) -> Any:
-    """x Φ(x), or by a tanh that is near it. Source: ai.onnx@20::Gelu."""
-    if approximate in ("tanh", b"tanh"):
-        return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-    return 0.5 * x * one_by_one(math.erfc, -x / np.sqrt(2))
 
 
 def shrink(x: Array, lambd: float, bias: float) -> Any:

@@ -13,6 +13,9 @@ Array = NDArray[Any]
 HALVES = frozenset((np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)))
 """What is computed in float32 and rounded once."""
 
+KERNEL_DTYPES = HALVES | {np.dtype(np.float32), np.dtype(np.float64)}
+"""What kernels take."""
+
 TEXT = "OSU"
 """Kinds of dtype that strings come in, mixed at will."""
 

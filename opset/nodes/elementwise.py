@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,17 +29,6 @@ def unary(ufunc: Callable[..., Any], *, keeps_dtype: bool = True) -> Implementat
 def relu(x: Array, out: Array | None = None) -> Any:
     """max(x, 0)."""
     return np.maximum(x, x.dtype.type(0), out=out)
-
-
-def erf(x: Array) -> Array:
-    """Rounded once from float64; onnx's own computes it in float32 whatever the dtype."""
-    return one_by_one(math.erf, x).astype(x.dtype)
-
-
-def one_by_one(function: Callable[[float], float], x: Array) -> Array:
-    """A function of the standard library, in float64; so its calls take three fifths of np.vectorize's time."""
-    numbers = x.astype(np.float64).ravel().tolist()
-    return np.fromiter(map(function, numbers), np.float64, x.size).reshape(x.shape)
 
 
 def binary(ufunc: Callable[..., Any]) -> Implementation:
@@ -87,6 +75,8 @@ def power(node: Node) -> Operation | None:
         return binary(np.power)(node)
 
     def run(base: Array, exponent: Array) -> Array:
+        if exponent.size == 1 and exponent.ndim <= base.ndim and exponent.item() == 2:
+            return np.square(base)
         are_integers = base.dtype.kind in "iu" and exponent.dtype.kind in "iu"
         if are_integers and (exponent < 0).any():
             exponent = exponent.astype(np.float64)
