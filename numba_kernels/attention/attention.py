@@ -1,92 +1,26 @@
 """softmax(scale · q kᵀ, masked) v, and what is kept for its gradient."""
 
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.addresses import Array, address, first_number
+from ..arrays.addresses import Array
 from ..arrays.inputs import check_out
-from ..compile.jit import helper, keep_alive
-from ..compile.kernels import in_stages
-from ..compile.threads import run
-from ..rowwise.kernels import new_scratch
-from ..vector import compute_kind, loop, minimum, traced
-from .call import ADDED, BOOL, NONE, Call
-from .inputs import Causal, Heads, Window, band_of, heads_of, mask_of, scale_of, sink_of, softcap_of
-from .queries import attend, panel_queries, room
-
-# So many products take as long as a number of a softmax, by which `threads` counts.
-_PRODUCTS_A_NUMBER = 30.0
-# Panels of every processor divide this.
-_TOGETHER = 32
-
-
-@traced
-def _room(kind: Any, call: Any) -> Any:
-    numbers = Call.read(call)
-    return room(kind, numbers.depth, numbers.width)
-
-
-@traced
-def _panels(kind: Any, call: Any, first: Any, last: Any, scratch: Any) -> None:
-    """So many pieces of queries, each of one panel or a few, those of a head behind one another."""
-    numbers = Call.read(call)
-    pieces = (numbers.queries + (_TOGETHER - 1)) // _TOGETHER
-    with loop(first, last) as piece:
-        place, start = piece // pieces, piece % pieces * _TOGETHER
-        with loop(
-            start, minimum(start + _TOGETHER, numbers.queries), panel_queries(compute_kind(kind))
-        ) as query:
-            attend(kind, numbers, place // numbers.heads, place % numbers.heads, query, scratch)
-
-
-@helper
-def _lines(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
-    owner, scratch = new_scratch(_room(kind, src), kind)
-    _panels(kind, src, first, last, scratch)
-    keep_alive(owner)
-
-
-_KERNELS = in_stages(_lines, 1, 1.0, lambda n, inner: 1)
-
-
-def _result_like(q: Array, width: int) -> Array:
-    """Room for the result in the memory order of the queries, heads beside or inside rows."""
-    batch, heads, queries, _ = q.shape
-    if q.strides[1] < q.strides[2] and heads > 1:
-        return np.empty((batch, queries, heads, width), q.dtype).transpose(0, 2, 1, 3)
-    return np.empty((batch, heads, queries, width), q.dtype)
-
-
-def _run(
-    heads: Heads,
-    result: Array,
-    log_sums: Array | None,
-    mask: Array | None,
-    sink: Array | None,
-    band: tuple[int, int],
-    scale: float,
-    softcap: float,
-) -> None:
-    q, k, v = heads
-    batch, count, queries, depth = q.shape
-    keys, width = k.shape[2], v.shape[3]
-    steps = [step for x in (q, k, v, result) for step in (first_number(x), *x.strides[:3])]
-    masked = (
-        (first_number(mask), *mask.strides[:3], BOOL if mask.dtype == np.bool_ else ADDED)
-        if mask is not None
-        else (0, 0, 0, 0, NONE)
-    )
-    call = Call(
-        *(count, count // k.shape[1], queries, keys, depth, width, *band, *steps, *masked),
-        *(0 if x is None else address(x) for x in (sink, log_sums)),
-        scale,
-        softcap,
-    ).in_memory()
-    pieces = batch * count * -(-queries // _TOGETHER)
-    work = q.size // max(depth, 1) * keys * (depth + width) / _PRODUCTS_A_NUMBER
-    run(_KERNELS[q.dtype], work, pieces, 0, address(call), pieces, 1)
+from .forward import attend
+from .inputs import (
+    Causal,
+    Options,
+    Window,
+    band_of,
+    computing_type,
+    heads_of,
+    mask_of,
+    result_like,
+    scale_of,
+    sink_of,
+    softcap_of,
+)
 
 
 @overload
@@ -190,26 +124,20 @@ def attention(
     name = "attention"
     heads = heads_of(name, q, k, v)
     shape, width = heads.q.shape, heads.v.shape[3]
-    work = np.dtype(np.float32) if heads.q.itemsize == 2 else heads.q.dtype
+    work = computing_type(heads.q)
     if out is not None:
         check_out(name, out, (*shape[:3], width), heads.q.dtype)
     keys = heads.k.shape[2]
-    options = (
-        mask_of(name, mask, (*shape[:3], keys), work),
-        sink_of(name, sink, shape[1], work),
+    options = Options(
         band_of(name, is_causal, window, shape[2], keys),
         scale_of(name, scale, shape[3]),
         softcap_of(name, softcap),
+        mask_of(name, mask, (*shape[:3], keys), work),
+        sink_of(name, sink, shape[1], work),
     )
-    takes = (
-        out is not None
-        and out.strides[-1] == out.itemsize
-        and not any(np.may_share_memory(out, x) for x in heads)
-    )
-    result = out if out is not None and takes else _result_like(heads.q, width)
+    result = result_like(heads, width, out)
     log_sums = np.empty(shape[:3], work) if return_logsumexp else None
-    if result.size or (log_sums is not None and log_sums.size):
-        _run(heads, result, log_sums, *options)
+    attend(heads, options, result, log_sums)
     if out is not None and result is not out:
         np.copyto(out, result)
         result = out

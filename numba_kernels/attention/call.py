@@ -51,7 +51,9 @@ class Call(NamedTuple):
     mask_row: Any
     mask_kind: Any
     sink: Any
-    """0, or where a logit for each head lies, in the computing type."""
+    """0, or where a score for each head lies, in the computing type."""
+    lengths: Any
+    """0, or where it lies how many keys each batch has."""
     log_sums: Any
     """0, or where the log-sums belong, in the computing type, (batch, heads, queries)."""
     scale: Any

@@ -23,6 +23,37 @@ class Heads(NamedTuple):
     v: Array
 
 
+class Options(NamedTuple):
+    """What says which keys take part, and how much."""
+
+    band: tuple[int, int]
+    """Key j takes part for query i where i + low <= j <= i + high."""
+    scale: float
+    softcap: float
+    mask: Array | None = None
+    sink: Array | None = None
+
+
+def computing_type(x: Array) -> np.dtype[Any]:
+    """float32 of halves, else the type itself."""
+    return np.dtype(np.float32) if x.itemsize == 2 else x.dtype
+
+
+def result_like(heads: Heads, width: int, out: Array | None) -> Array:
+    """Room for the result: `out` where it can be written to, else in the queries' order in memory."""
+    q = heads.q
+    if out is not None and out.strides[-1] == out.itemsize and not _overlaps(out, heads):
+        return out
+    batch, count, queries, _ = q.shape
+    if q.strides[1] < q.strides[2] and count > 1:
+        return np.empty((batch, queries, count, width), q.dtype).transpose(0, 2, 1, 3)
+    return np.empty((batch, count, queries, width), q.dtype)
+
+
+def _overlaps(out: Array, heads: Heads) -> bool:
+    return any(np.may_share_memory(out, x) for x in heads)
+
+
 def heads_of(name: str, q: npt.ArrayLike, k: npt.ArrayLike, v: npt.ArrayLike) -> Heads:
     """Arrays that fit together."""
     heads = Heads(*(_rows_together(as_floats(name, x)) for x in (q, k, v)))
@@ -79,13 +110,14 @@ def band_of(name: str, is_causal: Causal, window: Window, queries: int, keys: in
         )
         raise ValueError(message)
     position = keys - queries if is_causal == "bottom-right" else 0
-    left, right = _sides(name, window)
+    left, right = sides_of(name, window)
     low = position - left if left >= 0 else -OPEN
     high = position + right if right >= 0 else OPEN
     return low, min(high, position) if is_causal else high
 
 
-def _sides(name: str, window: Window) -> tuple[int, int]:
+def sides_of(name: str, window: Window) -> tuple[int, int]:
+    """How far a window reaches before and after a query's position; −1 for open."""
     if window is None:
         return -1, -1
     sides = (window, window) if isinstance(window, int | np.integer) else tuple(window)
@@ -137,3 +169,18 @@ def sink_of(name: str, sink: npt.ArrayLike | None, heads: int, dtype: np.dtype[A
         message = f"{name} takes a sink for each head of q, of shape ({heads},) (got {given.shape})"
         raise ValueError(message)
     return in_c_order(given, dtype)
+
+
+def lengths_of(name: str, lengths: npt.ArrayLike, batch: int, keys: int) -> Array:
+    """How many keys each batch has."""
+    given = np.asarray(lengths)
+    if given.dtype.kind not in "iu" or given.shape not in ((), (batch,)):
+        message = (
+            f"{name} takes lengths as whole numbers, one or of shape ({batch},) "
+            f"(got {given.dtype} of shape {given.shape})"
+        )
+        raise TypeError(message) if given.dtype.kind not in "iu" else ValueError(message)
+    if given.size and not 0 <= given.min() <= given.max() <= keys:
+        message = f"{name} takes lengths from 0 to the {keys} keys of the cache (got {given.min()} to {given.max()})"
+        raise ValueError(message)
+    return in_c_order(np.broadcast_to(given, (batch,)), np.int64)

@@ -23,7 +23,7 @@ from ..vector import (
 )
 from ..vector.memory import read
 from .call import ADDED, BOOL, Call
-from .scores import KEYS, Block, panel_vectors
+from .scores import KEYS, Block
 
 
 def hide_outside_band(dst: Any, low: Any, high: Any, block: Block) -> None:
@@ -41,9 +41,9 @@ def hide_outside_band(dst: Any, low: Any, high: Any, block: Block) -> None:
         block.store(dst, i, shown)
 
 
-def mask_room(kind: Any) -> int:
+def mask_room(queries: int) -> int:
     """How many numbers of scratch the mask of a block takes."""
-    return 2 * KEYS * panel_vectors(kind) * int(lanes(kind))
+    return 2 * KEYS * queries
 
 
 def hide_masked(dst: Any, mask: Any, call: Call, scratch: Any, block: Block) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 from numba import types
 
 from ..numerics.exp import exp_split
-from ..numerics.sums import two_sum
-from ..vector import Variable, bits, fma, full, loop, splat, where, widen
+from ..numerics.sums import add_pair, two_sum
+from ..vector import Variable, bits, fma, loop, splat, where, widen
 from .scores import Block
 
 # So far below the maximum a term is nothing beside it.
@@ -24,52 +24,76 @@ def exp_below_maximum(d: Any) -> Any:
 class Running:
     """Maxima and sums of exp(score − maximum) of the queries of a panel; sums in float64, of float64 in two parts."""
 
-    def __init__(self, block: Block, sink: Any) -> None:
-        """`sink`: a score for each query that takes part in nothing else; −inf for none."""
-        like = full(block.work, 0.0)
-        self._maximum = [Variable(splat(like, sink)) for _ in range(block.vectors)]
-        self._sums = [Variable(widen(m.value), widen(m.value)) for m in self._maximum]
-        for maximum, total in zip(self._maximum, self._sums, strict=True):
-            there = widen(maximum.value) != -np.inf
-            total.value = where(there, splat(total.value[0], 1.0), 0.0), splat(total.value[0], 0.0)
+    def __init__(self, block: Block, sinks: list[Any]) -> None:
+        """`sinks`: a score for each query that takes part in nothing else; −inf for none."""
+        self._maxima = [Variable(sink) for sink in sinks]
+        self._sums = [Variable(*_one_where_any(sink)) for sink in sinks]
 
     def take(self, scores: Any, block: Block) -> list[Any]:
         """Turn the scores of a block into exponentials; gives what sums of terms so far are to be multiplied by."""
-        highest = [Variable(m.value) for m in self._maximum]
+        highest = [Variable(m.value) for m in self._maxima]
         with loop(0, block.count) as key:
             for top, score in zip(highest, block.load(scores, key), strict=True):
                 top.value = where(score > top.value, score, top.value)
-        factors = []
-        bases = []
-        for before, top, total in zip(self._maximum, highest, self._sums, strict=True):
-            # where there is nothing yet nothing is subtracted
-            base = where(top.value == -np.inf, 0.0, top.value)
-            factor = exp_below_maximum(before.value - base)
-            before.value = top.value
-            total.value = tuple(part * widen(factor) for part in total.value)
-            factors.append(factor)
-            bases.append(base)
+        tops = [top.value for top in highest]
+        factors, bases = self._raise_to(tops), [base_below(top) for top in tops]
         with loop(0, block.count) as key:
-            terms = [
-                exp_below_maximum(score - base)
-                for score, base in zip(block.load(scores, key), bases, strict=True)
-            ]
+            scored = zip(block.load(scores, key), bases, strict=True)
+            terms = [exp_below_maximum(score - base) for score, base in scored]
             block.store(scores, key, terms)
             for total, term in zip(self._sums, terms, strict=True):
-                total.value = _added(*total.value, term)
+                high, low = total.value
+                total.value = _added(high, low, term)
+        return factors
+
+    def merge(self, maxima: list[Any], sums: list[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:
+        """Take what has run over other keys; gives what sums of terms so far, and those, are to be multiplied by."""
+        tops = [where(m > own.value, m, own.value) for m, own in zip(maxima, self._maxima, strict=True)]
+        own = self._raise_to(tops)
+        theirs = [exp_below_maximum(m - base_below(top)) for m, top in zip(maxima, tops, strict=True)]
+        for total, (high2, low2), factor in zip(self._sums, sums, theirs, strict=True):
+            high, low = total.value
+            total.value = add_pair(high, low, high2 * widen(factor), low2 * widen(factor))
+        return own, theirs
+
+    def _raise_to(self, tops: list[Any]) -> list[Any]:
+        """Take new maxima; gives what the sums were lowered by."""
+        factors = []
+        for before, top, total in zip(self._maxima, tops, self._sums, strict=True):
+            factor = exp_below_maximum(before.value - base_below(top))
+            before.value = top
+            high, low = total.value
+            total.value = high * widen(factor), low * widen(factor)
+            factors.append(factor)
         return factors
 
     @property
+    def parts(self) -> list[tuple[Any, Any]]:
+        """The sums in two parts."""
+        return [total.value for total in self._sums]
+
+    @property
     def sums(self) -> list[Any]:
-        """In float64."""
-        return [high + low for high, low in (total.value for total in self._sums)]
+        """The sums in float64."""
+        return [high + low for high, low in self.parts]
 
     @property
     def maxima(self) -> list[Any]:
-        return [m.value for m in self._maximum]
+        """The maxima; −inf where there is nothing yet."""
+        return [m.value for m in self._maxima]
 
 
-def _added(high: Any, low: Any, term: Any) -> Any:
+def base_below(top: Any) -> Any:
+    """What is subtracted from scores with a maximum: nothing where there is none."""
+    return where(top == -np.inf, 0.0, top)
+
+
+def _one_where_any(sink: Any) -> tuple[Any, Any]:
+    zero = splat(widen(sink), 0.0)
+    return where(widen(sink) != -np.inf, splat(zero, 1.0), zero), zero
+
+
+def _added(high: Any, low: Any, term: Any) -> tuple[Any, Any]:
     if term.scalar == types.float32:
         return high + widen(term), low
     total, error = two_sum(high, term)

@@ -23,6 +23,7 @@ from ..vector import (
     is_half,
     itemsize,
     lanes,
+    load_partial,
     load_scalar,
     loop,
     maximum,
@@ -37,130 +38,180 @@ from ..vector import (
 from .call import NONE, Call
 from .masks import hide_masked, hide_outside_band, mask_room
 from .online import Running
-from .scores import KEYS, Block, panel_vectors, scores_room, write_scores
+from .scores import KEYS, Block, scores_room, write_scores
 
 
-def panel_queries(kind: Any) -> int:
-    """How many queries a panel has."""
-    return panel_vectors(kind) * int(lanes(kind))
-
-
-def room(kind: Any, depth: Any, width: Any) -> Any:
+def room(kind: Any, depth: Any, width: Any, vectors: int) -> Any:
     """How many numbers of scratch a panel takes."""
-    taken, queries = tile_rows(kind), panel_queries(kind)
+    taken, queries = tile_rows(kind), vectors * int(lanes(kind))
     widened = KEYS * (depth + width) if is_half(kind) else 0
-    return (depth + 2 * (width + taken)) * queries + scores_room(kind) + mask_room(kind) + widened
+    return (depth + 2 * (width + taken)) * queries + scores_room(kind, queries) + mask_room(queries) + widened
 
 
-class Scratch:
+class _Scratch:
     """Where in the scratch each thing lies."""
 
-    def __init__(self, kind: Any, address: Any, call: Call) -> None:
-        size, queries = itemsize(compute_kind(kind)), panel_queries(kind)
+    def __init__(self, kind: Any, address: Any, call: Call, vectors: int) -> None:
+        size, queries = itemsize(compute_kind(kind)), vectors * int(lanes(kind))
         self.panel = address
         self.values = self.panel + call.depth * (queries * size)
         self.result = self.values + (call.width + tile_rows(kind)) * (queries * size)
         self.scores = self.result + (call.width + tile_rows(kind)) * (queries * size)
-        self.mask = self.scores + scores_room(kind) * size
-        self.keys = self.mask + mask_room(kind) * size
+        self.mask = self.scores + scores_room(kind, queries) * size
+        self.keys = self.mask + mask_room(queries) * size
         self.widened = self.keys + call.depth * (KEYS * size)
 
 
-def attend(kind: Any, call: Call, batch: Any, head: Any, query: Any, address: Any) -> None:
-    """The result for the panel of queries that begins with query `query` of a head."""
-    work, scratch = compute_kind(kind), Scratch(kind, address, call)
-    shared = head // call.shared
-    queries = minimum(call.queries - query, panel_queries(kind))
-    keys = Rows.side_by_side(kind, call.k + batch * call.k_batch + shared * call.k_head, call.k_row)
-    values = Rows.side_by_side(kind, call.v + batch * call.v_batch + shared * call.v_head, call.v_row)
-    mask = call.mask + batch * call.mask_batch + head * call.mask_head + query * call.mask_row
+class Panel:
+    """Neighbouring queries of a head, from `query` on, on their way over the keys."""
 
-    _pack(kind, scratch.panel, call, batch, head, query, queries)
-    empty = Block(work, query, query, query, queries)
-    sink = Variable(work.constant(-np.inf, work.type))
-    with when(call.sink != 0):
-        sink.value = load_scalar(work, call.sink + head * itemsize(work))
-    running = Running(empty, sink.value)
-    with loop(0, call.width) as d:
-        empty.store(scratch.values, d, [full(work, 0.0)] * empty.vectors)
+    def __init__(
+        self, kind: Any, call: Call, vectors: int, batch: Any, head: Any, query: Any, scratch: Any
+    ) -> None:
+        self._kind, self._work, self._call, self._vectors = kind, compute_kind(kind), call, vectors
+        self._batch, self._head, self._query = batch, head, query
+        self._scratch = _Scratch(kind, scratch, call, vectors)
+        self._queries = minimum(call.queries - query, vectors * int(lanes(kind)))
+        shared = head // call.shared
+        keys = call.k + batch * call.k_batch + shared * call.k_head
+        values = call.v + batch * call.v_batch + shared * call.v_head
+        self._keys = Rows.side_by_side(kind, keys, call.k_row)
+        self._values = Rows.side_by_side(kind, values, call.v_row)
+        self._end = Variable(call.keys)
+        with when(call.lengths != 0):
+            self._end.value = minimum(load_scalar(call.keys, call.lengths + batch * 8), call.keys)
 
-    begin = maximum(query + call.low, 0) // KEYS * KEYS
-    end = minimum(query + (queries - 1) + call.high + 1, call.keys)
-    with loop(begin, end, KEYS) as first:
-        block = Block(work, first, minimum(call.keys - first, KEYS), query, queries)
-        near_keys = _near(kind, scratch.keys, keys.at(first), block, call.depth)
-        write_scores(scratch.scores, near_keys, scratch.panel, call.depth, call.softcap, block)
-        with when(call.mask_kind != NONE):
-            hide_masked(scratch.scores, mask, call, scratch.mask, block)
-        hide_outside_band(scratch.scores, call.low, call.high, block)
-        factors = running.take(scratch.scores, block)
-        near_values = _near(kind, scratch.widened, values.at(first), block, call.width)
-        _add_values(scratch, near_values, factors, call.width, block)
-    _finish(kind, scratch, running, call, batch, head, empty)
+    @property
+    def keys(self) -> Any:
+        """How many keys the batch has."""
+        return self._end.value
 
+    @property
+    def values(self) -> Any:
+        """Where the sums of values lie, a row of vectors for each number of a value."""
+        return self._scratch.values
 
-def _pack(kind: Any, dst: Any, call: Call, batch: Any, head: Any, query: Any, queries: Any) -> None:
-    work = compute_kind(kind)
-    panel = Block(work, query, query, query, queries)
-    source = call.q + batch * call.q_batch + head * call.q_head + query * call.q_row
-    step = query.constant(panel.row)
-    transpose(kind, dst, step, source, call.q_row, queries, call.depth, padded=True)
-    with loop(0, call.depth) as d:
-        panel.store(dst, d, [x * splat(x, call.scale) for x in panel.load(dst, d)])
+    def block(self, first: Any = None, count: Any = None) -> Block:
+        """Some keys for these queries."""
+        nothing = self._query.constant(0)
+        own = first if first is not None else nothing, count if count is not None else nothing
+        return Block(self._work, *own, self._query, self._queries, self._vectors)
 
+    def start(self, sinks: list[Any]) -> Running:
+        """Nothing but the sinks so far."""
+        empty = self.block()
+        with loop(0, self._call.width) as d:
+            empty.store(self.values, d, [full(self._work, 0.0)] * self._vectors)
+        return Running(empty, sinks)
 
-def _near(kind: Any, dst: Any, rows: Rows, block: Block, depth: Any) -> Rows:
-    """The block's rows in the computing type: where they lie, halves in the scratch."""
-    if not is_half(kind):
-        return rows
-    step = depth * itemsize(block.work)
-    with loop(0, block.count) as i:
-        convert_row(block.work, dst + i * step, kind, rows.address + i * rows.row, depth)
-    return Rows.side_by_side(block.work, dst, step)
+    def sinks(self) -> list[Any]:
+        """The score beside the keys for each query: that of its head, −inf where there is none."""
+        sink = Variable(self._work.constant(-np.inf))
+        with when(self._call.sink != 0):
+            sink.value = load_scalar(self._work, self._call.sink + self._head * itemsize(self._work))
+        return [splat(full(self._work, 0.0), sink.value)] * self._vectors
 
+    def sink_of_each(self) -> Any:
+        """The same where each query has its own, (heads, queries)."""
+        call, nothing = self._call, full(self._work, -np.inf)
+        sinks = Variable(nothing)
+        with when(call.sink != 0):
+            place = call.sink + (self._head * call.queries + self._query) * itemsize(self._work)
+            sinks.value = load_partial(self._work, place, self._queries, -np.inf)
+        return sinks.value
 
-def _add_values(scratch: Scratch, values: Rows, factors: list[Any], width: Any, block: Block) -> None:
-    """sums = sums · factor + Σ value · term, for a few numbers of the values at a time."""
-    work, taken = block.work, tile_rows(block.work)
-    # number d of the values is a row of the product, whose depth are the keys
-    numbers = Rows(values.kind, values.address, values.step, values.row)
-    with loop(0, width, taken) as d:
-        so_far = [
-            [total * factor for total, factor in zip(block.load(scratch.values, d + i), factors, strict=True)]
-            for i in range(taken)
-        ]
-        count = minimum(width - d, taken)
-        sums = multiply(work, numbers.at(d), count, scratch.scores, block.vectors, block.count, so_far)
-        for i, of_number in enumerate(sums):
-            block.store(scratch.values, d + i, of_number)
+    def pack(self) -> None:
+        """Lay out the queries, a query in each lane, times the scale."""
+        call, block = self._call, self.block()
+        source = call.q + self._batch * call.q_batch + self._head * call.q_head + self._query * call.q_row
+        step, panel = call.depth.constant(block.row), self._scratch.panel
+        transpose(self._kind, panel, step, source, call.q_row, self._queries, call.depth, padded=True)
+        with loop(0, call.depth) as d:
+            block.store(panel, d, [x * splat(x, call.scale) for x in block.load(panel, d)])
 
+    def band(self) -> tuple[Any, Any]:
+        """The first and the last key that any of the queries looks at, the first at the beginning of a block."""
+        begin = maximum(self._query + self._call.low, 0) // KEYS * KEYS
+        return begin, minimum(self._query + self._queries + self._call.high, self.keys)
 
-def _finish(
-    kind: Any, scratch: Scratch, running: Running, call: Call, batch: Any, head: Any, panel: Block
-) -> None:
-    """Divide, and write what was asked for; 0 for a query that no key takes part for."""
-    work, queries = panel.work, panel.queries
-    divisors = [narrow(full(work, 0.0), total) for total in running.sums]
-    with loop(0, call.width) as d:
-        results = [
-            where(divisor == 0.0, 0.0, total / divisor)
-            for total, divisor in zip(panel.load(scratch.values, d), divisors, strict=True)
-        ]
-        panel.store(scratch.values, d, results)
-    place = call.out + batch * call.out_batch + head * call.out_head + panel.query * call.out_row
-    step = queries.constant(panel.row)
-    if is_half(kind):
-        row = call.width * itemsize(work)
-        transpose(work, scratch.result, row, scratch.values, step, call.width, queries)
+    def walk(self, running: Running, begin: Any, end: Any, *, masked: bool = True) -> None:
+        """Take the keys from `begin` to `end`; `masked`: what hides some of them is heeded."""
+        call, scratch = self._call, self._scratch
+        with loop(begin, end, KEYS) as first:
+            block = self.block(first, minimum((self.keys if masked else end) - first, KEYS))
+            keys = self._near(scratch.keys, self._keys.at(first), block, call.depth)
+            write_scores(scratch.scores, keys, scratch.panel, call.depth, call.softcap, block)
+            if masked:
+                with when(call.mask_kind != NONE):
+                    hide_masked(scratch.scores, self._mask(), call, scratch.mask, block)
+                hide_outside_band(scratch.scores, call.low, call.high, block)
+            factors = running.take(scratch.scores, block)
+            values = self._near(scratch.widened, self._values.at(first), block, call.width)
+            self._add_values(values, factors, block)
+
+    def _mask(self) -> Any:
+        call = self._call
+        head = self._batch * call.mask_batch + self._head * call.mask_head
+        return call.mask + head + self._query * call.mask_row
+
+    def _near(self, dst: Any, rows: Rows, block: Block, depth: Any) -> Rows:
+        """The block's rows in the computing type: where they lie, halves in the scratch."""
+        if not is_half(self._kind):
+            return rows
+        step = depth * itemsize(self._work)
+        with loop(0, block.count) as i:
+            convert_row(self._work, dst + i * step, self._kind, rows.address + i * rows.row, depth)
+        return Rows.side_by_side(self._work, dst, step)
+
+    def _add_values(self, values: Rows, factors: list[Any], block: Block) -> None:
+        """sums = sums · factor + Σ value · term, for a few numbers of the values at a time."""
+        taken, width = tile_rows(self._work), self._call.width
+        # number d of the values is a row of the product, whose depth are the keys
+        numbers = Rows(values.kind, values.address, values.step, values.row)
+        with loop(0, width, taken) as d:
+            so_far = [
+                [
+                    total * factor
+                    for total, factor in zip(block.load(self.values, d + i), factors, strict=True)
+                ]
+                for i in range(taken)
+            ]
+            few, scores = minimum(width - d, taken), self._scratch.scores
+            sums = multiply(self._work, numbers.at(d), few, scores, self._vectors, block.count, so_far)
+            for i, of_number in enumerate(sums):
+                block.store(self.values, d + i, of_number)
+
+    def finish(self, running: Running) -> None:
+        """Divide, and write what was asked for; 0 for a query that no key takes part for."""
+        call, block = self._call, self.block()
+        divisors = [narrow(full(self._work, 0.0), total) for total in running.sums]
+        with loop(0, call.width) as d:
+            totals = zip(block.load(self.values, d), divisors, strict=True)
+            results = [where(divisor == 0.0, 0.0, total / divisor) for total, divisor in totals]
+            block.store(self.values, d, results)
+        place = (
+            call.out + self._batch * call.out_batch + self._head * call.out_head + self._query * call.out_row
+        )
+        self._write(place, call.width.constant(block.row))
+        with when(call.log_sums != 0):
+            self._write_log_sums(running)
+
+    def _write(self, place: Any, step: Any) -> None:
+        call, work, queries = self._call, self._work, self._queries
+        if not is_half(self._kind):
+            transpose(work, place, call.out_row, self.values, step, call.width, queries)
+            return
+        row, result = call.width * itemsize(work), self._scratch.result
+        transpose(work, result, row, self.values, step, call.width, queries)
         with loop(0, queries) as i:
-            convert_row(kind, place + i * call.out_row, work, scratch.result + i * row, call.width)
-    else:
-        transpose(work, place, call.out_row, scratch.values, step, call.width, queries)
-    with when(call.log_sums != 0):
-        at = call.log_sums + ((batch * call.heads + head) * call.queries + panel.query) * itemsize(work)
-        width = int(lanes(work))
+            convert_row(self._kind, place + i * call.out_row, work, result + i * row, call.width)
+
+    def _write_log_sums(self, running: Running) -> None:
+        call, work, width = self._call, self._work, int(lanes(self._work))
+        line = (self._batch * call.heads + self._head) * call.queries + self._query
         for j, (top, total) in enumerate(zip(running.maxima, running.sums, strict=True)):
             log_sum = widen(top) + log1p_vector(total - 1.0, splat(total, 0.0))
             log_sum = where(total == 0.0, -np.inf, log_sum)
-            count = minimum(maximum(queries - j * width, 0), width)
-            store_partial(work, at + j * width * itemsize(work), narrow(top, log_sum), count)
+            count = minimum(maximum(self._queries - j * width, 0), width)
+            place = call.log_sums + (line + j * width) * itemsize(work)
+            store_partial(work, place, narrow(top, log_sum), count)

@@ -10,8 +10,8 @@ from ..vector import full, lanes, load, loop, minimum, register_lanes, splat, st
 KEYS = 96
 
 
-def panel_vectors(kind: Any) -> int:
-    """How many vectors of queries a panel has."""
+def widest(kind: Any) -> int:
+    """How many vectors of queries a panel has where there are many."""
     return 2 if register_lanes(full(kind, 0.0)) == lanes(kind) else 1
 
 
@@ -24,11 +24,8 @@ class Block(NamedTuple):
     count: Any
     query: Any
     queries: Any
-
-    @property
-    def vectors(self) -> int:
-        """How many vectors the panel has."""
-        return panel_vectors(self.work)
+    vectors: int
+    """How wide the panel is."""
 
     @property
     def row(self) -> int:
@@ -45,9 +42,9 @@ class Block(NamedTuple):
             store(self.work, place + key * self.row, vector, j)
 
 
-def scores_room(kind: Any) -> int:
+def scores_room(kind: Any, queries: int) -> int:
     """How many numbers of scratch the scores of a block take, and what the last tile writes behind them."""
-    return (KEYS + tile_rows(kind)) * panel_vectors(kind) * int(lanes(kind))
+    return (KEYS + tile_rows(kind)) * queries
 
 
 def write_scores(dst: Any, keys: Rows, panel: Any, depth: Any, softcap: Any, block: Block) -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..arrays.addresses import Array
 from ..arrays.operators import RANKS
 from ..attention.attention import attention
+from ..attention.decode import attention_decode
 from ..compile.threads import whatever_others_do
 from ..elementwise.elu import celu, elu, selu
 from ..elementwise.erf import erf
@@ -109,6 +110,11 @@ def _of_each_target(operator: Callable[..., Any]) -> Callable[[Array], None]:
     return run
 
 
+def _decode(x: Array) -> None:
+    cache = x[None, None, :, :5]
+    attention_decode(x[:1, None, :5], cache, cache, len(x))
+
+
 # How to have every kernel of an operator compiled for the dtype of an array.
 _RUNS: dict[str, Callable[[Array], Any]] = {
     "softmax": _with_options(softmax),
@@ -148,6 +154,7 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "binary_cross_entropy_grad": lambda x: binary_cross_entropy_grad(x, x),
     "softmax_stats": softmax_stats,
     "topk": _with_probabilities,
+    "attention_decode": _decode,
     "attention": lambda x: attention(*[x[None, None, :, :5]] * 3),
     "linear_softmax": lambda x: linear_softmax(x[:, :64], x[:64, :64]),
     "linear_log_softmax": lambda x: linear_log_softmax(x[:, :64], x[:64, :64]),
