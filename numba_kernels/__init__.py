@@ -8,6 +8,7 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .elementwise.erf import erf
     from .elementwise.gelu import gelu
     from .elementwise.hard import hard_sigmoid, hard_swish
+    from .attention.backward import attention_grad
     from .attention.decode import attention_decode
     from .elementwise.sigmoid import sigmoid, sigmoid_grad
     from .elementwise.softplus import log_sigmoid, softplus
@@ -43,6 +44,7 @@ __all__ = [
     "binary_cross_entropy_grad",
     "celu",
     "attention_decode",
+    "attention_grad",
     "cross_entropy",
     "cross_entropy_grad",
     "elu",

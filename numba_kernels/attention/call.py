@@ -13,7 +13,7 @@ NONE, BOOL, ADDED = range(3)
 
 
 class Call(NamedTuple):
-    """The numbers of a call; addresses and steps in bytes, the last two of float64.
+    """The numbers of a call; addresses and steps in bytes.
 
     Key j takes part for query i where ``i + low <= j <= i + high`` and j < keys. `mask`: 0, or where its numbers lie;
     `mask_kind`: 0 none, 1 bool, 2 numbers that are added.
@@ -59,15 +59,42 @@ class Call(NamedTuple):
     scale: Any
     softcap: Any
 
-    def in_memory(self) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """The numbers as `read` finds them."""
-        whole = np.array([0 if name in _REAL else n for name, n in self._asdict().items()], np.int64)
-        whole.view(np.float64)[-2:] = self.scale, self.softcap
-        return whole
 
-    @staticmethod
-    def read(address: Any) -> "Call":
-        """The numbers at an address, in traced code."""
-        whole, real = address, address.constant(0, types.float64)
-        kinds = (real if name in _REAL else whole for name in Call._fields)
-        return Call(*(load_scalar(kind, address + 8 * i) for i, kind in enumerate(kinds)))
+class Slopes(NamedTuple):
+    """What the gradient is told beside a `Call`, whose `out` and `log_sums` are those of attention."""
+
+    dout: Any
+    dout_batch: Any
+    dout_head: Any
+    dout_row: Any
+    dlog_sums: Any
+    """0, or where the slope of each log-sum lies, in the computing type."""
+    delta: Any
+    """Where Σ dout · out less the slope of the log-sum, for each query, is kept, in the computing type."""
+    dq: Any
+    dq_batch: Any
+    dq_head: Any
+    dq_row: Any
+    dk: Any
+    dk_batch: Any
+    dk_head: Any
+    dk_row: Any
+    dv: Any
+    dv_batch: Any
+    dv_head: Any
+    dv_row: Any
+
+
+def in_memory(told: Call | Slopes) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The numbers as `read` finds them."""
+    numbers = np.zeros(len(told), np.int64)
+    for i, (name, number) in enumerate(told._asdict().items()):
+        (numbers.view(np.float64) if name in _REAL else numbers)[i] = number
+    return numbers
+
+
+def read(form: type[Any], address: Any) -> Any:
+    """The numbers of a form at an address, in traced code."""
+    whole, real = address, address.constant(0, types.float64)
+    kinds = (real if name in _REAL else whole for name in form._fields)
+    return form(*(load_scalar(kind, address + 8 * i) for i, kind in enumerate(kinds)))

@@ -12,7 +12,7 @@ from ..compile.kernels import Kernels, in_stages
 from ..compile.threads import run
 from ..rowwise.kernels import new_scratch
 from ..vector import lanes, loop, minimum, traced
-from .call import ADDED, BOOL, NONE, Call
+from .call import ADDED, BOOL, NONE, Call, in_memory, read
 from .inputs import Heads, Options
 from .queries import Panel, room
 from .scores import widest
@@ -42,12 +42,12 @@ def _over_queries(*, few: bool) -> Kernels:
 
     @traced
     def numbers(kind: Any, call: Any) -> Any:
-        told = Call.read(call)
+        told = read(Call, call)
         return room(kind, told.depth, told.width, 1 if few else widest(kind))
 
     @traced
     def panels(kind: Any, call: Any, first: Any, last: Any, scratch: Any) -> None:
-        _panel_by_panel(kind, Call.read(call), 1 if few else widest(kind), first, last, scratch)
+        _panel_by_panel(kind, read(Call, call), 1 if few else widest(kind), first, last, scratch)
 
     @helper
     def lines(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
@@ -70,7 +70,7 @@ def call_of(
     sizes = [q.shape[1], q.shape[1] // k.shape[1], q.shape[2], k.shape[2], q.shape[3], v.shape[3]]
     places = [0 if x is None else address(x) for x in (options.sink, lengths, log_sums)]
     told: list[Any] = [*sizes, *options.band, *steps, *masked, *places, options.scale, options.softcap]
-    return Call(*told).in_memory()
+    return in_memory(Call(*told))
 
 
 def work_of(heads: Heads) -> float:

@@ -12,8 +12,9 @@ from ..compile.kernels import in_stages
 from ..compile.threads import run
 from ..rowwise.kernels import new_scratch
 from ..vector import compute_kind, full, lanes, load, loop, minimum, store, traced, vector_bytes, when, where
-from ..vector.memory import read, write
-from .call import Call
+from ..vector.memory import read as read_vector
+from ..vector.memory import write
+from .call import Call, read
 from .forward import call_of, work_of
 from .inputs import Heads, Options, computing_type
 from .queries import Panel, room
@@ -43,7 +44,7 @@ def _take_kept(panel: Panel, running: Any, call: Call, place: Any) -> None:
     block = panel.block()
     work, real, width = block.work, place.constant(0.0, types.float64), int(lanes(block.work))
     behind = place + call.width * block.row
-    parts = [read(real, behind + vector_bytes(work) + part * (width * 8), width) for part in range(2)]
+    parts = [read_vector(real, behind + vector_bytes(work) + part * (width * 8), width) for part in range(2)]
     (own,), (theirs,) = running.merge([load(work, behind)], [tuple(parts)])
     with loop(0, call.width) as d:
         (mine,), (other,) = block.load(panel.values, d), block.load(place, d)
@@ -52,7 +53,7 @@ def _take_kept(panel: Panel, running: Any, call: Call, place: Any) -> None:
 
 @traced
 def _parts_room(kind: Any, call: Any) -> Any:
-    told = Call.read(call)
+    told = read(Call, call)
     return room(kind, told.depth, told.width, 1)
 
 
@@ -61,7 +62,7 @@ def _parts(
     kind: Any, call: Any, kept: Any, stage: Any, first: Any, last: Any, parts: Any, scratch: Any
 ) -> None:
     """Stage 0: each part of the keys; stage 1: whoever has the first part of a head puts all of them together."""
-    told = Call.read(call)
+    told = read(Call, call)
     size = _kept_bytes(compute_kind(kind), told.width)
     with loop(first, last) as piece:
         place, part = piece // parts, piece % parts

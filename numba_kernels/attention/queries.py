@@ -43,9 +43,9 @@ from .scores import KEYS, Block, scores_room, write_scores
 
 def room(kind: Any, depth: Any, width: Any, vectors: int) -> Any:
     """How many numbers of scratch a panel takes."""
-    taken, queries = tile_rows(kind), vectors * int(lanes(kind))
-    widened = KEYS * (depth + width) if is_half(kind) else 0
-    return (depth + 2 * (width + taken)) * queries + scores_room(kind, queries) + mask_room(queries) + widened
+    queries, widened = vectors * int(lanes(kind)), KEYS * (depth + width) if is_half(kind) else 0
+    sums = 2 * (maximum(depth, width) + tile_rows(kind))
+    return (depth + sums) * queries + scores_room(kind, queries) + mask_room(queries) + widened
 
 
 class _Scratch:
@@ -55,8 +55,9 @@ class _Scratch:
         size, queries = itemsize(compute_kind(kind)), vectors * int(lanes(kind))
         self.panel = address
         self.values = self.panel + call.depth * (queries * size)
-        self.result = self.values + (call.width + tile_rows(kind)) * (queries * size)
-        self.scores = self.result + (call.width + tile_rows(kind)) * (queries * size)
+        sums = (maximum(call.depth, call.width) + tile_rows(kind)) * (queries * size)
+        self.result = self.values + sums
+        self.scores = self.result + sums
         self.mask = self.scores + scores_room(kind, queries) * size
         self.keys = self.mask + mask_room(queries) * size
         self.widened = self.keys + call.depth * (KEYS * size)
@@ -136,18 +137,35 @@ class Panel:
 
     def walk(self, running: Running, begin: Any, end: Any, *, masked: bool = True) -> None:
         """Take the keys from `begin` to `end`; `masked`: what hides some of them is heeded."""
-        call, scratch = self._call, self._scratch
+        scratch, width = self._scratch, self._call.width
         with loop(begin, end, KEYS) as first:
             block = self.block(first, minimum((self.keys if masked else end) - first, KEYS))
-            keys = self._near(scratch.keys, self._keys.at(first), block, call.depth)
-            write_scores(scratch.scores, keys, scratch.panel, call.depth, call.softcap, block)
+            self.write_scores(self.near_keys(block), block)
             if masked:
-                with when(call.mask_kind != NONE):
-                    hide_masked(scratch.scores, self._mask(), call, scratch.mask, block)
-                hide_outside_band(scratch.scores, call.low, call.high, block)
+                self.hide(block)
             factors = running.take(scratch.scores, block)
-            values = self._near(scratch.widened, self._values.at(first), block, call.width)
-            self._add_values(values, factors, block)
+            values = self.near_values(block)
+            add_products(self.values, values.turned, width, scratch.scores, block, factors)
+
+    def write_scores(self, keys: Rows, block: Block) -> None:
+        """The scores of some keys, before any mask."""
+        call, scratch = self._call, self._scratch
+        write_scores(scratch.scores, keys, scratch.panel, call.depth, call.softcap, block)
+
+    def hide(self, block: Block) -> None:
+        """Make scores of what does not take part −inf, and add what a mask adds."""
+        call, scratch = self._call, self._scratch
+        with when(call.mask_kind != NONE):
+            hide_masked(scratch.scores, self._mask(), call, scratch.mask, block)
+        hide_outside_band(scratch.scores, call.low, call.high, block)
+
+    def near_keys(self, block: Block) -> Rows:
+        """The block's keys in the computing type."""
+        return self._near(self._scratch.keys, self._keys.at(block.first), block, self._call.depth)
+
+    def near_values(self, block: Block) -> Rows:
+        """The block's values in the computing type."""
+        return self._near(self._scratch.widened, self._values.at(block.first), block, self._call.width)
 
     def _mask(self) -> Any:
         call = self._call
@@ -163,24 +181,6 @@ class Panel:
             convert_row(self._work, dst + i * step, self._kind, rows.address + i * rows.row, depth)
         return Rows.side_by_side(self._work, dst, step)
 
-    def _add_values(self, values: Rows, factors: list[Any], block: Block) -> None:
-        """sums = sums · factor + Σ value · term, for a few numbers of the values at a time."""
-        taken, width = tile_rows(self._work), self._call.width
-        # number d of the values is a row of the product, whose depth are the keys
-        numbers = Rows(values.kind, values.address, values.step, values.row)
-        with loop(0, width, taken) as d:
-            so_far = [
-                [
-                    total * factor
-                    for total, factor in zip(block.load(self.values, d + i), factors, strict=True)
-                ]
-                for i in range(taken)
-            ]
-            few, scores = minimum(width - d, taken), self._scratch.scores
-            sums = multiply(self._work, numbers.at(d), few, scores, self._vectors, block.count, so_far)
-            for i, of_number in enumerate(sums):
-                block.store(self.values, d + i, of_number)
-
     def finish(self, running: Running) -> None:
         """Divide, and write what was asked for; 0 for a query that no key takes part for."""
         call, block = self._call, self.block()
@@ -192,19 +192,20 @@ class Panel:
         place = (
             call.out + self._batch * call.out_batch + self._head * call.out_head + self._query * call.out_row
         )
-        self._write(place, call.width.constant(block.row))
+        self._write(place, call.out_row, call.width)
         with when(call.log_sums != 0):
             self._write_log_sums(running)
 
-    def _write(self, place: Any, step: Any) -> None:
-        call, work, queries = self._call, self._work, self._queries
+    def _write(self, place: Any, to_row: Any, width: Any) -> None:
+        """Write what lies where the sums of values do, `width` numbers for each query, as rows."""
+        work, queries, step = self._work, self._queries, width.constant(self.block().row)
         if not is_half(self._kind):
-            transpose(work, place, call.out_row, self.values, step, call.width, queries)
+            transpose(work, place, to_row, self.values, step, width, queries)
             return
-        row, result = call.width * itemsize(work), self._scratch.result
-        transpose(work, result, row, self.values, step, call.width, queries)
+        row, result = width * itemsize(work), self._scratch.result
+        transpose(work, result, row, self.values, step, width, queries)
         with loop(0, queries) as i:
-            convert_row(self._kind, place + i * call.out_row, work, result + i * row, call.width)
+            convert_row(self._kind, place + i * to_row, work, result + i * row, width)
 
     def _write_log_sums(self, running: Running) -> None:
         call, work, width = self._call, self._work, int(lanes(self._work))
@@ -215,3 +216,18 @@ class Panel:
             count = minimum(maximum(self._queries - j * width, 0), width)
             place = call.log_sums + (line + j * width) * itemsize(work)
             store_partial(work, place, narrow(top, log_sum), count)
+
+
+def add_products(
+    sums: Any, rows: Rows, count: Any, terms: Any, block: Block, factors: list[Any] | None
+) -> None:
+    """sums = sums · factor + rows · terms, whose depth are the keys of a block, for a few of `count` rows at a time."""
+    taken = tile_rows(block.work)
+    with loop(0, count, taken) as first:
+        begin = [block.load(sums, first + i) for i in range(taken)]
+        if factors is not None:
+            begin = [[total * f for total, f in zip(of_row, factors, strict=True)] for of_row in begin]
+        few = minimum(count - first, taken)
+        products = multiply(block.work, rows.at(first), few, terms, block.vectors, block.count, begin)
+        for i, of_row in enumerate(products):
+            block.store(sums, first + i, of_row)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..arrays.addresses import Array
 from ..arrays.operators import RANKS
 from ..attention.attention import attention
+from ..attention.backward import attention_grad
 from ..attention.decode import attention_decode
 from ..compile.threads import whatever_others_do
 from ..elementwise.elu import celu, elu, selu
@@ -115,6 +116,12 @@ def _decode(x: Array) -> None:
     attention_decode(x[:1, None, :5], cache, cache, len(x))
 
 
+def _attention_grad(x: Array) -> None:
+    rows = x[None, None, :, :5]
+    out, log_sums = attention(rows, rows, rows, return_logsumexp=True)
+    attention_grad(out, rows, rows, rows, out, log_sums)
+
+
 # How to have every kernel of an operator compiled for the dtype of an array.
 _RUNS: dict[str, Callable[[Array], Any]] = {
     "softmax": _with_options(softmax),
@@ -155,6 +162,7 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "softmax_stats": softmax_stats,
     "topk": _with_probabilities,
     "attention_decode": _decode,
+    "attention_grad": _attention_grad,
     "attention": lambda x: attention(*[x[None, None, :, :5]] * 3),
     "linear_softmax": lambda x: linear_softmax(x[:, :64], x[:64, :64]),
     "linear_log_softmax": lambda x: linear_log_softmax(x[:, :64], x[:64, :64]),

@@ -39,6 +39,11 @@ class Rows(NamedTuple):
         """Rows whose numbers are neighbours."""
         return Rows(kind, address, row, address.constant(itemsize(kind)))
 
+    @property
+    def turned(self) -> "Rows":
+        """Number i of each row as row i."""
+        return Rows(self.kind, self.address, self.step, self.row)
+
     def at(self, row: Any) -> "Rows":
         """The rows from one on."""
         return self._replace(address=self.address + row * self.row)
@@ -53,18 +58,26 @@ Sums = list[list[Any]]
 
 
 def multiply(
-    kind: Any, rows: Rows, count: Any, panel: Any, vectors: int, depth: Any, begin: Sums | None = None
+    kind: Any,
+    rows: Rows,
+    count: Any,
+    panel: Any,
+    vectors: int,
+    depth: Any,
+    begin: Sums | None = None,
+    step: Any = None,
 ) -> Sums:
     """The products of the first `count` of `tile_rows` rows and a panel of so many vectors, by row and vector.
 
-    Added to what is to `begin` with. The last row stands for those beyond, too: no memory behind it is read.
+    Added to what is to `begin` with. The last row stands for those beyond, too: no memory behind it is read. `step`:
+    how many bytes further the panel's next numbers lie, where it is a part of a wider one.
     """
-    taken = tile_rows(kind)
+    taken, further = tile_rows(kind), vectors * vector_bytes(kind) if step is None else step
     starts = [rows.at(minimum(count - 1, i)).address for i in range(taken)]
     zero = full(kind, 0.0)
     sums = Variable(*(flat(begin) if begin else [zero] * (taken * vectors)))
     with loop(0, depth) as k:
-        place = panel + k * (vectors * vector_bytes(kind))
+        place = panel + k * further
         columns = [load(kind, place, j) for j in range(vectors)]
         numbers = (splat(zero, load_scalar(rows.kind, start + k * rows.step)) for start in starts)
         pairs = [(number, column) for number in numbers for column in columns]
