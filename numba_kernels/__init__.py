@@ -4,12 +4,12 @@ from .compile.interrupts import uninterrupted as _uninterrupted
 
 with _uninterrupted():  # a half imported Numba cannot be imported again
     from .attention.attention import attention
+    from .attention.backward import attention_grad
+    from .attention.decode import attention_decode
     from .elementwise.elu import celu, elu, selu
     from .elementwise.erf import erf
     from .elementwise.gelu import gelu
     from .elementwise.hard import hard_sigmoid, hard_swish
-    from .attention.backward import attention_grad
-    from .attention.decode import attention_decode
     from .elementwise.sigmoid import sigmoid, sigmoid_grad
     from .elementwise.softplus import log_sigmoid, softplus
     from .elementwise.swish import mish, swish
@@ -40,11 +40,11 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
 
 __all__ = [
     "attention",
+    "attention_decode",
+    "attention_grad",
     "binary_cross_entropy",
     "binary_cross_entropy_grad",
     "celu",
-    "attention_decode",
-    "attention_grad",
     "cross_entropy",
     "cross_entropy_grad",
     "elu",

@@ -218,4 +218,5 @@ def _slope_of_sink(sink: Array, log_sums: Any, delta: Array) -> Array:
     with own_arithmetic():
         wide = [x.astype(np.float64) for x in (sink[:, None], log_sums, delta)]
         share = np.exp(wide[0] - np.where(np.isneginf(wide[1]), 0.0, wide[1]))
-        return -(share * wide[2]).sum(axis=(0, 2)).astype(sink.dtype)
+        slope: Array = -(share * wide[2]).sum(axis=(0, 2))
+        return slope.astype(sink.dtype)
