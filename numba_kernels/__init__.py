@@ -16,6 +16,8 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .elementwise.tanh import tanh
     from .gradients import log_softmax_grad, softmax_grad
     from .hardmax import hardmax
+    from .linear.cross_entropy import linear_cross_entropy
+    from .linear.cross_entropy_grad import linear_cross_entropy_grad
     from .linear.probabilities import linear_log_softmax, linear_softmax
     from .log_softmax import log_softmax
     from .logsumexp import logsumexp
@@ -61,6 +63,8 @@ __all__ = [
     "hardmax",
     "hardmax_row",
     "layer_norm",
+    "linear_cross_entropy",
+    "linear_cross_entropy_grad",
     "linear_log_softmax",
     "linear_softmax",
     "log_sigmoid",

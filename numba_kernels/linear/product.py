@@ -18,7 +18,7 @@ from .inputs import Layer
 # A piece of the work is so many classes, whose weights stay in the second cache, for so many rows: whole panels.
 _CLASSES, _ROWS = 48, 768
 # So many products take as long as a number of a softmax, by which `threads` counts.
-_PRODUCTS_A_NUMBER = 36.0
+PRODUCTS_A_NUMBER = 36.0
 
 
 @traced
@@ -55,11 +55,11 @@ def _lines(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: 
 _KERNELS = in_stages(_lines, 2, 1.0, lambda n, inner: 1)
 
 
-def product(layer: Layer) -> Array:
-    """The scores x @ weight.T + bias of a layer in the computing type, (rows, classes)."""
+def product(layer: Layer, into: Array | None = None) -> Array:
+    """The scores x @ weight.T + bias of a layer in the computing type, (rows, classes); an array `into` which."""
     x, weight, bias = layer[:3]
     (rows, depth), classes = x.shape, len(weight)
-    result = np.empty((rows, classes), x.dtype)
+    result = np.empty((rows, classes), x.dtype) if into is None else into
     if result.size == 0:
         return result
     width = LANES[x.itemsize]
@@ -67,6 +67,6 @@ def product(layer: Layer) -> Array:
     pieces = -(-classes // _CLASSES) * -(-rows // _ROWS)
     weights = first_number(weight), weight.strides[0], address(bias), classes
     src = address(x), address(packed), rows, *weights, pieces
-    work = rows * depth * classes / _PRODUCTS_A_NUMBER
+    work = rows * depth * classes / PRODUCTS_A_NUMBER
     run(_KERNELS[weight.dtype], work, pieces, address(result), src, pieces, depth)
     return result

@@ -163,12 +163,12 @@ def cross_entropy(
         targets = checked_targets(
             name, logits, labels, axis, weight, ignore_index, label_smoothing, reduction
         )
-        losses = _losses(targets)
+        losses = row_losses(targets)
         loss = reduce_losses(losses, targets.counted, reduction, targets.x.dtype, divided_by)
     return (loss, log_softmax(targets.x, targets.axis)) if return_log_prob else loss
 
 
-def _losses(targets: Targets) -> Array:
+def row_losses(targets: Targets) -> Array:
     """The float64 loss of every row."""
     x, axis = targets.x, targets.axis
     losses = np.zeros(targets.counted.shape)

@@ -35,7 +35,7 @@ from ..vector import (
 )
 from .spread_grad import spread_gradient
 from .sums import sums_of_row
-from .targets import checked_targets
+from .targets import Targets, checked_targets
 
 
 def _gradient_line(kind: Any, dst: Any, src: Any, n: Any, index: Any, labels: Any, scales: Any) -> None:
@@ -198,15 +198,22 @@ def cross_entropy_grad(
         targets = checked_targets(
             name, logits, labels, axis, weight, ignore_index, label_smoothing, reduction, out
         )
-        x, axis, counted, of_rows, spread = targets
+        x, counted = targets.x, targets.counted
         upstream = checked_upstream(name, dy, reduction, counted.shape)
-        scales = row_scales(upstream, counted, reduction, divided_by)
-        scales = in_c_order(scales if spread is not None else np.where(of_rows < 0, 0.0, scales * counted))
+        scales = in_c_order(row_scales(upstream, counted, reduction, divided_by))
     if x.size == 0:
         return np.empty(x.shape, x.dtype) if out is None else out
+    return row_gradients(targets, scales, out)
+
+
+def row_gradients(targets: Targets, scales: Array, out: Array | None) -> Array:
+    """The gradient of each row's loss times the row's scale, for scores that are not empty."""
+    x, axis, counted, of_rows, spread = targets
     if spread is not None:
         return spread_gradient(x, axis, spread, scales, out)
-    places = address(of_rows), address(scales)
+    with own_arithmetic():
+        weighted = in_c_order(np.where(of_rows < 0, 0.0, scales * counted))
+    places = address(of_rows), address(weighted)
     rows = _FEW_LONG_ROWS.rows(x, axis)
     if rows is not None:
         return _FEW_LONG_ROWS.result(rows, axis, out, *places)

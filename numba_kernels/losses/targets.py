@@ -56,6 +56,13 @@ class Targets(NamedTuple):
     """The labels, negative where ignored; empty where probabilities are given."""
     spread: Spread | None
 
+    def of_rows(self, scores: Array, begin: int, end: int) -> "Targets":
+        """Those of some rows, whose scores lie elsewhere; of one label for each row."""
+        labels, spread = self.labels[begin:end], self.spread
+        if spread is not None and spread.own is not None:
+            spread = spread._replace(labels=labels, own=spread.own[begin:end])
+        return Targets(scores, 1, self.counted[begin:end], labels, spread)
+
 
 def checked_targets(
     name: str,

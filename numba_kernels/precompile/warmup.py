@@ -25,6 +25,8 @@ from ..elementwise.swish import mish, swish
 from ..elementwise.tanh import tanh
 from ..gradients import log_softmax_grad, softmax_grad
 from ..hardmax import hardmax
+from ..linear.cross_entropy import linear_cross_entropy
+from ..linear.cross_entropy_grad import linear_cross_entropy_grad
 from ..linear.probabilities import linear_log_softmax, linear_softmax
 from ..log_softmax import log_softmax
 from ..logsumexp import logsumexp
@@ -131,6 +133,18 @@ def _attention_grad(x: Array) -> None:
     attention_grad(out, rows, rows, rows, out, log_sums)
 
 
+def _of_a_layer(operator: Callable[..., Any]) -> Callable[[Array], None]:
+    """Run a loss of a linear layer, or its gradient, with labels and smoothed labels, and with a softcap."""
+
+    def run(x: Array) -> None:
+        rows, weights = x[:32, :32], x[:, :32]
+        labels = _labels(rows)
+        operator(rows, weights, labels)
+        operator(rows, weights, labels, label_smoothing=0.1, softcap=1.0)
+
+    return run
+
+
 # How to have every kernel of an operator compiled for the dtype of an array.
 _RUNS: dict[str, Callable[[Array], Any]] = {
     "softmax": _with_options(softmax),
@@ -173,6 +187,8 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "attention_decode": _decode,
     "attention_grad": _attention_grad,
     "attention": _attention,
+    "linear_cross_entropy": _of_a_layer(linear_cross_entropy),
+    "linear_cross_entropy_grad": _of_a_layer(linear_cross_entropy_grad),
     "linear_softmax": lambda x: linear_softmax(x[:, :64], x[:64, :64]),
     "linear_log_softmax": lambda x: linear_log_softmax(x[:, :64], x[:64, :64]),
     "sample": lambda x: sample(x, seed=0),
