@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ..errors import ModelError
 from ..graph.functions import Library
 from ..graph.scopes import Scope
@@ -43,6 +45,12 @@ class Draft:
         slot = self.slot(value)
         self.constants[slot] = value
         return slot
+
+    def lay_out_by_columns(self, slot: Slot) -> None:
+        """Have a constant matrix lie column by column, for all that read it."""
+        value = self.constants.get(slot)
+        if isinstance(value, np.ndarray) and value.ndim == 2:
+            self.constants[slot] = self.template[slot] = np.asfortranarray(value)
 
     def capture(self, outside: Slot, constant: Value) -> Slot:
         """The slot of a value from around this graph; a constant is one here too."""

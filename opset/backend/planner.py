@@ -24,6 +24,9 @@ from ..nodes.node import Node, Operation, Run, Subgraph, Value, attributes_of, d
 from .draft import Draft, Environment
 from .plan import LEFT_OUT, Plan, Slot, Step
 
+_VIEWS = ("Identity", "Transpose")
+"""What gives a constant for a constant, without a copy."""
+
 
 def plan_graph(
     graph: onnx.GraphProto, opsets: dict[str, int], library: Library, *, fuse: bool = False
@@ -93,24 +96,33 @@ def _add_nodes(nodes: Iterable[onnx.NodeProto], env: Environment) -> None:
 
 def _add_fusion(fusion: Fusion, env: Environment) -> None:
     """One step for all nodes, which still run one by one where the arrays are none that the fusion takes."""
+    for name in fusion.columns:
+        env.draft.lay_out_by_columns(env.find(name, fusion.kind))
     draft = Draft()
     apart = Environment(draft, env.opsets, env.library, outer=env)
     for node in fusion.nodes:
         _add_node(with_short_domain(node), apart)
-    output = fusion.root.output[0]
-    plan = Plan(draft.template, list(draft.captured.values()), [apart.slots[output]], draft.steps)
+    names = fusion.root.output
+    plan = Plan(
+        draft.template, list(draft.captured.values()), [apart.slots[n] for n in names if n], draft.steps
+    )
     label = ", ".join(map(described, fusion.nodes))
     inputs = [env.find(name, label) for name in fusion.inputs]
     run, count = fusion.run, len(inputs)
+    many = len(names) > 1
 
     def together(*values: Value) -> Value:
         made = run(*values[:count])
-        return plan.run(values[count:])[0] if made is None else made
+        if made is not None:
+            return made
+        apart = plan.run(values[count:])
+        return apart if many else apart[0]
 
-    slot = env.draft.slot()
-    operation = Operation(together, fresh=draft.steps[-1].operation.fresh, plain_errors=True)
-    env.draft.steps.append(Step(operation, (*inputs, *draft.captured), (slot,), label))
-    env.slots[output] = slot
+    outputs = tuple(env.draft.slot() for _ in names)
+    fresh = draft.steps[-1].operation.fresh
+    operation = Operation(together, many=many, fresh=fresh, plain_errors=True)
+    env.draft.steps.append(Step(operation, (*inputs, *draft.captured), outputs, label))
+    env.slots.update(zip(names, outputs, strict=True))
 
 
 def _add_node(proto: onnx.NodeProto, env: Environment) -> None:
@@ -142,6 +154,13 @@ def _add_node(proto: onnx.NodeProto, env: Environment) -> None:
     if isinstance(operation, onnx.FunctionProto):
         _call(operation, proto, inputs, env, {})
         return
+    if not proto.domain and proto.op_type in _VIEWS and (held := node.fixed(0)) is not None:
+        try:
+            env.slots[proto.output[0]] = env.draft.fix(operation.run(held))
+        except ValueError:  # said when it is run
+            pass
+        else:
+            return
     outputs = tuple(env.draft.slot() for _ in proto.output or ("",))
     env.draft.steps.append(Step(operation, (*inputs, *planning.captured), outputs, label))
     env.slots.update((name, slot) for name, slot in zip(proto.output, outputs, strict=False) if name)

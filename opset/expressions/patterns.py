@@ -45,7 +45,7 @@ _PLAIN = {
     "Min",
     "Sigmoid",
 }
-_REDUCTIONS = {"ReduceMax", "ReduceSum", "ReduceLogSum", "ReduceLogSumExp"}
+_REDUCTIONS = {"ReduceMax", "ReduceMean", "ReduceSum", "ReduceLogSum", "ReduceLogSumExp"}
 
 
 @dataclass(frozen=True)

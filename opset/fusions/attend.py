@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from .compute import DTYPES, Ruled, attended
 from .mixing import Product
-from .scores import Mask
+from .scores import Mask, multiplied
 from .softmax import Normalized
 from .views import View, heads_of
 
@@ -61,8 +60,8 @@ class Attention:
         if not self._takes(q, keys, values):
             return None
         of_keys, of_values = (_taken(rest, len(view.shapes)) for view in (self.keys, self.values))
-        scale = _multiplied(_taken(rest, len(self.scales)), self.scales, dtype)
-        cap = None if self.caps is None else _multiplied(_taken(rest, len(self.caps)), self.caps, dtype)
+        scale = multiplied(_taken(rest, len(self.scales)), self.scales, dtype)
+        cap = None if self.caps is None else multiplied(_taken(rest, len(self.caps)), self.caps, dtype)
         k = heads_of(self.keys, _laid(keys, self.product.second_order), of_keys, turned=self.product.turned)
         v = heads_of(self.values, _laid(values, self.mixing.second_order), of_values, turned=False)
         if scale is None or (cap is None) != (self.caps is None) or k is None or v is None or k[1] != v[1]:
@@ -131,19 +130,6 @@ def _taken(values: list[Array], count: int) -> list[Array]:
     first = values[:count]
     del values[:count]
     return first
-
-
-def _multiplied(scales: Sequence[Array], divides: Sequence[bool], dtype: np.dtype[Any]) -> float | None:
-    """All scales in one; None where one is no number of that dtype."""
-    product = 1.0
-    for scale, is_divisor in zip(scales, divides, strict=True):
-        if scale.size != 1 or scale.dtype != dtype or scale.ndim > 2:
-            return None
-        number = float(scale.reshape(()))
-        if is_divisor and not number:
-            return None
-        product = product / number if is_divisor else product * number
-    return product if np.isfinite(product) else None
 
 
 def _fit(q: Array, k: Array, v: Array, heads: int) -> bool:

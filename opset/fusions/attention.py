@@ -67,7 +67,7 @@ def find_attention(root: NodeProto, scope: Scope) -> Finding:
         masks=tuple(scores.masks),
         softmax=softmax,
         zeroes=behind.zeroes,
-        widened=scores.float32,
+        widened=scores.widened,
         narrowed=behind.narrowed,
     )
     numbers = (scale.name for scale in (*scales, *scores.caps))

@@ -11,7 +11,7 @@ from onnx import NodeProto
 from ..graph.scopes import Scope
 
 Function = Callable[..., Any]
-"""Takes the inputs of a fusion; gives its output, or None for arrays that it does not take."""
+"""Takes the inputs of a fusion; gives its outputs, or None for arrays that it does not take."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,16 @@ class Fusion:
     inputs
         The names of what `run` takes.
     run
-        Gives the first output of the last node, or None where the nodes are to be run one by one.
+        Gives what the last node gives, several outputs in a tuple, or None where the nodes are to be run one by one.
+    columns
+        Constant matrices among the inputs that are to lie column by column.
     """
 
     kind: str
     nodes: tuple[NodeProto, ...]
     inputs: tuple[str, ...]
     run: Function
+    columns: tuple[str, ...] = ()
 
     @property
     def root(self) -> NodeProto:

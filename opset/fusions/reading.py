@@ -55,3 +55,16 @@ def axes_of(node: NodeProto, scope: Scope) -> tuple[int, ...] | None:
     if given is None and len(node.input) > 1 and node.input[1]:
         given = scope.array(behind_identities(node.input[1], scope))
     return None if given is None else tuple(int(axis) for axis in np.ravel(given))
+
+
+def constant_shape(name: str, scope: Scope) -> tuple[int, ...] | None:
+    """The shape of a constant, however large; None for what is none."""
+    turned = made_by(name, scope, "Transpose")
+    if turned is not None:
+        shape = constant_shape(turned.input[0], scope)
+        order = attribute(turned, "perm", None)
+        if shape is None or (order is not None and sorted(order) != list(range(len(shape)))):
+            return None
+        return shape[::-1] if order is None else tuple(shape[place] for place in order)
+    tensor = scope.constant(behind_identities(name, scope))
+    return None if tensor is None else tuple(tensor.dims)

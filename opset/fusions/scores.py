@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto
 
 from ..expressions.passing import passes_on
 from ..graph.scopes import Scope
 from .reading import attribute, behind_identities, is_scalar, made_by
+
+Array = NDArray[Any]
 
 
 class Scale(NamedTuple):
@@ -48,9 +52,9 @@ class Scores:
         Scales behind a Tanh.
     capped
         Whether there is a Tanh.
-    fault
-        Why the order of scales, Tanh and masks is none that is known.
-    float32
+    order
+        ``"scale"``, ``"mask"`` and ``"Tanh"`` as they follow each other.
+    widened
         Whether a Cast asks for float32.
     nodes
         All that was passed, the product included.
@@ -61,9 +65,17 @@ class Scores:
     masks: list[Mask] = field(default_factory=list)
     caps: list[Scale] = field(default_factory=list)
     capped: bool = False
-    fault: str | None = None
-    float32: bool = False
+    order: list[str] = field(default_factory=list)
+    widened: bool = False
     nodes: list[NodeProto] = field(default_factory=list)
+
+    @property
+    def fault(self) -> str | None:
+        """Why an attention has no such order: masks come last, behind one Tanh at the most."""
+        behind = self.order[self.order.index("mask") :] if self.masks else []
+        if set(behind) - {"mask"}:
+            return "the scale comes behind the mask"
+        return "its scores go through Tanh twice" if self.order.count("Tanh") > 1 else None
 
 
 def scores_at(name: str, scope: Scope, products: tuple[str, ...]) -> Scores:
@@ -81,16 +93,15 @@ def scores_at(name: str, scope: Scope, products: tuple[str, ...]) -> Scores:
         name, change = step
         if isinstance(change, Scale):
             found.scales.insert(0, change)
+            found.order.insert(0, "scale")
         elif isinstance(change, Mask):
             found.masks.insert(0, change)
-            if found.scales or found.capped:
-                found.fault = "the scale comes behind the mask"
+            found.order.insert(0, "mask")
         elif change == "Tanh":
-            if found.capped:
-                found.fault = "there are two Tanh"
             found.caps, found.scales, found.capped = found.scales, [], True
+            found.order.insert(0, change)
         elif change == "Cast":
-            found.float32 = True
+            found.widened = True
     return found
 
 
@@ -193,3 +204,16 @@ def is_one_number(name: str, scope: Scope) -> bool:
             return False
         name = inputs[0]
     return False
+
+
+def multiplied(scales: Sequence[Array], divides: Sequence[bool], dtype: np.dtype[Any]) -> float | None:
+    """All scales in one; None where one is no number of that dtype."""
+    product = 1.0
+    for scale, is_divisor in zip(scales, divides, strict=True):
+        if scale.size != 1 or scale.dtype != dtype or scale.ndim > 2:
+            return None
+        number = float(scale.reshape(()))
+        if is_divisor and not number:
+            return None
+        product = product / number if is_divisor else product * number
+    return product if np.isfinite(product) else None

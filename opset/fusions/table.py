@@ -9,6 +9,8 @@ from onnx import NodeProto
 from ..graph.scopes import Scope
 from .attention import find_attention
 from .fusion import Finding, Fusion, NearMiss
+from .layers import find_gelu, find_normalization
+from .linear import find_linear, find_linear_head
 from .losses import find_cross_entropy
 from .softmax import find_log_of_softmax, find_spelled_out
 
@@ -17,6 +19,10 @@ FINDERS: tuple[Callable[[NodeProto, Scope], Finding], ...] = (
     find_cross_entropy,
     find_log_of_softmax,
     find_spelled_out,
+    find_normalization,
+    find_gelu,
+    find_linear_head,
+    find_linear,
 )
 """Each is asked of every node; what an earlier one has taken a later one does not get."""
 

