@@ -14,7 +14,7 @@ from softops import numba_kernels as kernels
 
 DTYPES = {"float32": np.float32, "float64": np.float64, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 ALONG_AXES = ["softmax", "log_softmax", "logsumexp", "hardmax", "sparsemax", "entmax15"]
-ELEMENTWISE = ["sigmoid", "log_sigmoid", "softplus"]
+ELEMENTWISE = ["sigmoid", "log_sigmoid", "softplus", "tanh", "erf", "gelu", "swish", "mish"]
 # Short rows, rows, long rows in blocks, columns, and columns of more than one settled sum.
 SHAPES = [((9, 5), -1), ((40, 37), -1), ((5, 1000), -1), ((2, 20000), -1), ((3, 21, 40), 1), ((2, 700, 3), 1)]
 SCALES = [1, 30, 400]
@@ -41,19 +41,44 @@ def digest(*results):
 
 
 ON_PAIRS = ["softmax_grad", "log_softmax_grad", "cross_entropy", "cross_entropy_grad"]
+# Of matrices: narrow and wide panels, several blocks of keys and classes, a depth that fills no vector.
+OF_MATRICES = {
+    "linear_softmax": [((5, 33), (70, 33)), ((100, 64), (130, 64))],
+    "attention": [((1, 4, 5, 20), (1, 2, 200, 20)), ((2, 2, 100, 33), (2, 2, 130, 33))],
+    "attention_decode": [((2, 4, 1, 20), (2, 2, 1000, 20))],
+    "attention_grad": [((1, 2, 70, 20), (1, 1, 130, 20))],
+}
 
 
-def digests(dtypes=DTYPES, operators=(*ALONG_AXES, *ELEMENTWISE, *ON_PAIRS)):
+def digests(dtypes=DTYPES, operators=(*ALONG_AXES, *ELEMENTWISE, *ON_PAIRS, *OF_MATRICES)):
     """By operator, dtype, shape, axis and scale."""
     found = {}
     for name in dtypes:
+        for operator in (operator for operator in operators if operator in OF_MATRICES):
+            for shapes in OF_MATRICES[operator]:
+                a, b = (numbers(shape, 2, DTYPES[name], seed) for seed, shape in enumerate(shapes))
+                found[f"{operator} {name} {shapes}"] = digest(*_of_matrices(operator, a, b))
         for shape, axis in SHAPES:
             for scale in SCALES:
                 x = numbers(shape, scale, DTYPES[name])
-                for operator in operators:
+                for operator in (operator for operator in operators if operator not in OF_MATRICES):
                     key = f"{operator} {name} {shape} {axis} {scale}"
                     found[key] = digest(_result(operator, x, axis))
     return found
+
+
+def _of_matrices(operator, a, b):
+    a, b = (np.where(np.isinf(x.astype(np.float64)), np.zeros((), x.dtype), x) for x in (a, b))
+    if operator == "linear_softmax":
+        return [kernels.linear_softmax(a, b)]
+    if operator == "attention_decode":
+        return kernels.attention_decode(a[:, :, 0], b, b, [b.shape[2], 700], return_logsumexp=True)
+    results = kernels.attention(a, b, b, is_causal="bottom-right", softcap=3.0, return_logsumexp=True)
+    return (
+        results
+        if operator == "attention"
+        else kernels.attention_grad(a, a, b, b, *results, is_causal="bottom-right", softcap=3.0)
+    )
 
 
 def _result(operator, x, axis):

@@ -34,7 +34,8 @@ def differing(found):
 
 @needs_fma
 def test_here():
-    assert not differing(digests(["float32"], ["softmax", "log_softmax", "logsumexp", "hardmax", "sigmoid"]))
+    operators = ["softmax", "log_softmax", "logsumexp", "hardmax", "sigmoid", "linear_softmax", "attention"]
+    assert not differing(digests(["float32"], operators))
 
 
 @needs_fma
