@@ -1,5 +1,6 @@
 """What normalizations are given, as kernels take it."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ def rows_of(name: str, given: npt.ArrayLike, axis: int) -> Rows:
     x = as_floats(name, given)
     axis = check_axis(name, x, axis)
     x = x if is_plain(x) else np.ascontiguousarray(x)
-    return Rows(x, axis, int(np.prod(x.shape[axis:])))
+    return Rows(x, axis, math.prod(x.shape[axis:]))
 
 
 def as_factors(name: str, what: str, given: npt.ArrayLike | None, rows: Rows, value: float) -> Array:
@@ -78,7 +79,7 @@ def run(
     if out is not None:
         check_out(name, out, rows.x.shape, rows.x.dtype)
     sources = (address(rows.x), *map(address, factors))
-    result = out if out is not None and takes_directly(out, sources) else np.empty_like(rows.x)
+    result = out if out is not None and takes_directly(out, sources) else np.empty(rows.x.shape, rows.x.dtype)
     places = tuple(0 if each is None else address(each) for each in statistics)
     if rows.x.size:
         launch(kernels, rows.x, rows.lines, (address(result), *places), (*sources, bits_of(epsilon)), rows.n)

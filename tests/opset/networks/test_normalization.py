@@ -114,3 +114,29 @@ def test_nothing_but_zeros_has_no_norm():
 def test_mean_and_variance_over_images(assert_as_onnxruntime):
     assert_as_onnxruntime("MeanVarianceNormalization", 13, [numbers(2, 6, 5, 4)], {})
     assert_as_onnxruntime("MeanVarianceNormalization", 13, [numbers(2, 6, 5)], {"axes": [0, 2]})
+
+
+def test_factors_of_several_rows_and_of_another_dtype():
+    """A scale that broadcasts to all of x, and one of another dtype; statistics in the dtype that is asked for."""
+    x = numbers(3, 4, 5)
+    plain = run("LayerNormalization", 17, [x, np.ones(5, np.float32)])[0]
+    for scale in (numbers(3, 4, 5), numbers(4, 1), numbers(1)):
+        (y,) = run("LayerNormalization", 17, [x, scale])
+        np.testing.assert_allclose(y, plain * scale, rtol=1e-6, atol=1e-7)
+    scale = numbers(5).astype(np.float16)
+    (y,) = run("RMSNormalization", 23, [x, scale], epsilon=1e-6)
+    wide = x.astype(np.float64)
+    expected = wide / np.sqrt((wide**2).mean(-1, keepdims=True) + 1e-6) * scale
+    np.testing.assert_allclose(y, expected, rtol=1e-6)
+    node = onnx.helper.make_node("LayerNormalization", ["x", "s"], ["y", "mean", "inverse"], stash_type=1)
+    halves = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT16, None) for name in "xsy"]
+    floats = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in ("mean", "inverse")
+    ]
+    graph = onnx.helper.make_graph([node], "norm", halves[:2], [halves[2], *floats])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    y, mean, inverse = prepare(model).run([x.astype(np.float16), np.ones(5, np.float16)])
+    assert (y.dtype, mean.dtype, mean.shape, inverse.dtype) == (np.float16, np.float32, (3, 4, 1), np.float32)
+    np.testing.assert_allclose(
+        mean[..., 0], x.astype(np.float16).astype(float).mean(-1), rtol=1e-6, atol=1e-7
+    )

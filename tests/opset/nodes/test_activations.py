@@ -1,5 +1,6 @@
 """Activation functions as nodes, beside torch, onnxruntime and the text."""
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -25,7 +26,7 @@ CALLS = [
     ("ThresholdedRelu", {}), ("ThresholdedRelu", {"alpha": 0.3}),
     ("Shrink", {}), ("Shrink", {"lambd": 0.3, "bias": 0.1}),
     ("Mish", {}), ("Gelu", {}), ("Gelu", {"approximate": "tanh"}),
-    *((name, {}) for name in ("Sign", "Round", "Sinh", "Cosh", "Tan", "Asinh", "Atan")),
+    *((name, {}) for name in ("Tanh", "Erf", "Sign", "Round", "Sinh", "Cosh", "Tan", "Asinh", "Atan")),
 ]  # fmt: skip
 SINCE = {"Mish": 18, "Gelu": 20}
 
@@ -105,3 +106,27 @@ def test_infinities():
     assert run("IsInf", x, 10).tolist() == [True, True, False, False]
     assert run("IsInf", x, 20, detect_negative=0).tolist() == [False, True, False, False]
     assert run("IsInf", x, 10, detect_positive=0).tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("op_type", ["Gelu", "Mish", "HardSwish", "Elu", "Tanh", "Erf"])
+def test_halves_are_rounded_once(op_type, dtype):
+    """They are what float64 gives, rounded."""
+    x = np.linspace(-9, 9, 301).astype(dtype)
+    opset = {"Mish": 22, "Gelu": 20, "HardSwish": 22, "Elu": 22}.get(op_type, 13)
+    y, wide = run(op_type, x, opset), run(op_type, x.astype(np.float64), opset)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y.astype(float), wide.astype(dtype).astype(float), rtol=2.0**-8, atol=1e-7)
+    assert (y == wide.astype(dtype)).mean() > 0.99
+
+
+def test_erf_of_integers_is_cut_off():
+    np.testing.assert_array_equal(run("Erf", np.int32([-9, -1, 0, 1, 9]), 13), [-1, 0, 0, 0, 1])
+
+
+def test_tails_are_not_lost():
+    """1 + erf(x / sqrt(2)) would be 0 here."""
+    mpmath = pytest.importorskip("mpmath")
+    x = np.float32([-12.5, -9, -6])
+    expected = [float(each * mpmath.ncdf(float(each))) for each in x]
+    np.testing.assert_allclose(run("Gelu", x, 20), expected, rtol=5e-7)

@@ -8,7 +8,7 @@ import pytest
 import threadpoolctl
 
 from softops.opset import operator
-from softops.opset.backend import prepare
+from softops.opset.backend import prepare, run_node
 from softops.opset.operators.products import product
 
 RANDOM = np.random.default_rng(5)
@@ -149,3 +149,12 @@ def test_rows_of_a_large_product_are_finished_while_they_are_in_the_cache(k, n, 
     product(a, b, b[0], [lambda rows: shapes.append(rows.shape) or rows])
     assert sum(rows for rows, _ in shapes) == 300
     assert max(rows * columns for rows, columns in shapes) <= together
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 6), (5, 1, 6), (0, 2, 6), (2, 0, 6)], ids=str)
+def test_a_batch_times_one_matrix(shape):
+    a, b = RANDOM.standard_normal(shape), RANDOM.standard_normal((6, 7))
+    for given in (a, np.asfortranarray(a), a[..., ::-1]):
+        (y,) = run_node(onnx.helper.make_node("MatMul", ["a", "b"], ["y"]), [given, b], opset_version=13)
+        np.testing.assert_allclose(y, given @ b, rtol=1e-12, atol=1e-12)
+        assert y.shape == (*shape[:-1], 7)
