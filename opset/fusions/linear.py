@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from ..graph.scopes import Scope
+from ..operators.products import product as by_blas
 from ..operators.table import operator
 from .fusion import Finding, Fusion, NearMiss, fused, in_order
 from .reading import attribute, constant_shape, made_by
@@ -25,8 +26,8 @@ Array = NDArray[Any]
 
 _DTYPES = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
 
-# For fewer rows BLAS reads the weights faster.
-_FEWEST_ROWS = 8
+# For fewer rows BLAS reads the weights faster, and for fewer products its call is shorter.
+_FEWEST_ROWS, _LEAST_WORK = 8, 1 << 17
 
 
 class Layer(NamedTuple):
@@ -85,24 +86,28 @@ def find_linear_head(root: NodeProto, scope: Scope) -> Finding:
 
 def linear(x: Array, weight: Array, bias: Array) -> Array | None:
     """x @ weight.T + bias, rows of weight contiguous; None for arrays that the nodes work on by themselves."""
-    from softops.numba_kernels.linear.inputs import Layer as Arrays
-    from softops.numba_kernels.linear.product import product
-
-    rows = x.size // max(x.shape[-1], 1) if x.ndim > 1 else 0
-    classes, features = weight.shape
+    dtype, features = x.dtype, x.shape[-1] if x.ndim else 0
+    classes = len(weight)
     if (
-        rows < _FEWEST_ROWS
-        or x.dtype not in _DTYPES
-        or weight.dtype != x.dtype
-        or bias.dtype != x.dtype
-        or x.shape[-1] != features
+        x.ndim < 2
+        or dtype not in _DTYPES
+        or weight.dtype != dtype
+        or bias.dtype != dtype
+        or weight.shape != (classes, features)
         or bias.shape != (classes,)
-        or weight.strides[1] != weight.itemsize
+        or not features
     ):
         return None
-    flat = np.ascontiguousarray(x).reshape(rows, features)
-    scores: Array = product(Arrays(flat, weight, bias, x.shape[:-1], x.dtype))
-    return scores.reshape(*x.shape[:-1], classes)
+    rows = x.size // features
+    flat = x if x.ndim == 2 else np.ascontiguousarray(x).reshape(rows, features)
+    if rows < _FEWEST_ROWS or rows * features * classes < _LEAST_WORK or weight.strides[1] != weight.itemsize:
+        scores = by_blas(flat, weight.T, bias, ())
+    else:
+        from softops.numba_kernels.linear.inputs import Layer as Arrays
+        from softops.numba_kernels.linear.product import product
+
+        scores = product(Arrays(np.ascontiguousarray(flat), weight, bias, x.shape[:-1], dtype))
+    return scores if x.ndim == 2 else scores.reshape(*x.shape[:-1], classes)
 
 
 def _layer(found: Scores, scope: Scope) -> Layer | None:

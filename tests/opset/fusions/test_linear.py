@@ -89,7 +89,7 @@ def test_a_linear_layer_in_a_network():
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3])
-def test_few_rows_run_node_by_node(rows):
+def test_few_rows(rows):
     head = model(GEMM + "y = Softmax<axis = 1>(s)")
     (fused,), (plain,) = both(head, X[:rows])
     np.testing.assert_allclose(fused, plain, rtol=1e-5, atol=1e-7)
