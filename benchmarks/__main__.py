@@ -16,6 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .calls import call_figures
 from .first_call import OPERATORS, first_call_figures
+from .fused.runner import run_tasks
+from .fused.runner import select as select_tasks
 from .machine import compiled_for, cpu_name, of_processor
 from .peers.peer import Peer
 from .plot import save_plot
@@ -77,8 +79,8 @@ def run(
     if counts[-1] > cores():
         message = f"expected at most {cores()} threads, the cores of this machine (got {counts[-1]})"
         raise typer.BadParameter(message, param_hint="--threads")
-    workloads = select(patterns)
-    everyone = [peer() for peer in PEERS if workloads]
+    workloads, tasks = select(patterns), select_tasks(patterns)
+    everyone = [peer() for peer in PEERS if workloads or tasks]
     peers = [peer for peer in everyone if peer.available()]
     absent = tuple(peer.name for peer in everyone if peer not in peers)
     if absent:
@@ -91,6 +93,10 @@ def run(
         try:
             task = progress.add_task("workloads", total=len(workloads) * len(counts))
             for row in run_rows(workloads, counts, peers, method):
+                rows.append(row)
+                progress.update(task, advance=1, description=row.workload)
+            task = progress.add_task("fused", total=len(tasks) * len(counts))
+            for row in run_tasks(tasks, counts, method):
                 rows.append(row)
                 progress.update(task, advance=1, description=row.workload)
             task = progress.add_task("calls and first calls", total=None)

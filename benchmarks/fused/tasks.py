@@ -1,0 +1,6 @@
+"""All tasks, area by area."""
+
+from .sampling import TASKS as SAMPLING
+from .task import Task
+
+TASKS: tuple[Task, ...] = (*SAMPLING,)
