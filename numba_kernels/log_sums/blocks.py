@@ -1,5 +1,6 @@
 """log Σ exp(x − m) of long rows, from blocks of them summed by themselves; see `rowwise/blocks.py` and `rows`."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..vector import (
     outlined,
     splat,
     when,
+    where,
     widen,
 )
 from .fast import (
@@ -72,6 +74,18 @@ def merge_sums(
 def sum_of_blocks(kind: Any, src: Any, n: Any) -> Any:
     """What `sum_of_block` gives, of all blocks of a row."""
     return merge_blocks(n, partial(sum_of_block, kind, src, n), partial(merge_sums, compute_kind(kind)))
+
+
+def first_log_sum(kind: Any, n: Any, of_block: Callable[[Any], Any]) -> Any:
+    """(m, log Σ exp(x − m)) of a row from what ``of_block(block)``, `sum_of_block` it may be, gives for its blocks.
+
+    The logarithm is NaN where that is not enough.
+    """
+    work = compute_kind(kind)
+    m, _, high, low = merge_blocks(n, of_block, partial(merge_sums, work))
+    m = narrow(work, m)
+    others, rest = without_top(high, low, m)
+    return m, where(_is_enough(m, n, others), log1p_vector(others, rest), np.nan)
 
 
 @outlined

@@ -14,14 +14,17 @@ from numba import types
 
 from ..arrays.addresses import address
 from ..arrays.inputs import as_floats, check_axis, check_count
+from ..log_sums.blocks import first_log_sum, sum_of_block
 from ..log_sums.rows import log_sums_of_rows
 from ..log_sums.tempered import checked_temperature, options_for, quotient_by, sum_of_others_by
 from ..numerics.exp_below import exp_of_pair
 from ..numerics.sums import reciprocal, two_sum
+from ..rowwise.blocks import block_begin
 from ..rowwise.gather import Batch, reading, run_reading
 from ..rowwise.rows import row_maximum
 from ..rowwise.slices import slices
 from ..vector import (
+    Variable,
     any_set,
     extract,
     fma,
@@ -31,6 +34,7 @@ from ..vector import (
     load,
     load_scalar,
     loop,
+    maximum,
     narrow,
     outlined,
     splat,
@@ -44,15 +48,22 @@ from .ranks import rank_of
 _AT_ONCE = 4
 
 
-def _best_of_row(kind: Any, heap: Heap, src: Any, n: Any) -> None:
-    """Fill a heap with the best of a row, sorted."""
+def _begin(kind: Any, heap: Heap, src: Any) -> None:
+    """Fill a heap with the first numbers of a row."""
     with loop(0, heap.size) as i:
         heap[i] = load_scalar(kind, src + i * itemsize(kind)), i + 0
     heap.order()
-    width, rest = lanes(kind), n - heap.size
+
+
+@outlined
+def _go_on(
+    kind: Any, stored: Any, values: Any, indices: Any, size: Any, src: Any, first: Any, last: Any
+) -> None:
+    """Take what is better than the worst of a heap among numbers of a row that follow those seen so far."""
+    heap, width = Heap(stored, values, indices, size), lanes(kind)
     step = _AT_ONCE * width
-    whole = heap.size + rest // step * step
-    with loop(heap.size, whole, step) as i:
+    whole = first + maximum(last - first, 0) // step * step
+    with loop(first, whole, step) as i:
         worst = heap.worst
         # nothing is above a NaN
         i.leave_if(worst != worst)
@@ -62,15 +73,14 @@ def _best_of_row(kind: Any, heap: Heap, src: Any, n: Any) -> None:
             for j, mask in enumerate(better):
                 with when(any_set(mask)):
                     _take_better(kind, *heap, src, i + j * width, i + (j + 1) * width)
-    _take_better(kind, *heap, src, whole, n)
-    heap.sort()
+    _take_better(kind, *heap, src, whole, last)
 
 
 @outlined
 def _take_better(
     kind: Any, stored: Any, values: Any, indices: Any, size: Any, src: Any, first: Any, last: Any
 ) -> None:
-    """Take what is better than the worst of a heap among some numbers that follow those seen so far."""
+    """The same of a few numbers, one by one."""
     heap = Heap(stored, values, indices, size)
     with loop(first, last) as i:
         x = load_scalar(kind, src + i * itemsize(kind))
@@ -92,31 +102,53 @@ def _probabilities(kind: Any, stored: Any, values: Any, k: Any, src: Any, n: Any
 
 
 @outlined
-def _plain_probabilities(kind: Any, stored: Any, values: Any, k: Any, src: Any, n: Any) -> None:
-    """The same of float32 and halves at temperature 1, from the logarithm of the sum."""
-    m, log_of_sum = (extract(each, 0) for each in log_sums_of_rows(kind, src, n, n.constant(1), n))
+def _plain_probabilities(kind: Any, stored: Any, values: Any, k: Any, m: Any, log_of_sum: Any) -> None:
+    """The same of float32 and halves at temperature 1, from the maximum and the logarithm of the sum."""
     for part in slices(stored, k):
         x = part.load(values)
         d = widen(x) - widen(m)
         part.store(values, narrow(x, exp_of_pair(d - log_of_sum, splat(d, 0.0))))
 
 
+def _best_and_log_sum(kind: Any, heap: Heap, src: Any, n: Any) -> Any:
+    """Fill a heap with the best of a row; (maximum, log Σ exp(x − maximum)), from blocks that are read once."""
+    _begin(kind, heap, src)
+
+    def of_block(block: Any) -> Any:
+        begin, end = block_begin(block, n), block_begin(block + 1, n)
+        _go_on(kind, *heap, src, maximum(begin, heap.size), end)
+        return sum_of_block(kind, src, n, block)
+
+    found = first_log_sum(kind, n, of_block)
+    result = Variable(*found)
+    with when(result.value[1] != result.value[1]):
+        result.value = [extract(each, 0) for each in log_sums_of_rows(kind, src, n, n.constant(1), n)]
+    return result.value
+
+
 def _lines(dst: Any, batch: Batch, k: Any, options: Any) -> None:
     """The k best of each line; with `options`, the address of those of a temperature, their probabilities."""
     kind, stored, n = batch.kind, batch.stored, batch.n
     values, indices = dst
+    real = n.constant(0.0, types.float64)
+    # 0 where no probabilities are wanted
+    temperature = Variable(real)
+    with when(options != 0):
+        temperature.value = load_scalar(real, options)
     with loop(0, batch.count) as i:
         row, line = batch.address + i * batch.stride, batch.index + i
         heap = Heap(stored, values + line * k * itemsize(stored), indices + line * k * 8, k)
-        _best_of_row(kind, heap, row, n)
-        with when(options != 0):
-            if itemsize(kind) == 8:
+        is_plain = temperature.value == (1.0 if itemsize(kind) < 8 else -1.0)
+        with when(is_plain) as otherwise:
+            m, log_of_sum = _best_and_log_sum(kind, heap, row, n)
+            heap.sort()
+            _plain_probabilities(kind, stored, heap.values, k, m, log_of_sum)
+        with otherwise:
+            _begin(kind, heap, row)
+            _go_on(kind, *heap, row, k, n)
+            heap.sort()
+            with when(temperature.value != 0.0):
                 _probabilities(kind, stored, heap.values, k, row, n, options)
-            else:
-                with when(load_scalar(n.constant(0.0, types.float64), options) == 1.0) as otherwise:
-                    _plain_probabilities(kind, stored, heap.values, k, row, n)
-                with otherwise:
-                    _probabilities(kind, stored, heap.values, k, row, n, options)
 
 
 _KERNELS = reading(_lines)
