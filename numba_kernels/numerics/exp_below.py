@@ -49,8 +49,12 @@ def exp_below_raised(x: Any, m: Any) -> Any:
 
 def _below32(x: Any, m: Any, bias: int) -> Any:
     """exp(x − m) · 2^(bias − BIAS) of float32 vectors, in float64."""
+    return exp_short(widen(x) - widen(m), bias)
+
+
+def exp_short(d: Any, bias: int = _BIAS) -> Any:
+    """exp(d) · 2^(bias − BIAS) for float64 vectors d ≤ 0, with an error of 2⁻³⁹; 0 below −150, NaN for NaN."""
     q0, q1, q2, q3, q4, q5, q6 = _Q64_SHORT
-    d = widen(x) - widen(m)
     beyond = d < _LOWEST32
     t, n = rounded_power(where(beyond, _LOWEST32, d))
     r = fma(n, -_LN2, where(beyond, _LOWEST32, d))

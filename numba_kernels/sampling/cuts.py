@@ -1,7 +1,7 @@
 """Where a row is cut off: what a filter leaves is always the beginning of the row as it is sorted by `topk`.
 
-Nothing is sorted. Where the first k end, or the first with a share of the mass, is found by bisection between the
-smallest and the largest number, each step one pass over the row:
+Nothing is sorted. Where the first k end, or the first with a share of the mass, is found between the smallest and
+the largest number, step by step, each of them one pass over the row:
 
     while more than one value lies from `low` to `high`:
         try a value between them, and sum up the mass from there on
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from ..numerics.exp_below import exp_of_pair
+from ..numerics.exp_below import exp_of_pair, exp_short
 from ..numerics.sums import reduce_add, reduce_max
 from ..vector import (
     Variable,
@@ -28,6 +28,8 @@ from ..vector import (
     load_partial,
     load_scalar,
     loop,
+    maximum,
+    narrow,
     outlined,
     splat,
     split,
@@ -39,8 +41,9 @@ from ..vector import (
 from ..vector.memory import read
 from .ranks import between
 
-# Steps that halve the distance, as is best for most rows, before those that halve the numbers between, at most 64.
-_STEPS, _ALL_STEPS = 24, 24 + 65
+# Steps that halve the distance, all before those that halve the numbers between, of which there are at most 64; most
+# rows need some nine.
+_HALVING, _STEPS, _ALL_STEPS = 3, 24, 24 + 65
 
 
 class Cut(NamedTuple):
@@ -48,6 +51,12 @@ class Cut(NamedTuple):
 
     value: Any
     last: Any
+
+    def keeps(self, x: Any, first: Any) -> Any:
+        """Which of a vector of numbers are left, the first of which has that index."""
+        numbers = lane_index(splat(widen(x), 0.0))
+        among = numbers + splat(numbers, first) <= splat(numbers, self.last)
+        return (x > splat(x, self.value)) | ((x == splat(x, self.value)) & among)
 
     def or_tighter(self, value: Any, last: Any) -> "Cut":
         """This one or another, whichever leaves less."""
@@ -82,8 +91,8 @@ class Row(NamedTuple):
 
 
 @outlined
-def bring(stored: Any, row: Any, src: Any, n: Any) -> Any:
-    """Copy a row to its scratch; its maximum, NaN where it holds one."""
+def bring(stored: Any, row: Any, vectors: Any, src: Any, n: Any) -> Any:
+    """Copy a row to its scratch of so many vectors, −inf behind its end; its maximum, NaN where it holds one."""
     kind, width = compute_kind(stored), lanes(stored)
     found = Variable(full(stored, -np.inf), full(stored, 0.0))
     whole = n // width
@@ -91,10 +100,10 @@ def bring(stored: Any, row: Any, src: Any, n: Any) -> Any:
         x, (m, nan) = load(stored, src, i), found.value
         store(kind, row, x, i)
         found.value = where(x > m, x, m), where(x == x, nan, x)
-    with when(whole * width < n):
-        rest = src + whole * width * itemsize(stored)
-        x, (m, nan) = load_partial(stored, rest, n - whole * width, -np.inf), found.value
-        store(kind, row, x, whole)
+    with loop(whole, vectors) as i:
+        rest, (m, nan) = maximum(n - i * width, 0), found.value
+        x = load_partial(stored, src + i * width * itemsize(stored), rest, -np.inf)
+        store(kind, row, x, i)
         found.value = where(x > m, x, m), where(x == x, nan, x)
     m, nan = found.value
     return reduce_max(m) + reduce_add(nan)
@@ -108,13 +117,13 @@ def weigh(
     row, zero = Row(kind, x, weights, vectors), widen(full(kind, 0.0))
     # of halves of numbers no difference overflows
     top, factor = splat(zero, 0.5 * widen(m)), splat(zero, 2.0 / temperature)
-    total, numbers = Variable(zero), lane_index(zero)
+    total = Variable(zero)
     with loop(0, vectors) as i:
         x, weight = row.numbers(i), Variable(zero)
         with when(any_set(x >= splat(x, value))):
-            among = numbers + splat(numbers, i * lanes(kind)) <= splat(numbers, last)
-            kept = (x > splat(x, value)) | ((x == splat(x, value)) & among)
-            e = exp_of_pair((0.5 * widen(x) - top) * factor, zero)
+            kept = Cut(value, last).keeps(x, i * lanes(kind))
+            d = (0.5 * widen(x) - top) * factor
+            e = exp_short(d) if x.scalar == types.float32 else exp_of_pair(d, zero)
             weight.value = where(kept, e, 0.0)
             total.value += weight.value
         row.keep_weights(i, weight.value)
@@ -139,21 +148,35 @@ def _mass_from(row: Row, value: Any, *, counted: bool) -> Any:
 
 
 def _cut_at(row: Row, m: Any, wanted: Any, *, counted: bool) -> Cut:
-    """Where the mass of a row with maximum m, added up from the largest number on, comes to what is wanted."""
+    """Where the mass of a row with maximum m, added up from the largest number on, comes to what is wanted.
+
+    By halves at first, then by regula falsi: from `low` on there is enough by `more`, above `high` something is
+    `missing`. Where the same end moves twice, what is known of the other counts half (Illinois).
+    """
     lowest = m.constant(-np.finfo(np.float32 if itemsize(row.kind) == 4 else np.float64).max)
-    _, least, _ = _mass_from(row, lowest, counted=counted)
-    # the mass from `low` on is enough; `above` is what lies above `high`
-    found = Variable(least, m, wanted.constant(0.0))
+    mass, least, _ = _mass_from(row, lowest, counted=counted)
+    zero = wanted.constant(0.0)
+    found = Variable(least, m, mass - wanted, wanted, zero, zero)
     with loop(wanted.constant(0, types.int64), _ALL_STEPS) as step:
-        low, high, above = found.value
+        low, high, more, missing, above, side = found.value
         step.leave_if(low == high)
-        middle = Variable(0.5 * low + 0.5 * high)
-        with when((step >= _STEPS) | (middle.value <= low) | (middle.value > high)):
+        share = more / (more + missing)
+        middle = Variable(narrow(low, widen(low) * (1.0 - share) + widen(high) * share))
+        with when(step < _HALVING):
+            middle.value = 0.5 * low + 0.5 * high
+        with when((step >= _STEPS) | ~((middle.value > low) & (middle.value <= high))):
             middle.value = between(low, high)
         mass, least, greatest = _mass_from(row, middle.value, counted=counted)
         enough = mass >= wanted
-        found.value = where(enough, least, low), where(enough, high, greatest), where(enough, above, mass)
-    value, _, above = found.value
+        found.value = (
+            where(enough, least, low),
+            where(enough, high, greatest),
+            where(enough, mass - wanted, where(side < 0.0, 0.5 * more, more)),
+            where(enough, where(side > 0.0, 0.5 * missing, missing), wanted - mass),
+            where(enough, above, mass),
+            where(enough, zero + 1.0, zero - 1.0),
+        )
+    value, _, _, _, above, _ = found.value
     return Cut(value, _last_of_equals(row, value, above, wanted, counted=counted))
 
 

@@ -13,9 +13,9 @@ from ..compile.kernels import over_rows
 from ..hardmax import hardmax
 from ..log_sums.tempered import checked_temperature
 from ..softmax import softmax
-from ..vector import load_scalar, loop, store, store_partial, traced, vector_bytes, when
+from ..vector import load_scalar, loop, maximum, minimum, split, store, store_partial, traced, when
 from .keys import Seed, keys_of
-from .noise import Stream
+from .noise import CLASSES, Stream
 
 
 @traced
@@ -25,11 +25,15 @@ def _noise_rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) ->
     with loop(first, last) as i:
         key, key_above, row = (load_scalar(n, keys + i * 24 + 8 * j) for j in range(3))
         stream = Stream(key, key_above, row, draw)
-        to, vectors, rest = dst + i * n * 8, n // 8, n % 8
-        with loop(0, vectors) as vector:
-            store(kind, to, stream.gumbels(vector), vector)
-        with when(rest > 0):
-            store_partial(kind, to + vectors * vector_bytes(kind), stream.gumbels(vectors), rest)
+        to = dst + i * n * 8
+        whole = n // CLASSES
+        with loop(0, whole) as group:
+            for j, part in enumerate(split(stream.gumbels(group))):
+                store(kind, to, part, 2 * group + j)
+        with when(whole * CLASSES < n):
+            for j, part in enumerate(split(stream.gumbels(whole))):
+                done = whole * CLASSES + 8 * j
+                store_partial(kind, to + done * 8, part, maximum(minimum(n - done, 8), 0))
 
 
 _KERNELS = over_rows(_noise_rows, cost=8.0)

@@ -1,12 +1,15 @@
 """Noise that is a function of (seed, row, draw, class), and of nothing else.
 
-The words of a row and a draw, one for each class, are those of
+Of a row and a draw each class has 52 bits r: the upper 32 from one half of a word of NumPy's generator, the lower 20
+from one of a second stream, which is asked for where they may decide:
 
-    numpy.random.Philox(key=seed, counter=[0, draw, row, 0]).random_raw(classes)
+    upper = numpy.random.Philox(key=seed, counter=[0, draw, row, 0]).random_raw(...).view(uint32)
+    lower = numpy.random.Philox(key=seed, counter=[0, draw, row, 1]).random_raw(...).view(uint32)
+    r = upper · 2²⁰ + ⌊lower / 2¹²⌋
 
 so that a draw is the same in whatever batch a row stands, at whatever place of it, on however many threads, and with
-whatever neighbours; and a part of the classes can be drawn from by itself. The upper 52 bits r of a word make the
-uniform number u = (2 r + 1) / 2⁵³, which is neither 0 nor 1 and exact, as 1 − u is; from it come
+whatever neighbours; and a part of the classes can be drawn from by itself. They make the uniform number
+u = (2 r + 1) / 2⁵³, which is neither 0 nor 1 and exact, as 1 − u is; from it come
 
     E = −log u          exponentially distributed, from 2⁻⁵³ to 36.7
     g = −log E          Gumbel's distribution, from −3.6 to 36.7
@@ -15,12 +18,16 @@ uniform number u = (2 r + 1) / 2⁵³, which is neither 0 nor 1 and exact, as 1 
 from typing import Any, NamedTuple
 
 from ..numerics.log import log_vector
-from ..vector import from_bits, join
+from ..vector import extended, from_bits, halves_of, join
 from .philox import philox
 
 LEAST = 2.0**-53
 """No E is less."""
+CLASSES = 16
+"""So many classes are done together: those of two blocks of a stream."""
+
 _ONE_BITS = 0x3FF0000000000000
+_ONE_BITS32, _MANTISSA32 = 0x3F800000, 23
 
 
 class Stream(NamedTuple):
@@ -31,24 +38,34 @@ class Stream(NamedTuple):
     row: Any
     draw: Any
 
-    def words(self, vector: Any) -> Any:
-        """The words of eight classes from class 8 · vector on."""
-        zero = self.row - self.row
-        parts = []
-        for block in (2 * vector + 1, 2 * vector + 2):
-            a, b, c, d = philox((block, self.draw, self.row, zero), (self.key, self.key_above))
+    def _halves(self, i: Any, stream: int) -> Any:
+        """32 bits for each of the classes from 16 · i on."""
+        parts, last = [], self.row.constant(stream)
+        for block in (2 * i + 1, 2 * i + 2):
+            a, b, c, d = philox((block, self.draw, self.row, last), (self.key, self.key_above))
             parts.append(join(join(a, b), join(c, d)))
-        return join(*parts)
+        return halves_of(join(*parts))
 
-    def uniforms(self, vector: Any) -> Any:
-        """u of eight classes."""
-        return (from_bits((self.words(vector) >> 12) | _ONE_BITS) - 1.0) + LEAST
+    def upper(self, i: Any) -> Any:
+        """The upper 32 bits of 16 classes."""
+        return self._halves(i, 0)
 
-    @staticmethod
-    def exponentials_of(uniforms: Any) -> Any:
-        """E from u."""
-        return 0.0 - log_vector(uniforms)
+    def uniforms(self, i: Any, upper: Any) -> Any:
+        """u of 16 classes, in float64, of which the upper bits are known."""
+        r = (extended(upper) << 20) | (extended(self._halves(i, 1)) >> 12)
+        return (from_bits(r | _ONE_BITS) - 1.0) + LEAST
 
-    def gumbels(self, vector: Any) -> Any:
-        """g of eight classes."""
-        return 0.0 - log_vector(self.exponentials_of(self.uniforms(vector)))
+    def gumbels(self, i: Any) -> Any:
+        """g of 16 classes."""
+        return 0.0 - log_vector(exponentials(self.uniforms(i, self.upper(i))))
+
+
+def exponentials(uniforms: Any) -> Any:
+    """E from u."""
+    return 0.0 - log_vector(uniforms)
+
+
+def least_exponentials(upper: Any) -> Any:
+    """What E exceeds, in float32, from the upper bits of 16 classes: 1 − u, rounded down to 23 bits."""
+    rest = (upper ^ -1) >> (32 - _MANTISSA32)
+    return from_bits(rest | _ONE_BITS32) - 1.0

@@ -33,9 +33,10 @@ from ..vector import (
     widen,
 )
 from .cuts import Cut, bring, cut_at_count, cut_at_mass, cut_at_value, weigh
-from .draws import draw
+from .draws import Field, draw, weigh_roughly
 from .filters import MIN_P, TOP_K, TOP_P, Filters, filters_of
 from .keys import Seed, keys_of
+from .noise import CLASSES
 from .topk import topk
 
 
@@ -43,12 +44,9 @@ def _row(
     kind: Any, dst: Any, src: Any, n: Any, plan: Any, steps: Any, keys: Any, count: Any, x: Any, weights: Any
 ) -> None:
     """The draws of a row, to `dst`; `plan` is that of `Filters`, of so many steps, `keys` that of the row."""
-    work, real, vectors = (
-        compute_kind(kind),
-        n.constant(0.0, types.float64),
-        (n + (lanes(kind) - 1)) // lanes(kind),
-    )
-    m = bring(kind, x, src, n)
+    work, real, groups = compute_kind(kind), n.constant(0.0, types.float64), (n + (CLASSES - 1)) // CLASSES
+    vectors = groups * (CLASSES // lanes(kind))
+    m = bring(kind, x, vectors, src, n)
 
     def plan_at(i: Any) -> Any:
         return load_scalar(real, plan + i * 8)
@@ -67,10 +65,11 @@ def _row(
             with when(code == float(MIN_P)):
                 found.value = cut_at_value(work, x, vectors, widen(m) + amount)
             cut.value = Cut(*cut.value).or_tighter(*found.value)
-        weigh(work, x, weights, vectors, m, plan_at(n.constant(0)), *cut.value)
+        field = Field(work, x, m, plan_at(n.constant(0)), weights, groups)
+        weigh_roughly(*field, *cut.value)
         key, key_above, row = (load_scalar(n, keys + 8 * i) for i in range(3))
         with loop(0, count) as i:
-            store_scalar(n, dst + 8 * i, draw(weights, n, key, key_above, row, i + 0))
+            store_scalar(n, dst + 8 * i, draw(*field, key, key_above, row, i + 0))
     with otherwise, loop(0, count) as i:
         store_scalar(n, dst + 8 * i, none)
 
@@ -87,7 +86,7 @@ def _rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, scratch:
 @traced
 def _room(n: Any) -> Any:
     """For so many numbers a row needs room, whole vectors of any kind."""
-    return (n + 15) // 16 * 16
+    return (n + (CLASSES - 1)) // CLASSES * CLASSES
 
 
 @helper
@@ -171,15 +170,18 @@ def sample(
     x / T + g with Gumbel's noise g = −log E: exactly the softmax of what is left, without its sum. The noise of a class
     is a function of seed, row, draw and class alone (Philox4x64-10), of NumPy's words::
 
-        word = np.random.Philox(key=seed, counter=[0, draw, row, 0]).random_raw(n)
-        u = (2 * (word >> 12) + 1) / 2**53
+        upper, lower = (
+            np.random.Philox(key=seed, counter=[0, draw, row, i]).random_raw((n + 1) // 2).view(np.uint32)
+            for i in range(2)
+        )
+        u = (2 * ((upper.astype(np.uint64) << 20) + (lower >> 12)) + 1) / 2**53
 
     so draws are the same for any number of threads, any split of the batch and any neighbours, on every processor with
     a fused multiply-add, and a filter that takes away other classes than the one drawn does not change the draw. With
     52 bits a number, classes down to e⁻³⁶ of the best one are drawn at their rate.
 
     Weights and their sums are float64 whatever the dtype: a class at the edge of top_p is the wrong one only where the
-    sum of probabilities is within 10⁻¹² of `top_p`. A row is read once; a scratch of 16 bytes a class holds its
+    sum of probabilities is within 10⁻¹¹ of `top_p`. A row is read once; a scratch of 16 bytes a class holds its
     weights. Nothing is sorted. Source of the order of filters: the libraries' code, see docs/kernels.md.
     """
     name = "sample"

@@ -69,6 +69,18 @@ def multiply_long(a: Any, b: Any) -> Any:
     return tuple(x.new(x.type, builder.trunc(half, llvm(x.type))) for half in (high, product))
 
 
+def extended(value: Any) -> Any:
+    """Integers of 32 bits, taken as not negative, in 64 bits each."""
+    result = with_scalar(value.type, types.int64)
+    return value.new(result, value.builder.zext(value.ir, llvm(result)))
+
+
+def halves_of(value: Any) -> Any:
+    """Integers of 64 bits as twice as many of 32 bits, as they lie in memory."""
+    result = typed(types.int32, 2 * value.lanes)
+    return value.new(result, value.builder.bitcast(value.ir, llvm(result)))
+
+
 def sqrt(value: Any) -> Any:
     """The square root of floats, rounded to nearest."""
     return value.new(value.type, value.call("llvm.sqrt", llvm(value.type), value))

@@ -11,14 +11,23 @@ ORDERS = {
 }
 
 
-def words(classes, seed=0, row=0, draw=0):
-    counter = np.array([0, draw, row, 0], np.uint64)
-    return np.random.Philox(key=seed, counter=counter).random_raw(classes)
+def words(classes, seed=0, row=0, draw=0, stream=0):
+    """32 bits for each class."""
+    counter = np.array([0, draw, row, stream], np.uint64)
+    return (
+        np.random.Philox(key=seed, counter=counter).random_raw((classes + 1) // 2).view(np.uint32)[:classes]
+    )
+
+
+def integers(classes, seed=0, row=0, draw=0):
+    """52 bits for each class."""
+    upper, lower = (words(classes, seed, row, draw, stream).astype(np.uint64) for stream in range(2))
+    return (upper << np.uint64(20)) + (lower >> np.uint64(12))
 
 
 def noise(classes, seed=0, row=0, draw=0):
     """Gumbel's noise in longdouble."""
-    u = (2 * (words(classes, seed, row, draw) >> np.uint64(12)).astype(np.longdouble) + 1) / 2**53
+    u = (2 * integers(classes, seed, row, draw).astype(np.longdouble) + 1) / 2**53
     return -np.log(-np.log(u))
 
 
