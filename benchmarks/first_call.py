@@ -18,7 +18,21 @@ ARGUMENTS = {
     **dict.fromkeys(("sigmoid", "log_sigmoid", "softplus", "softmax_stats"), "x,"),
     **dict.fromkeys(("softmax_grad", "log_softmax_grad", "sigmoid_grad"), "x, x"),
     **dict.fromkeys(("cross_entropy", "cross_entropy_grad", "nll_loss"), "x, labels"),
+    **dict.fromkeys(("tanh", "erf", "gelu", "swish", "mish", "elu", "celu", "selu"), "x,"),
+    **dict.fromkeys(
+        ("hard_sigmoid", "hard_swish", "layer_norm", "rms_norm", "sample", "gumbel_softmax"), "x,"
+    ),
+    **dict.fromkeys(("sparsemax_grad", "entmax15_grad", "linear_softmax", "linear_log_softmax"), "x, x"),
+    **dict.fromkeys(("binary_cross_entropy", "binary_cross_entropy_grad"), "x, x * 0"),
+    **dict.fromkeys(("linear_cross_entropy", "linear_cross_entropy_grad"), "x, x[:10], labels"),
+    "attention": "x[None, None], x[None, None], x[None, None]",
+    "attention_decode": "x[:, None], x[:, None, None], x[:, None, None], labels + 1",
+    "attention_grad": "*[x[None, None]] * 5, x[None, None, :, 0]",
+    "entmax": "x, 1.25",
+    "entmax_grad": "x, x, 1.25",
+    "gumbel_noise": "x.shape,",
     "merge_stats": "(x, x), (x, x)",
+    "topk": "x, 2",
 }
 """Everything that is compiled at a first call, and what it is called with."""
 OPERATORS = tuple(ARGUMENTS)

@@ -1,0 +1,55 @@
+"""The compositions: every library computes the same, and what is wrong is told."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def fused(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    return lambda name: importlib.import_module(f"benchmarks.fused.{name}")
+
+
+def test_every_library_computes_every_task(fused):
+    runner, timing = fused("runner"), importlib.import_module("benchmarks.timing")
+    names = [task.name for task in runner.TASKS]
+    assert len(set(names)) == len(names)
+    for task in runner.select(["softmax and top", "sample"]):
+        row = runner.run_task(task, 1, timing.Method(1, 1e-4, 0, 0))
+        assert row.notes == {}
+        assert row.ours > 0
+        assert row.best_peer is not None
+
+
+def test_wrong_results_are_told(fused):
+    tasks = {task.name: task for task in fused("tasks").TASKS}
+    best = tasks["softmax and top 5 of (64, 50257)"]
+    values, indices = best.libraries["softops"](1).result()
+    assert best.wrong([values, indices]) is None
+    assert "other indices" in best.wrong([values, indices[:, ::-1]])
+    assert "relative error" in best.wrong([values * 1.01, indices])
+    draws = tasks["sample (64, 50257) top_p=0.9"]
+    drawn = draws.libraries["softops"](1).result()
+    assert draws.wrong(drawn) is None
+    assert "1 of 64 draws" in draws.wrong(np.append(drawn[:-1], best.x()[-1].argmin()))
+
+
+def test_a_library_that_fails_is_noted(fused):
+    runner, task, timing = fused("runner"), fused("task"), importlib.import_module("benchmarks.timing")
+
+    def failing(threads):
+        message = "no memory"
+        raise RuntimeError(message)
+
+    x = np.zeros(3)
+    prepared = importlib.import_module("benchmarks.peers.peer").returning(x.sum, np.asarray)
+    libraries = {"softops": lambda threads: prepared, "NumPy": failing}
+    row = runner.run_task(task.Task("sum", lambda: x, libraries, lambda result: None), 1, timing.QUICK)
+    assert row.notes == {"NumPy": "RuntimeError: no memory"}
+    assert row.seconds["NumPy"] is None
+    assert row.ours > 0
