@@ -13,6 +13,7 @@ from .heads.sampler import Sampling
 from .heads.sigmoid import binary_head, multilabel_head
 from .heads.softmax import classifier_head
 from .heads.sparse import entmax15_head, sparsemax_head
+from .heads.training import linear_loss
 from .sources.sklearn import from_sklearn
 from .sources.torch import from_torch
 from .surgery.append import append_head
@@ -34,6 +35,7 @@ __all__ = [
     "from_torch",
     "fuse",
     "gradient",
+    "linear_loss",
     "lm_head",
     "loss",
     "multilabel_head",

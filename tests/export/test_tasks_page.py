@@ -16,8 +16,9 @@ def test_examples_run_and_inputs_are_those_of_the_page(tmp_path, monkeypatch):
         exec(compile(example, str(PAGE), "exec"), names)
         inputs.append([value.name for value in names["model"].graph.input])
     assert inputs[0] == ["hidden_states", "temperature"]
-    assert inputs[2] == ["logits", "temperature", "legal_actions", "gumbel_noise"]
+    assert inputs[3] == ["logits", "temperature", "legal_actions", "gumbel_noise"]
     assert inputs[-1] == ["features"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lm.onnx", "lm.onnx.data"]
     onnx.checker.check_model(names["training"], full_check=True)
     assert [value.name for value in names["slopes"].graph.output] == ["dx"]
+    assert [value.name for value in names["step"].graph.input] == ["x", "weight", "bias", "labels"]

@@ -28,6 +28,7 @@ for opset in (9, 13, 17, 23):
         policy_head(5, opset=opset, legal_mask=True, outputs=["sampled_action", "greedy_action", "probabilities"]),
         loss(5, opset=opset, ignore_index=-1, class_weight=np.ones(5), decompose=True, dims=["a", "b"]),
         gradient("loss", 5, opset=opset, ignore_index=-1, class_weight=np.ones(5)),
+        linear_loss(5, 3, opset=opset, ignore_index=-1, label_smoothing=0.1, softcap=3.0),
         attention(4, 8, kv_heads=2, mask="additive", causal=True, opset=opset),
         append_head(strip_head(plain), top_k=3),
         strip_head(plain),
@@ -55,4 +56,4 @@ def test_another_process_with_another_seed_of_hashes_gives_the_same_bytes():
         for seed in ("1", "77")
     ]
     assert said[0] == said[1]
-    assert said[0].count("\n") == 4 * 16 + 3
+    assert said[0].count("\n") == 4 * 17 + 3

@@ -12,6 +12,7 @@ from softops.export import (
     entmax15_head,
     from_sklearn,
     gradient,
+    linear_loss,
     lm_head,
     loss,
     multilabel_head,
@@ -54,6 +55,7 @@ MODELS = {
     "loss": lambda **o: loss(5, reduction="none", **o),
     "loss of parts": lambda **o: loss(5, reduction="none", decompose=True, **o),
     "gradient": lambda **o: gradient("loss", 5, reduction="sum", **o),
+    "linear_loss": lambda **o: linear_loss(5, 3, reduction="none", outputs=["loss", "dx"], **o),
     "attention": lambda **o: attention(2, 4, **o),
 }
 
