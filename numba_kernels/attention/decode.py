@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from ..arrays.addresses import Array, in_c_order
 from ..arrays.inputs import as_floats, check_out
-from ..arrays.operators import LANES
 from .inputs import (
     OPEN,
     Options,
@@ -21,11 +20,6 @@ from .inputs import (
     softcap_of,
 )
 from .parts import attend_in_parts
-
-
-def _side_by_side(shared: int, most: int) -> int:
-    """How many of the queries that share a head of keys are taken together."""
-    return next(count for count in range(min(shared, most), 0, -1) if shared % count == 0)
 
 
 def attention_decode(
@@ -80,9 +74,10 @@ def attention_decode(
 
     Notes
     -----
-    The keys are cut into parts of 960, each of which a thread takes by itself; the parts are put together in their
-    order, so that the bits do not depend on the number of threads. Heads that share keys read them once. Special values
-    and error are those of `attention`, 8 ULP of the largest of v more for the parts
+    The keys are cut into parts of 1024, each of which a thread takes by itself; the parts are put together in their
+    order, so that the bits do not depend on the number of threads. Scores are summed in the lanes of a vector and then
+    over these: the bits are not those of `attention`. Heads that share keys read them once. Special values and error
+    are those of `attention`, 8 ULP of the largest of v more for the parts
     (``tests/numba_kernels/attention/test_decode.py``). Passes over memory: one over the keys and values in use.
     """
     name = "attention_decode"
@@ -100,8 +95,7 @@ def attention_decode(
     options = Options(
         (-(left + 1) if left >= 0 else -OPEN, 0), scale_of(name, scale, depth), softcap_of(name, softcap)
     )
-    together = _side_by_side(count // key_heads, LANES[query.itemsize])
-    shape = (batch, count // together, together)
+    shape = (batch, key_heads, count // key_heads)
     result = np.empty((batch, count, width), query.dtype)
     log_sums = np.empty((batch, count), work)
     grouped = heads._replace(q=in_c_order(query).reshape(*shape, depth))

@@ -6,7 +6,7 @@ import numpy as np
 from numba import types
 
 from ..numerics.exp import exp_split
-from ..numerics.sums import add_pair, two_sum
+from ..numerics.sums import two_sum
 from ..vector import Variable, bits, fma, loop, splat, where, widen
 from .scores import Block
 
@@ -43,18 +43,8 @@ class Running:
             block.store(scores, key, terms)
             for total, term in zip(self._sums, terms, strict=True):
                 high, low = total.value
-                total.value = _added(high, low, term)
+                total.value = added(high, low, term)
         return factors
-
-    def merge(self, maxima: list[Any], sums: list[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:
-        """Take what has run over other keys; gives what sums of terms so far, and those, are to be multiplied by."""
-        tops = [where(m > own.value, m, own.value) for m, own in zip(maxima, self._maxima, strict=True)]
-        own = self._raise_to(tops)
-        theirs = [exp_below_maximum(m - base_below(top)) for m, top in zip(maxima, tops, strict=True)]
-        for total, (high2, low2), factor in zip(self._sums, sums, theirs, strict=True):
-            high, low = total.value
-            total.value = add_pair(high, low, high2 * widen(factor), low2 * widen(factor))
-        return own, theirs
 
     def _raise_to(self, tops: list[Any]) -> list[Any]:
         """Take new maxima; gives what the sums were lowered by."""
@@ -68,14 +58,9 @@ class Running:
         return factors
 
     @property
-    def parts(self) -> list[tuple[Any, Any]]:
-        """The sums in two parts."""
-        return [total.value for total in self._sums]
-
-    @property
     def sums(self) -> list[Any]:
         """The sums in float64."""
-        return [high + low for high, low in self.parts]
+        return [high + low for high, low in (total.value for total in self._sums)]
 
     @property
     def maxima(self) -> list[Any]:
@@ -93,7 +78,8 @@ def _one_where_any(sink: Any) -> tuple[Any, Any]:
     return where(widen(sink) != -np.inf, splat(zero, 1.0), zero), zero
 
 
-def _added(high: Any, low: Any, term: Any) -> tuple[Any, Any]:
+def added(high: Any, low: Any, term: Any) -> tuple[Any, Any]:
+    """A sum in float64, of float64 in two parts, and a term."""
     if term.scalar == types.float32:
         return high + widen(term), low
     total, error = two_sum(high, term)

@@ -10,51 +10,151 @@ from ..arrays.operators import LANES
 from ..compile.jit import helper, keep_alive
 from ..compile.kernels import in_stages
 from ..compile.threads import run
+from ..numerics.log import log1p_vector
+from ..numerics.sums import add_pair
+from ..products.convert import convert_row
 from ..rowwise.kernels import new_scratch
-from ..vector import compute_kind, full, lanes, load, loop, minimum, store, traced, vector_bytes, when, where
-from ..vector.memory import read as read_vector
-from ..vector.memory import write
+from ..vector import (
+    Variable,
+    compute_kind,
+    full,
+    itemsize,
+    lanes,
+    load,
+    load_scalar,
+    loop,
+    maximum,
+    minimum,
+    narrow,
+    splat,
+    store,
+    store_scalar,
+    traced,
+    vector_bytes,
+    when,
+    where,
+    widen,
+)
 from .call import Call, read
 from .forward import call_of, work_of
 from .inputs import Heads, Options, computing_type
-from .queries import Panel, room
-from .scores import KEYS
+from .lines import add_values, write_scores, write_terms
+from .online import base_below, exp_below_maximum
 
-# A part is so many keys: whole blocks.
-_KEYS = 10 * KEYS
-
-
-def _kept_bytes(work: Any, width: Any) -> Any:
-    """What is kept of a part: a vector of queries for each number of the values, the maxima, the sums in two parts."""
-    return (width + 1) * vector_bytes(work) + 2 * int(lanes(work)) * 8
+# A part is so many keys; the queries that share them go over some at a time, which stay in the nearest cache meanwhile.
+_KEYS, _NEAR = 1024, 32
 
 
-def _keep(panel: Panel, running: Any, call: Call, place: Any) -> None:
-    block = panel.block()
-    work, real = block.work, place.constant(0.0, types.float64)
-    with loop(0, call.width) as d:
-        block.store(place, d, block.load(panel.values, d))
-    behind = place + call.width * block.row
-    store(work, behind, running.maxima[0])
-    for part, total in enumerate(running.parts[0]):
-        write(real, behind + vector_bytes(work) + part * (int(lanes(work)) * 8), total)
-
-
-def _take_kept(panel: Panel, running: Any, call: Call, place: Any) -> None:
-    block = panel.block()
-    work, real, width = block.work, place.constant(0.0, types.float64), int(lanes(block.work))
-    behind = place + call.width * block.row
-    parts = [read_vector(real, behind + vector_bytes(work) + part * (width * 8), width) for part in range(2)]
-    (own,), (theirs,) = running.merge([load(work, behind)], [tuple(parts)])
-    with loop(0, call.width) as d:
-        (mine,), (other,) = block.load(panel.values, d), block.load(place, d)
-        block.store(panel.values, d, [mine * own + other * theirs])
+def _vectors(kind: Any, numbers: Any) -> Any:
+    """So many numbers and what fills their last vector."""
+    return (numbers + (int(lanes(kind)) - 1)) // int(lanes(kind)) * int(lanes(kind))
 
 
 @traced
-def _parts_room(kind: Any, call: Any) -> Any:
+def _room(kind: Any, call: Any) -> Any:
+    """How many numbers of scratch a part takes: queries, and terms for each."""
     told = read(Call, call)
-    return room(kind, told.depth, told.width, 1)
+    return told.queries * (_vectors(kind, told.depth) + _KEYS)
+
+
+# What is kept beside sums of values, in bytes.
+_NUMBERS = 64
+
+
+class _Kept:
+    """What is kept of a part for each query: sums of values, and in float64 the maximum and the sum in two parts."""
+
+    def __init__(self, kind: Any, call: Call, all_parts: Any, part: Any = 0) -> None:
+        self._call = call
+        self._sums = _vectors(kind, call.width) * itemsize(compute_kind(kind))
+        self.size = (self._sums + _NUMBERS) * call.queries
+        self._place = all_parts + part * self.size
+
+    def sums(self, query: Any) -> Any:
+        """Where the sums of values lie."""
+        return self._place + query * (self._sums + _NUMBERS)
+
+    def set(self, query: Any, *numbers: Any) -> None:
+        for i, number in enumerate(numbers):
+            store_scalar(self._real, self.sums(query) + self._sums + 8 * i, widen(number))
+
+    def numbers(self, query: Any) -> list[Any]:
+        """The maximum and the sum."""
+        return [load_scalar(self._real, self.sums(query) + self._sums + 8 * i) for i in range(3)]
+
+    @property
+    def _real(self) -> Any:
+        return self._call.keys.constant(0, types.float64)
+
+
+def _part(
+    kind: Any, call: Call, batch: Any, head: Any, begin: Any, end: Any, kept: _Kept, scratch: Any
+) -> None:
+    """The keys from `begin` to `end`."""
+    work, size, count = compute_kind(kind), itemsize(compute_kind(kind)), end - begin
+    row = _vectors(kind, call.depth) * size
+    terms = scratch + call.queries * row
+    shared = head // call.shared
+    keys = call.k + batch * call.k_batch + shared * call.k_head + begin * call.k_row
+    values = call.v + batch * call.v_batch + shared * call.v_head + begin * call.v_row
+    with loop(0, call.queries) as query:
+        own = scratch + query * row
+        with loop(0, row, vector_bytes(work)) as at:
+            store(work, own + at, full(work, 0.0))
+        source = call.q + batch * call.q_batch + head * call.q_head + query * call.q_row
+        convert_row(work, own, kind, source, call.depth)
+        with loop(0, row, vector_bytes(work)) as at:
+            x = load(work, own + at)
+            store(work, own + at, x * splat(x, call.scale))
+        with loop(0, call.width, lanes(work)) as d:
+            store(work, kept.sums(query) + d * size, full(work, 0.0))
+    with loop(0, count, _NEAR) as first, loop(0, call.queries) as query:
+        few, place = minimum(count - first, _NEAR), terms + (query * _KEYS + first) * size
+        some = keys + first * call.k_row
+        write_scores(kind, place, scratch + query * row, some, call.k_row, few, call.depth, call.softcap)
+    with loop(0, call.queries) as query:
+        kept.set(query, *write_terms(work, terms + query * (_KEYS * size), maximum(count, 0)))
+    with loop(0, count, _NEAR) as first, loop(0, call.queries) as query:
+        few, place = minimum(count - first, _NEAR), terms + (query * _KEYS + first) * size
+        some = values + first * call.v_row
+        add_values(kind, kept.sums(query), place, some, call.v_row, few, call.width)
+
+
+def _put_together(kind: Any, call: Call, batch: Any, head: Any, parts: Any, place: Any) -> None:
+    """Divide the sums of all parts, taken in their order, and write what was asked for."""
+    work, size = compute_kind(kind), itemsize(compute_kind(kind))
+    with loop(0, call.queries) as query:
+        line = head * call.queries + query
+        sink = Variable(work.constant(-np.inf))
+        with when(call.sink != 0):
+            sink.value = load_scalar(work, call.sink + line * size)
+        top = Variable(sink.value)
+        with loop(0, parts) as part:
+            m = narrow(work, _Kept(kind, call, place, part).numbers(query)[0])
+            top.value = where(m > top.value, m, top.value)
+        base = base_below(top.value)
+        total = Variable(widen(exp_below_maximum(sink.value - base)), widen(work.constant(0.0)))
+        sums = _Kept(kind, call, place).sums(query)
+        with loop(0, parts) as part:
+            kept = _Kept(kind, call, place, part)
+            m, high, low = kept.numbers(query)
+            factor = exp_below_maximum(narrow(work, m) - base)
+            total.value = add_pair(*total.value, high * widen(factor), low * widen(factor))
+            with loop(0, call.width * size, vector_bytes(work)) as at:
+                x = load(work, kept.sums(query) + at) * splat(full(work, 0.0), factor)
+                store(work, sums + at, where(part == 0, x, load(work, sums + at) + x))
+        high, low = total.value
+        whole = high + low
+        divisor = splat(full(work, 0.0), narrow(work, whole))
+        with loop(0, call.width * size, vector_bytes(work)) as at:
+            store(work, sums + at, where(divisor == 0.0, 0.0, load(work, sums + at) / divisor))
+        target = call.out + batch * call.out_batch + head * call.out_head + query * call.out_row
+        convert_row(kind, target, work, sums, call.width)
+        with when(call.log_sums != 0):
+            log_sum = widen(top.value) + log1p_vector(whole - 1.0, whole - whole)
+            log_sum = where(whole == 0.0, -np.inf, log_sum)
+            at = call.log_sums + (batch * call.heads * call.queries + line) * size
+            store_scalar(work, at, narrow(work, log_sum))
 
 
 @traced
@@ -63,51 +163,46 @@ def _parts(
 ) -> None:
     """Stage 0: each part of the keys; stage 1: whoever has the first part of a head puts all of them together."""
     told = read(Call, call)
-    size = _kept_bytes(compute_kind(kind), told.width)
     with loop(first, last) as piece:
         place, part = piece // parts, piece % parts
-        panel = Panel(kind, told, 1, place // told.heads, place % told.heads, first.constant(0), scratch)
-        begin, end = panel.keys + told.low, panel.keys
-        begin = where(begin > 0, begin, 0)
+        batch, head = place // told.heads, place % told.heads
         with when(stage == 0) as otherwise:
-            panel.pack()
-            running = panel.start([full(compute_kind(kind), -np.inf)])
-            start = begin + part * _KEYS
-            panel.walk(running, start, minimum(start + _KEYS, end), masked=False)
-            _keep(panel, running, told, kept + piece * size)
+            end = load_scalar(told.keys, told.lengths + batch * 8)
+            begin = maximum(end + told.low, 0) + part * _KEYS
+            of_part = _Kept(kind, told, kept, piece)
+            _part(kind, told, batch, head, begin, minimum(begin + _KEYS, end), of_part, scratch)
         with otherwise, when(part == 0):
-            running = panel.start([panel.sink_of_each()])
-            with loop(0, parts) as each:
-                _take_kept(panel, running, told, kept + (piece + each) * size)
-            panel.finish(running)
+            all_parts = kept + piece * _Kept(kind, told, kept).size
+            _put_together(kind, told, batch, head, parts, all_parts)
 
 
 @helper
-def _lines_in_parts(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
-    owner, scratch = new_scratch(_parts_room(kind, src), kind)
+def _lines(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
+    owner, scratch = new_scratch(_room(kind, src), kind)
     _parts(kind, src, dst, stage, first, last, n, scratch)
     keep_alive(owner)
 
 
-_IN_PARTS = in_stages(_lines_in_parts, 2, 1.0, lambda n, inner: 1)
+_KERNELS = in_stages(_lines, 2, 1.0, lambda n, inner: 1)
+# A product of these takes so much longer than one of `attention`, memory being what is waited for.
+_SLOWER = 4.0
 
 
 def attend_in_parts(
     heads: Heads, options: Options, result: Array, lengths: Array, log_sums: Array | None
 ) -> None:
-    """Write the result for no more queries than a vector has lanes, all of which look at the last keys of a batch.
+    """Write the result for a few queries to each head of keys, all of which look at the last keys of a batch.
 
     At ``-options.band[0]`` of its `lengths`; ``options.sink`` is one for each query, and there is no mask.
     """
     q = heads.q
-    batch, count, _, _ = q.shape
-    looked_at = min(heads.k.shape[2], -options.band[0])
-    parts = max(-(-looked_at // _KEYS), 1)
+    batch, count, queries, _ = q.shape
+    parts = max(-(-min(heads.k.shape[2], -options.band[0]) // _KEYS), 1)
     pieces = batch * count * parts
     if pieces == 0:
         return
     call = call_of(heads, options, result, log_sums, lengths)
     width = LANES[q.itemsize]
-    size = (heads.v.shape[3] + 1) * width * computing_type(q).itemsize + 2 * width * 8
-    kept = np.empty(pieces * size, np.uint8)
-    run(_IN_PARTS[q.dtype], work_of(heads), pieces, address(kept), address(call), pieces, parts)
+    size = -(-heads.v.shape[3] // width) * width * computing_type(q).itemsize + _NUMBERS
+    kept = np.empty(pieces * size * queries, np.uint8)
+    run(_KERNELS[q.dtype], work_of(heads) * _SLOWER, pieces, address(kept), address(call), pieces, parts)

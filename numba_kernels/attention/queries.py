@@ -23,7 +23,6 @@ from ..vector import (
     is_half,
     itemsize,
     lanes,
-    load_partial,
     load_scalar,
     loop,
     maximum,
@@ -78,14 +77,6 @@ class Panel:
         values = call.v + batch * call.v_batch + shared * call.v_head
         self._keys = Rows.side_by_side(kind, keys, call.k_row)
         self._values = Rows.side_by_side(kind, values, call.v_row)
-        self._end = Variable(call.keys)
-        with when(call.lengths != 0):
-            self._end.value = minimum(load_scalar(call.keys, call.lengths + batch * 8), call.keys)
-
-    @property
-    def keys(self) -> Any:
-        """How many keys the batch has."""
-        return self._end.value
 
     @property
     def values(self) -> Any:
@@ -112,15 +103,6 @@ class Panel:
             sink.value = load_scalar(self._work, self._call.sink + self._head * itemsize(self._work))
         return [splat(full(self._work, 0.0), sink.value)] * self._vectors
 
-    def sink_of_each(self) -> Any:
-        """The same where each query has its own, (heads, queries)."""
-        call, nothing = self._call, full(self._work, -np.inf)
-        sinks = Variable(nothing)
-        with when(call.sink != 0):
-            place = call.sink + (self._head * call.queries + self._query) * itemsize(self._work)
-            sinks.value = load_partial(self._work, place, self._queries, -np.inf)
-        return sinks.value
-
     def pack(self) -> None:
         """Lay out the queries, a query in each lane, times the scale."""
         call, block = self._call, self.block()
@@ -133,16 +115,15 @@ class Panel:
     def band(self) -> tuple[Any, Any]:
         """The first and the last key that any of the queries looks at, the first at the beginning of a block."""
         begin = maximum(self._query + self._call.low, 0) // KEYS * KEYS
-        return begin, minimum(self._query + self._queries + self._call.high, self.keys)
+        return begin, minimum(self._query + self._queries + self._call.high, self._call.keys)
 
-    def walk(self, running: Running, begin: Any, end: Any, *, masked: bool = True) -> None:
-        """Take the keys from `begin` to `end`; `masked`: what hides some of them is heeded."""
+    def walk(self, running: Running, begin: Any, end: Any) -> None:
+        """Take the keys from `begin` to `end`."""
         scratch, width = self._scratch, self._call.width
         with loop(begin, end, KEYS) as first:
-            block = self.block(first, minimum((self.keys if masked else end) - first, KEYS))
+            block = self.block(first, minimum(self._call.keys - first, KEYS))
             self.write_scores(self.near_keys(block), block)
-            if masked:
-                self.hide(block)
+            self.hide(block)
             factors = running.take(scratch.scores, block)
             values = self.near_values(block)
             add_products(self.values, values.turned, width, scratch.scores, block, factors)

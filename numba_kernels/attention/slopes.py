@@ -155,7 +155,7 @@ class SlopePanel(Panel):
             block.store(self.values, d, [full(self._work, 0.0)] * self._vectors)
         begin, end = self.band()
         with loop(begin, end, KEYS) as first:
-            some = self.block(first, minimum(self.keys - first, KEYS))
+            some = self.block(first, minimum(call.keys - first, KEYS))
             keys = self.near_keys(some)
             self.slopes_of_scores(keys, some)
             add_products(self.values, keys.turned, call.depth, self.dscores, some, None)

@@ -75,7 +75,7 @@ class _VectorPerRow:
         return [load(self._kind, self._address, row) for row in range(self._rows)]
 
 
-def _reduced(rows: list[Vectors], combine: Combine) -> Vectors:
+def reduced(rows: list[Vectors], combine: Combine) -> Vectors:
     """Lane i of the result: the lanes of row i combined pairwise, the lower half of them with the upper half."""
     count = rows[0][0].lanes
     each = count // 2
@@ -106,8 +106,8 @@ class ExtremesPerRow:
     @property
     def all(self) -> tuple[Any, Any]:
         """The maxima and the minima of all rows."""
-        (maxima,) = _reduced([(v,) for v in self._high.all], lambda a, b: (where(a > b, a, b),))
-        (minima,) = _reduced([(v,) for v in self._low.all], lambda a, b: (where(a < b, a, b),))
+        (maxima,) = reduced([(v,) for v in self._high.all], lambda a, b: (where(a > b, a, b),))
+        (minima,) = reduced([(v,) for v in self._low.all], lambda a, b: (where(a < b, a, b),))
         return maxima, minima
 
 
@@ -143,10 +143,10 @@ class SumPerRow:
         """The sums of all rows as float64 vectors (high, low)."""
         highs, each = self._high.all, lanes(self._real)
         if not self._single:
-            high, low = _reduced(list(zip(highs, self._low.all, strict=True)), _add_pairs)
+            high, low = reduced(list(zip(highs, self._low.all, strict=True)), _add_pairs)
             return high, low
         parts = [
-            _reduced([(v,) for v in part], lambda a, b: (a + b,))[0] for part in (highs[:each], highs[each:])
+            reduced([(v,) for v in part], lambda a, b: (a + b,))[0] for part in (highs[:each], highs[each:])
         ]
         high = join(*parts)
         return high, splat(high, 0.0)

@@ -8,13 +8,13 @@ import numba
 import numpy as np
 import pytest
 
-from softops.numba_kernels import attention, attention_decode
+from softops.numba_kernels import attention_decode
 
 _SPEC = importlib.util.spec_from_file_location("attention_oracle", Path(__file__).with_name("oracle.py"))
 oracle = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(oracle)
 
-LENGTHS = [0, 1, 95, 960, 2500]
+LENGTHS = [0, 1, 95, 1024, 2500]
 
 
 def made(dtype=np.float32, heads=4, key_heads=2, depth=24, width=20, capacity=2600, seed=0):
@@ -80,13 +80,6 @@ def test_one_length_for_all_and_caches_with_steps():
     out = np.empty((20, 4, 5), np.float32).T
     assert attention_decode(q, k, v, 700, out=out) is out
     assert np.array_equal(out, result)
-
-
-def test_short_sequences_have_the_bits_of_attention():
-    """As long as all keys are in one part."""
-    q, k, v = made(heads=6, key_heads=3)
-    expected = attention(q[:, :, None], k[:, :, :900], v[:, :, :900])[:, :, 0]
-    assert np.array_equal(attention_decode(q, k, v, 900), expected)
 
 
 def test_the_same_bits_on_any_number_of_threads():

@@ -1,0 +1,132 @@
+"""Attention for one query and a run of keys: vectors lie along the depth, keys and values are read once.
+
+scores = Σ key · query, some keys at a time, each lane by itself; then over the lanes, of as many keys as it has
+terms = exp(score − maximum), Σ terms
+sums of values = Σ value · term
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..numerics.sums import reduce_add_pairs, reduce_max
+from ..numerics.tanh import tanh_of
+from ..products.panels import has_wide_registers
+from ..rowwise.lanes import reduced
+from ..vector import (
+    Variable,
+    compute_kind,
+    fma,
+    full,
+    itemsize,
+    lanes,
+    load,
+    load_partial,
+    load_scalar,
+    loop,
+    minimum,
+    outlined,
+    splat,
+    stack_address,
+    store,
+    store_partial,
+    vector_bytes,
+    when,
+    where,
+    widen,
+)
+from .online import added, base_below, exp_below_maximum
+
+
+def _at_once(kind: Any) -> int:
+    """How many keys are multiplied at a time: as many sums as registers hold."""
+    return 8 if has_wide_registers(kind) else 4
+
+
+def _parts_of(kind: Any, address: Any, n: Any, function: Any) -> None:
+    """``function(vector, offset)`` for the vectors of a row, 0 behind its end; `offset` counts vectors."""
+    whole, rest = n // lanes(kind), n % lanes(kind)
+    with loop(0, whole) as i:
+        function(lambda row: load(kind, row + i * vector_bytes(kind)), i)
+    with when(rest > 0):
+        tail = whole * vector_bytes(kind)
+        function(lambda row: load_partial(kind, row + tail, rest, 0.0), whole)
+
+
+@outlined
+def write_scores(
+    kind: Any, dst: Any, query: Any, keys: Any, row: Any, count: Any, depth: Any, softcap: Any
+) -> None:
+    """The scores of so many keys, whole vectors of them, −inf behind the last; `query` is padded with zeros."""
+    work, width, together = compute_kind(kind), int(lanes(kind)), _at_once(kind)
+    zero = full(kind, 0.0)
+    sums_of_keys = stack_address(count, zero.type, width)
+    with loop(0, count, width) as first:
+        with loop(first, first + width, together) as key:
+            places = [keys + minimum(key + j, count - 1) * row for j in range(together)]
+            sums = Variable(*[zero] * together)
+
+            def add(vector: Any, i: Any, places: Any = places, sums: Any = sums) -> None:
+                x = load(work, query, i)
+                sums.value = [fma(vector(p), x, s) for p, s in zip(places, sums.value, strict=True)]
+
+            _parts_of(kind, keys, depth, add)
+            for j, total in enumerate(sums.value):
+                store(work, sums_of_keys + (key - first + j) * vector_bytes(work), total)
+        vectors = [(load(work, sums_of_keys, i),) for i in range(width)]
+        (scores,) = reduced(vectors, lambda a, b: (a + b,))
+        score = Variable(scores)
+        with when(softcap > 0.0):
+            cap = splat(scores, softcap)
+            score.value = cap * tanh_of(scores / cap)
+        place = dst + first * itemsize(work)
+        store(work, place, full(work, -np.inf))
+        store_partial(work, place, score.value, minimum(count - first, width))
+
+
+@outlined
+def write_terms(work: Any, scores: Any, count: Any) -> Any:
+    """Scores, whole vectors of them, to exp(score − maximum); gives the maximum, and the sum in two parts."""
+    width = int(lanes(work))
+    top = Variable(full(work, -np.inf))
+    with loop(0, (count + (width - 1)) // width) as i:
+        x = load(work, scores, i)
+        top.value = where(x > top.value, x, top.value)
+    m = reduce_max(top.value)
+    base, zero = splat(top.value, base_below(m)), widen(full(work, 0.0))
+    total = Variable(zero, zero)
+    with loop(0, (count + (width - 1)) // width) as i:
+        term = exp_below_maximum(load(work, scores, i) - base)
+        store(work, scores, term, i)
+        high, low = total.value
+        total.value = added(high, low, term)
+    high, low = total.value
+    return m, *reduce_add_pairs(high, low)
+
+
+# So many vectors of a value are summed at a time.
+_ACROSS = 4
+
+
+@outlined
+def add_values(kind: Any, sums: Any, terms: Any, values: Any, row: Any, count: Any, width: Any) -> None:
+    """sums += Σ value · term over so many keys; `sums` has room for whole vectors."""
+    work, across = compute_kind(kind), _ACROSS * int(lanes(kind))
+    with loop(0, width // across) as i:
+        begin, own = i * (across * itemsize(kind)), sums + i * (across * itemsize(work))
+        totals = Variable(*[load(work, own, j) for j in range(_ACROSS)])
+        with loop(0, count) as key:
+            place = values + key * row + begin
+            term = splat(full(work, 0.0), load_scalar(work, terms + key * itemsize(work)))
+            totals.value = [fma(load(kind, place, j), term, t) for j, t in enumerate(totals.value)]
+        for j, total in enumerate(totals.value):
+            store(work, own, total, j)
+    done = width // across * across
+    with loop(done, width, lanes(kind)) as d:
+        few, own = minimum(width - d, lanes(kind)), sums + d * itemsize(work)
+        total = Variable(load(work, own))
+        with loop(0, count) as key:
+            place = values + key * row + d * itemsize(kind)
+            term = splat(full(work, 0.0), load_scalar(work, terms + key * itemsize(work)))
+            total.value = fma(load_partial(kind, place, few, 0.0), term, total.value)
+        store(work, own, total.value)
