@@ -49,6 +49,8 @@ def attended(
     from softops import numba_kernels
 
     wide = _WIDE[q.dtype]
+    if _is_small(q, k):
+        return _by_scores(q, k, v, scale, cap, masks, zeroes=zeroes)
     if cap is not None:
         if not 0 < cap < np.inf:
             return None
@@ -63,6 +65,42 @@ def attended(
     if empty.any():
         y[empty] = 0 if zeroes else np.nan
     return y
+
+
+# For one query to a head of keys, or so few scores in all of a head, BLAS and the softmax kernel take less time.
+_FEWEST_QUERIES, _FEWEST_SCORES = 2, 1100
+
+
+def _is_small(q: Array, k: Array) -> bool:
+    rows = q.shape[1] // k.shape[1] * q.shape[2]
+    return q.dtype.itemsize > 2 and (rows < _FEWEST_QUERIES or rows * k.shape[2] <= _FEWEST_SCORES)
+
+
+def _by_scores(
+    q: Array, k: Array, v: Array, scale: float, cap: float | None, masks: Sequence[Ruled], *, zeroes: bool
+) -> Array:
+    """The same with its matrix of scores, as the nodes have it."""
+    from softops import numba_kernels
+
+    batch, heads, queries, size = q.shape
+    groups, keys = k.shape[1], k.shape[2]
+    # The heads of queries that share a head of keys are one matrix of more rows.
+    rows = np.multiply(q, q.dtype.type(scale), order="C").reshape(batch, groups, -1, size)
+    chances = np.matmul(rows, k.swapaxes(2, 3))
+    scores = chances.reshape(batch, heads, queries, keys)
+    if cap is not None:
+        np.tanh(scores, out=scores)
+        scores *= scores.dtype.type(cap)
+    for array, fill in masks:
+        if fill is None:
+            scores += array
+        else:
+            np.copyto(scores, fill, where=~array)
+    numba_kernels.softmax(chances, -1, out=chances)
+    if zeroes:
+        scores[np.isnan(scores[..., 0])] = 0
+    mixed: Array = np.matmul(chances, v)
+    return mixed.reshape(batch, heads, queries, v.shape[3])
 
 
 def _mask(masks: Sequence[Ruled], wide: np.dtype[Any]) -> Array | None:
