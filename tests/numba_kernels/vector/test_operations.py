@@ -252,3 +252,17 @@ def test_long_products_and_exclusive_or(run):
     found = run(work, np.float64, np.empty((64, 4), np.uint64), words[0], words[1], count=64)
     for row, a, b in zip(found.tolist(), *words.tolist(), strict=True):
         assert row == [a * b >> 64, a * b % 2**64, a ^ b, a ^ 255]
+
+
+def test_integers_of_half_the_bits(run):
+    """Words as twice as many halves, as NumPy's view has them, and these in 64 bits each, none of them negative."""
+    words = np.random.default_rng(1).integers(0, 2**64 - 1, 64, np.uint64, endpoint=True)
+
+    def work(kind, dst, sources, n):
+        with loop(0, n // 8) as i:
+            halves = vector.halves_of(bits(load(kind, sources[0], i)))
+            for j, part in enumerate(vector.split(vector.extended(halves))):
+                store(kind, dst, from_bits(part), 2 * i + j)
+
+    found = run(work, np.float64, np.empty(128, np.uint64), words, count=64)
+    np.testing.assert_array_equal(found, words.view(np.uint32))
