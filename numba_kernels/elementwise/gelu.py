@@ -7,8 +7,9 @@ from numba import types
 
 from ..arrays.operators import Elementwise
 from ..numerics.erf import FURTHEST, RAISED, normal_tail_raised
+from ..numerics.sums import fma_near
 from ..rowwise.slices import over_elements
-from ..vector import fma, where
+from ..vector import fma, splat, where
 from .swish import times_sigmoid
 
 # 2 √(2/π) and 0.044715 times that, each in two parts; so few bits in the first that it less a sum with it is exact.
@@ -42,9 +43,11 @@ def _by_tanh(x: Any) -> Any:
     y = where(x > furthest, furthest, where(x < -furthest, -furthest, x))
     square = y * y
     factor = fma(square, b, a)
-    low = fma(square, b, a - factor) + fma(square, b_low, fma(fma(y, y, -square), b, a_low))
+    low = fma_near(square, splat(x, b), a - factor) + fma(
+        square, b_low, fma(fma_near(y, y, -square), b, a_low)
+    )
     high = y * factor
-    return times_sigmoid(x, high, fma(y, factor, -high) + y * low)
+    return times_sigmoid(x, high, fma_near(y, factor, -high) + y * low)
 
 
 _EXACT = Elementwise("gelu", over_elements(_exact, cost=2.0))

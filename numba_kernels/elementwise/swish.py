@@ -9,6 +9,7 @@ from ..arrays.inputs import as_floats
 from ..arrays.layout import run_elements
 from ..arrays.operators import Elementwise
 from ..numerics.exp import exp_split
+from ..numerics.sums import fma_near
 from ..rowwise.slices import over_elements, over_elements_and_numbers
 from ..vector import bits, fma, splat, where
 
@@ -37,10 +38,11 @@ def _swish(x: Any) -> Any:
 
 
 def _swish_of_product(x: Any, alpha: Any) -> Any:
-    product = x * alpha
-    large = abs(x) > 2.0**70
-    result = times_sigmoid(where(large, x * 2.0**-70, x), product, fma(x, alpha, -product))
-    return result * where(large, splat(x, 2.0**70), 1.0)
+    product, scale = x * alpha, 2.0**70
+    large = abs(x) > scale
+    x = where(large, x * (1.0 / scale), x)
+    result = times_sigmoid(x, product, fma_near(x, where(large, alpha * scale, alpha), -product))
+    return result * where(large, splat(x, scale), 1.0)
 
 
 def _mish(x: Any) -> Any:

@@ -7,6 +7,7 @@ from numba import types
 from ..vector import bits, fma, splat, where
 from .exp import exp_split
 from .polynomials import hexadecimal, polynomial
+from .sums import fma_near
 from .tanh import with_sign
 
 # erf(x) = x + x · q(x²) up to here, and from there 1 − exp(−t(x)); from where on it is 1.
@@ -89,6 +90,6 @@ def erf_of(x: Any) -> Any:
 def normal_tail_raised(y: Any) -> Any:
     """Φ(−y) for y from 0 to `FURTHEST`, times 2 ** `RAISED`, so that it is normal; NaN for NaN."""
     square = y * y
-    p, s = exp_split(square * -0.5, bits(splat(y, 2.0 ** RAISED[y.scalar])), fma(y, y, -square) * -0.5)
+    p, s = exp_split(square * -0.5, bits(splat(y, 2.0 ** RAISED[y.scalar])), fma_near(y, y, -square) * -0.5)
     factor = s * (polynomial(y, _P[y.scalar]) / polynomial(y, _Q_OF_TAIL[y.scalar]))
     return fma(p, factor, factor)

@@ -19,7 +19,7 @@ def test_every_library_computes_every_task(fused):
     runner, timing = fused("runner"), importlib.import_module("benchmarks.timing")
     names = [task.name for task in runner.TASKS]
     assert len(set(names)) == len(names)
-    for task in runner.select(["softmax and top", "sample"]):
+    for task in runner.select(["softmax and top", "sample", "(1048576,)", "_norm (128, 256)"]):
         row = runner.run_task(task, 1, timing.Method(1, 1e-4, 0, 0))
         assert row.notes == {}
         assert row.ours > 0
@@ -37,6 +37,15 @@ def test_wrong_results_are_told(fused):
     drawn = draws.libraries["softops"](1).result()
     assert draws.wrong(drawn) is None
     assert "1 of 64 draws" in draws.wrong(np.append(drawn[:-1], best.x()[-1].argmin()))
+
+
+def test_a_wrong_activation_is_told(fused):
+    tasks = {task.name: task for task in fused("tasks").TASKS}
+    gelu = tasks["gelu (128, 1024)"]
+    y = gelu.libraries["softops"](1)
+    y.call()
+    assert gelu.wrong(y.result()) is None
+    assert "relative error" in gelu.wrong(y.result() * 1.0001)
 
 
 def test_a_library_that_fails_is_noted(fused):
