@@ -2,14 +2,15 @@
 A graph made flat: a list of steps over numbered slots, ready to run any number of times.
 
 What can be known before the first run is settled here: where each value lies, when it is needed for the last
-time, which nodes go on with the rows of a matrix while they are in the cache, and which outputs must be copied so
-that they share memory with no input, no constant and no other output. Nothing else is ever written over.
+time, which nodes go on with the rows of a matrix while they are in the cache, which write over what only they read and
+nothing else shares, and which outputs must be copied so that they share memory with no input, no constant and no
+other output. Nothing else is ever written over.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,7 +61,7 @@ class Plan:
         steps: Sequence[Step],
     ) -> None:
         self.template, self.inputs, self._outputs = template, tuple(inputs), tuple(outputs)
-        chained = _chained(steps, outputs)
+        chained = _reusing(_chained(steps, outputs), outputs)
         self._steps = _with_dead(chained, template, outputs)
         fresh = {slot for step in chained if step.operation.fresh for slot in step.outputs}
         self._copied = [slot not in fresh or slot in outputs[:place] for place, slot in enumerate(outputs)]
@@ -124,6 +125,27 @@ def _chained(steps: Sequence[Step], outputs: Sequence[Slot]) -> list[Step]:
         else:
             chained.append(step)
     return chained
+
+
+def _reusing(steps: Sequence[Step], outputs: Sequence[Slot]) -> list[Step]:
+    """Have those write over an input that can, where it is memory of its own that nobody else reads."""
+    readers = Counter(slot for step in steps for slot in step.inputs)
+    readers.update(outputs)
+    own = {slot for step in steps if step.operation.fresh for slot in step.outputs if readers[slot] == 1}
+    return [_over_an_input(step, own) for step in steps]
+
+
+def _over_an_input(step: Step, own: Collection[Slot]) -> Step:
+    operation = step.operation
+    place = next((place for place, slot in enumerate(step.inputs) if slot in own), None)
+    if place is None:
+        return step
+    if operation.finish is not None and len(step.inputs) == 1:
+        return replace(step, operation=replace(operation, run=operation.finish))
+    into = operation.into
+    if into is None:
+        return step
+    return replace(step, operation=replace(operation, run=lambda *values: into(*values, out=values[place])))
 
 
 def _with_dead(steps: Sequence[Step], template: Sequence[Value], outputs: Sequence[Slot]) -> list[Step]:

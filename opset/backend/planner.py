@@ -20,7 +20,17 @@ from ..graph.scopes import Scope
 from ..graph.scopes import Value as Argument
 from ..graph.tensors import array_of, constant_of, dense_array_of
 from ..implementations.choice import operation_of
-from ..nodes.node import Node, Operation, Run, Subgraph, Value, attributes_of, described, with_short_domain
+from ..nodes.node import (
+    Function,
+    Node,
+    Operation,
+    Run,
+    Subgraph,
+    Value,
+    attributes_of,
+    described,
+    with_short_domain,
+)
 from .draft import Draft, Environment
 from .plan import LEFT_OUT, Plan, Slot, Step
 
@@ -120,9 +130,24 @@ def _add_fusion(fusion: Fusion, env: Environment) -> None:
 
     outputs = tuple(env.draft.slot() for _ in names)
     fresh = draft.steps[-1].operation.fresh
-    operation = Operation(together, many=many, fresh=fresh, plain_errors=True)
+    operation = (
+        Operation(together, many=True, fresh=fresh, plain_errors=True) if many else _finished(together, fresh)
+    )
     env.draft.steps.append(Step(operation, (*inputs, *draft.captured), outputs, label))
     env.slots.update(zip(names, outputs, strict=True))
+
+
+def _finished(run: Function, fresh: bool, *finishes: Function) -> Operation:
+    """An operation of one output, which others may finish in place where it is fresh."""
+
+    def finished(*values: Value) -> Value:
+        y = run(*values)
+        for finish in finishes:
+            y = finish(y)
+        return y
+
+    followed_by = (lambda finish: _finished(run, fresh, *finishes, finish)) if fresh else None
+    return Operation(finished if finishes else run, fresh=fresh, followed_by=followed_by, plain_errors=True)
 
 
 def _add_node(proto: onnx.NodeProto, env: Environment) -> None:

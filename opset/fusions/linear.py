@@ -1,7 +1,7 @@
 """
 Linear layers of constant weights, by the block product, and what follows them along the classes.
 
-MatMul with a bias added, or Gemm; a scale of one number; Softmax, LogSoftmax, ArgMax or TopK.
+MatMul, with a bias added or not, or Gemm; a scale of one number; Softmax, LogSoftmax, ArgMax or TopK.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FEWEST_ROWS, _LEAST_WORK = 8, 1 << 17
 
 
 class Layer(NamedTuple):
-    """The names of x (…, features), the weight (features, classes) or turned, and the bias; its nodes."""
+    """The names of x (…, features), the weight (features, classes) or turned, and the bias or ``""``; its nodes."""
 
     x: str
     weight: str
@@ -41,17 +41,32 @@ class Layer(NamedTuple):
 
 
 def find_linear(root: NodeProto, scope: Scope) -> Finding:
-    """A MatMul by a constant weight, with a constant bias added."""
-    if made_by(root.output[0], scope, "Add") is None:
+    """A product with a constant weight, and with the constant bias that is added."""
+    layer: Layer | None = None
+    if made_by(root.output[0], scope, "Gemm") is not None:
+        layer = _of_gemm(root, (root,), scope)
+    elif made_by(root.output[0], scope, "MatMul") is not None:
+        readers = scope.consumers.get(root.output[0], [])
+        if not any(_added(reader, root, scope) for reader in readers):
+            layer = _of_matmul(root, "", (root,), scope)
+    elif made_by(root.output[0], scope, "Add") is not None:
+        for product, bias in zip(root.input, root.input[::-1], strict=True):
+            made = made_by(product, scope, "MatMul")
+            layer = layer or (None if made is None else _of_matmul(made, bias, (made, root), scope))
+    if layer is None:
         return None
-    for place in (0, 1):
-        product = made_by(root.input[place], scope, "MatMul")
-        layer = (
-            None if product is None else _of_matmul(product, root.input[1 - place], (product, root), scope)
-        )
-        if layer is not None:
-            return _fusion("linear", layer, (), lambda x, w, b: linear(x, w.T, b), layer.nodes, scope)
-    return None
+    turned = layer.turned
+    return _fusion(
+        "linear", layer, (), lambda x, w, b=None: linear(x, w if turned else w.T, b), layer.nodes, scope
+    )
+
+
+def _added(reader: NodeProto, product: NodeProto, scope: Scope) -> bool:
+    """Whether a node adds a constant vector to a product."""
+    if made_by(reader.output[0], scope, "Add") is None:
+        return False
+    other = [name for name in reader.input if name != product.output[0]]
+    return len(other) == 1 and len(constant_shape(other[0], scope) or ()) == 1
 
 
 def find_linear_head(root: NodeProto, scope: Scope) -> Finding:
@@ -60,7 +75,7 @@ def find_linear_head(root: NodeProto, scope: Scope) -> Finding:
         return None
     found = scores_at(root.input[0], scope, ("MatMul", "Gemm"))
     layer = _layer(found, scope)
-    if layer is None:
+    if layer is None or not layer.bias:
         return None
     kind = f"linear {root.op_type}"
     nodes = (*found.nodes, root)
@@ -84,7 +99,7 @@ def find_linear_head(root: NodeProto, scope: Scope) -> Finding:
     return _fusion(kind, layer, (*(scale.name for scale in found.scales), *more), run, nodes, scope)
 
 
-def linear(x: Array, weight: Array, bias: Array) -> Array | None:
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array | None:
     """x @ weight.T + bias, rows of weight contiguous; None for arrays that the nodes work on by themselves."""
     dtype, features = x.dtype, x.shape[-1] if x.ndim else 0
     classes = len(weight)
@@ -92,21 +107,21 @@ def linear(x: Array, weight: Array, bias: Array) -> Array | None:
         x.ndim < 2
         or dtype not in _DTYPES
         or weight.dtype != dtype
-        or bias.dtype != dtype
         or weight.shape != (classes, features)
-        or bias.shape != (classes,)
+        or (bias is not None and (bias.dtype != dtype or bias.shape != (classes,)))
         or not features
     ):
         return None
     rows = x.size // features
     flat = x if x.ndim == 2 else np.ascontiguousarray(x).reshape(rows, features)
     if rows < _FEWEST_ROWS or rows * features * classes < _LEAST_WORK or weight.strides[1] != weight.itemsize:
-        scores = by_blas(flat, weight.T, bias, ())
+        scores = flat.dot(weight.T) if bias is None else by_blas(flat, weight.T, bias, ())
     else:
         from softops.numba_kernels.linear.inputs import Layer as Arrays
         from softops.numba_kernels.linear.product import product
 
-        scores = product(Arrays(np.ascontiguousarray(flat), weight, bias, x.shape[:-1], dtype))
+        added = np.zeros(classes, dtype) if bias is None else np.ascontiguousarray(bias)
+        scores = product(Arrays(np.ascontiguousarray(flat), weight, added, x.shape[:-1], dtype))
     return scores if x.ndim == 2 else scores.reshape(*x.shape[:-1], classes)
 
 
@@ -122,13 +137,16 @@ def _layer(found: Scores, scope: Scope) -> Layer | None:
             if len(masks) == 1 and masks[0].how == "add"
             else None
         )
-    attributes = {name: attribute(product, name, 1.0) for name in ("alpha", "beta")}
-    turned = {name: attribute(product, name, 0) for name in ("transA", "transB")}
-    plain = attributes == {"alpha": 1.0, "beta": 1.0} and turned["transA"] == 0 and not masks
-    if not plain or len(product.input) != 3 or not product.input[2]:
+    return None if masks else _of_gemm(product, nodes, scope)
+
+
+def _of_gemm(product: NodeProto, nodes: tuple[NodeProto, ...], scope: Scope) -> Layer | None:
+    factors = [attribute(product, name, 1.0) for name in ("alpha", "beta")]
+    turned = attribute(product, "transB", 0)
+    if factors != [1.0, 1.0] or attribute(product, "transA", 0) != 0 or turned is None:
         return None
-    x, weight, bias = product.input
-    layer = Layer(x, weight, bias, bool(turned["transB"]), nodes)
+    x, weight, bias = (*product.input, "")[:3]
+    layer = Layer(x, weight, bias, bool(turned), nodes)
     return layer if _is_constant(layer, scope) else None
 
 
@@ -138,8 +156,8 @@ def _of_matmul(product: NodeProto, bias: str, nodes: tuple[NodeProto, ...], scop
 
 
 def _is_constant(layer: Layer, scope: Scope) -> bool:
-    weight, bias = constant_shape(layer.weight, scope), constant_shape(layer.bias, scope)
-    return weight is not None and bias is not None and (len(weight), len(bias)) == (2, 1)
+    shapes = [constant_shape(name, scope) or () for name in (layer.weight, layer.bias) if name]
+    return [len(shape) for shape in shapes] == [2, 1][: len(shapes)]
 
 
 def _fusion(
@@ -150,7 +168,7 @@ def _fusion(
     nodes: tuple[NodeProto, ...],
     scope: Scope,
 ) -> Finding:
-    found = fused(kind, nodes, (layer.x, layer.weight, layer.bias, *others), run, scope)
+    found = fused(kind, nodes, (layer.x, layer.weight, *filter(None, [layer.bias]), *others), run, scope)
     # The product reads the weights of a class one after another.
     return (
         replace(found, columns=(layer.weight,)) if isinstance(found, Fusion) and not layer.turned else found

@@ -64,10 +64,9 @@ class Normalized:
 
     def axis(self, rank: int) -> int | None:
         """The only axis for an array of this rank, from 0; None where it is not one alone, or there is none."""
-        axes = {axis % rank for axis in self.axes if -rank <= axis < rank}
-        if len(axes) != 1 or len(self.axes) != 1:
+        if len(self.axes) != 1 or not -rank <= self.axes[0] < rank:
             return None
-        (axis,) = axes
+        axis = self.axes[0] % rank
         return axis if not self.flattens or axis == rank - 1 else None
 
     def not_last(self, scope: Scope) -> str | None:

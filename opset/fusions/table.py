@@ -33,7 +33,7 @@ def fusions(scope: Scope) -> list[Fusion]:
 
 
 def findings(scope: Scope) -> Iterator[Fusion | NearMiss]:
-    """Fusions, and near misses among nodes that are in no fusion."""
+    """Fusions, and near misses whose last node is in no fusion."""
     taken: set[int] = set()
     missed: list[NearMiss] = []
     for finder in FINDERS:
@@ -50,4 +50,4 @@ def findings(scope: Scope) -> Iterator[Fusion | NearMiss]:
                 yield found
             else:
                 missed.append(found)
-    yield from (miss for miss in missed if taken.isdisjoint(map(id, miss.nodes)))
+    yield from (miss for miss in missed if id(miss.root) not in taken)

@@ -31,16 +31,24 @@ def relu(x: Array, out: Array | None = None) -> Any:
     return np.maximum(x, x.dtype.type(0), out=out)
 
 
-def binary(ufunc: Callable[..., Any]) -> Implementation:
+def binary(ufunc: Callable[..., Any], *, keeps_dtype: bool = False) -> Implementation:
     """An operator of two inputs."""
 
     def run(a: Array, b: Array) -> Array:
         same_dtype(a, b)
         return np.asarray(ufunc(a, b))
 
+    def into(a: Array, b: Array, out: Array) -> Array:
+        same_dtype(a, b)
+        other = b if out is a else a
+        beyond = out.ndim - other.ndim
+        if beyond < 0 or other.shape not in (out.shape[beyond:], (1,) * other.ndim):
+            return np.asarray(ufunc(a, b))
+        return np.asarray(ufunc(a, b, out=out))
+
     def implementation(node: Node) -> Operation:
         if node.version >= NUMPY_BROADCASTING:
-            return Operation(run, fresh=True)
+            return Operation(run, fresh=True, into=into if keeps_dtype else None)
         return Operation(lambda a, b: run(a, _stretched(a, b, node.attributes)), fresh=True)
 
     return implementation

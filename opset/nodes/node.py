@@ -42,6 +42,9 @@ class Operation:
         As `run`, in place, for one that works on each row of a matrix alone: blocks of rows may be given one by one.
     followed_by
         For a node that makes a matrix: the same with its rows finished by the `finish` of another node.
+    into
+        As `run`, with an array, ``out``, that the output may be written into: one of the inputs where nothing else
+        needs it.
     plain_errors
         Whether a TypeError or ValueError of `run` is clear without a word about the node.
     disputed
@@ -55,6 +58,7 @@ class Operation:
     fresh: bool = False
     finish: Function | None = None
     followed_by: Callable[[Function], Operation] | None = None
+    into: Function | None = None
     plain_errors: bool = False
     disputed: bool = False
     interpolates: bool = False
