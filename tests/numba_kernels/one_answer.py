@@ -40,6 +40,11 @@ def digest(*results):
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
+DECISIONS = {
+    "topk": {"k": 5, "probabilities": True},
+    "sample": {"num_samples": 3, "top_p": 0.9, "min_p": 0.001, "seed": 7},
+    "gumbel_softmax": {"temperature": 0.7, "seed": 7},
+}
 ON_PAIRS = ["softmax_grad", "log_softmax_grad", "cross_entropy", "cross_entropy_grad"]
 # Of matrices: narrow and wide panels, several blocks of keys and classes, a depth that fills no vector.
 OF_MATRICES = {
@@ -50,7 +55,7 @@ OF_MATRICES = {
 }
 
 
-def digests(dtypes=DTYPES, operators=(*ALONG_AXES, *ELEMENTWISE, *ON_PAIRS, *OF_MATRICES)):
+def digests(dtypes=DTYPES, operators=(*ALONG_AXES, *ELEMENTWISE, *ON_PAIRS, *DECISIONS, *OF_MATRICES)):
     """By operator, dtype, shape, axis and scale."""
     found = {}
     for name in dtypes:
@@ -63,7 +68,8 @@ def digests(dtypes=DTYPES, operators=(*ALONG_AXES, *ELEMENTWISE, *ON_PAIRS, *OF_
                 x = numbers(shape, scale, DTYPES[name])
                 for operator in (operator for operator in operators if operator not in OF_MATRICES):
                     key = f"{operator} {name} {shape} {axis} {scale}"
-                    found[key] = digest(_result(operator, x, axis))
+                    result = _result(operator, x, axis)
+                    found[key] = digest(*(result if isinstance(result, tuple) else [result]))
     return found
 
 
@@ -85,6 +91,8 @@ def _result(operator, x, axis):
     function = getattr(kernels, operator)
     if operator in ELEMENTWISE:
         return function(x)
+    if operator in DECISIONS:
+        return function(x, axis=axis, **DECISIONS[operator])
     if operator in ("softmax_grad", "log_softmax_grad"):
         y = getattr(kernels, operator.removesuffix("_grad"))(x, axis=axis)
         return function(numbers(x.shape, 1, x.dtype, seed=5), y, axis=axis)
