@@ -1,7 +1,8 @@
 """All tasks, area by area."""
 
 from .elementwise import TASKS as ELEMENTWISE
+from .losses import TASKS as LOSSES
 from .sampling import TASKS as SAMPLING
 from .task import Task
 
-TASKS: tuple[Task, ...] = (*SAMPLING, *ELEMENTWISE)
+TASKS: tuple[Task, ...] = (*LOSSES, *SAMPLING, *ELEMENTWISE)

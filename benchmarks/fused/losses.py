@@ -1,0 +1,176 @@
+"""The cross-entropy of a linear layer over the vocabulary of a language model, by itself and with its gradients."""
+
+import time
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+
+from softops.numba_kernels import linear_cross_entropy, linear_cross_entropy_grad
+
+from ..peers.peer import Prepared, returning
+from ..results import OURS
+from ..workloads import Array, aligned_copy
+from .task import Task
+
+ROWS, FEATURES, CLASSES = 512, 512, 50257
+# So many rows, and classes, of the gradients are compared.
+_SOME = 8
+
+
+@cache
+def arrays() -> tuple[Array, Array, Array]:
+    """x, weight and labels, the same ones for everybody; scores have a standard deviation of about 1."""
+    random = np.random.default_rng(20)
+    single = np.dtype(np.float32)
+    x = aligned_copy(random.standard_normal((ROWS, FEATURES), np.float32), single)
+    weight = random.standard_normal((CLASSES, FEATURES), np.float32) / np.sqrt(np.float32(FEATURES))
+    return x, aligned_copy(weight, single), random.integers(0, CLASSES, ROWS)
+
+
+@cache
+def _exact() -> tuple[float, Array, Array]:
+    """The mean loss, some rows of dx and some of dweight, in float64."""
+    x, weight, labels = arrays()
+    scores = x.astype(np.float64) @ weight.T.astype(np.float64)
+    d = scores - scores.max(-1, keepdims=True)
+    logs = d - np.log(np.exp(d).sum(-1, keepdims=True))
+    rows = np.arange(ROWS)
+    loss = float(-logs[rows, labels].mean())
+    p = np.exp(logs)
+    p[rows, labels] -= 1
+    return loss, p[:_SOME] @ weight / ROWS, p[:, :_SOME].T @ x / ROWS
+
+
+def _wrong_loss(loss: Any) -> str | None:
+    error = abs(float(loss) / _exact()[0] - 1)
+    return None if error <= 1e-5 else f"wrong result: relative error {error:.2g}"
+
+
+def _wrong_step(found: Any) -> str | None:
+    loss, dx, dweight = found[:3]
+    if wrong := _wrong_loss(loss):
+        return wrong
+    for name, part, expected in (("dx", dx, _exact()[1]), ("dweight", dweight, _exact()[2])):
+        error = float(np.max(np.abs(part[:_SOME] - expected)) / np.abs(expected).max())
+        if not error <= 1e-4:
+            return f"wrong result: {name} is off by {error:.2g} of its largest number"
+    return None
+
+
+def _loss_of_softops(threads: int) -> Prepared:
+    numba.set_num_threads(threads)
+    return returning(lambda: linear_cross_entropy(*arrays()), np.asarray)
+
+
+def _step_of_softops(threads: int) -> Prepared:
+    numba.set_num_threads(threads)
+    return returning(lambda: linear_cross_entropy_grad(*arrays(), return_loss=True), list)  # type: ignore[arg-type]
+
+
+def _torch_losses(threads: int) -> tuple[Any, list[Any], list[Any]]:
+    """torch, its leaves, and its ways to the loss: from the scores, and where it has it without them."""
+    import torch
+
+    torch.set_num_threads(threads)
+    functional = torch.nn.functional
+    x, weight, labels = (torch.from_numpy(array) for array in arrays())
+    leaves = [x.clone().requires_grad_(), weight.clone().requires_grad_()]
+    ways = [lambda: functional.cross_entropy(functional.linear(*leaves), labels)]
+    if hasattr(functional, "linear_cross_entropy"):
+        ways.append(lambda: functional.linear_cross_entropy(*leaves, labels))
+    return torch, leaves, ways
+
+
+def _fastest(calls: list[Any]) -> Any:
+    """The one that takes least the second time."""
+
+    def seconds(call: Any) -> float:
+        call()
+        begin = time.perf_counter()
+        call()
+        return time.perf_counter() - begin
+
+    return min(calls, key=seconds)
+
+
+def _loss_of_torch(threads: int) -> Prepared:
+    torch, _, ways = _torch_losses(threads)
+
+    def without_gradients(way: Any) -> Any:
+        def call() -> Any:
+            with torch.no_grad():
+                return way()
+
+        return call
+
+    return returning(_fastest([without_gradients(way) for way in ways]), lambda loss: loss.numpy())
+
+
+def _step_of_torch(threads: int) -> Prepared:
+    torch, leaves, ways = _torch_losses(threads)
+
+    def with_gradients(way: Any) -> Any:
+        def call() -> Any:
+            for leaf in leaves:
+                leaf.grad = None
+            with torch.enable_grad():
+                loss = way()
+                loss.backward()
+            return [loss.detach(), *(leaf.grad for leaf in leaves)]
+
+        return call
+
+    return returning(
+        _fastest([with_gradients(way) for way in ways]),
+        lambda found: [part.numpy() for part in found],  # type: ignore[arg-type, return-value]
+    )
+
+
+def _of_onnxruntime(threads: int, outputs: list[str]) -> Prepared:
+    import onnx
+    import onnxruntime
+
+    from softops.export import linear_loss
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    if outputs == ["loss"]:
+        model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 17]>
+            loss (float[n, f] x, float[c, f] weight, int64[n] labels) => (float loss)
+            { scores = Gemm <transB = 1> (x, weight)  loss = SoftmaxCrossEntropyLoss (scores, labels) }""")
+    else:
+        model = linear_loss(CLASSES, FEATURES, bias=False, outputs=outputs)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    feeds = dict(zip(("x", "weight", "labels"), arrays(), strict=True))
+    found = list if len(outputs) > 1 else np.asarray
+    return returning(lambda: session.run(None, feeds)[slice(None) if len(outputs) > 1 else 0], found)  # type: ignore[arg-type]
+
+
+_SHAPES = f"({ROWS}, {FEATURES}) to {CLASSES}"
+TASKS = (
+    Task(
+        f"linear_cross_entropy {_SHAPES}",
+        lambda: arrays()[1],
+        {
+            OURS: _loss_of_softops,
+            "torch": _loss_of_torch,
+            "onnxruntime": lambda threads: _of_onnxruntime(threads, ["loss"]),
+        },
+        _wrong_loss,
+    ),
+    Task(
+        f"linear_cross_entropy with gradients {_SHAPES}",
+        lambda: arrays()[1],
+        {
+            OURS: _step_of_softops,
+            "torch": _step_of_torch,
+            "onnxruntime": lambda threads: _of_onnxruntime(threads, ["loss", "dx", "dweight"]),
+        },
+        _wrong_step,
+    ),
+)
