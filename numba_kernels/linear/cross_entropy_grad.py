@@ -151,10 +151,10 @@ def linear_cross_entropy_grad(
 def _run(problem: Problem, scales: Array, wants_losses: bool) -> tuple[Array, Gradients]:
     """The losses of the rows, where they are wanted, and the gradients, dbias in float64."""
     x, weight = problem.layer.x, problem.layer.weight
-    losses, dx = np.zeros(len(x)), np.zeros(x.shape, x.dtype)
-    dweight, dbias = np.zeros(weight.shape, x.dtype), np.zeros(len(weight))
+    losses, dbias = np.zeros(len(x)), np.zeros(len(weight))
     if problem.is_empty:
-        return losses, (dx, dweight, dbias)
+        return losses, (np.zeros(x.shape, x.dtype), np.zeros(weight.shape, x.dtype), dbias)
+    dx, dweight = np.empty(x.shape, x.dtype), np.empty(weight.shape, x.dtype)
     softcap = problem.softcap
     for targets, rows, arrays in problem.slabs(2 if softcap else 1, times=2):
         scores, d = arrays[0], arrays[-1]
@@ -167,5 +167,5 @@ def _run(problem: Problem, scales: Array, wants_losses: bool) -> tuple[Array, Gr
             multiply_by_slope(d, scores, softcap)
         if x.shape[1]:
             write_row_gradient(dx[rows], d, weight)
-        add_weight_gradient(dweight, dbias, d, x[rows])
+        add_weight_gradient(dweight, dbias, d, x[rows], fresh=rows.start == 0)
     return losses, (dx, dweight, dbias)

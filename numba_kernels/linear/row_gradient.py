@@ -27,6 +27,7 @@ from ..vector import (
     loop,
     minimum,
     narrow,
+    prefetch,
     traced,
     widen,
 )
@@ -57,7 +58,17 @@ def _work(kind: Any, dst: Any, src: Any, first: Any, last: Any, columns: Any, sc
             for panel in panels(work, scratch, width, depth, 0, width):
                 with loop(0, count, tile_rows(work)) as i:
                     of_rows = Rows.side_by_side(work, numbers + i * classes * size, classes * size)
-                    found = multiply(work, of_rows, count - i, panel.address, panel.vectors, depth)
+                    later = source + (depth + panel.first + i) * weight_row
+
+                    def ask(k: Any, of_rows: Rows = of_rows, later: Any = later) -> None:
+                        # what the next rows are, half a line at a time, and some of the weights of the next block
+                        row, place = k // 32, k % 32
+                        prefetch(of_rows.at(row + tile_rows(work)).address + place * 32)
+                        prefetch(later + row * weight_row + place // 4 * 64)
+
+                    found = multiply(
+                        work, of_rows, count - i, panel.address, panel.vectors, depth, meanwhile=ask
+                    )
                     _add(work, sums, i, panel, found)
         for panel in panels(work, scratch, width, columns, 0, width):
             with loop(0, count, tile_rows(work)) as i:

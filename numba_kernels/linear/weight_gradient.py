@@ -30,10 +30,12 @@ from ..vector import (
     load_scalar,
     loop,
     minimum,
+    prefetch,
     store_scalar,
     traced,
     vector_bytes,
     when,
+    where,
     widen,
 )
 from .product import PRODUCTS_A_NUMBER
@@ -47,7 +49,7 @@ def _work(
     kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, features: Any, scratch: Any
 ) -> None:
     """Stage 0 packs x, stage 1 multiplies; lines are pieces."""
-    d, x, packed, rows, classes, biases, pieces = src
+    d, x, packed, rows, classes, biases, fresh, pieces = src
     row, size = features * itemsize(kind), itemsize(kind)
     with when(stage == 0) as otherwise:
         each = panel_rows(kind)
@@ -65,8 +67,19 @@ def _work(
             with loop(0, count, tile_rows(kind)) as i:
                 left, place = count - i, dst + (block + i) * row
                 of_classes = Rows.side_by_side(kind, scratch + i * step, step)
-                begin_with = load_block(kind, place, row, left, panel)
-                sums = multiply(kind, of_classes, left, numbers, panel.vectors, depth, begin_with)
+                columns = where((fresh != 0) & (k == 0), 0, panel.count)
+                begin_with = load_block(kind, place, row, left, panel._replace(count=columns))
+                following = place + tile_rows(kind) * row + panel.first * size
+
+                def ask(k: Any, following: Any = following) -> None:
+                    # the lines of the sums that the next classes are added to, one after another
+                    prefetch(
+                        following + k % tile_rows(kind) * row + k // tile_rows(kind) % 4 * 64, write=True
+                    )
+
+                sums = multiply(
+                    kind, of_classes, left, numbers, panel.vectors, depth, begin_with, meanwhile=ask
+                )
                 store_block(kind, place, row, left, panel, sums)
 
 
@@ -96,12 +109,15 @@ def _lines(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: 
 _KERNELS = in_stages(_lines, 2, 1.0, lambda n, inner: 1)
 
 
-def add_weight_gradient(dweight: Array, dbias: Array, d: Array, x: Array) -> None:
-    """Add those of some rows, with gradients d (rows, classes) of their scores, to dweight and to dbias in float64."""
+def add_weight_gradient(dweight: Array, dbias: Array, d: Array, x: Array, *, fresh: bool) -> None:
+    """Add those of some rows, with gradients d (rows, classes) of their scores, to dweight and to dbias in float64.
+
+    `fresh`: dweight is written, not added to, and not read.
+    """
     (rows, features), classes = x.shape, d.shape[1]
     width = LANES[x.itemsize]
     packed = np.empty(-(-features // width) * width * rows, x.dtype)
     pieces = -(-classes // _CLASSES)
-    src = address(d), address(x), address(packed), rows, classes, address(dbias), pieces
+    src = address(d), address(x), address(packed), rows, classes, address(dbias), int(fresh), pieces
     work = rows * features * classes / PRODUCTS_A_NUMBER
     run(_KERNELS[x.dtype], work, pieces, address(dweight), src, pieces, features)

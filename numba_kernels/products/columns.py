@@ -34,14 +34,17 @@ def pack_columns(
         source, step = src + panel.first * itemsize(kind), panel.vectors * vector_bytes(work)
         with loop(0, depth) as k:
             place = source + k * row
-            prefetch(place + row * _AHEAD)
             for j in range(panel.vectors):
+                prefetch(place + row * _AHEAD + j * vector_bytes(kind))
                 numbers = load_partial(kind, place + j * vector_bytes(kind), _left(kind, panel, j), 0.0)
                 store(work, panel.address + k * step, numbers, j)
 
 
 def load_block(kind: Any, src: Any, row: Any, rows: Any, panel: Panel) -> Sums:
-    """What lies at a panel's columns of the first `rows` rows of a tile; the last one stands for those beyond."""
+    """What lies at a panel's columns of the first `rows` rows of a tile; the last one stands for those beyond.
+
+    Of a panel without columns nothing is read, and all is 0.
+    """
     return [
         [
             load_partial(kind, place + j * vector_bytes(kind), _left(kind, panel, j), 0.0)

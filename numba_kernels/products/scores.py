@@ -11,6 +11,7 @@ from ..vector import (
     load_scalar,
     loop,
     minimum,
+    prefetch,
     splat,
     store,
     vector_bytes,
@@ -69,7 +70,13 @@ def _of_a_tile(work: Any, weights: Weights, count: Any, panel: Panel, scratch: A
     kind, depth = weights.kind, weights.depth
     if not is_half(kind):
         rows = Rows.side_by_side(kind, weights.address, weights.row)
-        return multiply(work, rows, count, panel.address, panel.vectors, depth)
+        following = weights.address + weights.row * tile_rows(kind)
+
+        def ask(k: Any) -> None:
+            # a number of the next weights for each that is multiplied: those of a tile by its end
+            prefetch(following + k * (tile_rows(kind) * itemsize(kind)))
+
+        return multiply(work, rows, count, panel.address, panel.vectors, depth, meanwhile=ask)
     taken, row = tile_rows(kind), depth.constant(_WIDENED * itemsize(work))
     sums = Variable(*[full(work, 0.0)] * (taken * panel.vectors))
     with loop(0, depth, _WIDENED) as k:

@@ -9,6 +9,7 @@ the caller lays there (rows of the other matrix, queries). The rows lie wherever
 and one from number to number, so that they need not be packed.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..vector import (
@@ -66,17 +67,21 @@ def multiply(
     depth: Any,
     begin: Sums | None = None,
     step: Any = None,
+    meanwhile: Callable[[Any], None] | None = None,
 ) -> Sums:
     """The products of the first `count` of `tile_rows` rows and a panel of so many vectors, by row and vector.
 
     Added to what is to `begin` with. The last row stands for those beyond, too: no memory behind it is read. `step`:
-    how many bytes further the panel's next numbers lie, where it is a part of a wider one.
+    how many bytes further the panel's next numbers lie, where it is a part of a wider one. ``meanwhile(k)`` is written
+    into the loop over the depth, to ask for memory that is wanted next.
     """
     taken, further = tile_rows(kind), vectors * vector_bytes(kind) if step is None else step
     starts = [rows.at(minimum(count - 1, i)).address for i in range(taken)]
     zero = full(kind, 0.0)
     sums = Variable(*(flat(begin) if begin else [zero] * (taken * vectors)))
     with loop(0, depth) as k:
+        if meanwhile is not None:
+            meanwhile(k)
         place = panel + k * further
         columns = [load(kind, place, j) for j in range(vectors)]
         numbers = (splat(zero, load_scalar(rows.kind, start + k * rows.step)) for start in starts)
