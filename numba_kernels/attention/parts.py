@@ -139,7 +139,8 @@ def _put_together(kind: Any, call: Call, batch: Any, head: Any, parts: Any, plac
             kept = _Kept(kind, call, place, part)
             m, high, low = kept.numbers(query)
             factor = exp_below_maximum(narrow(work, m) - base)
-            total.value = add_pair(*total.value, high * widen(factor), low * widen(factor))
+            own, rest = total.value
+            total.value = add_pair(own, rest, high * widen(factor), low * widen(factor))
             with loop(0, call.width * size, vector_bytes(work)) as at:
                 x = load(work, kept.sums(query) + at) * splat(full(work, 0.0), factor)
                 store(work, sums + at, where(part == 0, x, load(work, sums + at) + x))
