@@ -1,8 +1,10 @@
 """All tasks, area by area."""
 
+from .attention import TASKS as ATTENTION
+from .cross_entropy import TASKS as CROSS_ENTROPY
 from .elementwise import TASKS as ELEMENTWISE
-from .losses import TASKS as LOSSES
+from .linear import TASKS as LINEAR
 from .sampling import TASKS as SAMPLING
 from .task import Task
 
-TASKS: tuple[Task, ...] = (*LOSSES, *SAMPLING, *ELEMENTWISE)
+TASKS: tuple[Task, ...] = (*LINEAR, *CROSS_ENTROPY, *SAMPLING, *ATTENTION, *ELEMENTWISE)
