@@ -32,6 +32,8 @@ ARGUMENTS = {
     "entmax_grad": "x, x, 1.25",
     "gumbel_noise": "x.shape,",
     "merge_stats": "(x, x), (x, x)",
+    "linear_logsumexp": "x, x",
+    "linear_topk": "x, x, 2",
     "topk": "x, 2",
 }
 """Everything that is compiled at a first call, and what it is called with."""

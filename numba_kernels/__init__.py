@@ -19,6 +19,7 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .linear.cross_entropy import linear_cross_entropy
     from .linear.cross_entropy_grad import linear_cross_entropy_grad
     from .linear.probabilities import linear_log_softmax, linear_softmax
+    from .linear.reductions import linear_logsumexp, linear_topk
     from .log_softmax import log_softmax
     from .logsumexp import logsumexp
     from .losses.binary_cross_entropy import binary_cross_entropy
@@ -66,7 +67,9 @@ __all__ = [
     "linear_cross_entropy",
     "linear_cross_entropy_grad",
     "linear_log_softmax",
+    "linear_logsumexp",
     "linear_softmax",
+    "linear_topk",
     "log_sigmoid",
     "log_softmax",
     "log_softmax_grad",

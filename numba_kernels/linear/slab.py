@@ -48,7 +48,7 @@ class Problem(NamedTuple):
         The first of these holds the scores. `times`: so much more memory pays.
         """
         layer, classes = self.layer, len(self.layer.weight)
-        each = _rows_at_once(classes * layer.x.itemsize * count, times)
+        each = rows_at_once(classes * layer.x.itemsize * count, times)
         total = len(layer.x)
         room = [np.empty((min(each, total), classes), layer.x.dtype) for _ in range(count)]
         for begin in range(0, total, each):
@@ -58,8 +58,8 @@ class Problem(NamedTuple):
             yield self.targets.of_rows(arrays[0], begin, end), slice(begin, end), arrays
 
 
-def _rows_at_once(row: int, times: int) -> int:
-    """How many rows, of so many bytes each."""
+def rows_at_once(row: int, times: int = 1) -> int:
+    """How many rows, whose scores take so many bytes each, are at hand at a time; `times`: so much more memory pays."""
     rows = times * _BYTES // row
     if rows >= _PANEL:
         return rows // _PANEL * _PANEL

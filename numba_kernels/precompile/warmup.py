@@ -28,6 +28,7 @@ from ..hardmax import hardmax
 from ..linear.cross_entropy import linear_cross_entropy
 from ..linear.cross_entropy_grad import linear_cross_entropy_grad
 from ..linear.probabilities import linear_log_softmax, linear_softmax
+from ..linear.reductions import linear_logsumexp, linear_topk
 from ..log_softmax import log_softmax
 from ..logsumexp import logsumexp
 from ..losses.binary_cross_entropy import binary_cross_entropy
@@ -191,6 +192,8 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
     "linear_cross_entropy_grad": _of_a_layer(linear_cross_entropy_grad),
     "linear_softmax": lambda x: linear_softmax(x[:, :64], x[:64, :64]),
     "linear_log_softmax": lambda x: linear_log_softmax(x[:, :64], x[:64, :64]),
+    "linear_logsumexp": lambda x: linear_logsumexp(x[:, :64], x[:64, :64]),
+    "linear_topk": lambda x: linear_topk(x[:, :64], x[:64, :64], 1),
     "sample": lambda x: sample(x, seed=0),
     "gumbel_softmax": lambda x: gumbel_softmax(x, seed=0),
 }

@@ -1,0 +1,143 @@
+"""What is found of the scores of a linear layer: their log-sums, the best classes. Of the scores few rows are kept."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays.addresses import Array
+from ..arrays.inputs import check_count
+from ..compile.arithmetic import own_arithmetic
+from ..log_sums.tempered import checked_temperature
+from ..logsumexp import logsumexp
+from ..sampling.topk import topk
+from .inputs import Layer, layer_of
+from .product import product
+from .slab import rows_at_once
+
+
+def _few_rows(layer: Layer) -> Iterator[tuple[slice, Array]]:
+    """Which rows, and their scores, which are gone with the next ones."""
+    rows, classes = len(layer.x), len(layer.weight)
+    each = rows_at_once(classes * layer.x.itemsize)
+    room = np.empty((min(each, rows), classes), layer.x.dtype)
+    for begin in range(0, rows, each):
+        x = layer.x[begin : begin + each]
+        yield slice(begin, begin + each), product(layer._replace(x=x), room[: len(x)])
+
+
+def linear_logsumexp(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
+    *,
+    temperature: float = 1.0,
+) -> npt.NDArray[Any]:
+    """Logarithm of the sum of exponentials over the classes of a linear layer, without the array of scores.
+
+    ``logsumexp((x @ weight.T + bias) / temperature, axis=-1)``
+
+    Parameters
+    ----------
+    x : array of float16, bfloat16, float32 or float64, shape (..., features)
+        The rows of features.
+    weight : array, shape (classes, features)
+        The weights, of float64 where `x` is, else of float16, bfloat16 or float32. Rows are read where they lie; a
+        transposed array is copied.
+    bias : array, shape (classes,), optional
+        What is added to the scores; no wider than they are computed in.
+    temperature : float
+        Above 0 and finite; the scores are divided by it.
+
+    Returns
+    -------
+    array of the dtype of `x`, shape (...); a scalar for one row
+
+    Raises
+    ------
+    TypeError
+        Another dtype, or float64 beside a narrower one.
+    ValueError
+        Shapes that do not fit together, or a temperature out of range.
+
+    Notes
+    -----
+    The scores are those of `linear_softmax`, with a temperature rounded once more; of them the special values and the
+    bound of `logsumexp` (``tests/numba_kernels/linear/test_reductions.py``). Memory, beside a copy of `x`: the scores
+    of as many rows as 20 MB hold, of 48 up to 56 MB. The same bits for any number of threads, and for a row by itself.
+    """
+    name = "linear_logsumexp"
+    layer, divisor = layer_of(name, x, weight, bias), checked_temperature(name, temperature)
+    with own_arithmetic():
+        result = np.full(len(layer.x), -np.inf, layer.x.dtype)
+        for rows, scores in _few_rows(layer) if len(layer.weight) else ():
+            if divisor != 1.0:
+                np.divide(scores, scores.dtype.type(divisor), out=scores)
+            result[rows] = logsumexp(scores)
+        found = result.astype(layer.dtype).reshape(layer.shape)
+    return found if layer.shape else found[()]
+
+
+def linear_topk(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    k: int,
+    bias: npt.ArrayLike | None = None,
+    *,
+    temperature: float = 1.0,
+    probabilities: bool = True,
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """The k most probable classes of a linear layer, without the array of scores.
+
+    ``topk(x @ weight.T + bias, k, probabilities=probabilities, temperature=temperature)``
+
+    Parameters
+    ----------
+    x : array of float16, bfloat16, float32 or float64, shape (..., features)
+        The rows of features.
+    weight : array, shape (classes, features)
+        The weights, of float64 where `x` is, else of float16, bfloat16 or float32. Rows are read where they lie; a
+        transposed array is copied.
+    k : int
+        How many, from 0 to the number of classes.
+    bias : array, shape (classes,), optional
+        What is added to the scores; no wider than they are computed in.
+    temperature : float
+        Above 0 and finite; the scores are divided by it before the softmax. With `probabilities` alone.
+    probabilities : bool
+        Return probabilities among all classes; else the scores.
+
+    Returns
+    -------
+    values : array of the dtype of `x`, shape (..., k), the largest first
+    indices : array of int64 of the same shape
+
+    Raises
+    ------
+    TypeError
+        Another dtype, float64 beside a narrower one, or a k that is no integer.
+    ValueError
+        Shapes that do not fit together, a k or a temperature out of range.
+
+    Notes
+    -----
+    The scores are those of `linear_softmax`; of them order, ties, special values and the bound of `topk`
+    (``tests/numba_kernels/linear/test_reductions.py``). Of halves the scores are compared before they are rounded.
+    Memory as of `linear_logsumexp`. The same bits for any number of threads, and for a row by itself.
+    """
+    name = "linear_topk"
+    layer, divisor = layer_of(name, x, weight, bias), checked_temperature(name, temperature)
+    count = check_count(name, "k", k, len(layer.weight))
+    if divisor != 1.0 and not probabilities:
+        message = f"{name} takes a temperature with probabilities alone (got {temperature!r}); pass probabilities=True"
+        raise ValueError(message)
+    with own_arithmetic():
+        values = np.empty((len(layer.x), count), layer.dtype)
+        indices = np.empty(values.shape, np.int64)
+        for rows, scores in _few_rows(layer) if values.size else ():
+            values[rows], indices[rows] = topk(
+                scores, count, probabilities=probabilities, temperature=divisor
+            )
+    shape = (*layer.shape, count)
+    return values.reshape(shape), indices.reshape(shape)
