@@ -6,7 +6,7 @@ the logits need no subtraction of the maximum, whose rounding is what costs othe
 
 n is had by adding 1.5 · 2^(mantissa bits), which leaves it in the low bits of the sum; shifted up by the number of
 mantissa bits it is 2ⁿ in all but the bias. The polynomial is 1 + (r + r² q(r)) with q fitted to the relative error
-(`tools/fit_exp.py`), in a form with one rounding that counts, which also keeps it monotone.
+(`tools/fits/exp.py`), in a form with one rounding that counts, which also keeps it monotone.
 
 Bounds on x where r is exact to half an ULP even without a fused multiply-add: n · (high part of ln 2) must be exact,
 which gives |x| ≤ 2⁹ in float32 and |x| ≤ 2²⁰ in float64.

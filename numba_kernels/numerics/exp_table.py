@@ -9,7 +9,7 @@ from its maximum: nothing is subtracted from a score.
     e = s + p · s, with s = 2^(n/4) times what is common, and p = exp(r) − 1
 
 Right for |x| ≤ 2⁹, where n · (high part of ln 2 / 4) is exact; relative error of s + p · s: 2⁻²⁷·⁴, of p's rounding
-2⁻²⁷ (`tools/fit_exp.py`).
+2⁻²⁷ (`tools/fits/exp.py`).
 """
 
 from typing import Any

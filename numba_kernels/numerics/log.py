@@ -1,7 +1,7 @@
 """The logarithm of a number, and of one plus a number, for vectors.
 
 With u = 1 + x = 2ᵏ (1 + f), |f| ≤ √2 − 1: log u = k ln 2 + 2 atanh(s), s = f / (2 + f), the odd series of atanh
-fitted to its relative error (`tools/fit_log.py`). For k = 0, f is x itself, so that the smallest x keep their
+fitted to its relative error (`tools/fits/log.py`). For k = 0, f is x itself, so that the smallest x keep their
 precision; for others what the sum 1 + x rounds off is put back to first order.
 """
 

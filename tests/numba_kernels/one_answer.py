@@ -15,6 +15,7 @@ from softops import numba_kernels as kernels
 DTYPES = {"float32": np.float32, "float64": np.float64, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 ALONG_AXES = ["softmax", "log_softmax", "logsumexp", "hardmax", "sparsemax", "entmax15"]
 ELEMENTWISE = ["sigmoid", "log_sigmoid", "softplus", "tanh", "erf", "gelu", "swish", "mish"]
+NORMALIZATIONS = ["layer_norm", "rms_norm"]
 # Short rows, rows, long rows in blocks, columns, and columns of more than one settled sum.
 SHAPES = [((9, 5), -1), ((40, 37), -1), ((5, 1000), -1), ((2, 20000), -1), ((3, 21, 40), 1), ((2, 700, 3), 1)]
 SCALES = [1, 30, 400]
@@ -55,7 +56,9 @@ OF_MATRICES = {
 }
 
 
-def digests(dtypes=DTYPES, operators=(*ALONG_AXES, *ELEMENTWISE, *ON_PAIRS, *DECISIONS, *OF_MATRICES)):
+def digests(
+    dtypes=DTYPES, operators=(*ALONG_AXES, *ELEMENTWISE, *NORMALIZATIONS, *ON_PAIRS, *DECISIONS, *OF_MATRICES)
+):
     """By operator, dtype, shape, axis and scale."""
     found = {}
     for name in dtypes:
@@ -91,6 +94,8 @@ def _result(operator, x, axis):
     function = getattr(kernels, operator)
     if operator in ELEMENTWISE:
         return function(x)
+    if operator in NORMALIZATIONS:
+        return function(np.where(np.isinf(x.astype(np.float64)), np.zeros((), x.dtype), x), axis=axis)
     if operator in DECISIONS:
         return function(x, axis=axis, **DECISIONS[operator])
     if operator in ("softmax_grad", "log_softmax_grad"):

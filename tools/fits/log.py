@@ -1,4 +1,4 @@
-"""Fit the polynomials of ``numba_kernels/numerics/log.py`` and print them: ``python -m tools.fit_log`` (needs mpmath).
+"""Fit the polynomials of ``numba_kernels/numerics/log.py`` and print them: ``python -m tools.fits.log`` (needs mpmath).
 
 With s = f / (2 + f) and z = s², log(1 + f) = 2 atanh(s) = s · (2 + z q(z)). Least squares of the relative error at
 Chebyshev points of z in [0, limit], coefficients rounded to float64 one after another, lowest first, the rest fitted

@@ -1,6 +1,6 @@
 """Fit what ``exp.py`` and ``exp_table.py`` of ``numba_kernels/numerics`` hold, and print it; needs mpmath.
 
-    python -m tools.fit_exp
+    python -m tools.fits.exp
 
 q(r) = (exp(r) − 1 − r) / r² on |r| ≤ ln 2 / 2, or a quarter of that beside a table of four, least squares of the
 relative error of 1 + r + r² q(r) at Chebyshev points, which is within a factor of two of the minimax. Coefficients are
