@@ -8,6 +8,7 @@ from ..vector import (
     full,
     is_half,
     itemsize,
+    lanes,
     load_scalar,
     loop,
     minimum,
@@ -15,9 +16,11 @@ from ..vector import (
     splat,
     store,
     vector_bytes,
+    where,
 )
 from .convert import convert_row
-from .panels import Panel, panel_rows
+from .panels import Panel, has_wide_registers, panel_rows
+from .stream import STREAMED_ROWS, stream
 from .tile import Rows, Sums, by_row, flat, multiply, tile_rows
 from .transpose import transpose
 
@@ -47,7 +50,18 @@ def scores_room(kind: Any, classes: int) -> int:
 
 
 def scores(dst: Any, dst_row: Any, panel: Panel, weights: Weights, classes: Any, scratch: Any) -> None:
-    """The scores of some classes for the rows of a panel: a row of `classes` numbers for each, `dst_row` bytes apart.
+    """The scores of some classes for the rows of a panel, a row of `classes` numbers each, `dst_row` bytes apart."""
+    kind, width, streamed = weights.kind, int(lanes(weights.kind)), classes.constant(0)
+    if is_half(kind) and panel.vectors == 1 and has_wide_registers(kind):
+        streamed = where(panel.count <= STREAMED_ROWS, classes // width * width, 0)
+        with loop(0, streamed, width) as first:
+            stream(dst + first * itemsize(compute_kind(kind)), dst_row, panel, weights, first)
+    place = dst + streamed * itemsize(compute_kind(kind))
+    _by_tiles(place, dst_row, panel, weights.at(streamed), classes - streamed, scratch)
+
+
+def _by_tiles(dst: Any, dst_row: Any, panel: Panel, weights: Weights, classes: Any, scratch: Any) -> None:
+    """The same, tile by tile.
 
     Class by class they come out as vectors over the rows, and are transposed at the end.
     """

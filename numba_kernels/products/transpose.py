@@ -21,17 +21,50 @@ from ..vector import (
 
 
 def transposed(vectors: list[Any]) -> list[Any]:
-    """Lane i of vector j becomes lane j of vector i: halves change places, then quarters, and so on."""
-    count, each, result = len(vectors), len(vectors) // 2, list(vectors)
-    while each:
-        keep = [lane if lane & each == 0 else count + lane - each for lane in range(count)]
-        bring = [lane + each if lane & each == 0 else count + lane for lane in range(count)]
-        for i in range(count):
-            if i & each == 0:
-                a, b = result[i], result[i + each]
-                result[i], result[i + each] = shuffle(a, b, keep), shuffle(a, b, bring)
-        each //= 2
-    return result
+    """Lane i of vector j becomes lane j of vector i: inside quarters of vectors at first, then quarter by quarter.
+
+    In steps that processors have instructions for, so that no register is taken by a table of places.
+    """
+    count = len(vectors)
+    each = count // 4
+    inside = [
+        row for first in range(0, count, each) for row in _inside_quarters(vectors[first : first + each])
+    ]
+    columns = [_quarters(inside[j::each]) for j in range(each)]
+    return [columns[j][quarter] for quarter in range(4) for j in range(each)]
+
+
+def _inside_quarters(rows: list[Any], size: int = 1) -> list[Any]:
+    """As many rows as a quarter has lanes, each quarter of them transposed; blocks of `size` lanes stay together."""
+    if len(rows) == 1:
+        return rows
+    pairs = list(zip(rows[::2], rows[1::2], strict=True))
+    lower, upper = ([_in_turns(*pair, size, half) for pair in pairs] for half in (0, 1))
+    return _inside_quarters(lower, 2 * size) + _inside_quarters(upper, 2 * size)
+
+
+def _in_turns(a: Any, b: Any, size: int, half: int) -> Any:
+    """The lower or the upper half of every quarter, blocks of two vectors taken in turns."""
+    count, each = a.lanes, a.lanes // 4
+    starts = [
+        first + half * (each // 2) + k for first in range(0, count, each) for k in range(0, each // 2, size)
+    ]
+    places = [place for start in starts for place in (start, count + start)]
+    return shuffle(a, b, [place + k for place in places for k in range(size)])
+
+
+def _quarters(rows: list[Any]) -> list[Any]:
+    """Four vectors, of which quarter i of vector j becomes quarter j of vector i."""
+    count, each = rows[0].lanes, rows[0].lanes // 4
+    even, odd = ([q * each + k for q in (side, side + 2) for k in range(each)] for side in (0, 1))
+
+    def two(a: Any, b: Any) -> tuple[Any, Any]:
+        first, second = (shuffle(a, b, order + [count + k for k in order]) for order in (even, odd))
+        return first, second
+
+    (a, b), (c, d) = two(rows[0], rows[1]), two(rows[2], rows[3])
+    (first, third), (second, fourth) = two(a, c), two(b, d)
+    return [first, second, third, fourth]
 
 
 @outlined
