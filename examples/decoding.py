@@ -83,8 +83,8 @@ def export(path: str) -> None:
 def decode(run, prompts: np.ndarray, steps: int) -> np.ndarray:
     """Go on with prompts: of every sequence the likeliest tokens, 0.9 of the probability, at a temperature of 0.8.
 
-    Each sequence has a seed of its own, and each token the number of its position: what is drawn does not depend on
-    which other sequences there are.
+    Each sequence has a seed of its own, and its tokens are told apart by their positions: what is drawn does not depend
+    on which other sequences there are.
     """
     batch, length = prompts.shape
     tokens, seeds = prompts, np.arange(batch) + 100
@@ -92,8 +92,7 @@ def decode(run, prompts: np.ndarray, steps: int) -> np.ndarray:
     given = prompts
     for position in range(length, length + steps):
         logits, past = run({"tokens": given, "past": past})
-        rows = np.full(batch, position)
-        given = sample(logits, temperature=0.8, top_p=0.9, seed=seeds, rows=rows)
+        given = sample(logits, temperature=0.8, top_p=0.9, seed=seeds, rows=position)
         tokens = np.concatenate([tokens, given], 1)
     return tokens
 
@@ -104,7 +103,7 @@ runtimes = {"softops": model.run, "onnxruntime": lambda feeds: session.run(None,
 prompts = np.array([[1, 2, 3, 4], [10, 20, 30, 40], [7, 7, 7, 7]])
 written = {}
 for name, run in runtimes.items():
-    decode(run, prompts, 2)  # compiles, or loads what was compiled
+    decode(run, prompts, 24)  # compiles, or loads what was compiled
     begin = time.perf_counter()
     written[name] = decode(run, prompts, 24)
     each = (time.perf_counter() - begin) / 24

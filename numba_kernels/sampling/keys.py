@@ -32,7 +32,9 @@ def keys_of(name: str, seed: Seed, rows: int | npt.ArrayLike, shape: tuple[int, 
     if first is None:
         keys[:, 2] = _words(name, "rows", rows, shape).reshape(-1)
     elif 0 <= first <= _WORD - count:
-        keys[:, 2] = np.arange(count, dtype=np.uint64) + np.uint64(first)
+        # rows of one seed are told apart by their numbers, others by their seeds
+        counted = np.arange(count, dtype=np.uint64) if whole is not None else np.uint64(0)
+        keys[:, 2] = counted + np.uint64(first)
     else:
         message = f"{name} takes the number of the first row, from 0 on, as rows (got {first}); pass rows=0"
         raise ValueError(message)

@@ -144,9 +144,10 @@ def sample(
     seed : int or array of int, optional
         From 0 to 2¹²⁸ − 1; or one a row, below 2⁶⁴, in the shape of the batch. None: another one in every call.
     rows : int or array of int
-        The numbers of the rows in the noise: of the first, from which on they are counted in C order, or an array of
-        one a row. A part of a batch draws as in the whole with the number of its first row; a sequence of tokens draws
-        anew at each position with the position.
+        The numbers of the rows in the noise: that of the first, from which on they are counted in C order; with a seed
+        for each row that of every row; or an array of one a row. A part of a batch draws as in the whole with the
+        number of its first row; a sequence with a seed of its own draws anew at each position with that as number,
+        whatever batch it is in.
 
     Returns
     -------

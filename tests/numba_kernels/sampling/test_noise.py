@@ -78,6 +78,7 @@ def test_what_is_asked_for(plain):
     np.testing.assert_array_equal(gumbel_noise((3, 10), seed=1, rows=3), whole[1])
     np.testing.assert_array_equal(gumbel_noise((10,), seed=1, rows=5), whole[1, 2])
     np.testing.assert_array_equal(gumbel_noise((2, 10), seed=[1, 1], rows=[5, 0]), whole[[1, 0], [2, 0]])
+    np.testing.assert_array_equal(gumbel_noise((2, 10), seed=[1, 1], rows=5), whole[[1, 1], [2, 2]])
     assert gumbel_noise((2, 0), seed=1).shape == (2, 0)
     assert gumbel_noise((0, 4), seed=1).shape == (0, 4)
     assert (gumbel_noise((50,)) != gumbel_noise((50,))).all()

@@ -85,7 +85,10 @@ def test_batches_threads_and_neighbours_do_not_count(options, threads):
         np.testing.assert_array_equal(sample(X[i], 4, seed=3, rows=i, **options), whole[i])
     order = np.random.default_rng(0).permutation(40)
     np.testing.assert_array_equal(sample(X[order], 4, seed=3, rows=order, **options), whole[order])
-    np.testing.assert_array_equal(sample(X, 2, seed=[3] * 40, **options), whole[:, :2])
+    np.testing.assert_array_equal(sample(X, 2, seed=[3] * 40, rows=np.arange(40), **options), whole[:, :2])
+    own = sample(X[order], 4, seed=order, rows=17, **options)
+    for i in (0, 20):
+        np.testing.assert_array_equal(own[i], sample(X[order[i]], 4, seed=order[i], rows=17, **options))
     spoiled = X.copy()
     spoiled[::2] = NAN
     np.testing.assert_array_equal(sample(spoiled, 4, seed=3, **options)[1::2], whole[1::2])
