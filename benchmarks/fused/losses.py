@@ -1,4 +1,4 @@
-"""The cross-entropy of a linear layer over the vocabulary of a language model, by itself and with its gradients."""
+"""Losses: of a linear layer over the vocabulary of a language model, with its gradients; and of scores."""
 
 import time
 from functools import cache
@@ -7,7 +7,12 @@ from typing import Any
 import numba
 import numpy as np
 
-from softops.numba_kernels import linear_cross_entropy, linear_cross_entropy_grad
+from softops.numba_kernels import (
+    binary_cross_entropy,
+    cross_entropy,
+    linear_cross_entropy,
+    linear_cross_entropy_grad,
+)
 
 from ..peers.peer import Prepared, returning
 from ..results import OURS
@@ -15,6 +20,7 @@ from ..workloads import Array, aligned_copy
 from .task import Task
 
 ROWS, FEATURES, CLASSES = 512, 512, 50257
+SCORES, SMOOTHING = (4096, 1000), 0.1
 # So many rows, and classes, of the gradients are compared.
 _SOME = 8
 
@@ -44,8 +50,7 @@ def _exact() -> tuple[float, Array, Array]:
 
 
 def _wrong_loss(loss: Any) -> str | None:
-    error = abs(float(loss) / _exact()[0] - 1)
-    return None if error <= 1e-5 else f"wrong result: relative error {error:.2g}"
+    return _wrong_number(loss, _exact()[0])
 
 
 def _wrong_step(found: Any) -> str | None:
@@ -151,6 +156,70 @@ def _of_onnxruntime(threads: int, outputs: list[str]) -> Prepared:
     return returning(lambda: session.run(None, feeds)[slice(None) if len(outputs) > 1 else 0], found)  # type: ignore[arg-type]
 
 
+# Losses of scores ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def _scores() -> tuple[Array, Array, Array]:
+    """Scores, a label for each row, and for each score whether its class is right."""
+    random = np.random.default_rng(21)
+    x = aligned_copy(3 * random.standard_normal(SCORES, np.float32), np.dtype(np.float32))
+    right = aligned_copy((random.random(SCORES, np.float32) < 0.1).astype(np.float32), np.dtype(np.float32))
+    return x, random.integers(0, SCORES[1], SCORES[0]), right
+
+
+def _smoothed_of_softops(threads: int) -> Prepared:
+    numba.set_num_threads(threads)
+    x, labels, _ = _scores()
+    return returning(lambda: cross_entropy(x, labels, label_smoothing=SMOOTHING), np.asarray)
+
+
+def _smoothed_of_torch(threads: int) -> Prepared:
+    torch = _torch(threads)
+    x, labels, _ = map(torch.from_numpy, _scores())
+    loss = torch.nn.functional.cross_entropy
+    return returning(lambda: loss(x, labels, label_smoothing=SMOOTHING), lambda found: found.numpy())
+
+
+def _binary_of_softops(threads: int) -> Prepared:
+    numba.set_num_threads(threads)
+    x, _, right = _scores()
+    return returning(lambda: binary_cross_entropy(x, right), np.asarray)
+
+
+def _binary_of_torch(threads: int) -> Prepared:
+    torch = _torch(threads)
+    x, _, right = map(torch.from_numpy, _scores())
+    loss = torch.nn.functional.binary_cross_entropy_with_logits
+    return returning(lambda: loss(x, right), lambda found: found.numpy())
+
+
+def _torch(threads: int) -> Any:
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(False)
+    return torch
+
+
+def _wrong_smoothed(loss: Any) -> str | None:
+    x, labels, _ = _scores()
+    d = x.astype(np.float64) - x.max(-1, keepdims=True)
+    logs = d - np.log(np.exp(d).sum(-1, keepdims=True))
+    right = (1 - SMOOTHING) * logs[np.arange(len(x)), labels] + SMOOTHING * logs.mean(-1)
+    return _wrong_number(loss, -right.mean())
+
+
+def _wrong_binary(loss: Any) -> str | None:
+    x, _, right = (array.astype(np.float64) for array in _scores())
+    return _wrong_number(loss, np.mean(np.logaddexp(0, x) - x * right))
+
+
+def _wrong_number(loss: Any, expected: Any) -> str | None:
+    error = abs(float(loss) / float(expected) - 1)
+    return None if error <= 1e-5 else f"wrong result: relative error {error:.2g}"
+
+
 _SHAPES = f"({ROWS}, {FEATURES}) to {CLASSES}"
 TASKS = (
     Task(
@@ -172,5 +241,17 @@ TASKS = (
             "onnxruntime": lambda threads: _of_onnxruntime(threads, ["loss", "dx", "dweight"]),
         },
         _wrong_step,
+    ),
+    Task(
+        f"cross_entropy smoothed {SCORES}",
+        lambda: _scores()[0],
+        {OURS: _smoothed_of_softops, "torch": _smoothed_of_torch},
+        _wrong_smoothed,
+    ),
+    Task(
+        f"binary_cross_entropy {SCORES}",
+        lambda: _scores()[0],
+        {OURS: _binary_of_softops, "torch": _binary_of_torch},
+        _wrong_binary,
     ),
 )

@@ -3,9 +3,12 @@
 from typing import Any
 
 from ..vector import (
+    Variable,
     compute_kind,
+    is_half,
     itemsize,
     lanes,
+    load,
     load_partial,
     loop,
     maximum,
@@ -14,6 +17,7 @@ from ..vector import (
     store,
     store_partial,
     vector_bytes,
+    when,
 )
 from .panels import Panel, panels
 from .tile import Sums, tile_rows
@@ -35,9 +39,21 @@ def pack_columns(
         with loop(0, depth) as k:
             place = source + k * row
             for j in range(panel.vectors):
-                prefetch(place + row * _AHEAD + j * vector_bytes(kind))
-                numbers = load_partial(kind, place + j * vector_bytes(kind), _left(kind, panel, j), 0.0)
-                store(work, panel.address + k * step, numbers, j)
+                source_of = place + j * vector_bytes(kind)
+                prefetch(source_of + row * _AHEAD)
+                store(work, panel.address + k * step, _load(kind, source_of, _left(kind, panel, j)), j)
+
+
+def _load(kind: Any, src: Any, count: Any) -> Any:
+    """The first numbers at an address, 0 in the other lanes. Halves take long where they fill no vector."""
+    if not is_half(kind):
+        return load_partial(kind, src, count, 0.0)
+    numbers = Variable()
+    with when(count == lanes(kind)) as otherwise:
+        numbers.value = load(kind, src)
+    with otherwise:
+        numbers.value = load_partial(kind, src, count, 0.0)
+    return numbers.value
 
 
 def load_block(kind: Any, src: Any, row: Any, rows: Any, panel: Panel) -> Sums:

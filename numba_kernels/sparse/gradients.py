@@ -15,10 +15,22 @@ from ..arrays.addresses import address
 from ..gradients import softmax_grad
 from ..numerics.exp_below import exp_of_pair
 from ..numerics.log import log_vector
-from ..numerics.sums import PairSum, two_sum
+from ..numerics.sums import PairSum, reduce_add, two_sum
 from ..rowwise.slices import slices
 from ..rowwise.two_rows import OfTwoRows
-from ..vector import fma, fma_exact, full, load_scalar, narrow, splat, sqrt, where, widen
+from ..vector import (
+    Variable,
+    computed_as,
+    fma,
+    fma_exact,
+    full,
+    load_scalar,
+    narrow,
+    splat,
+    sqrt,
+    where,
+    widen,
+)
 from .alpha import checked_alpha
 
 _Weights = Callable[..., Any]
@@ -50,6 +62,15 @@ def _gradient(weights: _Weights, cost: float) -> OfTwoRows:
 
     def total(kind: Any, dy: Any, y: Any, n: Any, *more: Any) -> Any:
         zero = widen(full(kind, 0.0))
+        if computed_as(kind.type) == types.float32:
+            # float64 has enough to spare
+            plain = Variable(zero, zero)
+            for part in slices(kind, n):
+                slope, s = widen(part.load(dy)), weights(widen(part.load(y)), *more)
+                product, whole = plain.value
+                plain.value = fma(s, where(s == 0.0, s, slope), product), whole + s
+            product, whole = (reduce_add(each) for each in plain.value)
+            return product, splat(product, 0.0), whole, splat(product, 0.0)
         products, sums = PairSum(zero), PairSum(zero)
         for part in slices(kind, n):
             slope, s = widen(part.load(dy)), weights(widen(part.load(y)), *more)
