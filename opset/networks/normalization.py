@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from ..nodes.arrays import Array
+from ..nodes.arrays import KERNEL_DTYPES, Array
 from ..nodes.node import Function, Node, Operation
 from ..nodes.reductions import p_norm
 from ..operators.row import numba_kernel
 
 _layer_norm, _rms_norm = numba_kernel("layer_norm"), numba_kernel("rms_norm")
+
+# So many numbers of a channel in an image are worth the kernel, which begins anew with each.
+_LONG = 16
 
 _BY_CHANNEL = 21
 """From this version on GroupNormalization has a scale and bias for each channel."""
@@ -33,6 +36,10 @@ def batch_normalization(node: Node) -> Operation | None:
         shape = x.shape[1:] if whole else (-1, *[1] * (x.ndim - 2))
         slope = scale.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
         shift = bias - mean * slope
+        if not whole and x.dtype in KERNEL_DTYPES and x[:1, :1].size >= _LONG:
+            from softops.numba_kernels.normalization.scaled_rows import scaled_rows
+
+            return scaled_rows(x, slope, shift)
         y: Array = x * slope.reshape(shape) + shift.reshape(shape)
         return y.astype(x.dtype)
 
@@ -56,12 +63,13 @@ def layer_normalization(node: Node) -> Operation:
     """Over the axes from one on; mean and 1 / the standard deviation are further outputs, of their own dtype."""
     first, epsilon = node.attributes.get("axis", -1), node.attributes.get("epsilon", 1e-5)
     stash = onnx.helper.tensor_dtype_to_np_dtype(node.attributes.get("stash_type", onnx.TensorProto.FLOAT))
+    alone = node.outputs == 1
 
     def run(x: Array, scale: Array, bias: Array | None = None) -> list[Array]:
         axis = first % x.ndim
         fits = _fits(x, axis, scale) and (bias is None or _fits(x, axis, bias))
         weights = (scale, bias) if fits else (None, None)
-        if node.outputs == 1:
+        if alone:
             outputs = [_layer_norm(x, *weights, axis=axis, epsilon=epsilon)]
         else:
             y, *rest = _layer_norm(x, *weights, axis=axis, epsilon=epsilon, return_statistics=True)
