@@ -116,8 +116,11 @@ def _best_and_log_sum(kind: Any, heap: Heap, src: Any, n: Any) -> Any:
 
     def of_block(block: Any) -> Any:
         begin, end = block_begin(block, n), block_begin(block + 1, n)
-        _go_on(kind, *heap, src, maximum(begin, heap.size), end)
-        return sum_of_block(kind, src, n, block)
+        highest, lowest, *total = sum_of_block(kind, src, n, block)
+        # the sum of a block with a NaN is NaN
+        with when(~(highest <= widen(heap.worst)) | (total[0] != total[0])):
+            _go_on(kind, *heap, src, maximum(begin, heap.size), end)
+        return highest, lowest, *total
 
     found = first_log_sum(kind, n, of_block)
     result = Variable(*found)
