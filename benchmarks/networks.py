@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-WIDTH, HEADS, LAYERS, WORDS = 256, 8, 2, 5000
+WIDTH, HEADS, LAYERS, WORDS = 256, 8, 2, 50257
 TOKENS = 128
 """Of a sentence for the one, so far for the other."""
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from ..numerics.sums import reduce_add_pairs, reduce_max
 from ..numerics.tanh import tanh_of
-from ..products.panels import has_wide_registers
-from ..rowwise.lanes import reduced
+from ..products.lines import products_of_rows
 from ..vector import (
     Variable,
     compute_kind,
@@ -27,10 +26,8 @@ from ..vector import (
     minimum,
     outlined,
     splat,
-    stack_address,
     store,
     store_partial,
-    vector_bytes,
     when,
     where,
     widen,
@@ -38,43 +35,14 @@ from ..vector import (
 from .online import added, base_below, exp_below_maximum
 
 
-def _at_once(kind: Any) -> int:
-    """How many keys are multiplied at a time: as many sums as registers hold."""
-    return 8 if has_wide_registers(kind) else 4
-
-
-def _parts_of(kind: Any, address: Any, n: Any, function: Any) -> None:
-    """``function(vector, offset)`` for the vectors of a row, 0 behind its end; `offset` counts vectors."""
-    whole, rest = n // lanes(kind), n % lanes(kind)
-    with loop(0, whole) as i:
-        function(lambda row: load(kind, row + i * vector_bytes(kind)), i)
-    with when(rest > 0):
-        tail = whole * vector_bytes(kind)
-        function(lambda row: load_partial(kind, row + tail, rest, 0.0), whole)
-
-
 @outlined
 def write_scores(
     kind: Any, dst: Any, query: Any, keys: Any, row: Any, count: Any, depth: Any, softcap: Any
 ) -> None:
     """The scores of so many keys, whole vectors of them, −inf behind the last; `query` is padded with zeros."""
-    work, width, together = compute_kind(kind), int(lanes(kind)), _at_once(kind)
-    zero = full(kind, 0.0)
-    sums_of_keys = stack_address(count, zero.type, width)
-    with loop(0, count, width) as first:
-        with loop(first, first + width, together) as key:
-            places = [keys + minimum(key + j, count - 1) * row for j in range(together)]
-            sums = Variable(*[zero] * together)
+    work, width = compute_kind(kind), int(lanes(kind))
 
-            def add(vector: Any, i: Any, places: Any = places, sums: Any = sums) -> None:
-                x = load(work, query, i)
-                sums.value = [fma(vector(p), x, s) for p, s in zip(places, sums.value, strict=True)]
-
-            _parts_of(kind, keys, depth, add)
-            for j, total in enumerate(sums.value):
-                store(work, sums_of_keys + (key - first + j) * vector_bytes(work), total)
-        vectors = [(load(work, sums_of_keys, i),) for i in range(width)]
-        (scores,) = reduced(vectors, lambda a, b: (a + b,))
+    def put(first: Any, scores: Any) -> None:
         score = Variable(scores)
         with when(softcap > 0.0):
             cap = splat(scores, softcap)
@@ -82,6 +50,8 @@ def write_scores(
         place = dst + first * itemsize(work)
         store(work, place, full(work, -np.inf))
         store_partial(work, place, score.value, minimum(count - first, width))
+
+    products_of_rows(kind, query, keys, row, count, depth, put)
 
 
 @outlined

@@ -5,5 +5,5 @@ The scope of a graph or a function's body comes in (`found`), `Fusion` and `Near
 the place of the nodes of a fusion. What only the arrays of a run tell (ranks, dtypes, which axis is the last) the
 function of a fusion asks of them: it gives None where they are not as it takes them, and the nodes run one by one.
 
-Imports `graph`, `operators`, `expressions`, `nodes`, and the kernels when they are first called.
+Imports `graph`, `operators` and `expressions`.
 """

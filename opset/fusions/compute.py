@@ -9,6 +9,8 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from softops import numba_kernels
+
 Array = NDArray[Any]
 
 # exp of less is 0 in the dtype of the computation.
@@ -46,18 +48,22 @@ def attended(
     Q is (N, H, S, D), K (N, G, T, D) and V (N, G, T, E). A row that masks leave nothing of is NaN, as a softmax of
     nothing but −inf is, or 0 with ``zeroes``. None where scores that a mask sets to a number may count.
     """
-    from softops import numba_kernels
-
     wide = _WIDE[q.dtype]
-    if _is_small(q, k):
+    if _is_small(q, k, masked=bool(masks)):
         return _by_scores(q, k, v, scale, cap, masks, zeroes=zeroes)
     if cap is not None:
         if not 0 < cap < np.inf:
             return None
         scale *= cap
-    y, sums = numba_kernels.attention(
-        q, k, v, mask=_mask(masks, wide), scale=scale, softcap=cap or 0.0, return_logsumexp=True
-    )
+    if q.shape[2] == 1 and not masks:
+        y, sums = numba_kernels.attention_decode(
+            q[:, :, 0], k, v, k.shape[2], scale=scale, softcap=cap or 0.0, return_logsumexp=True
+        )
+        y, sums = y[:, :, None], sums[:, :, None]
+    else:
+        y, sums = numba_kernels.attention(
+            q, k, v, mask=_mask(masks, wide), scale=scale, softcap=cap or 0.0, return_logsumexp=True
+        )
     fills = [mask.fill for mask in masks if mask.fill is not None]
     if fills and not _are_nothing(fills, masks, sums, _NOTHING[wide]):
         return None
@@ -67,21 +73,19 @@ def attended(
     return y
 
 
-# For one query to a head of keys, or so few scores in all of a head, BLAS and the softmax kernel take less time.
-_FEWEST_QUERIES, _FEWEST_SCORES = 2, 1100
+# Of so few scores in all of a head, and of a masked query by itself, BLAS and the softmax kernel take less time.
+_FEWEST_SCORES = 1100
 
 
-def _is_small(q: Array, k: Array) -> bool:
+def _is_small(q: Array, k: Array, *, masked: bool) -> bool:
     rows = q.shape[1] // k.shape[1] * q.shape[2]
-    return q.dtype.itemsize > 2 and (rows < _FEWEST_QUERIES or rows * k.shape[2] <= _FEWEST_SCORES)
+    return q.dtype.itemsize > 2 and (rows * k.shape[2] <= _FEWEST_SCORES or (masked and rows == 1))
 
 
 def _by_scores(
     q: Array, k: Array, v: Array, scale: float, cap: float | None, masks: Sequence[Ruled], *, zeroes: bool
 ) -> Array:
     """The same with its matrix of scores, as the nodes have it."""
-    from softops import numba_kernels
-
     batch, heads, queries, size = q.shape
     groups, keys = k.shape[1], k.shape[2]
     # The heads of queries that share a head of keys are one matrix of more rows.

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
+from softops import numba_kernels
+
 from ..expressions.patterns import Match, Pattern, find
 from ..expressions.reductions import normal_axes
 from ..graph.scopes import Scope
@@ -68,8 +70,6 @@ def find_gelu(root: NodeProto, scope: Scope) -> Finding:
         return None
 
     def run(x: Array) -> Array | None:
-        from softops import numba_kernels
-
         return numba_kernels.gelu(x, form) if x.dtype in _DTYPES and x.ndim else None
 
     return fused("gelu", match.nodes.values(), (match.values["x"],), run, scope)
@@ -154,8 +154,6 @@ def _normalization(match: Match, form: str, bias: tuple[str, ...], root: NodePro
     (axis,) = axes
 
     def run(x: Array, *factors: Array) -> Array | None:
-        from softops import numba_kernels
-
         if not x.ndim or x.dtype not in _DTYPES or axis not in (-1, x.ndim - 1):
             return None
         if any(each.dtype != x.dtype or each.shape != x.shape[-1:] for each in factors):

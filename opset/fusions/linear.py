@@ -14,6 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
+from softops import numba_kernels
+from softops.numba_kernels.linear.few_rows import few_rows_product
+from softops.numba_kernels.linear.inputs import Layer as Arrays
+from softops.numba_kernels.linear.product import product as block_product
+
 from ..graph.scopes import Scope
 from ..operators.products import product as by_blas
 from ..operators.table import operator
@@ -26,8 +31,10 @@ Array = NDArray[Any]
 
 _DTYPES = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
 
-# For fewer rows BLAS reads the weights faster, and for fewer products its call is shorter.
-_FEWEST_ROWS, _LEAST_WORK = 8, 1 << 17
+# For fewer rows most lanes of the block product are idle.
+_FEWEST_ROWS = 3
+# For fewer products a call of BLAS is shorter; beyond that it would wake its own threads.
+_LEAST_WORK, _LEAST_OF_FEW = 1 << 17, 9216
 
 
 class Layer(NamedTuple):
@@ -114,14 +121,16 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array | None:
         return None
     rows = x.size // features
     flat = x if x.ndim == 2 else np.ascontiguousarray(x).reshape(rows, features)
-    if rows < _FEWEST_ROWS or rows * features * classes < _LEAST_WORK or weight.strides[1] != weight.itemsize:
+    work = rows * features * classes
+    if (
+        work < (_LEAST_WORK if rows >= _FEWEST_ROWS else _LEAST_OF_FEW)
+        or weight.strides[1] != weight.itemsize
+    ):
         scores = flat.dot(weight.T) if bias is None else by_blas(flat, weight.T, bias, ())
     else:
-        from softops.numba_kernels.linear.inputs import Layer as Arrays
-        from softops.numba_kernels.linear.product import product
-
+        multiply = block_product if rows >= _FEWEST_ROWS else few_rows_product
         added = np.zeros(classes, dtype) if bias is None else np.ascontiguousarray(bias)
-        scores = product(Arrays(np.ascontiguousarray(flat), weight, added, x.shape[:-1], dtype))
+        scores = multiply(Arrays(np.ascontiguousarray(flat), weight, added, x.shape[:-1], dtype))
     return scores if x.ndim == 2 else scores.reshape(*x.shape[:-1], classes)
 
 
@@ -177,8 +186,6 @@ def _fusion(
 
 def _along(softmax: Normalized) -> Callable[[Array], Array | None]:
     """The softmax, in place."""
-    from softops import numba_kernels
-
     kernel = getattr(numba_kernels, softmax.kernel)
 
     def finish(scores: Array) -> Array | None:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
+from softops import numba_kernels
+
 from ..expressions.patterns import Match, Pattern, find
 from ..expressions.reductions import normal_axes
 from ..graph.scopes import Scope
@@ -148,8 +150,6 @@ def find_log_of_softmax(root: NodeProto, scope: Scope) -> Finding:
 
 def _along(found: Normalized) -> Callable[[Array], Array | None]:
     """The kernel along the one axis; None for more axes than one, and dtypes that it does not take."""
-    from softops import numba_kernels
-
     kernel = getattr(numba_kernels, found.kernel)
     taken = {np.dtype(np.float32), np.dtype(np.float64)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -85,11 +86,13 @@ def split(node: Node) -> Operation:
         if lengths is None:
             each = -(-whole // outputs)
             lengths = [max(min(each, whole - k * each), 0) for k in range(outputs)]
-        sizes = [int(n) for n in np.ravel(lengths)]
+        sizes = lengths.ravel().tolist() if isinstance(lengths, np.ndarray) else [int(n) for n in lengths]
         if sum(sizes) != whole or min(sizes, default=0) < 0:
             message = f"parts of {sizes} do not make up the length {whole}"
             raise ValueError(message)
-        return np.split(x, np.cumsum(sizes)[:-1], axis)
+        ends = list(accumulate(sizes))
+        whole_axes = (slice(None),) * (axis % x.ndim)
+        return [x[(*whole_axes, slice(end - size, end))] for size, end in zip(sizes, ends, strict=True)]
 
     if node.version >= _SPLIT_IS_AN_INPUT:
         return Operation(run, many=True)

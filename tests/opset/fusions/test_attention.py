@@ -379,6 +379,24 @@ def test_arrays_that_only_numpy_broadcasts_run_node_by_node():
     np.testing.assert_allclose(fused, exact(scale=2), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("kept_heads", [4, 2])
+@pytest.mark.parametrize(
+    "body", ["p = Softmax<axis = -1>(s) ", "m = Add(s, mask) p = Softmax<axis = -1>(m) "]
+)
+def test_one_query_against_many_keys(body, kept_heads):
+    """A step of decoding."""
+    repeat = (
+        "ku = Unsqueeze(k, axis) ke = Expand(ku, wide_k) kr = Reshape(ke, full_k) "
+        "vu = Unsqueeze(v, axis) ve = Expand(vu, wide_v) vr = Reshape(ve, full_v) "
+        "t = Transpose<perm = [0, 1, 3, 2]>(kr) s = MatMul(q, t) "
+    )
+    k, v = (np.tile(x[:, :kept_heads], (1, 1, 300, 1)) * np.float32(0.5) for x in (K, V))
+    mask = np.tile(MASK[:, :, :1], 300)
+    (fused,), _ = run(repeat + body + "y = MatMul(p, vr)", q=Q[:, :, :1], k=k, v=v, mask=mask)
+    wanted = exact(Q[:, :, :1], k, v, bias=mask if "mask" in body else 0.0)
+    np.testing.assert_allclose(fused, wanted, rtol=1e-5, atol=1e-6)
+
+
 def test_empty_arrays():
     body = START + "p = Softmax<axis = -1>(s) y = MatMul(p, v)"
     (fused,), (plain,) = run(body, q=Q[:, :, :0])
