@@ -55,6 +55,7 @@ def attended(
         if not 0 < cap < np.inf:
             return None
         scale *= cap
+    y: Array
     if q.shape[2] == 1 and not masks:
         y, sums = numba_kernels.attention_decode(
             q[:, :, 0], k, v, k.shape[2], scale=scale, softcap=cap or 0.0, return_logsumexp=True

@@ -86,7 +86,7 @@ def split(node: Node) -> Operation:
         if lengths is None:
             each = -(-whole // outputs)
             lengths = [max(min(each, whole - k * each), 0) for k in range(outputs)]
-        sizes = lengths.ravel().tolist() if isinstance(lengths, np.ndarray) else [int(n) for n in lengths]
+        sizes = list(map(int, lengths.ravel().tolist() if isinstance(lengths, np.ndarray) else lengths))
         if sum(sizes) != whole or min(sizes, default=0) < 0:
             message = f"parts of {sizes} do not make up the length {whole}"
             raise ValueError(message)
