@@ -73,10 +73,13 @@ def _transpose_block(
 ) -> None:
     """Of at most as many rows and columns as a vector has lanes; `stored`: how many lanes of each row are written."""
     width, work = lanes(kind), compute_kind(kind)
-    with when((rows == width) & (columns == width) & (stored == width)) as otherwise:
-        block = transposed([load(kind, src + i * src_row) for i in range(width)])
-        for i, vector in enumerate(block):
-            store(work, dst + i * dst_row, vector)
+    with when(columns == width) as otherwise:
+        rows_of = [src + minimum(rows - 1, i) * src_row for i in range(width)]
+        for i, vector in enumerate(transposed([load(kind, row) for row in rows_of])):
+            with when(stored == width) as partly:
+                store(work, dst + i * dst_row, vector)
+            with partly:
+                store_partial(work, dst + i * dst_row, vector, stored)
     with otherwise:
         scratch = stack_address(rows, full(kind, 0.0).type, width)
         with loop(rows.constant(0), width) as i:
