@@ -32,3 +32,8 @@ def test_examples_give_what_the_page_says():
     np.testing.assert_allclose(names["chosen"].sum(1), 1, rtol=1e-6)
     np.testing.assert_allclose(names["smoother"].sum(0), 1, rtol=1e-6)
     assert (names["chosen"] == 0).any()
+    scores = names["features"] @ names["of_vocabulary"].T
+    np.testing.assert_allclose(names["p_next"], softmax(scores / 0.8, 1), rtol=1e-4, atol=1e-9)
+    np.testing.assert_array_equal(names["classes"], np.argsort(-scores, axis=1)[:, :5])
+    np.testing.assert_allclose(names["next_token"][0], names["out"][0, :, -1], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(names["dv"].sum(), names["out"].size, rtol=1e-5)
