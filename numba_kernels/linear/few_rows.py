@@ -18,7 +18,7 @@ from .inputs import Layer
 # A piece of the work is so many classes: their weights stay in the second cache for all rows.
 _CLASSES = 64
 # Reading so many weights takes as long as a number of a softmax, by which `threads` counts.
-_WEIGHTS_A_NUMBER = 4.0
+_WEIGHTS_A_NUMBER = 10.0
 
 
 @traced

@@ -17,6 +17,7 @@ from ..expressions.reductions import normal_axes
 from ..graph.scopes import Scope
 from .fusion import Finding, fused
 from .reading import constant_shape, made_by, number
+from .scores import is_cast_to_float32
 
 Array = NDArray[Any]
 
@@ -98,6 +99,7 @@ def _normalizations() -> Iterator[tuple[str, Pattern]]:
                 ("Mul", numbers, ("Div", 1.0, spread)),
             ):
                 yield form, ("Mul", whole, "weight")
+                yield form, ("Mul", ("Cast", whole), "weight")
 
 
 _NORMALIZATIONS = tuple(_normalizations())
@@ -152,9 +154,13 @@ def _normalization(match: Match, form: str, bias: tuple[str, ...], root: NodePro
     if not axes or len(axes) != 1:
         return None
     (axis,) = axes
+    casts = [node for node in match.nodes.values() if node.op_type == "Cast"]
+    if not all(map(is_cast_to_float32, casts)):
+        return None
+    dtypes = {np.dtype(np.float32)} if casts else _DTYPES
 
     def run(x: Array, *factors: Array) -> Array | None:
-        if not x.ndim or x.dtype not in _DTYPES or axis not in (-1, x.ndim - 1):
+        if not x.ndim or x.dtype not in dtypes or axis not in (-1, x.ndim - 1):
             return None
         if any(each.dtype != x.dtype or each.shape != x.shape[-1:] for each in factors):
             return None

@@ -33,8 +33,8 @@ _DTYPES = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
 
 # For fewer rows most lanes of the block product are idle.
 _FEWEST_ROWS = 3
-# For fewer products a call of BLAS is shorter; beyond that it would wake its own threads.
-_LEAST_WORK, _LEAST_OF_FEW = 1 << 17, 9216
+# For fewer products a call of BLAS is shorter, of one row while no threads pay.
+_LEAST_WORK, _LEAST_OF_ONE = 1 << 17, 1 << 20
 
 
 class Layer(NamedTuple):
@@ -73,7 +73,12 @@ def _added(reader: NodeProto, product: NodeProto, scope: Scope) -> bool:
     if made_by(reader.output[0], scope, "Add") is None:
         return False
     other = [name for name in reader.input if name != product.output[0]]
-    return len(other) == 1 and len(constant_shape(other[0], scope) or ()) == 1
+    return len(other) == 1 and _is_row(constant_shape(other[0], scope))
+
+
+def _is_row(shape: tuple[int, ...] | None) -> bool:
+    """Whether it is the shape of a vector, or of a matrix with one row."""
+    return shape is not None and (len(shape) == 1 or (len(shape) == 2 and shape[0] == 1))
 
 
 def find_linear_head(root: NodeProto, scope: Scope) -> Finding:
@@ -115,21 +120,18 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array | None:
         or dtype not in _DTYPES
         or weight.dtype != dtype
         or weight.shape != (classes, features)
-        or (bias is not None and (bias.dtype != dtype or bias.shape != (classes,)))
+        or (bias is not None and (bias.dtype != dtype or bias.shape not in ((classes,), (1, classes))))
         or not features
     ):
         return None
     rows = x.size // features
     flat = x if x.ndim == 2 else np.ascontiguousarray(x).reshape(rows, features)
     work = rows * features * classes
-    if (
-        work < (_LEAST_WORK if rows >= _FEWEST_ROWS else _LEAST_OF_FEW)
-        or weight.strides[1] != weight.itemsize
-    ):
+    if work < (_LEAST_WORK if rows > 1 else _LEAST_OF_ONE) or weight.strides[1] != weight.itemsize:
         scores = flat.dot(weight.T) if bias is None else by_blas(flat, weight.T, bias, ())
     else:
         multiply = block_product if rows >= _FEWEST_ROWS else few_rows_product
-        added = np.zeros(classes, dtype) if bias is None else np.ascontiguousarray(bias)
+        added = np.zeros(classes, dtype) if bias is None else np.ascontiguousarray(bias).reshape(classes)
         scores = multiply(Arrays(np.ascontiguousarray(flat), weight, added, x.shape[:-1], dtype))
     return scores if x.ndim == 2 else scores.reshape(*x.shape[:-1], classes)
 
@@ -165,8 +167,9 @@ def _of_matmul(product: NodeProto, bias: str, nodes: tuple[NodeProto, ...], scop
 
 
 def _is_constant(layer: Layer, scope: Scope) -> bool:
-    shapes = [constant_shape(name, scope) or () for name in (layer.weight, layer.bias) if name]
-    return [len(shape) for shape in shapes] == [2, 1][: len(shapes)]
+    weight = constant_shape(layer.weight, scope)
+    bias = not layer.bias or _is_row(constant_shape(layer.bias, scope))
+    return weight is not None and len(weight) == 2 and bias
 
 
 def _fusion(

@@ -144,6 +144,16 @@ def test_rms_normalization(square, whole):
     np.testing.assert_allclose(fused, plain, rtol=1e-5, atol=1e-6)
 
 
+def test_rms_normalization_cast_to_float32():
+    """As transformers writes it."""
+    layer = model(
+        f"c = Cast<to = 1>(x) q = Pow(c, two) {SPREAD} r = Div(one, s) n = Mul(c, r) f = Cast<to = 1>(n) y = Mul(w, f)"
+    )
+    assert kinds(layer) == ["RMS normalization"]
+    (fused,), (plain,) = both(layer, X)
+    np.testing.assert_allclose(fused, plain, rtol=1e-5, atol=1e-6)
+
+
 def test_over_another_axis_the_nodes_run_one_by_one():
     layer = model(LAYER_NORMS["torch"].replace("axes = [-1]", "axes = [1]"))
     (fused,), (plain,) = both(layer, X)

@@ -16,6 +16,7 @@ CONSTANTS = {
     "w": W,
     "turned": np.ascontiguousarray(W.T),
     "b": B,
+    "row": B[None],
     "t": np.float32(0.7),
     "k": np.array([4]),
 }
@@ -26,6 +27,7 @@ LAYERS = {
     "MatMul and Add": MATMUL,
     "the bias first": "p = MatMul(x, w) s = Add(b, p) ",
     "a turned weight": "v = Transpose<perm = [1, 0]>(turned) p = MatMul(x, v) s = Add(p, b) ",
+    "a bias of one row": "p = MatMul(x, w) s = Add(p, row) ",
     "identities": "v = Identity(w) c = Identity(b) p = MatMul(x, v) s = Add(p, c) ",
 }
 
