@@ -113,7 +113,7 @@ def attention(
     -----
     Special values: a query for which no key takes part, or only scores of −inf, gives 0 and a log-sum of −inf (with a
     sink the sink); a score of NaN or +inf makes the query's result NaN. So does a NaN or an infinity in the values of a
-    key that is hidden from it, unless it lies in another block of 96 keys than those that are not.
+    key that is hidden from it, unless it lies in another block of 64 keys than those that are not.
 
     Scores, exponentials and sums of values are in float32, of float64 in float64, the sums of exponentials in float64.
     Error: that of the two products, ``(depth + 2) · u · Σ |q · k| · scale`` in the exponent and ``(keys + 2) · u`` of

@@ -7,7 +7,7 @@ from ..products.tile import Rows, multiply, tile_rows
 from ..vector import full, lanes, load, loop, minimum, register_lanes, splat, store, vector_bytes, when
 
 # So many keys are in a block, which begins at a multiple of this: what a query comes to does not depend on others.
-KEYS = 96
+KEYS = 64
 
 
 def widest(kind: Any) -> int:
