@@ -41,23 +41,28 @@ def digest(*results):
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
-DECISIONS = {
+WITH_OPTIONS = {
     "topk": {"k": 5, "probabilities": True},
     "sample": {"num_samples": 3, "top_p": 0.9, "min_p": 0.001, "seed": 7},
     "gumbel_softmax": {"temperature": 0.7, "seed": 7},
+    "entmax": {"alpha": 1.3},
 }
-ON_PAIRS = ["softmax_grad", "log_softmax_grad", "cross_entropy", "cross_entropy_grad"]
+GRADIENTS = ["softmax_grad", "log_softmax_grad", "sparsemax_grad", "entmax15_grad"]
+BINARY = ["binary_cross_entropy", "binary_cross_entropy_grad"]
+ON_PAIRS = [*GRADIENTS, *BINARY, "cross_entropy", "cross_entropy_grad"]
 # Of matrices: narrow and wide panels, several blocks of keys and classes, a depth that fills no vector.
 OF_MATRICES = {
     "linear_softmax": [((5, 33), (70, 33)), ((100, 64), (130, 64))],
     "attention": [((1, 4, 5, 20), (1, 2, 200, 20)), ((2, 2, 100, 33), (2, 2, 130, 33))],
     "attention_decode": [((2, 4, 1, 20), (2, 2, 1000, 20))],
     "attention_grad": [((1, 2, 70, 20), (1, 1, 130, 20))],
+    "linear_cross_entropy_grad": [((60, 33), (300, 33))],
 }
 
 
 def digests(
-    dtypes=DTYPES, operators=(*ALONG_AXES, *ELEMENTWISE, *NORMALIZATIONS, *ON_PAIRS, *DECISIONS, *OF_MATRICES)
+    dtypes=DTYPES,
+    operators=(*ALONG_AXES, *ELEMENTWISE, *NORMALIZATIONS, *ON_PAIRS, *WITH_OPTIONS, *OF_MATRICES),
 ):
     """By operator, dtype, shape, axis and scale."""
     found = {}
@@ -80,6 +85,10 @@ def _of_matrices(operator, a, b):
     a, b = (np.where(np.isinf(x.astype(np.float64)), np.zeros((), x.dtype), x) for x in (a, b))
     if operator == "linear_softmax":
         return [kernels.linear_softmax(a, b)]
+    if operator == "linear_cross_entropy_grad":
+        labels = np.arange(len(a)) % 50
+        options = {"ignore_index": 7, "label_smoothing": 0.1, "softcap": 9.0, "return_loss": True}
+        return kernels.linear_cross_entropy_grad(a, b, labels, **options)
     if operator == "attention_decode":
         return kernels.attention_decode(a[:, :, 0], b, b, [b.shape[2], 700], return_logsumexp=True)
     results = kernels.attention(a, b, b, is_causal="bottom-right", softcap=3.0, return_logsumexp=True)
@@ -96,16 +105,23 @@ def _result(operator, x, axis):
         return function(x)
     if operator in NORMALIZATIONS:
         return function(np.where(np.isinf(x.astype(np.float64)), np.zeros((), x.dtype), x), axis=axis)
-    if operator in DECISIONS:
-        return function(x, axis=axis, **DECISIONS[operator])
-    if operator in ("softmax_grad", "log_softmax_grad"):
+    if operator in WITH_OPTIONS:
+        return function(x, axis=axis, **WITH_OPTIONS[operator])
+    if operator in ON_PAIRS:
+        return _on_pairs(operator, function, x, axis)
+    return function(x, axis=axis)
+
+
+def _on_pairs(operator, function, x, axis):
+    if operator in BINARY:
+        targets = np.minimum(np.abs(numbers(x.shape, 1, x.dtype, seed=5)), np.ones((), x.dtype))
+        return function(x, targets, pos_weight=3.0, reduction="none")
+    if operator in GRADIENTS:
         y = getattr(kernels, operator.removesuffix("_grad"))(x, axis=axis)
         return function(numbers(x.shape, 1, x.dtype, seed=5), y, axis=axis)
-    if operator.startswith("cross_entropy"):
-        labels = np.moveaxis(x, axis, -1)[..., 0].astype(np.float64)
-        labels = np.where(np.isfinite(labels), np.abs(labels), 0).astype(np.int64) % x.shape[axis]
-        return function(x, labels, axis=axis, reduction="none" if operator == "cross_entropy" else "sum")
-    return function(x, axis=axis)
+    labels = np.moveaxis(x, axis, -1)[..., 0].astype(np.float64)
+    labels = np.where(np.isfinite(labels), np.abs(labels), 0).astype(np.int64) % x.shape[axis]
+    return function(x, labels, axis=axis, reduction="none" if operator == "cross_entropy" else "sum")
 
 
 if __name__ == "__main__":
