@@ -4,7 +4,8 @@ Attention (ai.onnx 23, 24 and 25): softmax(softcap(scale Q K^T) + bias) V for ea
 bias is the mask, and -inf where the causal rule, the window or the padding rules a key out. A row in which nothing is
 left is 0, in Y and in the probabilities.
 
-The kernel is two matrix products, NumPy's and so BLAS's, around the softmax kernel; a head of keys that serves several
+The kernel is that of attention, which keeps a block of scores alone; where scores are asked for, and where they are
+few, it is two matrix products, NumPy's and so BLAS's, around the softmax kernel. A head of keys that serves several
 heads of queries is never copied. Halves are computed in float32; only what is returned is rounded, and the scores to
 ``softmax_precision`` where that is narrower than the computation. No output shares memory with an input.
 
@@ -28,7 +29,7 @@ from .signature import INTEGERS, Attribute, Parameter, dtype_named, floats
 
 Array = NDArray[Any]
 
-_softmax = numba_kernel("softmax")
+_softmax, _attention = numba_kernel("softmax"), numba_kernel("attention")
 
 
 def _kernel(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int) -> Outputs:
@@ -40,6 +41,8 @@ def _kernel(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int)
     key = _joined(a.past_key, _by_head(a.k, a.kv_heads))
     value = _joined(a.past_value, _by_head(a.v, a.kv_heads))
     with np.errstate(all="ignore"):
+        if asked is None and (in_blocks := _in_blocks(a, key, value)) is not None:
+            return _results(a, in_blocks, key, value, None)[:outputs]
         scores = _scores(a, key, wide)
         if asked == 0:
             shown = scores.astype(narrow)
@@ -64,12 +67,55 @@ def _kernel(row: Operator, inputs: Inputs, attributes: Attributes, outputs: int)
         if asked == 3:
             shown = chances.astype(narrow)
         result = _mixed(chances.astype(wide, copy=False), value, a.kv_heads).astype(narrow, copy=False)
+    return _results(a, result, key, value, shown)[:outputs]
+
+
+def _results(a: Arguments, result: Array, key: Array, value: Array, shown: Any) -> Outputs:
     if a.q.ndim == 3:
         n, heads, queries, size = result.shape
         result = np.ascontiguousarray(result.transpose(0, 2, 1, 3)).reshape(n, queries, heads * size)
-    if outputs == 1:
-        return (result,)
-    return (result, _own(key, a.k), _own(value, a.v), shown)[:outputs]
+    return result, _own(key, a.k), _own(value, a.v), shown
+
+
+# Of so few scores in a head, two products and a softmax take less time.
+_FEWEST_SCORES = 1100
+
+
+def _in_blocks(a: Arguments, key: Array, value: Array) -> Array | None:
+    """
+    By the kernel of attention, which stores no scores: (N, H, S, E); None where something else is asked of them.
+
+    It takes a row that has no key left, and one whose scores are all -inf by themselves, for the same.
+    """
+    queries, keys = a.q.shape[-2], key.shape[2]
+    wide = "float64" if a.q.dtype == np.float64 else "float32"
+    if a.heads // a.kv_heads * queries * keys <= _FEWEST_SCORES or queries == 1 or a.size == 0:
+        return None
+    if a.precision not in (None, wide) or value.dtype != a.q.dtype or not value.size:
+        return None
+    causal = _causal_alone(a, keys)
+    bias = None if causal else _bias(a, keys)
+    if (causal or bias is not None) and not np.isfinite(value).all():
+        return None
+    y, sums = _attention(
+        _by_head(a.q, a.heads),
+        key,
+        value,
+        mask=bias,
+        is_causal=causal,
+        scale=a.scale,
+        softcap=abs(a.softcap),
+        return_logsumexp=True,
+    )
+    return None if np.isneginf(sums).any() else y
+
+
+def _causal_alone(a: Arguments, keys: int) -> str | bool:
+    """How the kernel calls the causal rule where that alone rules keys out; False otherwise."""
+    past = 0 if a.past_key is None else a.past_key.shape[2]
+    if not (a.causal or a.right == 0) or a.left >= 0 or a.mask is not None or a.valid is not None:
+        return False
+    return "bottom-right" if past == keys - a.q.shape[-2] else "top-left" if not past else False
 
 
 def _by_head(x: Array, heads: int) -> Array:

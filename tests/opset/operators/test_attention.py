@@ -76,3 +76,64 @@ def test_kernel_is_within_the_bound_of_the_oracle(attention_calls, data):
         np.testing.assert_array_equal(got[2].astype(np.longdouble), exact[2])
         assert_within(got[3], exact[3], shown_bounds[mode])
         assert not any(np.shares_memory(x, y) for x in got for y in inputs if y is not None)
+
+
+LONG = {
+    "plain": {},
+    "causal": {"is_causal": 1},
+    "scaled and capped": {"scale": 0.3, "softcap": -2.0},
+    "a window": {"is_causal": 1, "left_window_size": 20},
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("attributes", LONG.values(), ids=LONG)
+@pytest.mark.parametrize("mask", [None, "bool", "float"])
+def test_long_sequences_are_within_the_bound(attributes, mask, dtype):
+    """Such as are computed in blocks: several queries, more scores than a few."""
+    random = np.random.default_rng(0)
+    q, k, v = (random.standard_normal((2, heads, 40, 8)).astype(dtype) for heads in (4, 2, 2))
+    masks = {
+        "bool": random.random((2, 1, 40, 40)) < 0.7,
+        "float": random.standard_normal((40, 40)).astype(dtype),
+    }
+    inputs = (q, k, v, masks.get(mask))
+    row = operator("Attention", 25)
+    y_bound, _, w, tiny = bounds(inputs, attributes, 25)
+    (y,) = row.run(inputs, attributes)
+    (exact,) = row.evaluate(inputs, attributes, rounded=False)
+    assert_within(y, exact, y_bound + w * np.abs(exact) + tiny)
+
+
+@pytest.mark.parametrize(("past", "more"), [(0, 0), (9, 0), (0, 7), (9, 7)])
+def test_long_causal_sequences_behind_a_past(past, more):
+    """Query i sees keys up to i and all of the past, whether there are as many queries as new keys or not."""
+    random = np.random.default_rng(0)
+    q, k, v = (random.standard_normal((1, 2, n, 8)).astype(np.float32) for n in (40, 40 + more, 40 + more))
+    old = tuple(random.standard_normal((1, 2, past, 8)).astype(np.float32) for _ in range(2)) if past else ()
+    inputs = (q, k, v, None, *old)
+    row = operator("Attention", 24)
+    (y,), (exact,) = row.run(inputs, {"is_causal": 1}), row.evaluate(inputs, {"is_causal": 1})
+    np.testing.assert_allclose(y, exact, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [1.0, np.inf, np.nan])
+def test_long_sequences_with_rows_that_have_no_keys(value):
+    """0 there, and a value of inf or NaN is multiplied by 0 where it is ruled out."""
+    random = np.random.default_rng(0)
+    q, k, v = (random.standard_normal((1, 2, 40, 8)).astype(np.float32) for _ in range(3))
+    v[0, 0, 3, 5] = value
+    mask = random.random((40, 40)) < 0.7
+    mask[7] = False
+    row = operator("Attention", 23)
+    (y,), (exact,) = row.run((q, k, v, mask)), row.evaluate((q, k, v, mask))
+    np.testing.assert_allclose(y, exact, rtol=1e-4, atol=1e-5)
+    assert (y[0, :, 7] == 0).all() or not np.isfinite(value)
+
+
+def test_long_sequences_whose_scores_are_all_infinite():
+    """NaN, unlike rows of which nothing is left."""
+    q, k, v = (np.ones((1, 1, 40, 4), np.float32) for _ in range(3))
+    k[:] = -np.inf
+    (y,) = operator("Attention", 23).run((q, k, v))
+    assert np.isnan(y).all()
