@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..builder.arguments import check_positive
 from ..builder.counts import check_axis, check_batch_name, check_count
+from ..builder.floats import as_array, as_floats
 
 AXES = ("batch", "heads", "queries", "keys")
 
@@ -28,6 +30,7 @@ class Layout:
     causal: bool
     scale: float | None
     softcap: float | None
+    sink: NDArray[Any] | str | None
     folded: bool
     queries: str | int
     keys: str | int
@@ -42,6 +45,7 @@ class Layout:
     def text(self) -> str:
         """One line about the model."""
         rules = [f"{self.mask} mask"] * (self.mask is not None) + ["causal"] * self.causal
+        rules += ["a sink for each head"] * (self.sink is not None)
         heads = f"{self.heads} heads of size {self.head_size}"
         if self.kv_heads != self.heads:
             heads += f", {self.kv_heads} of keys and values"
@@ -73,14 +77,16 @@ def read_layout(
     causal: bool,
     scale: object,
     softcap: object,
+    sink: ArrayLike | None,
     folded: bool,
     queries: object,
     keys: object,
     batch: str | int,
     opset: int,
     dtype: np.dtype[Any],
+    compute: np.dtype[Any],
 ) -> Layout:
-    """Return the arguments checked.
+    """Return the arguments checked: the sink in ``dtype``, as weights are, scale and softcap in ``compute``.
 
     Raises
     ------
@@ -116,13 +122,34 @@ def read_layout(
         mask=None if mask is None else str(mask),
         mask_shape=tuple(lengths.get(axis, 1) for axis in _mask_axes(mask_axes)),
         causal=bool(causal),
-        scale=None if scale is None else float(check_positive("scale", scale, dtype)),
-        softcap=None if softcap is None else float(check_positive("softcap", softcap, dtype)),
+        scale=None if scale is None else float(check_positive("scale", scale, compute)),
+        softcap=None if softcap is None else float(check_positive("softcap", softcap, compute)),
+        sink=None if sink is None else _check_sink(sink, count, dtype),
         folded=bool(folded),
         queries=queries,
         keys=keys,
         batch=batch,
     )
+
+
+def _check_sink(sink: ArrayLike, heads: int, dtype: np.dtype[Any]) -> NDArray[Any] | str:
+    """Return a logit for each head in ``dtype``, none of them +inf or NaN, or ``"input"`` as it is."""
+    if isinstance(sink, str):
+        if sink != "input":
+            message = f"expected sink as a logit for each head or 'input' (got {sink!r}); pass one of these"
+            raise ValueError(message)
+        return sink
+    given = as_array("sink", sink)
+    if given.shape != (heads,):
+        message = (
+            f"expected sink of shape ({heads},), a logit for each head of queries (got {given.shape}); "
+            "pass one for each, -inf for a head without a sink"
+        )
+        raise ValueError(message)
+    absent = given == -np.inf
+    floats = as_floats("sink", np.where(absent, np.zeros((), given.dtype), given), dtype)
+    floats[absent] = -np.inf
+    return floats
 
 
 def _mask_axes(axes: Any) -> tuple[Any, ...]:

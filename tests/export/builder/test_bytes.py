@@ -29,7 +29,7 @@ for opset in (9, 13, 17, 23):
         loss(5, opset=opset, ignore_index=-1, class_weight=np.ones(5), decompose=True, dims=["a", "b"]),
         gradient("loss", 5, opset=opset, ignore_index=-1, class_weight=np.ones(5)),
         linear_loss(5, 3, opset=opset, ignore_index=-1, label_smoothing=0.1, softcap=3.0),
-        attention(4, 8, kv_heads=2, mask="additive", causal=True, opset=opset),
+        attention(4, 8, kv_heads=2, mask="additive", causal=True, sink=[0, 1, 2, 3], opset=opset),
         append_head(strip_head(plain), top_k=3),
         strip_head(plain),
         replace_activation(classifier_head(weight, opset=opset), "log_softmax"),

@@ -24,6 +24,21 @@ def test_plain_attention_is_one_node_where_the_operator_exists():
     assert "Attention" not in operators(attention(8, 64, opset=23, dtype="float64"))
 
 
+def test_a_sink_is_written_in_parts():
+    for opset in (8, 22, 24):
+        assert operators(attention(2, 4, sink=[0, 1], opset=opset)) == [
+            "Mul", "Transpose", "MatMul", "Reshape", "Slice", "Shape", "Expand", "Concat", "Softmax", "Slice",
+            "MatMul",
+        ]  # fmt: skip
+    assert "Attention" in operators(attention(2, 4, sink=None, opset=23))
+    asked = {"sink": "input", "names": {"sink": "sinks"}, "dtype": "float16"}
+    model = attention(4, 8, kv_heads=2, mask="boolean", **asked)
+    assert [x.name for x in model.graph.input] == ["query", "key", "value", "mask", "sinks"]
+    assert dims(model.graph.input[-1]) == [4]
+    assert model.graph.input[-1].type.tensor_type.elem_type == onnx.TensorProto.FLOAT16
+    assert model.doc_string.endswith("boolean mask, a sink for each head.")
+
+
 def test_the_softmax_axis_is_written_out():
     for opset in (7, 12, 13):
         (softmax,) = [n for n in attention(2, 4, opset=opset).graph.node if n.op_type == "Softmax"]
@@ -126,6 +141,22 @@ REFUSED = {
         ValueError,
         "softcap that is a float32",
         {"operator": True, "opset": 23, "dtype": "float64", "softcap": 0.1},
+    ),
+    "sink of another text": (ValueError, "each head or 'input' .got 'inputs'.", {"sink": "inputs"}),
+    "sink of one number": (
+        ValueError,
+        r"sink of shape .4,., a logit for each head of .* .got ...",
+        {"sink": 1.0},
+    ),
+    "sinks of key heads": (ValueError, r"sink of shape .4,.", {"kv_heads": 2, "sink": [1, 2]}),
+    "sink of nan": (ValueError, r"finite float32 numbers .got nan at .2.", {"sink": [0, 0, float("nan"), 0]}),
+    "sink of inf": (ValueError, r"finite float32 numbers .got inf at .0.", {"sink": [float("inf"), 0, 0, 0]}),
+    "wide sink": (ValueError, "finite float16 numbers .got -70000", {"sink": [-7e4] * 4, "dtype": "float16"}),
+    "sinks of texts": (TypeError, "expected sink in float32", {"sink": ["a"] * 4}),
+    "sink of the operator": (
+        ValueError,
+        "operator=True without a sink, .* has no input for .* leave operator out",
+        {"operator": True, "opset": 24, "sink": [0] * 4},
     ),
     "open lengths": (ValueError, "queries and keys as numbers", {"causal": True, "opset": 8, "keys": 5}),
     "bfloat16": (ValueError, "opset 13 or newer for bfloat16", {"dtype": "bfloat16", "opset": 12}),

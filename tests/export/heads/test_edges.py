@@ -57,6 +57,7 @@ MODELS = {
     "gradient": lambda **o: gradient("loss", 5, reduction="sum", **o),
     "linear_loss": lambda **o: linear_loss(5, 3, reduction="none", outputs=["loss", "dx"], **o),
     "attention": lambda **o: attention(2, 4, **o),
+    "attention with a sink": lambda **o: attention(2, 4, sink=[0.5, -np.inf], **o),
 }
 
 
