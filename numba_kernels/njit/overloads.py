@@ -16,9 +16,15 @@ import numpy as np
 from ..arrays.jitted import STEPS, address_of, copy_numbers, disjoint, single, with_axis, without_axis
 from ..arrays.lines import contiguous_lines
 from ..compile.jit import by_type, helper, keep_alive
+from ..elementwise.erf import _OPERATOR as _ERF
+from ..elementwise.erf import erf
+from ..elementwise.hard import _HARD_SWISH, hard_swish
 from ..elementwise.sigmoid import _KERNELS as _SIGMOID
 from ..elementwise.sigmoid import sigmoid
 from ..elementwise.softplus import _LOG_SIGMOID, _SOFTPLUS, log_sigmoid, softplus
+from ..elementwise.swish import _MISH, mish
+from ..elementwise.tanh import _OPERATOR as _TANH
+from ..elementwise.tanh import tanh
 from ..hardmax import _KERNELS as _HARDMAX
 from ..hardmax import hardmax
 from ..log_softmax import _KERNELS as _LOG_SOFTMAX
@@ -190,3 +196,7 @@ _to_numbers(logsumexp, _LOGSUMEXP, empty=-np.inf)
 _elementwise(sigmoid, _SIGMOID)
 _elementwise(log_sigmoid, _LOG_SIGMOID.kernels)
 _elementwise(softplus, _SOFTPLUS.kernels)
+_elementwise(tanh, _TANH.kernels)
+_elementwise(erf, _ERF.kernels)
+_elementwise(mish, _MISH.kernels)
+_elementwise(hard_swish, _HARD_SWISH.kernels)

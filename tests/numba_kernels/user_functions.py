@@ -40,6 +40,10 @@ def compiled(**options):
         return kernels.log_sigmoid(x), kernels.softplus(x)
 
     @jit
+    def activations(x):
+        return kernels.tanh(x), kernels.erf(x), kernels.mish(x), kernels.hard_swish(x)
+
+    @jit
     def sums(x):
         return logsumexp(x, axis=0, keepdims=True), logsumexp(x[0])
 

@@ -108,6 +108,13 @@ def test_element_by_element(plain):
     assert plain.sigmoid_of(np.float32(7)) == kernels.sigmoid(np.float32(7))
 
 
+@pytest.mark.parametrize("x", [normal((3, 50), np.float64), np.float64(-0.7)], ids=["array", "number"])
+def test_activations(plain, x):
+    names = ("tanh", "erf", "mish", "hard_swish")
+    for name, result in zip(names, plain.activations(x), strict=True):
+        assert_same_bits(np.asarray(result), np.asarray(getattr(kernels, name)(x)))
+
+
 def test_a_result_that_fits_is_written_where_it_belongs(plain):
     """No more is allocated than without `out`: Numba makes a note of each array that is given, or is made."""
     x = normal((6, 40), np.float32)
