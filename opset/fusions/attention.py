@@ -53,6 +53,7 @@ def find_attention(root: NodeProto, scope: Scope) -> Finding:
         or scores.fault
         or softmax.not_last(scope)
         or _ranks_differ((q, keys.source, values.source), scope)
+        or _mask_is_larger(tuple(mask.name for mask in scores.masks), q, scope)
     )
     if reason is not None:
         return NearMiss(KIND, inside, reason)
@@ -113,3 +114,12 @@ def _ranks_differ(names: tuple[str, ...], scope: Scope) -> str | None:
     if any(not 2 <= rank <= 4 for rank in ranks):
         return f"queries, keys or values have rank {next(rank for rank in ranks if not 2 <= rank <= 4)}"
     return "queries, keys and values have different ranks" if len(set(ranks)) > 1 else None
+
+
+def _mask_is_larger(masks: tuple[str, ...], q: str, scope: Scope) -> str | None:
+    """Whether a mask has more axes than the scores, which would repeat them."""
+    rank = scope.rank(q)
+    larger = [
+        own for name in masks if (own := scope.rank(name)) is not None and rank is not None and own > rank
+    ]
+    return f"a mask of rank {larger[0]} for scores of rank {rank}" if larger else None

@@ -70,7 +70,7 @@ def find_linear(root: NodeProto, scope: Scope) -> Finding:
 
 def _added(reader: NodeProto, product: NodeProto, scope: Scope) -> bool:
     """Whether a node adds a constant vector to a product."""
-    if made_by(reader.output[0], scope, "Add") is None:
+    if not reader.output or made_by(reader.output[0], scope, "Add") is None:
         return False
     other = [name for name in reader.input if name != product.output[0]]
     return len(other) == 1 and _is_row(constant_shape(other[0], scope))

@@ -11,13 +11,16 @@ from ..graph.domains import canonical_domain
 from ..graph.scopes import Scope
 from ..graph.walk import attribute_of
 
+_INPUTS = {"Add": 2, "Sub": 2, "Mul": 2, "Div": 2, "MatMul": 2, "Gemm": 2, "Einsum": 2, "Where": 3}
+
 
 def made_by(name: str, scope: Scope, *op_types: str) -> NodeProto | None:
     """The node of this scope whose first output a value is, where it is one of these operators of ai.onnx."""
     node = scope.producers.get(name)
     if node is None or canonical_domain(node.domain) or node.op_type not in op_types:
         return None
-    return node if node.output[0] == name else None
+    is_whole = len(node.input) >= _INPUTS.get(node.op_type, 1) and node.input[0]
+    return node if node.output[0] == name and is_whole else None
 
 
 def attribute(node: NodeProto, name: str, default: Any) -> Any:

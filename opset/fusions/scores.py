@@ -109,6 +109,8 @@ def _before(
     node: NodeProto, scope: Scope, products: tuple[str, ...]
 ) -> tuple[str, Scale | Mask | str] | None:
     """The score that a node works on, and what it does: a scale, a mask, or its operator."""
+    if not node.input:
+        return None
     if is_cast_to_float32(node) or made_by(node.output[0], scope, "Tanh") is not None:
         return node.input[0], node.op_type
     if node.op_type in ("Identity", "Dropout") and passes_on(scope, node):

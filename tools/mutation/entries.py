@@ -39,6 +39,7 @@ LIBRARY: dict[str, Call] = {
 COMMANDS: dict[str, Sequence[str]] = {
     "softops inspect": ("inspect", "MODEL"),
     "softops inspect --json": ("inspect", "MODEL", "--json"),
+    "softops inspect --fusions": ("inspect", "MODEL", "--fusions"),
     "softops convert": ("convert", "MODEL", "--opset", "17", "-o", "OUT/o.onnx"),
     "softops validate": ("validate", "MODEL", "--batch", "2", "--report", "OUT/r.html"),
     "softops noise": ("noise", "MODEL", "--batch", "2", "--samples", "2", "--report", "OUT/r.html"),

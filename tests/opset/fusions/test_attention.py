@@ -351,6 +351,15 @@ def test_near_misses_are_left_alone(body, outputs, reason):
         np.testing.assert_array_equal(fused, plain)
 
 
+def test_a_mask_of_more_axes_than_the_scores():
+    body = START + "m = Add(s, mask) p = Softmax<axis = -1>(m) y = MatMul(p, v)"
+    inputs = INPUTS.replace("float[N,1,S,T] mask", "float[A,N,1,S,T] mask")
+    wide = parsed(body, inputs, "float[A,N,H,S,E] y")
+    assert found(wide) == ([], [("attention", "a mask of rank 5 for scores of rank 4")])
+    (fused,), (plain,) = both(wide, Q, K, V, MASK[None], KEPT, *[np.array([1])] * 4)
+    np.testing.assert_array_equal(fused, plain)
+
+
 def test_a_scaled_query_that_is_read_elsewhere_stays():
     body = TURN + "a = Mul(q, scale) s = MatMul(a, t) p = Softmax<axis = -1>(s) y = MatMul(p, v) z = Neg(a)"
     outputs = "float[N,H,S,E] y, float[N,H,S,D] z"
