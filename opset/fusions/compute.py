@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from softops import numba_kernels
+from .kernels import kernels
 
 Array = NDArray[Any]
 
@@ -57,12 +57,12 @@ def attended(
         scale *= cap
     y: Array
     if q.shape[2] == 1 and not masks:
-        y, sums = numba_kernels.attention_decode(
+        y, sums = kernels().attention_decode(
             q[:, :, 0], k, v, k.shape[2], scale=scale, softcap=cap or 0.0, return_logsumexp=True
         )
         y, sums = y[:, :, None], sums[:, :, None]
     else:
-        y, sums = numba_kernels.attention(
+        y, sums = kernels().attention(
             q, k, v, mask=_mask(masks, wide), scale=scale, softcap=cap or 0.0, return_logsumexp=True
         )
     fills = [mask.fill for mask in masks if mask.fill is not None]
@@ -101,7 +101,7 @@ def _by_scores(
             scores += array
         else:
             np.copyto(scores, fill, where=~array)
-    numba_kernels.softmax(chances, -1, out=chances)
+    kernels().softmax(chances, -1, out=chances)
     if zeroes:
         scores[np.isnan(scores[..., 0])] = 0
     mixed: Array = np.matmul(chances, v)

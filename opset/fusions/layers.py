@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from softops import numba_kernels
-
 from ..expressions.patterns import Match, Pattern, find
 from ..expressions.reductions import normal_axes
 from ..graph.scopes import Scope
 from .fusion import Finding, fused
+from .kernels import kernels
 from .reading import constant_shape, made_by, number
 from .scores import is_cast_to_float32
 
@@ -71,7 +70,7 @@ def find_gelu(root: NodeProto, scope: Scope) -> Finding:
         return None
 
     def run(x: Array) -> Array | None:
-        return numba_kernels.gelu(x, form) if x.dtype in _DTYPES and x.ndim else None
+        return kernels().gelu(x, form) if x.dtype in _DTYPES and x.ndim else None
 
     return fused("gelu", match.nodes.values(), (match.values["x"],), run, scope)
 
@@ -165,8 +164,10 @@ def _normalization(match: Match, form: str, bias: tuple[str, ...], root: NodePro
         if any(each.dtype != x.dtype or each.shape != x.shape[-1:] for each in factors):
             return None
         if form == "rms_norm":
-            return numba_kernels.rms_norm(x, *factors, epsilon=epsilon)
-        return numba_kernels.layer_norm(x, *factors, epsilon=epsilon)
+            scaled: Array = kernels().rms_norm(x, *factors, epsilon=epsilon)
+            return scaled
+        normal: Array = kernels().layer_norm(x, *factors, epsilon=epsilon)
+        return normal
 
     kind = {"layer_norm": "layer normalization", "rms_norm": "RMS normalization"}[form]
     return fused(kind, (*match.nodes.values(), root), (x, weight, *bias), run, scope)

@@ -14,15 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from softops import numba_kernels
-from softops.numba_kernels.linear.few_rows import few_rows_product
-from softops.numba_kernels.linear.inputs import Layer as Arrays
-from softops.numba_kernels.linear.product import product as block_product
-
 from ..graph.scopes import Scope
 from ..operators.products import product as by_blas
 from ..operators.table import operator
 from .fusion import Finding, Fusion, NearMiss, fused, in_order
+from .kernels import kernels, layer_product
 from .reading import attribute, constant_shape, made_by
 from .scores import Scores, multiplied, scores_at
 from .softmax import Normalized, softmax_node
@@ -130,9 +126,9 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array | None:
     if work < (_LEAST_WORK if rows > 1 else _LEAST_OF_ONE) or weight.strides[1] != weight.itemsize:
         scores = flat.dot(weight.T) if bias is None else by_blas(flat, weight.T, bias, ())
     else:
-        multiply = block_product if rows >= _FEWEST_ROWS else few_rows_product
         added = np.zeros(classes, dtype) if bias is None else np.ascontiguousarray(bias).reshape(classes)
-        scores = multiply(Arrays(np.ascontiguousarray(flat), weight, added, x.shape[:-1], dtype))
+        few = rows < _FEWEST_ROWS
+        scores = layer_product(np.ascontiguousarray(flat), weight, added, x.shape[:-1], few_rows=few)
     return scores if x.ndim == 2 else scores.reshape(*x.shape[:-1], classes)
 
 
@@ -189,7 +185,7 @@ def _fusion(
 
 def _along(softmax: Normalized) -> Callable[[Array], Array | None]:
     """The softmax, in place."""
-    kernel = getattr(numba_kernels, softmax.kernel)
+    kernel = getattr(kernels(), softmax.kernel)
 
     def finish(scores: Array) -> Array | None:
         last = scores.ndim - 1

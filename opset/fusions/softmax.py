@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from softops import numba_kernels
-
 from ..expressions.patterns import Match, Pattern, find
 from ..expressions.reductions import normal_axes
 from ..graph.scopes import Scope
 from ..operators.table import operator
 from .fusion import Finding, NearMiss, asked_for, fused, in_order
+from .kernels import kernels
 from .reading import attribute, made_by
 
 Array = NDArray[Any]
@@ -150,7 +149,7 @@ def find_log_of_softmax(root: NodeProto, scope: Scope) -> Finding:
 
 def _along(found: Normalized) -> Callable[[Array], Array | None]:
     """The kernel along the one axis; None for more axes than one, and dtypes that it does not take."""
-    kernel = getattr(numba_kernels, found.kernel)
+    kernel = getattr(kernels(), found.kernel)
     taken = {np.dtype(np.float32), np.dtype(np.float64)}
 
     def run(x: Array) -> Array | None:

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softops.numba_kernels import topk
-
 from ..oracle import decisions
 from .axis import within
-from .row import Attributes, Implementation, Inputs, Operator, Outputs
+from .row import Attributes, Implementation, Inputs, Operator, Outputs, numba_kernel
 from .signature import INTEGERS, Attribute, Parameter, floats
 
 Indices = NDArray[np.int64]
+_topk = numba_kernel("topk")
 
 
 def _arg_max_by(index_of: Callable[..., Indices]) -> Implementation:
@@ -117,7 +116,8 @@ _FEW, _SHORT = 256, 1024
 def _top_k(lines: NDArray[Any], k: int, *, largest: bool) -> Indices:
     """Sort stably, or where k is small first pick what can be among the k; few of floats by the kernel."""
     if largest and lines.dtype.kind not in "iu" and (k <= _FEW or lines.shape[-1] <= _SHORT):
-        return topk(lines, k)[1]
+        indices: Indices = _topk(lines, k)[1]
+        return indices
     # NumPy sorts halves by comparing them one by one; float32 keeps their order.
     x = lines.astype(np.float32) if lines.dtype.itemsize == 2 and lines.dtype.kind not in "iu" else lines
     n = x.shape[-1]
