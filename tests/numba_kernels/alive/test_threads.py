@@ -109,7 +109,7 @@ package = os.path.dirname(numba_kernels.__file__)
 
 def interrupted(number, frame):
     while frame is not None:
-        if os.path.dirname(frame.f_code.co_filename) == package:
+        if frame.f_code.co_filename.startswith(package + os.sep):
             raise KeyboardInterrupt
         frame = frame.f_back
 
