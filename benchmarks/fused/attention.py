@@ -13,7 +13,7 @@ from softops.numba_kernels import attention, attention_decode
 from ..peers.peer import Prepared, returning
 from ..results import OURS
 from ..workloads import Array
-from .task import Task
+from .task import AFTER_PRODUCTS, Task
 
 
 class Heads(NamedTuple):
@@ -157,7 +157,7 @@ def _task(case: Heads) -> Task:
         "onnxruntime": partial(_by_onnxruntime, case),
         "NumPy": partial(_by_numpy, case),
     }
-    return Task(case.name, lambda: inputs(*case[:4])[0], libraries, partial(_wrong, case))
+    return Task(case.name, lambda: inputs(*case[:4])[0], libraries, partial(_wrong, case), AFTER_PRODUCTS)
 
 
 TASKS = tuple(_task(case) for case in CASES)

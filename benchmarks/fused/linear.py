@@ -13,7 +13,7 @@ from softops.numba_kernels import linear_softmax
 from ..peers.peer import Prepared, returning
 from ..results import OURS
 from ..workloads import Array
-from .task import Task
+from .task import AFTER_PRODUCTS, Task
 
 # rows, features, classes
 HEADS = [(256, 64, 10), (256, 512, 1000), (8, 1024, 50257)]
@@ -139,7 +139,7 @@ def _head(shape: tuple[int, int, int]) -> Task:
     }
     rows, features, classes = shape
     name = f"linear + softmax ({rows}, {features}) → {classes}"
-    return Task(name, lambda: layer(shape)[0], libraries, partial(_wrong, shape, 1e-4))
+    return Task(name, lambda: layer(shape)[0], libraries, partial(_wrong, shape, 1e-4), AFTER_PRODUCTS)
 
 
 def _half_step() -> Task:
@@ -152,7 +152,7 @@ def _half_step() -> Task:
     }
     rows, features, classes = _STEP
     name = f"linear + softmax ({rows}, {features}) → {classes}, bfloat16 weights"
-    return Task(name, lambda: layer(_STEP)[0], libraries, partial(_wrong, _STEP, 0.1))
+    return Task(name, lambda: layer(_STEP)[0], libraries, partial(_wrong, _STEP, 0.1), AFTER_PRODUCTS)
 
 
 TASKS = (*(_head(shape) for shape in HEADS), _half_step())

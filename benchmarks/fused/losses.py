@@ -17,7 +17,7 @@ from softops.numba_kernels import (
 from ..peers.peer import Prepared, returning
 from ..results import OURS
 from ..workloads import Array, aligned_copy
-from .task import Task
+from .task import AFTER_PRODUCTS, Task
 
 ROWS, FEATURES, CLASSES = 512, 512, 50257
 SCORES, SMOOTHING = (4096, 1000), 0.1
@@ -231,6 +231,7 @@ TASKS = (
             "onnxruntime": lambda threads: _of_onnxruntime(threads, ["loss"]),
         },
         _wrong_loss,
+        AFTER_PRODUCTS,
     ),
     Task(
         f"linear_cross_entropy with gradients {_SHAPES}",
@@ -241,6 +242,7 @@ TASKS = (
             "onnxruntime": lambda threads: _of_onnxruntime(threads, ["loss", "dx", "dweight"]),
         },
         _wrong_step,
+        AFTER_PRODUCTS,
     ),
     Task(
         f"cross_entropy smoothed {SCORES}",

@@ -1,6 +1,7 @@
 """Run tasks: prepare every library, look at its result, time them in turns."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from threadpoolctl import threadpool_limits
 
@@ -43,7 +44,7 @@ def run_task(task: Task, threads: int, method: Method) -> Row:
             calls[library] = prepared.call
         copying = copies(task.x(), threads)
         watch = Watch()
-        times = fastest(calls | copying, method)
+        times = fastest(calls | copying, replace(method, rest_seconds=task.rests * method.rest_seconds))
         others = watch.others()
     seconds |= {name: times[name] for name in calls}
     copy_seconds = min(times[name] for name in copying)

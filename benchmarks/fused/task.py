@@ -24,7 +24,12 @@ class Task:
     x: Callable[[], Array]
     libraries: Mapping[str, Prepare]
     wrong: Callable[[Any], str | None]
+    rests: int = 1
+    """So many times as long each library rests before its round as in other rows."""
 
+
+AFTER_PRODUCTS = 20
+"""The threads of BLAS and of onnxruntime stay awake for a tenth of a second after a product, waiting for more."""
 
 MODULES = {"torch": "torch", "onnxruntime": "onnxruntime", "OpenVINO": "openvino"}
 """What has to be there for a library to be timed; NumPy is."""
