@@ -4,13 +4,14 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
 
+from softops.numba_kernels.compile import threads
 from softops.numba_kernels.vector import KINDS, traced
 
 DTYPES = [np.float32, np.float64]
@@ -82,3 +83,13 @@ def run_traced(work, dtype, out, *sources, count=0):
 @pytest.fixture
 def run():
     return run_traced
+
+
+@pytest.fixture
+def steady_threads() -> Iterator[None]:
+    """Calls share their work whenever they are large enough.
+
+    After a wait for a thread they would stay on one for a while, and load a kernel in the middle of what is measured.
+    """
+    with threads.whatever_others_do(alone=False):
+        yield

@@ -106,6 +106,7 @@ def test_refusals(dtype):
         logsumexp(x, (0, 1), out=np.zeros(1, dtype))
 
 
+@pytest.mark.usefixtures("steady_threads")
 def test_nothing_as_large_as_x_is_allocated():
     """Along any one axis, and along several that can be merged."""
     x = np.zeros((128, 64, 128), np.float32)

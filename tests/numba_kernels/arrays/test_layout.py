@@ -244,6 +244,7 @@ def test_cross_entropy_any_layout(axis, dtype, tmp_path):
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "hardmax"])
 @pytest.mark.parametrize("in_place", [True, False])
 @pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.usefixtures("steady_threads")
 def test_a_result_that_fits_is_written_where_it_belongs(name, axis, in_place):
     x = normal((40, 50, 60), np.dtype(np.float32))
     out = x if in_place else np.empty_like(x)

@@ -130,6 +130,7 @@ def test_it_is_the_slope_of_the_loss():
         np.testing.assert_allclose(actual[i], (up - down) / (2 * step), atol=1e-9)
 
 
+@pytest.mark.usefixtures("steady_threads")
 def test_threads_and_memory():
     random = np.random.default_rng(4)
     x, t = random.standard_normal((2, 300_001)).astype(np.float32)

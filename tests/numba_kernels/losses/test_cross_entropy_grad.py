@@ -128,6 +128,7 @@ def test_the_log_probabilities_come_too(dtype):
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.usefixtures("steady_threads")
 def test_the_loss_allocates_nothing_as_large_as_the_logits(axis):
     x = np.zeros((128, 128, 128), np.float32)
     for view in (x, x[::-1, :, ::-1], x.T):

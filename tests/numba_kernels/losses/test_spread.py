@@ -241,6 +241,7 @@ def test_threads_change_nothing():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.usefixtures("steady_threads")
 def test_the_loss_allocates_nothing_as_large_as_the_logits():
     x = np.zeros((512, 1024), np.float32)
     for targets in (np.zeros(512, int), x):
