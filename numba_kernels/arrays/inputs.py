@@ -26,6 +26,11 @@ def as_floats(name: str, x: npt.ArrayLike) -> Array:
     return x
 
 
+def computing_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What numbers of a dtype that kernels take are computed in: float32 for halves, else the same."""
+    return np.dtype(np.float32) if dtype.itemsize == 2 else dtype
+
+
 def as_pair(name: str, a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Array, Array]:
     """Two arrays of one shape and one dtype that the kernels take."""
     first, second = as_floats(name, a), as_floats(name, b)

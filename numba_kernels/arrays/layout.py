@@ -1,6 +1,7 @@
 """Arrays and the kernels that see addresses and sizes alone: how the one are handed to the other."""
 
 import struct
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,21 @@ def takes_directly(out: Array | None, places: tuple[int, ...]) -> bool:
 def bits_of(number: float) -> int:
     """A float64 number as kernels take it among addresses."""
     return int.from_bytes(struct.pack("<d", number), "little", signed=True)
+
+
+def result_of_rows(rows: Array, axis: int, out: Array | None, write: Callable[[int], None]) -> Array:
+    """What ``write(address)`` writes for rows in C order, their axis back in its place; in `out` if there is one."""
+    moved = None if out is None else np.moveaxis(out, axis, -1)
+    if out is not None and moved is not None and takes_directly(moved, (address(rows),)):
+        write(address(moved))
+        return out
+    made = np.empty(rows.shape, rows.dtype)
+    write(address(made))
+    back = np.moveaxis(made, -1, axis)
+    if out is None:
+        return np.ascontiguousarray(back)
+    np.copyto(out, back)
+    return out
 
 
 def run_elements(

@@ -6,14 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays.addresses import Array
-from ..arrays.inputs import check_out
+from ..arrays.inputs import check_out, computing_type
 from .forward import attend
 from .inputs import (
     Causal,
     Options,
     Window,
     band_of,
-    computing_type,
     heads_of,
     mask_of,
     result_like,
@@ -124,7 +123,7 @@ def attention(
     name = "attention"
     heads = heads_of(name, q, k, v)
     shape, width = heads.q.shape, heads.v.shape[3]
-    work = computing_type(heads.q)
+    work = computing_type(heads.q.dtype)
     if out is not None:
         check_out(name, out, (*shape[:3], width), heads.q.dtype)
     keys = heads.k.shape[2]

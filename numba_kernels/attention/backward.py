@@ -6,14 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays.addresses import Array, address, first_number, in_c_order
-from ..arrays.inputs import as_floats
+from ..arrays.inputs import as_floats, computing_type
 from ..compile.arithmetic import own_arithmetic
-from ..compile.jit import helper, keep_alive
-from ..compile.kernels import in_stages
 from ..compile.threads import run
 from ..products.convert import convert_row
 from ..products.tile import tile_rows
-from ..rowwise.kernels import new_scratch
+from ..rowwise.kernels import over_pieces
 from ..vector import (
     compute_kind,
     full,
@@ -23,18 +21,16 @@ from ..vector import (
     maximum,
     minimum,
     store,
-    traced,
     vector_bytes,
     when,
 )
-from .call import Call, Slopes, in_memory, read
+from .call import Call, Slopes, in_memory, read, row_at
 from .forward import call_of, work_of
 from .inputs import (
     Causal,
     Options,
     Window,
     band_of,
-    computing_type,
     heads_of,
     mask_of,
     scale_of,
@@ -50,22 +46,22 @@ _MORE = 3.5
 _TOGETHER = 32
 
 
-@traced
-def _room(kind: Any, call: Any) -> Any:
-    told = read(Call, call)
+def _room(kind: Any, calls: Any) -> Any:
+    told = read(Call, calls[0])
     return slopes_room(kind, told.depth, told.width)
 
 
-@traced
-def _stages(kind: Any, call: Any, stage: Any, first: Any, last: Any, pieces: Any, scratch: Any) -> None:
+def _stages(
+    kind: Any, dst: Any, calls: Any, stage: Any, first: Any, last: Any, pieces: Any, scratch: Any
+) -> None:
     """First delta of each query, then dq for panels of queries and dk and dv for blocks of keys."""
-    told, slopes = read(Call, call[0]), read(Slopes, call[1])
-    width, batches = widest(kind) * int(lanes(kind)), call[2]
+    told, slopes, batches = read(Call, calls[0]), read(Slopes, calls[1]), calls[2]
+    width = widest(kind) * int(lanes(kind))
     panels = (told.queries + (width - 1)) // width
     count = batches * told.heads * panels
     with when(stage < 2), loop(count * first // pieces, count * last // pieces) as piece:
-        place, query = piece // panels, piece % panels * width
-        panel = SlopePanel(kind, told, slopes, place // told.heads, place % told.heads, query, scratch)
+        line, query = piece // panels, piece % panels * width
+        panel = SlopePanel(kind, told, slopes, line // told.heads, line % told.heads, query, scratch)
         with when(stage == 0) as otherwise:
             panel.write_delta()
         with otherwise:
@@ -74,8 +70,8 @@ def _stages(kind: Any, call: Any, stage: Any, first: Any, last: Any, pieces: Any
     blocks, heads = (told.keys + (KEYS - 1)) // KEYS, told.heads // told.shared
     count = batches * heads * blocks
     with when(stage == 2), loop(count * first // pieces, count * last // pieces) as piece:
-        place = piece // blocks
-        _of_keys(kind, told, slopes, place // heads, place % heads, piece % blocks * KEYS, scratch)
+        line = piece // blocks
+        _of_keys(kind, told, slopes, line // heads, line % heads, piece % blocks * KEYS, scratch)
 
 
 def _of_keys(kind: Any, call: Call, slopes: Slopes, batch: Any, head: Any, first: Any, scratch: Any) -> None:
@@ -83,31 +79,23 @@ def _of_keys(kind: Any, call: Call, slopes: Slopes, batch: Any, head: Any, first
     work, size = compute_kind(kind), itemsize(compute_kind(kind))
     width, count = widest(kind) * int(lanes(kind)), minimum(call.keys - first, KEYS)
     rows = [padded(kind, numbers) * size for numbers in (call.depth, call.width)]
-    place, room = SlopePanel(kind, call, slopes, batch, head, first, scratch).blocks, KEYS + tile_rows(work)
-    dk, dv = place, place + room * rows[0]
+    blocks, room = SlopePanel(kind, call, slopes, batch, head, first, scratch).blocks, KEYS + tile_rows(work)
+    dk, dv = blocks, blocks + room * rows[0]
     with loop(0, room * (rows[0] + rows[1]), vector_bytes(work)) as at:
-        store(work, place + at, full(work, 0.0))
+        store(work, blocks + at, full(work, 0.0))
     begin = maximum(first - call.high, 0) // width * width
     end = minimum(first + count - call.low, call.queries)
     with loop(head * call.shared, (head + 1) * call.shared) as own, loop(begin, end, width) as query:
         panel = SlopePanel(kind, call, slopes, batch, own, query, scratch)
         panel.pack()
         panel.add_slopes_of_keys(dk, dv, panel.block(first, count))
-    to_dk = slopes.dk + batch * slopes.dk_batch + head * slopes.dk_head + first * slopes.dk_row
-    to_dv = slopes.dv + batch * slopes.dv_batch + head * slopes.dv_head + first * slopes.dv_row
+    to_dk, to_dv = (row_at(slopes, name, batch, head, first) for name in ("dk", "dv"))
     with loop(0, count) as i:
         convert_row(kind, to_dk + i * slopes.dk_row, work, dk + i * rows[0], call.depth)
         convert_row(kind, to_dv + i * slopes.dv_row, work, dv + i * rows[1], call.width)
 
 
-@helper
-def _lines(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
-    owner, scratch = new_scratch(_room(kind, src[0]), kind)
-    _stages(kind, src, stage, first, last, n, scratch)
-    keep_alive(owner)
-
-
-_KERNELS = in_stages(_lines, 3, 1.0, lambda n, inner: 1)
+_KERNELS = over_pieces(_stages, _room, stages=3)
 
 
 def _slopes(dout: Array, dlog_sums: Array | None, delta: Array, results: tuple[Array, ...]) -> Array:
@@ -187,7 +175,7 @@ def attention_grad(
     name = "attention_grad"
     heads = heads_of(name, q, k, v)
     (batch, count, queries, depth), keys, width = heads.q.shape, heads.k.shape[2], heads.v.shape[3]
-    dtype, work = heads.q.dtype, computing_type(heads.q)
+    dtype, work = heads.q.dtype, computing_type(heads.q.dtype)
     results = [
         _like_result(name, what, given, (batch, count, queries, width), dtype)
         for what, given in (("dout", dout), ("out", out))

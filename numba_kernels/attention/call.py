@@ -85,6 +85,14 @@ class Slopes(NamedTuple):
     dv_row: Any
 
 
+def row_at(told: Call | Slopes, name: str, batch: Any, head: Any, row: Any = 0) -> Any:
+    """Where a row of an array lies that has steps of its own for batches, heads and rows."""
+    start, *steps = (getattr(told, name + step) for step in ("", "_batch", "_head", "_row"))
+    for index, step in zip((batch, head, row), steps, strict=True):
+        start = start + index * step
+    return start
+
+
 def in_memory(told: Call | Slopes) -> np.ndarray[Any, np.dtype[np.int64]]:
     """The numbers as `read` finds them."""
     numbers = np.zeros(len(told), np.int64)

@@ -6,12 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays.addresses import Array, in_c_order
-from ..arrays.inputs import as_floats, check_out
+from ..arrays.inputs import as_floats, check_out, computing_type
 from .inputs import (
     OPEN,
     Options,
     Window,
-    computing_type,
     heads_of,
     lengths_of,
     scale_of,
@@ -87,7 +86,7 @@ def attention_decode(
         raise ValueError(message)
     heads = heads_of(name, query[:, :, None], k_cache, v_cache)
     (batch, count, depth), (_, key_heads, capacity, width) = query.shape, heads.v.shape
-    work = computing_type(query)
+    work = computing_type(query.dtype)
     if out is not None:
         check_out(name, out, (batch, count, width), query.dtype)
     left, _ = sides_of(name, window)

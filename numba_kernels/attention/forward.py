@@ -7,11 +7,10 @@ import numpy as np
 
 from ..arrays.addresses import Array, address, first_number
 from ..arrays.operators import LANES
-from ..compile.jit import helper, keep_alive
-from ..compile.kernels import Kernels, in_stages
+from ..compile.kernels import Kernels
 from ..compile.threads import run
-from ..rowwise.kernels import new_scratch
-from ..vector import lanes, loop, minimum, traced
+from ..rowwise.kernels import over_pieces
+from ..vector import lanes, loop, minimum
 from .call import ADDED, BOOL, NONE, Call, in_memory, read
 from .inputs import Heads, Options
 from .queries import Panel, room
@@ -40,22 +39,19 @@ def _panel_by_panel(kind: Any, call: Call, vectors: int, first: Any, last: Any, 
 def _over_queries(*, few: bool) -> Kernels:
     """The kernels for `few` queries, one vector of them, or many."""
 
-    @traced
+    def vectors(kind: Any) -> int:
+        return 1 if few else widest(kind)
+
     def numbers(kind: Any, call: Any) -> Any:
         told = read(Call, call)
-        return room(kind, told.depth, told.width, 1 if few else widest(kind))
+        return room(kind, told.depth, told.width, vectors(kind))
 
-    @traced
-    def panels(kind: Any, call: Any, first: Any, last: Any, scratch: Any) -> None:
-        _panel_by_panel(kind, read(Call, call), 1 if few else widest(kind), first, last, scratch)
+    def panels(
+        kind: Any, dst: Any, call: Any, stage: Any, first: Any, last: Any, n: Any, scratch: Any
+    ) -> None:
+        _panel_by_panel(kind, read(Call, call), vectors(kind), first, last, scratch)
 
-    @helper
-    def lines(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
-        owner, scratch = new_scratch(numbers(kind, src), kind)
-        panels(kind, src, first, last, scratch)
-        keep_alive(owner)
-
-    return in_stages(lines, 1, 1.0, lambda n, inner: 1)
+    return over_pieces(panels, numbers)
 
 
 def call_of(

@@ -34,11 +34,6 @@ class Options(NamedTuple):
     sink: Array | None = None
 
 
-def computing_type(x: Array) -> np.dtype[Any]:
-    """float32 of halves, else the type itself."""
-    return np.dtype(np.float32) if x.itemsize == 2 else x.dtype
-
-
 def result_like(heads: Heads, width: int, out: Array | None) -> Array:
     """Room for the result: `out` where it can be written to, else in the queries' order in memory."""
     q = heads.q

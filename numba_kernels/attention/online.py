@@ -6,6 +6,7 @@ import numpy as np
 from numba import types
 
 from ..numerics.exp import exp_split
+from ..numerics.log import log1p_vector
 from ..numerics.sums import two_sum
 from ..vector import Variable, bits, fma, loop, splat, where, widen
 from .scores import Block
@@ -24,7 +25,7 @@ def exp_below_maximum(d: Any) -> Any:
 class Running:
     """Maxima and sums of exp(score − maximum) of the queries of a panel; sums in float64, of float64 in two parts."""
 
-    def __init__(self, block: Block, sinks: list[Any]) -> None:
+    def __init__(self, sinks: list[Any]) -> None:
         """`sinks`: a score for each query that takes part in nothing else; −inf for none."""
         self._maxima = [Variable(sink) for sink in sinks]
         self._sums = [Variable(*_one_where_any(sink)) for sink in sinks]
@@ -66,6 +67,12 @@ class Running:
     def maxima(self) -> list[Any]:
         """The maxima; −inf where there is nothing yet."""
         return [m.value for m in self._maxima]
+
+
+def log_sum_of(top: Any, total: Any) -> Any:
+    """The logarithm of a sum of exponentials, in float64, from the maximum and the sum beside it; −inf of nothing."""
+    log_sum = widen(top) + log1p_vector(total - 1.0, splat(total, 0.0))
+    return where(total == 0.0, -np.inf, log_sum)
 
 
 def base_below(top: Any) -> Any:

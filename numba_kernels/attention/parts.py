@@ -6,14 +6,12 @@ import numpy as np
 from numba import types
 
 from ..arrays.addresses import Array, address
+from ..arrays.inputs import computing_type
 from ..arrays.operators import LANES
-from ..compile.jit import helper, keep_alive
-from ..compile.kernels import in_stages
 from ..compile.threads import run
-from ..numerics.log import log1p_vector
 from ..numerics.sums import add_pair
 from ..products.convert import convert_row
-from ..rowwise.kernels import new_scratch
+from ..rowwise.kernels import over_pieces, whole_vectors
 from ..vector import (
     Variable,
     compute_kind,
@@ -29,32 +27,25 @@ from ..vector import (
     splat,
     store,
     store_scalar,
-    traced,
     vector_bytes,
     when,
     where,
     widen,
 )
-from .call import Call, read
+from .call import Call, read, row_at
 from .forward import call_of, work_of
-from .inputs import Heads, Options, computing_type
+from .inputs import Heads, Options
 from .lines import add_values, write_scores, write_terms
-from .online import base_below, exp_below_maximum
+from .online import base_below, exp_below_maximum, log_sum_of
 
 # A part is so many keys; the queries that share them go over some at a time, which stay in the nearest cache meanwhile.
 _KEYS, _NEAR = 1024, 32
 
 
-def _vectors(kind: Any, numbers: Any) -> Any:
-    """So many numbers and what fills their last vector."""
-    return (numbers + (int(lanes(kind)) - 1)) // int(lanes(kind)) * int(lanes(kind))
-
-
-@traced
 def _room(kind: Any, call: Any) -> Any:
     """How many numbers of scratch a part takes: queries, and terms for each."""
     told = read(Call, call)
-    return told.queries * (_vectors(kind, told.depth) + _KEYS)
+    return told.queries * (whole_vectors(kind, told.depth) + _KEYS)
 
 
 # What is kept beside sums of values, in bytes.
@@ -66,7 +57,7 @@ class _Kept:
 
     def __init__(self, kind: Any, call: Call, all_parts: Any, part: Any = 0) -> None:
         self._call = call
-        self._sums = _vectors(kind, call.width) * itemsize(compute_kind(kind))
+        self._sums = whole_vectors(kind, call.width) * itemsize(compute_kind(kind))
         self.size = (self._sums + _NUMBERS) * call.queries
         self._place = all_parts + part * self.size
 
@@ -92,16 +83,15 @@ def _part(
 ) -> None:
     """The keys from `begin` to `end`."""
     work, size, count = compute_kind(kind), itemsize(compute_kind(kind)), end - begin
-    row = _vectors(kind, call.depth) * size
+    row = whole_vectors(kind, call.depth) * size
     terms = scratch + call.queries * row
     shared = head // call.shared
-    keys = call.k + batch * call.k_batch + shared * call.k_head + begin * call.k_row
-    values = call.v + batch * call.v_batch + shared * call.v_head + begin * call.v_row
+    keys, values = (row_at(call, name, batch, shared, begin) for name in ("k", "v"))
     with loop(0, call.queries) as query:
         own = scratch + query * row
         with loop(0, row, vector_bytes(work)) as at:
             store(work, own + at, full(work, 0.0))
-        source = call.q + batch * call.q_batch + head * call.q_head + query * call.q_row
+        source = row_at(call, "q", batch, head, query)
         convert_row(work, own, kind, source, call.depth)
         with loop(0, row, vector_bytes(work)) as at:
             x = load(work, own + at)
@@ -149,18 +139,14 @@ def _put_together(kind: Any, call: Call, batch: Any, head: Any, parts: Any, plac
         divisor = splat(full(work, 0.0), narrow(work, whole))
         with loop(0, call.width * size, vector_bytes(work)) as at:
             store(work, sums + at, where(divisor == 0.0, 0.0, load(work, sums + at) / divisor))
-        target = call.out + batch * call.out_batch + head * call.out_head + query * call.out_row
-        convert_row(kind, target, work, sums, call.width)
+        convert_row(kind, row_at(call, "out", batch, head, query), work, sums, call.width)
         with when(call.log_sums != 0):
-            log_sum = widen(top.value) + log1p_vector(whole - 1.0, whole - whole)
-            log_sum = where(whole == 0.0, -np.inf, log_sum)
             at = call.log_sums + (batch * call.heads * call.queries + line) * size
-            store_scalar(work, at, narrow(work, log_sum))
+            store_scalar(work, at, narrow(work, log_sum_of(top.value, whole)))
 
 
-@traced
 def _parts(
-    kind: Any, call: Any, kept: Any, stage: Any, first: Any, last: Any, parts: Any, scratch: Any
+    kind: Any, kept: Any, call: Any, stage: Any, first: Any, last: Any, parts: Any, scratch: Any
 ) -> None:
     """Stage 0: each part of the keys; stage 1: whoever has the first part of a head puts all of them together."""
     told = read(Call, call)
@@ -177,14 +163,7 @@ def _parts(
             _put_together(kind, told, batch, head, parts, all_parts)
 
 
-@helper
-def _lines(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
-    owner, scratch = new_scratch(_room(kind, src), kind)
-    _parts(kind, src, dst, stage, first, last, n, scratch)
-    keep_alive(owner)
-
-
-_KERNELS = in_stages(_lines, 2, 1.0, lambda n, inner: 1)
+_KERNELS = over_pieces(_parts, _room, stages=2)
 # A product of these takes so much longer than one of `attention`, memory being what is waited for.
 _SLOWER = 4.0
 
@@ -204,6 +183,6 @@ def attend_in_parts(
         return
     call = call_of(heads, options, result, log_sums, lengths)
     width = LANES[q.itemsize]
-    size = -(-heads.v.shape[3] // width) * width * computing_type(q).itemsize + _NUMBERS
+    size = -(-heads.v.shape[3] // width) * width * computing_type(q.dtype).itemsize + _NUMBERS
     kept = np.empty(pieces * size * queries, np.uint8)
     run(_KERNELS[q.dtype], work_of(heads) * _SLOWER, pieces, address(kept), address(call), pieces, parts)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics.log import log1p_vector
 from ..products.convert import convert_row
 from ..products.tile import Rows, multiply, tile_rows
 from ..products.transpose import transpose
@@ -23,6 +22,7 @@ from ..vector import (
     is_half,
     itemsize,
     lanes,
+    load_partial,
     load_scalar,
     loop,
     maximum,
@@ -32,11 +32,10 @@ from ..vector import (
     store_partial,
     when,
     where,
-    widen,
 )
-from .call import NONE, Call
+from .call import NONE, Call, Slopes, row_at
 from .masks import hide_masked, hide_outside_band, mask_room
-from .online import Running
+from .online import Running, log_sum_of
 from .scores import KEYS, Block, scores_room, write_scores
 
 
@@ -73,28 +72,28 @@ class Panel:
         self._scratch = _Scratch(kind, scratch, call, vectors)
         self._queries = minimum(call.queries - query, vectors * int(lanes(kind)))
         shared = head // call.shared
-        keys = call.k + batch * call.k_batch + shared * call.k_head
-        values = call.v + batch * call.v_batch + shared * call.v_head
-        self._keys = Rows.side_by_side(kind, keys, call.k_row)
-        self._values = Rows.side_by_side(kind, values, call.v_row)
+        self._keys = Rows.side_by_side(kind, row_at(call, "k", batch, shared), call.k_row)
+        self._values = Rows.side_by_side(kind, row_at(call, "v", batch, shared), call.v_row)
 
     @property
     def values(self) -> Any:
         """Where the sums of values lie, a row of vectors for each number of a value."""
         return self._scratch.values
 
-    def block(self, first: Any = None, count: Any = None) -> Block:
+    def block(self, first: Any = 0, count: Any = 0) -> Block:
         """Some keys for these queries."""
-        nothing = self._query.constant(0)
-        own = first if first is not None else nothing, count if count is not None else nothing
-        return Block(self._work, *own, self._query, self._queries, self._vectors)
+        return Block(self._work, first, count, self._query, self._queries, self._vectors)
+
+    def row_of(self, told: Call | Slopes, name: str) -> Any:
+        """Where the first query's row of an array lies."""
+        return row_at(told, name, self._batch, self._head, self._query)
 
     def start(self, sinks: list[Any]) -> Running:
         """Nothing but the sinks so far."""
         empty = self.block()
         with loop(0, self._call.width) as d:
             empty.store(self.values, d, [full(self._work, 0.0)] * self._vectors)
-        return Running(empty, sinks)
+        return Running(sinks)
 
     def sinks(self) -> list[Any]:
         """The score beside the keys for each query: that of its head, −inf where there is none."""
@@ -106,7 +105,7 @@ class Panel:
     def pack(self) -> None:
         """Lay out the queries, a query in each lane, times the scale."""
         call, block = self._call, self.block()
-        source = call.q + self._batch * call.q_batch + self._head * call.q_head + self._query * call.q_row
+        source = self.row_of(call, "q")
         step, panel = call.depth.constant(block.row), self._scratch.panel
         transpose(self._kind, panel, step, source, call.q_row, self._queries, call.depth, padded=True)
         with loop(0, call.depth) as d:
@@ -137,7 +136,7 @@ class Panel:
         """Make scores of what does not take part −inf, and add what a mask adds."""
         call, scratch = self._call, self._scratch
         with when(call.mask_kind != NONE):
-            hide_masked(scratch.scores, self._mask(), call, scratch.mask, block)
+            hide_masked(scratch.scores, self.row_of(call, "mask"), call, scratch.mask, block)
         hide_outside_band(scratch.scores, call.low, call.high, block)
 
     def near_keys(self, block: Block) -> Rows:
@@ -147,11 +146,6 @@ class Panel:
     def near_values(self, block: Block) -> Rows:
         """The block's values in the computing type."""
         return self._near(self._scratch.widened, self._values.at(block.first), block, self._call.width)
-
-    def _mask(self) -> Any:
-        call = self._call
-        head = self._batch * call.mask_batch + self._head * call.mask_head
-        return call.mask + head + self._query * call.mask_row
 
     def _near(self, dst: Any, rows: Rows, block: Block, depth: Any) -> Rows:
         """The block's rows in the computing type: where they lie, halves in the scratch."""
@@ -170,33 +164,42 @@ class Panel:
             totals = zip(block.load(self.values, d), divisors, strict=True)
             results = [where(divisor == 0.0, 0.0, total / divisor) for total, divisor in totals]
             block.store(self.values, d, results)
-        place = (
-            call.out + self._batch * call.out_batch + self._head * call.out_head + self._query * call.out_row
-        )
-        self._write(place, call.out_row, call.width)
+        self._write(self.row_of(call, "out"), call.out_row, call.width)
         with when(call.log_sums != 0):
-            self._write_log_sums(running)
+            sums = zip(running.maxima, running.sums, strict=True)
+            self._write_each(call.log_sums, [narrow(top, log_sum_of(top, total)) for top, total in sums])
 
-    def _write(self, place: Any, to_row: Any, width: Any) -> None:
+    def _write(self, to: Any, to_row: Any, width: Any) -> None:
         """Write what lies where the sums of values do, `width` numbers for each query, as rows."""
         work, queries, step = self._work, self._queries, width.constant(self.block().row)
         if not is_half(self._kind):
-            transpose(work, place, to_row, self.values, step, width, queries)
+            transpose(work, to, to_row, self.values, step, width, queries)
             return
         row, result = width * itemsize(work), self._scratch.result
         transpose(work, result, row, self.values, step, width, queries)
         with loop(0, queries) as i:
-            convert_row(self._kind, place + i * to_row, work, result + i * row, width)
+            convert_row(self._kind, to + i * to_row, work, result + i * row, width)
 
-    def _write_log_sums(self, running: Running) -> None:
-        call, work, width = self._call, self._work, int(lanes(self._work))
+    def _of_each(self, start: Any) -> list[Any]:
+        """A number for each query, from (batch, heads, queries)."""
+        return [load_partial(self._work, at, count, 0.0) for at, count in self._lines(start)]
+
+    def _write_each(self, start: Any, vectors: list[Any]) -> None:
+        """Write a number for each query there."""
+        for vector, (at, count) in zip(vectors, self._lines(start), strict=True):
+            store_partial(self._work, at, vector, count)
+
+    def _lines(self, start: Any) -> list[tuple[Any, Any]]:
+        """Where the numbers of each vector of queries lie there, and how many they are."""
+        width, call = int(lanes(self._work)), self._call
         line = (self._batch * call.heads + self._head) * call.queries + self._query
-        for j, (top, total) in enumerate(zip(running.maxima, running.sums, strict=True)):
-            log_sum = widen(top) + log1p_vector(total - 1.0, splat(total, 0.0))
-            log_sum = where(total == 0.0, -np.inf, log_sum)
-            count = minimum(maximum(self._queries - j * width, 0), width)
-            place = call.log_sums + (line + j * width) * itemsize(work)
-            store_partial(work, place, narrow(top, log_sum), count)
+        return [
+            (
+                start + (line + j * width) * itemsize(self._work),
+                minimum(maximum(self._queries - j * width, 0), width),
+            )
+            for j in range(self._vectors)
+        ]
 
 
 def add_products(

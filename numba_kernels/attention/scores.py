@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 from ..numerics.tanh import tanh_of
+from ..products.panels import has_wide_registers
 from ..products.tile import Rows, multiply, tile_rows
-from ..vector import full, lanes, load, loop, minimum, register_lanes, splat, store, vector_bytes, when
+from ..vector import load, loop, minimum, splat, store, vector_bytes, when
 
 # So many keys are in a block, which begins at a multiple of this: what a query comes to does not depend on others.
 KEYS = 64
@@ -12,7 +13,7 @@ KEYS = 64
 
 def widest(kind: Any) -> int:
     """How many vectors of queries a panel has where there are many."""
-    return 2 if register_lanes(full(kind, 0.0)) == lanes(kind) else 1
+    return 2 if has_wide_registers(kind) else 1
 
 
 class Block(NamedTuple):

@@ -18,14 +18,11 @@ from ..vector import (
     itemsize,
     lanes,
     load,
-    load_partial,
     loop,
-    maximum,
     minimum,
     narrow,
     splat,
     store,
-    store_partial,
     vector_bytes,
     when,
     where,
@@ -73,38 +70,19 @@ class SlopePanel(Panel):
         """Where the probabilities lie."""
         return self._scratch.scores
 
-    def _line(self) -> Any:
-        """The first query among those of all heads."""
-        return (self._batch * self._call.heads + self._head) * self._call.queries + self._query
-
-    def _of_each(self, place: Any) -> list[Any]:
-        """A number for each query, from (batch, heads, queries)."""
-        width, size = int(lanes(self._work)), itemsize(self._work)
-        at = place + self._line() * size
-        counts = [minimum(maximum(self._queries - j * width, 0), width) for j in range(self._vectors)]
-        return [load_partial(self._work, at + j * width * size, count, 0.0) for j, count in enumerate(counts)]
-
     def _lay_out(self, dst: Any, place: Any, row: Any) -> None:
         step = self._call.width.constant(self.block().row)
         transpose(self._kind, dst, step, place, row, self._queries, self._call.width, padded=True)
 
-    def _dout_at(self) -> Any:
-        slopes = self._slopes
-        head = self._batch * slopes.dout_batch + self._head * slopes.dout_head
-        return slopes.dout + head + self._query * slopes.dout_row
-
     def pack(self) -> None:
         super().pack()
-        self._lay_out(self._dout, self._dout_at(), self._slopes.dout_row)
+        self._lay_out(self._dout, self.row_of(self._slopes, "dout"), self._slopes.dout_row)
 
     def write_delta(self) -> None:
         """Σ dout · out − (the slope of the log-sum), in float64."""
         call, block, work = self._call, self.block(), self._work
-        place = (
-            call.out + self._batch * call.out_batch + self._head * call.out_head + self._query * call.out_row
-        )
-        self._lay_out(self.values, place, call.out_row)
-        self._lay_out(self._dout, self._dout_at(), self._slopes.dout_row)
+        self._lay_out(self.values, self.row_of(call, "out"), call.out_row)
+        self._lay_out(self._dout, self.row_of(self._slopes, "dout"), self._slopes.dout_row)
         zero = widen(full(work, 0.0))
         totals = [Variable(zero) for _ in range(self._vectors)]
         with loop(0, call.width) as d:
@@ -114,11 +92,7 @@ class SlopePanel(Panel):
         with when(self._slopes.dlog_sums != 0):
             for total, slope in zip(totals, self._of_each(self._slopes.dlog_sums), strict=True):
                 total.value = total.value - widen(slope)
-        width = int(lanes(work))
-        for j, total in enumerate(totals):
-            count = minimum(maximum(self._queries - j * width, 0), width)
-            at = self._slopes.delta + (self._line() + j * width) * itemsize(work)
-            store_partial(work, at, narrow(full(work, 0.0), total.value), count)
+        self._write_each(self._slopes.delta, [narrow(full(work, 0.0), total.value) for total in totals])
 
     def slopes_of_scores(self, keys: Rows, block: Block) -> None:
         """Write the probabilities of a block of keys, and the slopes of their scores."""
@@ -161,20 +135,18 @@ class SlopePanel(Panel):
             add_products(self.values, keys.turned, call.depth, self.dscores, some, None)
         with loop(0, call.depth) as d:
             block.store(self.values, d, [x * splat(x, call.scale) for x in block.load(self.values, d)])
-        place = slopes.dq + self._batch * slopes.dq_batch + self._head * slopes.dq_head
-        self._write(place + self._query * slopes.dq_row, slopes.dq_row, call.depth)
+        self._write(self.row_of(slopes, "dq"), slopes.dq_row, call.depth)
 
     def add_slopes_of_keys(self, dk: Any, dv: Any, block: Block) -> None:
         """Add what the panel gives to the slopes of a block of keys and of their values, padded rows each."""
         call, slopes, work = self._call, self._slopes, self._work
         self.slopes_of_scores(self.near_keys(block), block)
-        source = call.q + self._batch * call.q_batch + self._head * call.q_head + self._query * call.q_row
-        row = self._copy_rows(source, call.q_row, call.depth)
+        row = self._copy_rows(self.row_of(call, "q"), call.q_row, call.depth)
         with loop(0, self._queries) as i, loop(0, row, vector_bytes(work)) as at:
             x = load(work, self._rows + i * row + at)
             store(work, self._rows + i * row + at, x * splat(x, call.scale))
         self._add_rows(dk, row, self.dscores, block)
-        row = self._copy_rows(self._dout_at(), slopes.dout_row, call.width)
+        row = self._copy_rows(self.row_of(self._slopes, "dout"), slopes.dout_row, call.width)
         self._add_rows(dv, row, self.terms, block)
 
     def _copy_rows(self, source: Any, source_row: Any, numbers: Any) -> Any:

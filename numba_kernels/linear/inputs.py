@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays.addresses import Array, in_c_order
-from ..arrays.inputs import as_floats
+from ..arrays.inputs import as_floats, computing_type
 
 
 class Layer(NamedTuple):
@@ -19,11 +19,6 @@ class Layer(NamedTuple):
     """That of the given x without its last axis."""
     dtype: np.dtype[Any]
     """That of the given x, and of the result."""
-
-
-def computing_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """float32 of halves, else the type itself."""
-    return np.dtype(np.float32) if dtype.itemsize == 2 else dtype
 
 
 def layer_of(name: str, x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None) -> Layer:

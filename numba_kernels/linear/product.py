@@ -6,13 +6,11 @@ import numpy as np
 
 from ..arrays.addresses import Array, address, first_number
 from ..arrays.operators import LANES
-from ..compile.jit import helper, keep_alive
-from ..compile.kernels import in_stages
 from ..compile.threads import run
-from ..products.panels import pack, panel_rows, panels
+from ..products.panels import pack, panels, share_of_rows
 from ..products.scores import Weights, scores, scores_room
-from ..rowwise.kernels import new_scratch
-from ..vector import compute_kind, itemsize, loop, minimum, traced, when
+from ..rowwise.kernels import over_pieces
+from ..vector import compute_kind, itemsize, loop, minimum, when
 from .inputs import Layer
 
 # A piece of the work is so many classes, whose weights stay in the second cache, for so many rows: whole panels.
@@ -21,21 +19,18 @@ _CLASSES, _ROWS = 48, 768
 PRODUCTS_A_NUMBER = 36.0
 
 
-@traced
-def _room(kind: Any) -> Any:
+def _room(kind: Any, _: Any) -> int:
     return scores_room(kind, _CLASSES)
 
 
-@traced
 def _work(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, depth: Any, scratch: Any) -> None:
     """Stage 0 packs the rows of x, stage 1 multiplies; lines are pieces, those of a block of classes together."""
     x, packed, rows, address, row, bias, classes, pieces = src
     work = compute_kind(kind)
-    each, size = panel_rows(work), itemsize(work)
+    size = itemsize(work)
     with when(stage == 0) as otherwise:
-        units = (rows + (each - 1)) // each
-        begin, end = units * first // pieces * each, units * last // pieces * each
-        pack(work, packed, x, depth * size, rows, depth, begin, end)
+        share = share_of_rows(work, rows, first, last, pieces)
+        pack(work, packed, x, depth * size, rows, depth, *share)
     with otherwise, loop(first, last) as piece:
         groups = (rows + (_ROWS - 1)) // _ROWS
         block, group = piece // groups * _CLASSES, piece % groups * _ROWS
@@ -45,14 +40,7 @@ def _work(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, dept
             scores(place, classes * size, panel, weights, minimum(classes - block, _CLASSES), scratch)
 
 
-@helper
-def _lines(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
-    owner, scratch = new_scratch(_room(kind), kind)
-    _work(kind, dst, src, stage, first, last, n, scratch)
-    keep_alive(owner)
-
-
-_KERNELS = in_stages(_lines, 2, 1.0, lambda n, inner: 1)
+_KERNELS = over_pieces(_work, _room, stages=2)
 
 
 def product(layer: Layer, into: Array | None = None) -> Array:

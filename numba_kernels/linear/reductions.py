@@ -1,30 +1,17 @@
 """What is found of the scores of a linear layer: their log-sums, the best classes. Of the scores few rows are kept."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.addresses import Array
 from ..arrays.inputs import check_count
 from ..compile.arithmetic import own_arithmetic
 from ..log_sums.tempered import checked_temperature
 from ..logsumexp import logsumexp
 from ..sampling.topk import topk
-from .inputs import Layer, layer_of
-from .product import product
-from .slab import rows_at_once
-
-
-def _few_rows(layer: Layer) -> Iterator[tuple[slice, Array]]:
-    """Which rows, and their scores, which are gone with the next ones."""
-    rows, classes = len(layer.x), len(layer.weight)
-    each = rows_at_once(classes * layer.x.itemsize)
-    room = np.empty((min(each, rows), classes), layer.x.dtype)
-    for begin in range(0, rows, each):
-        x = layer.x[begin : begin + each]
-        yield slice(begin, begin + each), product(layer._replace(x=x), room[: len(x)])
+from .inputs import layer_of
+from .slab import rows_at_a_time
 
 
 def linear_logsumexp(
@@ -71,7 +58,7 @@ def linear_logsumexp(
     layer, divisor = layer_of(name, x, weight, bias), checked_temperature(name, temperature)
     with own_arithmetic():
         result = np.full(len(layer.x), -np.inf, layer.x.dtype)
-        for rows, scores in _few_rows(layer) if len(layer.weight) else ():
+        for rows, (scores,) in rows_at_a_time(layer) if len(layer.weight) else ():
             if divisor != 1.0:
                 np.divide(scores, scores.dtype.type(divisor), out=scores)
             result[rows] = logsumexp(scores)
@@ -135,7 +122,7 @@ def linear_topk(
     with own_arithmetic():
         values = np.empty((len(layer.x), count), layer.dtype)
         indices = np.empty(values.shape, np.int64)
-        for rows, scores in _few_rows(layer) if values.size else ():
+        for rows, (scores,) in rows_at_a_time(layer) if values.size else ():
             values[rows], indices[rows] = topk(
                 scores, count, probabilities=probabilities, temperature=divisor
             )

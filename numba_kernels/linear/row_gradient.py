@@ -12,13 +12,11 @@ from typing import Any
 from numba import types
 
 from ..arrays.addresses import Array, address, first_number
-from ..compile.jit import helper, keep_alive
-from ..compile.kernels import in_stages
 from ..compile.threads import run
 from ..products.columns import pack_columns, store_block
 from ..products.panels import Panel, panels
 from ..products.tile import Rows, multiply, tile_rows
-from ..rowwise.kernels import new_scratch
+from ..rowwise.kernels import over_pieces
 from ..vector import (
     compute_kind,
     full,
@@ -28,7 +26,6 @@ from ..vector import (
     minimum,
     narrow,
     prefetch,
-    traced,
     widen,
 )
 from ..vector.memory import read, write
@@ -39,8 +36,9 @@ from .product import PRODUCTS_A_NUMBER
 _COLUMNS, _ROWS, _FEW_ROWS, _CLASSES = 96, 192, 48, 256
 
 
-@traced
-def _work(kind: Any, dst: Any, src: Any, first: Any, last: Any, columns: Any, scratch: Any) -> None:
+def _work(
+    kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, columns: Any, scratch: Any
+) -> None:
     d, rows, weights, weight_row, classes, each = src
     work = compute_kind(kind)
     size = itemsize(work)
@@ -106,20 +104,12 @@ def _sums(work: Any, sums: Any, first: Any, panel: Panel, count: Any) -> Any:
     ]
 
 
-@traced
 def _room(kind: Any, src: Any) -> Any:
     """How many numbers of scratch: packed weights, and sums, two numbers of float32 each."""
     return _CLASSES * _COLUMNS + (src[5] + tile_rows(compute_kind(kind))) * (2 * _COLUMNS)
 
 
-@helper
-def _lines(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
-    owner, scratch = new_scratch(_room(kind, src), kind)
-    _work(kind, dst, src, first, last, n, scratch)
-    keep_alive(owner)
-
-
-_KERNELS = in_stages(_lines, 1, 1.0, lambda n, inner: 1)
+_KERNELS = over_pieces(_work, _room)
 
 
 def write_row_gradient(dx: Array, d: Array, weight: Array) -> None:

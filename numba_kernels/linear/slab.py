@@ -47,18 +47,26 @@ class Problem(NamedTuple):
 
         The first of these holds the scores. `times`: so much more memory pays.
         """
-        layer, classes = self.layer, len(self.layer.weight)
-        each = rows_at_once(classes * layer.x.itemsize * count, times)
-        total = len(layer.x)
-        room = [np.empty((min(each, total), classes), layer.x.dtype) for _ in range(count)]
-        for begin in range(0, total, each):
-            end = min(begin + each, total)
-            arrays = [array[: end - begin] for array in room]
-            product(layer._replace(x=layer.x[begin:end]), arrays[0])
-            yield self.targets.of_rows(arrays[0], begin, end), slice(begin, end), arrays
+        for rows, arrays in rows_at_a_time(self.layer, count, times):
+            yield self.targets.of_rows(arrays[0], rows.start, rows.stop), rows, arrays
 
 
-def rows_at_once(row: int, times: int = 1) -> int:
+def rows_at_a_time(layer: Layer, count: int = 1, times: int = 1) -> Iterator[tuple[slice, list[Array]]]:
+    """Some rows of a layer at a time: which, and `count` arrays of the size of their scores, which are in the first.
+
+    They are gone with the next ones. `times`: so much more memory pays.
+    """
+    total, classes = len(layer.x), len(layer.weight)
+    each = _rows_at_once(classes * layer.x.itemsize * count, times)
+    room = [np.empty((min(each, total), classes), layer.x.dtype) for _ in range(count)]
+    for begin in range(0, total, each):
+        end = min(begin + each, total)
+        arrays = [array[: end - begin] for array in room]
+        product(layer._replace(x=layer.x[begin:end]), arrays[0])
+        yield slice(begin, end), arrays
+
+
+def _rows_at_once(row: int, times: int = 1) -> int:
     """How many rows, whose scores take so many bytes each, are at hand at a time; `times`: so much more memory pays."""
     rows = times * _BYTES // row
     if rows >= _PANEL:

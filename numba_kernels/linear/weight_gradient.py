@@ -13,15 +13,13 @@ from numba import types
 
 from ..arrays.addresses import Array, address
 from ..arrays.operators import LANES
-from ..compile.jit import helper, keep_alive
-from ..compile.kernels import in_stages
 from ..compile.threads import run
 from ..numerics.sums import reduce_add
 from ..products.columns import load_block, pack_columns, store_block
-from ..products.panels import panel_rows, panels
+from ..products.panels import panels, share_of_rows
 from ..products.tile import Rows, multiply, tile_rows
 from ..products.transpose import transpose
-from ..rowwise.kernels import new_scratch
+from ..rowwise.kernels import over_pieces
 from ..rowwise.slices import slices
 from ..vector import (
     Variable,
@@ -32,7 +30,6 @@ from ..vector import (
     minimum,
     prefetch,
     store_scalar,
-    traced,
     vector_bytes,
     when,
     where,
@@ -44,7 +41,6 @@ from .product import PRODUCTS_A_NUMBER
 _CLASSES, _ROWS = 48, 256
 
 
-@traced
 def _work(
     kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, features: Any, scratch: Any
 ) -> None:
@@ -52,10 +48,8 @@ def _work(
     d, x, packed, rows, classes, biases, fresh, pieces = src
     row, size = features * itemsize(kind), itemsize(kind)
     with when(stage == 0) as otherwise:
-        each = panel_rows(kind)
-        units = (features + (each - 1)) // each
-        begin, end = units * first // pieces * each, units * last // pieces * each
-        pack_columns(kind, packed, x, row, features, rows, begin, end)
+        share = share_of_rows(kind, features, first, last, pieces)
+        pack_columns(kind, packed, x, row, features, rows, *share)
     with otherwise, loop(first, last) as piece, loop(0, rows, _ROWS) as k:
         block = piece * _CLASSES
         count, depth = minimum(classes - block, _CLASSES), minimum(rows - k, _ROWS)
@@ -94,19 +88,11 @@ def _add_biases(kind: Any, dst: Any, src: Any, step: Any, count: Any, depth: Any
         store_scalar(real, place, load_scalar(real, place) + reduce_add(total.value))
 
 
-@traced
-def _room(kind: Any) -> Any:
+def _room(kind: Any, _: Any) -> int:
     return _CLASSES * _ROWS
 
 
-@helper
-def _lines(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
-    owner, scratch = new_scratch(_room(kind), kind)
-    _work(kind, dst, src, stage, first, last, n, scratch)
-    keep_alive(owner)
-
-
-_KERNELS = in_stages(_lines, 2, 1.0, lambda n, inner: 1)
+_KERNELS = over_pieces(_work, _room, stages=2)
 
 
 def add_weight_gradient(dweight: Array, dbias: Array, d: Array, x: Array, *, fresh: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays.addresses import Array, address
-from ..arrays.layout import launch, takes_directly
+from ..arrays.layout import launch, result_of_rows
 from ..compile.kernels import over_rows
 from ..numerics.exp_below import exp_below
 from ..numerics.sums import PairSum
@@ -132,15 +132,9 @@ def spread_gradient(x: Array, axis: int, spread: Spread, scales: Array, out: Arr
 
 def _of_probabilities(x: Array, axis: int, places: tuple[int, ...], out: Array | None) -> Array:
     rows = np.ascontiguousarray(np.moveaxis(x, axis, -1))
-    moved = None if out is None else np.moveaxis(out, axis, -1)
-    direct = moved is not None and takes_directly(moved, (address(rows),))
-    made = moved if moved is not None and direct else np.empty(rows.shape, x.dtype)
     n = rows.shape[-1]
-    launch(_GIVEN, rows, rows.size // n, address(made), (address(rows), *places), n)
-    if direct and out is not None:
-        return out
-    back = np.moveaxis(made, -1, axis)
-    if out is None:
-        return np.ascontiguousarray(back)
-    np.copyto(out, back)
-    return out
+
+    def write(dst: int) -> None:
+        launch(_GIVEN, rows, rows.size // n, dst, (address(rows), *places), n)
+
+    return result_of_rows(rows, axis, out, write)

@@ -49,6 +49,13 @@ def panels(kind: Any, address: Any, rows: Any, depth: Any, begin: Any, end: Any)
             )
 
 
+def share_of_rows(kind: Any, rows: Any, first: Any, last: Any, pieces: Any) -> tuple[Any, Any]:
+    """The rows, whole panels of them, that are the share of pieces `first` to `last` of so many."""
+    each = panel_rows(kind)
+    panels_of_all = (rows + (each - 1)) // each
+    return panels_of_all * first // pieces * each, panels_of_all * last // pieces * each
+
+
 def pack(kind: Any, dst: Any, src: Any, row: Any, rows: Any, depth: Any, begin: Any, end: Any) -> None:
     """Lay out rows `begin` to `end` of so many, `row` bytes apart, as panels of the computing type.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 
 from ..arrays.addresses import Array, address
-from ..arrays.layout import launch, takes_directly
+from ..arrays.layout import launch, result_of_rows
 from ..arrays.small import LONG
 from ..compile.kernels import in_stages
 from ..compile.threads import parts_now
@@ -153,17 +153,7 @@ class OverBlocks:
 
     def result(self, rows: Array, axis: int, out: Array | None, *more: int) -> Array:
         """Run over the rows of an array along `axis`, and return a result of the array's shape, in `out` if any."""
-        moved = None if out is None else np.moveaxis(out, axis, -1)
-        if out is not None and moved is not None and takes_directly(moved, (address(rows),)):
-            self(rows, address(moved), *more)
-            return out
-        made = np.empty(rows.shape, rows.dtype)
-        self(rows, address(made), *more)
-        back = np.moveaxis(made, -1, axis)
-        if out is None:
-            return np.ascontiguousarray(back)
-        np.copyto(out, back)
-        return out
+        return result_of_rows(rows, axis, out, lambda dst: self(rows, dst, *more))
 
     @property
     def facts(self) -> tuple[int, int, int]:

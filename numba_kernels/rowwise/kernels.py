@@ -15,7 +15,7 @@ import numpy as np
 
 from ..arrays.layout import LineKernels
 from ..compile.jit import helper, keep_alive, kernel
-from ..compile.kernels import Kernels
+from ..compile.kernels import Kernels, in_stages
 from ..compile.shares import Form, OverParts, words_at
 from ..vector import (
     compute_kind,
@@ -39,6 +39,22 @@ def new_scratch(numbers: Any, kind: Any) -> Any:
     """Memory for so many numbers of the computing type and a vector more; its owner and an aligned address in it."""
     owner = np.empty(numbers * itemsize(compute_kind(kind)) + 128, np.uint8)
     return owner, (owner.ctypes.data + 63) // 64 * 64
+
+
+def over_pieces(work: Any, room: Any, stages: int = 1) -> Kernels:
+    """The kernels of ``work(kind, dst, src, stage, first, last, n, scratch)``, each line a piece of the work.
+
+    ``room(kind, src)``: how many numbers of scratch whoever takes pieces needs.
+    """
+    work, room = traced(work), traced(room)
+
+    @helper
+    def pieces(kind: Any, dst: Any, src: Any, stage: Any, first: Any, last: Any, n: Any) -> Any:
+        owner, scratch = new_scratch(room(kind, src), kind)
+        work(kind, dst, src, stage, first, last, n, scratch)
+        keep_alive(owner)
+
+    return in_stages(pieces, stages, 1.0, lambda n, inner: 1)
 
 
 # What is spare: room for a few rows of halves in the computing type, for a tile, for nothing
@@ -114,7 +130,7 @@ def _over_short_rows(columns: Columns) -> Any:
         n, width, scratch = span.n, lanes(kind) * TILE_VECTORS, stack_scratch(kind)
         with loop(span.first, span.last, width) as line:
             count = minimum(width, span.last - line)
-            used = _whole_vectors(kind, count)
+            used = whole_vectors(kind, count)
             x, y = span.src + line * span.src_outer, span.dst + line * span.dst_outer
             load_transposed(kind, scratch, x, n, count, used, span.src_outer)
             _compute_tile(columns, compute_kind(kind), scratch, n, used)
@@ -134,7 +150,7 @@ def _over_columns(columns: Columns) -> Any:
             begin, end = maximum(span.first - outer * inner, 0), minimum(span.last - outer * inner, inner)
             with loop(begin, end, width) as column:
                 count = minimum(width, end - column)
-                used = _whole_vectors(kind, count)
+                used = whole_vectors(kind, count)
                 x = span.src + outer * span.src_outer + column * size
                 y = span.dst + outer * span.dst_outer + column * size
                 load_columns(kind, spare, x, n, count, used, span.src_along)
@@ -144,7 +160,7 @@ def _over_columns(columns: Columns) -> Any:
     return tiles
 
 
-def _whole_vectors(kind: Any, count: Any) -> Any:
+def whole_vectors(kind: Any, count: Any) -> Any:
     """`count` rounded up to the lanes of whole vectors."""
     return (count + (lanes(kind) - 1)) // lanes(kind) * lanes(kind)
 
