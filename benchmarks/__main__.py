@@ -20,10 +20,10 @@ from .fused.runner import run_tasks
 from .fused.runner import select as select_tasks
 from .machine import compiled_for, cpu_name, of_processor
 from .peers.peer import Peer
-from .plot import save_plot
+from .report.plot import save_plot
+from .report.table import print_results
 from .results import Figure, Results, Row, write_atomically
 from .runner import PEERS, cores, run_rows, select
-from .table import print_results
 from .timing import QUICK, Method
 
 

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from .markdown import calls, first_calls, machines, ratios, threads_of, times
 from .peers.softops import Softops
+from .report.markdown import calls, first_calls, machines, ratios, threads_of, times
+from .report.shortfalls import shortfalls
+from .report.table import notes, summary_line
+from .report.words import FIRST_CALLS, METHOD, RATIOS, TIMES
 from .results import Results, write_atomically
 from .runner import PEERS
-from .shortfalls import shortfalls
-from .table import notes, summary_line
-from .words import FIRST_CALLS, METHOD, RATIOS, TIMES
 
 COMMITTED = Path(__file__).parent / "runs"
 COMMAND = "python -m benchmarks.page benchmarks/runs/*.json --docs docs/benchmarks.md"
@@ -85,7 +85,7 @@ def with_committed(run: Results, folder: Path = COMMITTED) -> list[Results]:
 
 def save_page(runs: Sequence[Results], path: Path) -> None:
     """Write the page, with a plot for each run beside it; what is written by hand on it stays."""
-    from .plot import save_plot
+    from .report.plot import save_plot
 
     pictures = []
     for run in runs:

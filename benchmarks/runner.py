@@ -1,7 +1,8 @@
 """Run workloads: prepare every library, check that all compute the same, time them in turns."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numba
@@ -59,7 +60,8 @@ def _expected(workload: Workload, given: Inputs) -> Array:
     return result
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What a library raised, for a note."""
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:160]}"
 
 
@@ -74,9 +76,9 @@ def _prepare(
         prepared.call()
         wrong = differs(prepared.result(), expected, workload.dtype)
     except TypeError as error:
-        return f"does not take {workload.dtype} yet" if peer.name == OURS else _first_line(error)
+        return f"does not take {workload.dtype} yet" if peer.name == OURS else first_line(error)
     except Exception as error:  # whatever a library raises must not stop the others
-        return _first_line(error)
+        return first_line(error)
     return wrong or prepared
 
 
@@ -84,29 +86,44 @@ def run_row(workload: Workload, threads: int, peers: Sequence[Peer], method: Met
     """Time one workload."""
     given = inputs(workload)
     expected = _expected(workload, given)
+
+    def prepared() -> Iterator[tuple[str, Prepared | str | None]]:
+        for peer in (Softops(), *peers):
+            yield peer.name, _prepare(peer, workload, given, threads, expected)
+
+    row = timed(workload.name, prepared(), given.x, threads, method)
+    speed = workload.least_bytes / row.ours if row.ours else None
+    share = round(speed / (2 * workload.input_bytes / row.copy_seconds), 4) if speed else None
+    return replace(row, copy_share=share)
+
+
+def timed(
+    name: str,
+    libraries: Iterable[tuple[str, Prepared | str | None]],
+    x: Array,
+    threads: int,
+    method: Method,
+) -> Row:
+    """Time libraries in turns, and a copy of an array beside them; a text instead of a library is a note."""
     calls: dict[str, Call] = {}
     seconds: dict[str, float | None] = {}
     notes: dict[str, str] = {}
     kept: list[Prepared] = []  # sessions and arrays live as long as they are timed
     with threadpool_limits(threads, user_api="blas"):
-        for peer in (Softops(), *peers):
-            prepared = _prepare(peer, workload, given, threads, expected)
-            seconds[peer.name] = None
+        for library, prepared in libraries:
+            seconds[library] = None
             if isinstance(prepared, Prepared):
                 kept.append(prepared)
-                calls[peer.name] = prepared.call
+                calls[library] = prepared.call
             elif prepared is not None:
-                notes[peer.name] = prepared
-        copying = copies(given.x, threads)
+                notes[library] = prepared
+        copying = copies(x, threads)
         watch = Watch()
         times = fastest(calls | copying, method)
         others = watch.others()
-    seconds |= {name: times[name] for name in calls}
-    copy_seconds = min(times[name] for name in copying)
-    ours = seconds[OURS]
-    speed = workload.least_bytes / ours if ours else None
-    share = round(speed / (2 * workload.input_bytes / copy_seconds), 4) if speed else None
-    return Row(workload.name, threads, seconds, copy_seconds, share, notes, others)
+    seconds |= {library: times[library] for library in calls}
+    copy_seconds = min(times[each] for each in copying)
+    return Row(name, threads, seconds, copy_seconds, notes=notes, others=others)
 
 
 def run_rows(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from benchmarks.report.table import DASH
 from benchmarks.results import OURS
-from benchmarks.table import DASH
 from softops.opset import Operator, operators
 from softops.opset.operators.table import notes_of
 

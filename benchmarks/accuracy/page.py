@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ..markdown import markdown_table
+from ..report.markdown import markdown_table
+from ..report.table import DASH
 from ..results import OURS, write_atomically
-from ..table import DASH
 from .plot import save_accuracy_plot
 from .results import PROMISED, Score
 from .words import BEYOND, CAUSES, METHOD, WHY

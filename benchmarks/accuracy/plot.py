@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..plot import save_figure
+from ..report.plot import save_figure
 from ..results import OURS
 from .results import PROMISED, Score
 

@@ -1,6 +1,5 @@
 """Attention of a few and of many queries, and of one against a long cache."""
 
-import timeit
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from softops.numba_kernels import attention, attention_decode
 from ..peers.peer import Prepared, returning
 from ..results import OURS
 from ..workloads import Array
+from .libraries import fastest_of, session, softmax_by_hand, torch_on
 from .task import AFTER_PRODUCTS, Task
 
 
@@ -72,42 +72,30 @@ def _by_numpy(case: Heads, threads: int) -> Prepared:
 
     def attend() -> Array:
         scores = q @ k.transpose(0, 1, 3, 2) * np.float32(case.depth**-0.5) + hidden
-        e = np.exp(scores - scores.max(-1, keepdims=True))
-        return np.asarray(e / e.sum(-1, keepdims=True) @ v)
+        return np.asarray(softmax_by_hand(scores) @ v)
 
     return returning(attend, np.asarray)
 
 
 def _by_torch(case: Heads, threads: int) -> Prepared:
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.set_grad_enabled(False)
+    torch = torch_on(threads)
     tensors = [torch.from_numpy(array) for array in inputs(*case[:4])]
     attend = torch.nn.functional.scaled_dot_product_attention
     return returning(lambda: attend(*tensors, is_causal=case.causal), lambda out: out.numpy())
 
 
-def _text(case: Heads) -> str:
-    return _MODEL.format(causal=int(case.causal))
-
-
 def _standard(case: Heads, threads: int) -> Prepared:
+    """ONNX's operator."""
     import onnx
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    model = onnx.parser.parse_model(_text(case)).SerializeToString()
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    run = session(onnx.parser.parse_model(_MODEL.format(causal=int(case.causal))), threads).run
     feeds = dict(zip("qkv", inputs(*case[:4]), strict=True))
-    return returning(lambda: session.run(None, feeds), lambda results: np.asarray(results[0]))
+    return returning(lambda: run(None, feeds), lambda results: np.asarray(results[0]))
 
 
 def _contributed(case: Heads, threads: int) -> Prepared:
     """onnxruntime's own operator, heads inside rows."""
     import onnx
-    import onnxruntime
 
     make = onnx.helper
     feeds = {
@@ -120,20 +108,18 @@ def _contributed(case: Heads, threads: int) -> Prepared:
     graph = make.make_graph([node], "attend", given, [make.make_tensor_value_info("y", 1, None)])
     domains = [make.make_opsetid("", 17), make.make_opsetid("com.microsoft", 1)]
     model = make.make_model(graph, opset_imports=domains, ir_version=8)
-    own = onnxruntime.SessionOptions()
-    own.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(model.SerializeToString(), own, providers=["CPUExecutionProvider"])
+    run = session(model, threads).run
 
     def heads_beside(results: Any) -> Array:
         return np.asarray(results[0]).reshape(1, case.queries, case.heads, -1).transpose(0, 2, 1, 3)
 
-    return returning(lambda: session.run(None, feeds), heads_beside)
+    return returning(lambda: run(None, feeds), heads_beside)
 
 
 def _by_onnxruntime(case: Heads, threads: int) -> Prepared:
     """The faster of its two operators for this."""
-    both = [prepare(case, threads) for prepare in (_standard, _contributed)]
-    return min(both, key=lambda prepared: min(timeit.repeat(prepared.call, number=1, repeat=5)))
+    both = {way.call: way for way in (prepare(case, threads) for prepare in (_standard, _contributed))}
+    return both[fastest_of(both)]
 
 
 def _exactly(case: Heads) -> Array:
@@ -141,8 +127,7 @@ def _exactly(case: Heads) -> Array:
     scores = q @ k.transpose(0, 1, 3, 2) * case.depth**-0.5
     if case.causal:
         scores += np.triu(np.full(scores.shape[2:], -np.inf), 1)
-    e = np.exp(scores - scores.max(-1, keepdims=True))
-    return np.asarray(e / e.sum(-1, keepdims=True) @ v)
+    return np.asarray(softmax_by_hand(scores) @ v)
 
 
 def _wrong(case: Heads, out: Array) -> str | None:

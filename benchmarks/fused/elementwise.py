@@ -12,6 +12,7 @@ from softops import numba_kernels
 from ..peers.peer import Prepared
 from ..results import OURS
 from ..workloads import Array, aligned_copy, aligned_empty
+from .libraries import session, torch_on
 from .task import Task
 
 FLOAT32 = np.dtype(np.float32)
@@ -55,16 +56,8 @@ def _activation_of_softops(name: str, shape: tuple[int, ...], threads: int) -> P
     return _given(partial(function, x, **ACTIVATIONS[name][1], out=out), out)
 
 
-def _torch(threads: int) -> Any:
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.set_grad_enabled(False)
-    return torch
-
-
 def _activation_of_torch(name: str, shape: tuple[int, ...], threads: int) -> Prepared:
-    torch, (function, options, _) = _torch(threads), ACTIVATIONS[name]
+    torch, (function, options, _) = torch_on(threads), ACTIVATIONS[name]
     x, out = torch.from_numpy(numbers(shape)), torch.empty(shape)
     given: Any = getattr(torch.ops.aten, function).out
     return Prepared(partial(given, x, **options, out=out), out.numpy)
@@ -73,7 +66,6 @@ def _activation_of_torch(name: str, shape: tuple[int, ...], threads: int) -> Pre
 def _of_onnxruntime(node: str, shape: tuple[int, ...], weights: tuple[str, ...], threads: int) -> Prepared:
     """A session over a node, its input and output bound to given arrays; weights are constants."""
     import onnx
-    import onnxruntime
 
     dims = ", ".join(map(str, shape))
     text = (
@@ -82,17 +74,12 @@ def _of_onnxruntime(node: str, shape: tuple[int, ...], weights: tuple[str, ...],
     model = onnx.parser.parse_model(text)
     for name, array in zip(weights, factors(shape[-1]) if weights else (), strict=False):
         model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    running = session(model, threads)
     x, out = numbers(shape), aligned_empty(shape, FLOAT32)
-    binding, float32 = session.io_binding(), onnx.TensorProto.FLOAT
+    binding, float32 = running.io_binding(), onnx.TensorProto.FLOAT
     binding.bind_input("x", "cpu", 0, float32, shape, x.ctypes.data)
     binding.bind_output("y", "cpu", 0, float32, shape, out.ctypes.data)
-    return _given(partial(session.run_with_iobinding, binding), out)
+    return _given(partial(running.run_with_iobinding, binding), out)
 
 
 def _activation_of_float64(name: str, shape: tuple[int, ...]) -> Array:
@@ -136,14 +123,14 @@ def _rms_of_softops(shape: tuple[int, int], threads: int) -> Prepared:
 
 
 def _layer_of_torch(shape: tuple[int, int], threads: int) -> Prepared:
-    torch = _torch(threads)
+    torch = torch_on(threads)
     x, weight, bias = map(torch.from_numpy, (numbers(shape), *factors(shape[1])))
     layer_norm: Any = torch.nn.functional.layer_norm
     return _returned(partial(layer_norm, x, shape[1:], weight, bias, EPSILON))
 
 
 def _rms_of_torch(shape: tuple[int, int], threads: int) -> Prepared:
-    torch = _torch(threads)
+    torch = torch_on(threads)
     x, weight = map(torch.from_numpy, (numbers(shape), factors(shape[1])[0]))
     rms_norm: Any = torch.nn.functional.rms_norm
     return _returned(partial(rms_norm, x, shape[1:], weight, EPSILON))

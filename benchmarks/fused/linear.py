@@ -13,6 +13,7 @@ from softops.numba_kernels import linear_softmax
 from ..peers.peer import Prepared, returning
 from ..results import OURS
 from ..workloads import Array
+from .libraries import session, softmax_by_hand, torch_on
 from .task import AFTER_PRODUCTS, Task
 
 # rows, features, classes
@@ -46,18 +47,13 @@ def _by_numpy(shape: tuple[int, int, int], threads: int) -> Prepared:
     x, weight, bias = layer(shape)
 
     def head() -> Array:
-        z = x @ weight.T + bias
-        e = np.exp(z - z.max(-1, keepdims=True))
-        return np.asarray(e / e.sum(-1, keepdims=True))
+        return softmax_by_hand(x @ weight.T + bias)
 
     return returning(head, np.asarray)
 
 
 def _by_torch(shape: tuple[int, int, int], half: bool, threads: int) -> Prepared:
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.set_grad_enabled(False)
+    torch = torch_on(threads)
     tensors = [torch.from_numpy(array) for array in layer(shape)]
     if half:
         tensors = [tensor.bfloat16() for tensor in tensors]
@@ -85,15 +81,9 @@ def _model(shape: tuple[int, int, int]) -> Any:
 
 
 def _by_onnxruntime(shape: tuple[int, int, int], threads: int) -> Prepared:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        _model(shape).SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    run = session(_model(shape), threads).run
     feeds = {"x": layer(shape)[0]}
-    return returning(lambda: session.run(None, feeds), lambda results: np.asarray(results[0]))
+    return returning(lambda: run(None, feeds), lambda results: np.asarray(results[0]))
 
 
 def _by_openvino(shape: tuple[int, int, int], precision: str, threads: int) -> Prepared:
@@ -116,9 +106,7 @@ def _by_openvino(shape: tuple[int, int, int], precision: str, threads: int) -> P
 @cache
 def _exactly(shape: tuple[int, int, int]) -> Array:
     x, weight, bias = (array.astype(np.float64) for array in layer(shape))
-    z = x @ weight.T + bias
-    e = np.exp(z - z.max(-1, keepdims=True))
-    return np.asarray(e / e.sum(-1, keepdims=True))
+    return softmax_by_hand(x @ weight.T + bias)
 
 
 def _wrong(shape: tuple[int, int, int], most: float, p: Array) -> str | None:

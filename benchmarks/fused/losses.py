@@ -1,6 +1,5 @@
 """Losses: of a linear layer over the vocabulary of a language model, with its gradients; and of scores."""
 
-import time
 from functools import cache
 from typing import Any
 
@@ -17,6 +16,7 @@ from softops.numba_kernels import (
 from ..peers.peer import Prepared, returning
 from ..results import OURS
 from ..workloads import Array, aligned_copy
+from .libraries import fastest_of, session, torch_on
 from .task import AFTER_PRODUCTS, Task
 
 ROWS, FEATURES, CLASSES = 512, 512, 50257
@@ -76,9 +76,7 @@ def _step_of_softops(threads: int) -> Prepared:
 
 def _torch_losses(threads: int) -> tuple[Any, list[Any], list[Any]]:
     """torch, its leaves, and its ways to the loss: from the scores, and where it has it without them."""
-    import torch
-
-    torch.set_num_threads(threads)
+    torch = torch_on(threads)
     functional = torch.nn.functional
     x, weight, labels = (torch.from_numpy(array) for array in arrays())
     leaves = [x.clone().requires_grad_(), weight.clone().requires_grad_()]
@@ -86,18 +84,6 @@ def _torch_losses(threads: int) -> tuple[Any, list[Any], list[Any]]:
     if hasattr(functional, "linear_cross_entropy"):
         ways.append(lambda: functional.linear_cross_entropy(*leaves, labels))
     return torch, leaves, ways
-
-
-def _fastest(calls: list[Any]) -> Any:
-    """The one that takes least the second time."""
-
-    def seconds(call: Any) -> float:
-        call()
-        begin = time.perf_counter()
-        call()
-        return time.perf_counter() - begin
-
-    return min(calls, key=seconds)
 
 
 def _loss_of_torch(threads: int) -> Prepared:
@@ -110,7 +96,7 @@ def _loss_of_torch(threads: int) -> Prepared:
 
         return call
 
-    return returning(_fastest([without_gradients(way) for way in ways]), lambda loss: loss.numpy())
+    return returning(fastest_of([without_gradients(way) for way in ways]), lambda loss: loss.numpy())
 
 
 def _step_of_torch(threads: int) -> Prepared:
@@ -128,32 +114,26 @@ def _step_of_torch(threads: int) -> Prepared:
         return call
 
     return returning(
-        _fastest([with_gradients(way) for way in ways]),
+        fastest_of([with_gradients(way) for way in ways]),
         lambda found: [part.numpy() for part in found],  # type: ignore[arg-type, return-value]
     )
 
 
 def _of_onnxruntime(threads: int, outputs: list[str]) -> Prepared:
     import onnx
-    import onnxruntime
 
     from softops.export import linear_loss
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4
     if outputs == ["loss"]:
         model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 17]>
             loss (float[n, f] x, float[c, f] weight, int64[n] labels) => (float loss)
             { scores = Gemm <transB = 1> (x, weight)  loss = SoftmaxCrossEntropyLoss (scores, labels) }""")
     else:
         model = linear_loss(CLASSES, FEATURES, bias=False, outputs=outputs)
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    run = session(model, threads).run
     feeds = dict(zip(("x", "weight", "labels"), arrays(), strict=True))
     found = list if len(outputs) > 1 else np.asarray
-    return returning(lambda: session.run(None, feeds)[slice(None) if len(outputs) > 1 else 0], found)  # type: ignore[arg-type]
+    return returning(lambda: run(None, feeds)[slice(None) if len(outputs) > 1 else 0], found)  # type: ignore[arg-type]
 
 
 # Losses of scores ----------------------------------------------------------------------------------------------------
@@ -175,7 +155,7 @@ def _smoothed_of_softops(threads: int) -> Prepared:
 
 
 def _smoothed_of_torch(threads: int) -> Prepared:
-    torch = _torch(threads)
+    torch = torch_on(threads)
     x, labels, _ = map(torch.from_numpy, _scores())
     loss = torch.nn.functional.cross_entropy
     return returning(lambda: loss(x, labels, label_smoothing=SMOOTHING), lambda found: found.numpy())
@@ -188,18 +168,10 @@ def _binary_of_softops(threads: int) -> Prepared:
 
 
 def _binary_of_torch(threads: int) -> Prepared:
-    torch = _torch(threads)
+    torch = torch_on(threads)
     x, _, right = map(torch.from_numpy, _scores())
     loss = torch.nn.functional.binary_cross_entropy_with_logits
     return returning(lambda: loss(x, right), lambda found: found.numpy())
-
-
-def _torch(threads: int) -> Any:
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.set_grad_enabled(False)
-    return torch
 
 
 def _wrong_smoothed(loss: Any) -> str | None:

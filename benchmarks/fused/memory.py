@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..markdown import markdown_table
-from ..table import DASH
+from ..report.markdown import markdown_table
+from ..report.table import DASH
 from .task import is_installed
 
 _MEASURED = """

@@ -3,15 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from threadpoolctl import threadpool_limits
-
-from ..busy import Watch
 from ..peers.peer import Prepared
-from ..peers.plain_copy import copies
 from ..results import Row
-from ..timing import Call, Method, fastest
+from ..runner import first_line, timed
+from ..timing import Method
 from ..workloads import matches
-from .task import Task, is_installed
+from .task import Prepare, Task, is_installed
 from .tasks import TASKS
 
 
@@ -20,35 +17,23 @@ def select(patterns: Sequence[str]) -> list[Task]:
     return [task for task in TASKS if matches(task.name, patterns)]
 
 
+def _prepare(task: Task, prepare: Prepare, threads: int) -> Prepared | str:
+    """A library ready to be timed, or what kept it from computing this."""
+    try:
+        prepared = prepare(threads)
+        prepared.call()
+        wrong = task.wrong(prepared.result())
+    except Exception as error:  # whatever a library raises must not stop the others
+        return first_line(error)
+    return wrong or prepared
+
+
 def run_task(task: Task, threads: int, method: Method) -> Row:
     """Time one task."""
-    calls: dict[str, Call] = {}
-    seconds: dict[str, float | None] = {}
-    notes: dict[str, str] = {}
-    kept: list[Prepared] = []  # sessions and arrays live as long as they are timed
-    with threadpool_limits(threads, user_api="blas"):
-        for library, prepare in task.libraries.items():
-            if not is_installed(library):
-                continue
-            seconds[library] = None
-            try:
-                prepared = prepare(threads)
-                prepared.call()
-                wrong = task.wrong(prepared.result())
-            except Exception as error:  # whatever a library raises must not stop the others
-                wrong = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:160]}"
-            if wrong is not None:
-                notes[library] = wrong
-                continue
-            kept.append(prepared)
-            calls[library] = prepared.call
-        copying = copies(task.x(), threads)
-        watch = Watch()
-        times = fastest(calls | copying, replace(method, rest_seconds=task.rests * method.rest_seconds))
-        others = watch.others()
-    seconds |= {name: times[name] for name in calls}
-    copy_seconds = min(times[name] for name in copying)
-    return Row(task.name, threads, seconds, copy_seconds, notes=notes, others=others)
+    there = ((name, prepare) for name, prepare in task.libraries.items() if is_installed(name))
+    prepared = ((name, _prepare(task, prepare, threads)) for name, prepare in there)
+    method = replace(method, rest_seconds=task.rests * method.rest_seconds)
+    return timed(task.name, prepared, task.x(), threads, method)
 
 
 def run_tasks(tasks: Sequence[Task], threads: Sequence[int], method: Method) -> Iterator[Row]:

@@ -12,6 +12,7 @@ from softops.numba_kernels import sample, topk
 from ..peers.peer import Prepared, returning
 from ..results import OURS
 from ..workloads import Array, aligned_copy
+from .libraries import session, softmax_by_hand, torch_on
 from .task import Task
 
 SHAPE, K, TOP_P = (64, 50257), 5, 0.9
@@ -30,9 +31,7 @@ def logits() -> Array:
 
 @cache
 def _probabilities() -> Array:
-    x = logits().astype(np.float64)
-    e = np.exp(x - x.max(-1, keepdims=True))
-    return np.asarray(e / e.sum(-1, keepdims=True))
+    return softmax_by_hand(logits().astype(np.float64))
 
 
 # The best classes ----------------------------------------------------------------------------------------------------
@@ -45,14 +44,10 @@ def _best_of_softops(threads: int) -> Prepared:
 
 def _best_of_onnxruntime(threads: int) -> Prepared:
     import onnx
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    model = onnx.parser.parse_model(_MODEL).SerializeToString()
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    run = session(onnx.parser.parse_model(_MODEL), threads).run
     feeds = {"x": logits(), "k": np.array([K])}
-    return returning(lambda: session.run(None, feeds), list)
+    return returning(lambda: run(None, feeds), list)
 
 
 def _best_of_torch(threads: int) -> Prepared:
@@ -67,8 +62,7 @@ def _best_of_numpy(threads: int) -> Prepared:
     x = logits()
 
     def best() -> tuple[Array, Array]:
-        e = np.exp(x - x.max(-1, keepdims=True))
-        p = e / e.sum(-1, keepdims=True)
+        p = softmax_by_hand(x)
         some = np.argpartition(p, -K, -1)[:, -K:]
         values = np.take_along_axis(p, some, -1)
         order = np.argsort(-values, -1)
@@ -95,10 +89,7 @@ def _drawn_by_softops(top_p: float | None, threads: int) -> Prepared:
 
 
 def _torch(threads: int) -> tuple[Any, Any]:
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.set_grad_enabled(False)
+    torch = torch_on(threads)
     torch.manual_seed(1)
     return torch, torch.from_numpy(logits())
 
@@ -122,16 +113,12 @@ def _drawn_by_numpy(top_p: float | None, threads: int) -> Prepared:
     del threads
     x, random = logits(), np.random.default_rng(1)
 
-    def softmax(values: Array) -> Array:
-        e = np.exp(values - values.max(-1, keepdims=True))
-        return np.asarray(e / e.sum(-1, keepdims=True))
-
     def plain() -> Array:
-        return np.asarray((softmax(x).cumsum(-1) > random.random((len(x), 1))).argmax(-1))
+        return np.asarray((softmax_by_hand(x).cumsum(-1) > random.random((len(x), 1))).argmax(-1))
 
     def filtered() -> Array:
         order = np.argsort(-x, -1)
-        p = softmax(np.take_along_axis(x, order, -1))
+        p = softmax_by_hand(np.take_along_axis(x, order, -1))
         sums = p.cumsum(-1)
         p[sums - p >= top_p] = 0
         sums = p.cumsum(-1)

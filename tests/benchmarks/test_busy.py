@@ -66,7 +66,7 @@ def test_without_the_systems_counts_nothing_is_known_and_nothing_marked(busy, wa
 @pytest.mark.parametrize("others", [0.3, 0.1, None])
 def test_a_row_is_marked_where_others_took_more_than_a_tenth(monkeypatch, busy, others):
     results, table, runner = (
-        importlib.import_module(f"benchmarks.{name}") for name in ("results", "table", "runner")
+        importlib.import_module(f"benchmarks.{name}") for name in ("results", "report.table", "runner")
     )
     workload = importlib.import_module("benchmarks.workloads").Workload("softmax", (3, 5))
     timing = importlib.import_module("benchmarks.timing")

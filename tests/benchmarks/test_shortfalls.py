@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[2]
 def modules(monkeypatch: pytest.MonkeyPatch):
     """benchmarks' page, results and shortfalls."""
     monkeypatch.syspath_prepend(str(ROOT))
-    return [importlib.import_module(f"benchmarks.{name}") for name in ("page", "results", "shortfalls")]
+    return [
+        importlib.import_module(f"benchmarks.{name}") for name in ("page", "results", "report.shortfalls")
+    ]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .results import Results, Row, geometric_mean
+from ..results import Results, Row, geometric_mean
 
 WON, LOST, REST = "#2b7a78", "#c8553d", "#8a8a8a"
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from .busy import MOST_OTHERS
-from .results import MARK, OURS, Figure, Results
+from ..busy import MOST_OTHERS
+from ..results import MARK, OURS, Figure, Results
 from .table import DASH, long_duration, marked, ratio_cell, share_cell, time_cell
 
 LEGEND = f"{MARK} Other processes took more than {MOST_OTHERS:.0%} of the processors' time meanwhile"

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from .results import Figure, Results, Row, geometric_mean
+from ..results import Figure, Results, Row, geometric_mean
+from ..workloads import WORKLOADS
 from .table import long_duration
-from .workloads import WORKLOADS
 
 MEAN_TARGET, COPY_TARGET = 2.2, 0.85
 BEYOND_CACHES = 32 << 20

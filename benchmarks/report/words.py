@@ -1,7 +1,7 @@
 """What the page says about its tables."""
 
-from .busy import MOST_OTHERS
-from .results import MARK
+from ..busy import MOST_OTHERS
+from ..results import MARK
 
 RATIOS = (
     "Time of the fastest other library over that of softops: above 1 softops is faster. Lost rows in bold."

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .results import MARK, OURS, Figure, Results, Row, summary
+from ..results import MARK, OURS, Figure, Results, Row, summary
 
 DASH = "\N{EN DASH}"
 
