@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import pytest
 
-from softops.numba_kernels.compile import threads
+from softops.numba_kernels.compile.threads import whatever_others_do
 from softops.numba_kernels.vector import KINDS, traced
 
 DTYPES = [np.float32, np.float64]
@@ -91,5 +91,19 @@ def steady_threads() -> Iterator[None]:
 
     After a wait for a thread they would stay on one for a while, and load a kernel in the middle of what is measured.
     """
-    with threads.whatever_others_do(alone=False):
+    with whatever_others_do(alone=False):
         yield
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    """threads(number): until the test ends Numba uses so many; it is skipped where there are fewer."""
+    before = numba.get_num_threads()
+
+    def use(number: int) -> None:
+        if number > numba.config.NUMBA_NUM_THREADS:
+            pytest.skip("fewer threads here")
+        numba.set_num_threads(number)
+
+    yield use
+    numba.set_num_threads(before)

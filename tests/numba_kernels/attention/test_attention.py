@@ -1,18 +1,11 @@
 """attention against extended precision, within bounds derived from its formula; its options, layouts and faults."""
 
-import importlib.util
-from pathlib import Path
-
+import attention_oracle as oracle
 import ml_dtypes
-import numba
 import numpy as np
 import pytest
 
 from softops.numba_kernels import attention
-
-_SPEC = importlib.util.spec_from_file_location("attention_oracle", Path(__file__).with_name("oracle.py"))
-oracle = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(oracle)
 
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 # batch, heads, key heads, queries, keys, depth, width
@@ -144,14 +137,11 @@ def test_a_query_by_itself_is_the_query_among_others(dtype):
     assert np.array_equal(attention(q, k, v, is_causal=True), attention(q, k, v, mask=mask))
 
 
-def test_the_same_bits_on_any_number_of_threads():
+def test_the_same_bits_on_any_number_of_threads(threads):
     heads = made((2, 4, 2, 150, 300, 64, 64))
-    together, before = attention(*heads, is_causal=True), numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        assert np.array_equal(attention(*heads, is_causal=True), together)
-    finally:
-        numba.set_num_threads(before)
+    together = attention(*heads, is_causal=True)
+    threads(1)
+    assert np.array_equal(attention(*heads, is_causal=True), together)
 
 
 def test_heads_inside_rows_need_no_copy():

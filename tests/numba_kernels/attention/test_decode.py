@@ -1,18 +1,11 @@
 """attention_decode against extended precision, sequence by sequence."""
 
-import importlib.util
-from pathlib import Path
-
+import attention_oracle as oracle
 import ml_dtypes
-import numba
 import numpy as np
 import pytest
 
 from softops.numba_kernels import attention_decode
-
-_SPEC = importlib.util.spec_from_file_location("attention_oracle", Path(__file__).with_name("oracle.py"))
-oracle = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(oracle)
 
 LENGTHS = [0, 1, 95, 1024, 2500]
 
@@ -82,14 +75,11 @@ def test_one_length_for_all_and_caches_with_steps():
     assert np.array_equal(out, result)
 
 
-def test_the_same_bits_on_any_number_of_threads():
+def test_the_same_bits_on_any_number_of_threads(threads):
     q, k, v = made()
-    together, before = attention_decode(q, k, v, LENGTHS), numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        assert np.array_equal(attention_decode(q, k, v, LENGTHS), together)
-    finally:
-        numba.set_num_threads(before)
+    together = attention_decode(q, k, v, LENGTHS)
+    threads(1)
+    assert np.array_equal(attention_decode(q, k, v, LENGTHS), together)
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,11 @@
 """attention_grad against the derivative of the formula in extended precision, and against finite differences of it."""
 
-import importlib.util
-from pathlib import Path
-
+import attention_oracle as oracle
 import ml_dtypes
-import numba
 import numpy as np
 import pytest
 
 from softops.numba_kernels import attention, attention_grad
-
-_SPEC = importlib.util.spec_from_file_location("attention_oracle", Path(__file__).with_name("oracle.py"))
-oracle = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(oracle)
 
 ONE = (2, 4, 2, 50, 130, 20, 24)
 
@@ -174,17 +167,14 @@ def test_fully_masked_queries_have_no_slope():
     assert np.isfinite(dq).all()
 
 
-def test_the_same_bits_on_any_number_of_threads_and_any_layout():
+def test_the_same_bits_on_any_number_of_threads_and_any_layout(threads):
     *given, _ = made((2, 4, 2, 150, 300, 64, 64))
-    together, before = computed(*given, is_causal=True), numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        for a, b in zip(computed(*given, is_causal=True), together, strict=True):
-            assert np.array_equal(a, b)
-    finally:
-        numba.set_num_threads(before)
+    together = computed(*given, is_causal=True)
     inside = [np.ascontiguousarray(x.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3) for x in given]
     for a, b in zip(computed(*inside, is_causal=True), together, strict=True):
+        assert np.array_equal(a, b)
+    threads(1)
+    for a, b in zip(computed(*given, is_causal=True), together, strict=True):
         assert np.array_equal(a, b)
 
 

@@ -233,17 +233,16 @@ def test_shapes_layouts_and_mixed_types(dtype):
         np.testing.assert_array_equal(wanted[2], wide[1])
 
 
-def test_threads_and_rows_at_a_time_change_nothing(monkeypatch):
+def test_threads_and_rows_at_a_time_change_nothing(monkeypatch, threads):
     x, weight, labels, bias = made(100, 200, 700, np.float32)
     labels[::7] = -1
     options = {"ignore_index": -1, "softcap": 3.0, "label_smoothing": 0.1, "return_loss": True}
-    results, before = [], numba.get_num_threads()
-    for threads, size in ((before, slab._BYTES), (1, slab._BYTES), (before, 17 * 700 * 4), (before, 1)):
-        numba.set_num_threads(threads)
+    results, many = [], numba.get_num_threads()
+    for number, size in ((many, slab._BYTES), (1, slab._BYTES), (many, 17 * 700 * 4), (many, 1)):
+        threads(number)
         monkeypatch.setattr(slab, "_BYTES", size)
         monkeypatch.setattr(slab, "_MOST_BYTES", size)
         results.append(linear_cross_entropy_grad(x, weight, labels, bias, **options))
-    numba.set_num_threads(before)
     for other in results[1:]:
         for a, b in zip(other, results[0], strict=True):
             np.testing.assert_array_equal(a, b)

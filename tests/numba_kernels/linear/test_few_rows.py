@@ -1,6 +1,5 @@
 """The product of a few rows, whose sums lie along the features."""
 
-import numba
 import numpy as np
 import pytest
 
@@ -56,12 +55,8 @@ def test_infinities_and_nan_stay_in_their_row_and_class():
     assert np.isposinf(np.delete(scores[1], 3)).all()
 
 
-def test_the_same_bits_for_any_number_of_threads():
+def test_the_same_bits_for_any_number_of_threads(threads):
     given = layer(2, 700, 1000)
-    before = numba.get_num_threads()
-    try:
-        numba.set_num_threads(1)
-        one = few_rows_product(given)
-    finally:
-        numba.set_num_threads(before)
-    assert one.tobytes() == few_rows_product(given).tobytes()
+    together = few_rows_product(given)
+    threads(1)
+    assert few_rows_product(given).tobytes() == together.tobytes()

@@ -131,12 +131,12 @@ def test_it_is_the_slope_of_the_loss():
 
 
 @pytest.mark.usefixtures("steady_threads")
-def test_threads_and_memory():
+def test_threads_and_memory(threads):
     random = np.random.default_rng(4)
     x, t = random.standard_normal((2, 300_001)).astype(np.float32)
-    before, sums = numba.get_num_threads(), []
-    for threads in (1, before):
-        numba.set_num_threads(threads)
+    many, sums = numba.get_num_threads(), []
+    for number in (1, many):
+        threads(number)
         sums.append(binary_cross_entropy(x, t, reduction="sum"))
     assert sums[0] == sums[1]
     tracemalloc.start()

@@ -222,13 +222,13 @@ def test_any_axis_layout_and_out(dtype):
     assert loss == cross_entropy(x, given)
 
 
-def test_threads_change_nothing():
+def test_threads_change_nothing(threads):
     random = np.random.default_rng(6)
     x, labels = random.standard_normal((300, 500)).astype(np.float32), random.integers(0, 500, 300)
     given = random.dirichlet(np.ones(500), 300).astype(np.float32)
-    before, results = numba.get_num_threads(), []
-    for threads in {1, before}:
-        numba.set_num_threads(threads)
+    results = []
+    for number in {1, numba.get_num_threads()}:
+        threads(number)
         results.append(
             [
                 function(x, targets, label_smoothing=0.1, reduction="none")
@@ -236,7 +236,6 @@ def test_threads_change_nothing():
                 for targets in (labels, given)
             ]
         )
-    numba.set_num_threads(before)
     for a, b in zip(*results[:: len(results) - 1 or 1], strict=True) if len(results) > 1 else ():
         np.testing.assert_array_equal(a, b)
 

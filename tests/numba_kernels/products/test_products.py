@@ -3,7 +3,6 @@
 from fractions import Fraction
 
 import ml_dtypes
-import numba
 import numpy as np
 import pytest
 
@@ -73,14 +72,11 @@ def test_a_row_by_itself_is_the_row_among_others(dtype):
     assert np.array_equal(computed(x, weight[5:8], bias[5:8]), together[:, 5:8])
 
 
-def test_the_same_bits_on_any_number_of_threads():
+def test_the_same_bits_on_any_number_of_threads(threads):
     x, weight, bias = layer(800, 64, 300, np.float32)
-    together, before = computed(x, weight, bias), numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        assert np.array_equal(computed(x, weight, bias), together)
-    finally:
-        numba.set_num_threads(before)
+    together = computed(x, weight, bias)
+    threads(1)
+    assert np.array_equal(computed(x, weight, bias), together)
 
 
 @pytest.mark.parametrize(

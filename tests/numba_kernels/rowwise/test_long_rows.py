@@ -1,6 +1,5 @@
 """One row long enough to be spread over threads: as right, and the same bits, as on one thread."""
 
-import numba
 import numpy as np
 import pytest
 
@@ -25,13 +24,6 @@ def dtype(request):
 @pytest.fixture(params=[32768, 50257, 65541, 128256])
 def row(request, dtype):
     return np.random.default_rng(request.param).normal(size=(1, request.param)).astype(dtype) * dtype.type(10)
-
-
-@pytest.fixture
-def threads():
-    before = numba.get_num_threads()
-    yield numba.set_num_threads
-    numba.set_num_threads(before)
 
 
 def kernel(operator, x, **out):

@@ -1,6 +1,5 @@
 """One long row, worked on by several threads: every operator, whoever does which blocks, wherever the row lies."""
 
-import numba
 import numpy as np
 import pytest
 
@@ -22,13 +21,6 @@ OPERATORS = {
 }
 GIVES_ARRAYS = [name for name in OPERATORS if name not in ("logsumexp", "cross_entropy")]
 DTYPES = ["float32", "float64", "float16"]
-
-
-@pytest.fixture
-def threads():
-    before = numba.get_num_threads()
-    yield numba.set_num_threads
-    numba.set_num_threads(before)
 
 
 def scores(dtype, n=N):

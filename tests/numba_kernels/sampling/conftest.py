@@ -3,7 +3,6 @@
 import importlib.util
 from pathlib import Path
 
-import numba
 import pytest
 
 
@@ -14,17 +13,3 @@ def plain():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture
-def threads():
-    """threads(number): from now on Numba uses so many, or the test is skipped."""
-    before = numba.get_num_threads()
-
-    def use(number):
-        if number > numba.config.NUMBA_NUM_THREADS:
-            pytest.skip("fewer threads here")
-        numba.set_num_threads(number)
-
-    yield use
-    numba.set_num_threads(before)
