@@ -1,16 +1,15 @@
 """Attention graphs in onnxruntime and in our backend, against torch and against the oracle of Attention."""
 
+import in_runtimes
 import ml_dtypes
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softops.export import attention
 from softops.opset import operator
-from softops.opset.backend import prepare
 
 NEWEST = onnx.defs.onnx_opset_version()
 OPSETS = [9, 11, 13, 17, 21, 23, 24, NEWEST]
@@ -20,16 +19,11 @@ DTYPES = {
 
 
 def in_onnxruntime(model, feeds):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return session.run(None, feeds)[0]
+    return in_runtimes.in_onnxruntime(model, feeds)[0]
 
 
 def in_softops(model, feeds):
-    return prepare(model).run(feeds)[0]
+    return in_runtimes.in_softops(model, feeds)[0]
 
 
 RUNTIMES = [in_onnxruntime, in_softops]

@@ -1,9 +1,9 @@
 """Attention with sinks against its formula and the kernels, in onnxruntime, OpenVINO and our backend."""
 
+import in_runtimes
 import ml_dtypes
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from softops import numba_kernels
 from softops.conformance.runtimes.openvino import from_options
 from softops.export import attention
-from softops.opset.backend import prepare
 
 NEWEST = onnx.defs.onnx_opset_version()
 OPSETS = [7, 8, 9, 12, 13, 17, NEWEST]
@@ -23,16 +22,11 @@ FULL = ("batch", "heads", "queries", "keys")
 
 
 def in_onnxruntime(model, feeds):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return session.run(None, feeds)[0]
+    return in_runtimes.in_onnxruntime(model, feeds)[0]
 
 
 def in_softops(model, feeds):
-    return prepare(model).run(feeds)[0]
+    return in_runtimes.in_softops(model, feeds)[0]
 
 
 def runtimes(dtype):

@@ -5,30 +5,19 @@ import json
 import ml_dtypes
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_runtimes import in_onnxruntime, in_softops
 
 from softops import numba_kernels
 from softops.export import lm_head
-from softops.opset.backend import prepare
 
 OPSETS = [7, 9, 11, 13, 17, 21, onnx.defs.onnx_opset_version()]
 RANDOM = np.random.default_rng(9)
 WEIGHT, BIAS, STATES = RANDOM.normal(size=(20, 6)), RANDOM.normal(size=20), RANDOM.normal(size=(3, 4, 6))
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 SCORES = ["logits", "log_probabilities", "probabilities"]
-
-
-def in_onnxruntime(model, feeds):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, feeds)
-
-
-def in_softops(model, feeds):
-    return prepare(model).run(feeds)
 
 
 RUNTIMES = [in_onnxruntime, in_softops]

@@ -3,14 +3,13 @@
 import ml_dtypes
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_runtimes import in_onnxruntime, in_softops
 
 from softops import numba_kernels
 from softops.export import gradient, loss
-from softops.opset.backend import prepare
 
 OPSETS = [7, 9, 11, 12, 13, 17, 21, onnx.defs.onnx_opset_version()]
 RANDOM = np.random.default_rng(5)
@@ -21,16 +20,6 @@ DEEP_LABELS[0, 1] = -100
 DTYPES = pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 REDUCTIONS = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 WEIGHTS = pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
-
-
-def in_onnxruntime(model, feeds):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, feeds)
-
-
-def in_softops(model, feeds):
-    return prepare(model).run(feeds)
 
 
 def runtimes(opset, dtype):

@@ -3,14 +3,13 @@
 import ml_dtypes
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_runtimes import in_onnxruntime, in_softops
 
 from softops import numba_kernels
 from softops.export import policy_head
-from softops.opset.backend import prepare
 
 OPSETS = [7, 8, 9, 11, 13, 17, 21, onnx.defs.onnx_opset_version()]
 ALL = ("probabilities", "log_probabilities", "action_log_probability", "greedy_action", "sampled_action")
@@ -21,16 +20,6 @@ LEGAL[2] = False
 ACTION = np.array([0, 1, 2, 3, 4, 0])
 NOISE = RANDOM.gumbel(size=(6, 5))
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
-
-
-def in_onnxruntime(model, feeds):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, feeds)
-
-
-def in_softops(model, feeds):
-    return prepare(model).run(feeds)
 
 
 RUNTIMES = [in_onnxruntime, in_softops]

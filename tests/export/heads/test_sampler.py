@@ -5,12 +5,11 @@ import json
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
+from in_runtimes import in_onnxruntime, in_softops
 
 from softops.export import lm_head
 from softops.numba_kernels import gumbel_noise, sample
-from softops.opset.backend import prepare
 
 OPSETS = [11, 13, 18, onnx.defs.onnx_opset_version()]
 RANDOM = np.random.default_rng(4)
@@ -26,16 +25,6 @@ FILTERS = [
     {"min_p": 0.2},
     {"top_k": 20, "top_p": 0.7, "min_p": 0.1},
 ]
-
-
-def in_onnxruntime(model, feeds):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, feeds)
-
-
-def in_softops(model, feeds):
-    return prepare(model).run(feeds)
 
 
 RUNTIMES = [in_onnxruntime, in_softops]

@@ -5,27 +5,16 @@ import itertools
 import ml_dtypes
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
+from in_runtimes import in_onnxruntime, in_softops
 
 from softops.export import linear_loss
 from softops.numba_kernels import linear_cross_entropy_grad
-from softops.opset.backend import prepare
 
 RANDOM = np.random.default_rng(6)
 X, WEIGHT, BIAS = RANDOM.normal(size=(6, 4)), RANDOM.normal(size=(5, 4)), RANDOM.normal(size=5)
 LABELS, OF_CLASSES = np.array([1, 4, -100, 0, 2, 4]), RANDOM.random(5) + 0.1
 OPSETS = [7, 9, 11, 13, 17, onnx.defs.onnx_opset_version()]
-
-
-def in_onnxruntime(model, feeds):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, feeds)
-
-
-def in_softops(model, feeds):
-    return prepare(model).run(feeds)
 
 
 def feeds_of(dtype, dy=None):
