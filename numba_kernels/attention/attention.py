@@ -8,18 +8,7 @@ import numpy.typing as npt
 from ..arrays.addresses import Array
 from ..arrays.inputs import check_out, computing_type
 from .forward import attend
-from .inputs import (
-    Causal,
-    Options,
-    Window,
-    band_of,
-    heads_of,
-    mask_of,
-    result_like,
-    scale_of,
-    sink_of,
-    softcap_of,
-)
+from .inputs import Causal, Window, heads_of, options_of, result_like
 
 
 @overload
@@ -122,20 +111,12 @@ def attention(
     """
     name = "attention"
     heads = heads_of(name, q, k, v)
-    shape, width = heads.q.shape, heads.v.shape[3]
-    work = computing_type(heads.q.dtype)
+    lines, width, dtype = heads.q.shape[:3], heads.v.shape[3], heads.q.dtype
     if out is not None:
-        check_out(name, out, (*shape[:3], width), heads.q.dtype)
-    keys = heads.k.shape[2]
-    options = Options(
-        band_of(name, is_causal, window, shape[2], keys),
-        scale_of(name, scale, shape[3]),
-        softcap_of(name, softcap),
-        mask_of(name, mask, (*shape[:3], keys), work),
-        sink_of(name, sink, shape[1], work),
-    )
+        check_out(name, out, (*lines, width), dtype)
+    options = options_of(name, heads, mask, is_causal, scale, softcap, window, sink)
     result = result_like(heads, width, out)
-    log_sums = np.empty(shape[:3], work) if return_logsumexp else None
+    log_sums = np.empty(lines, computing_type(dtype)) if return_logsumexp else None
     attend(heads, options, result, log_sums)
     if out is not None and result is not out:
         np.copyto(out, result)

@@ -26,17 +26,7 @@ from ..vector import (
 )
 from .call import Call, Slopes, in_memory, read, row_at
 from .forward import call_of, work_of
-from .inputs import (
-    Causal,
-    Options,
-    Window,
-    band_of,
-    heads_of,
-    mask_of,
-    scale_of,
-    sink_of,
-    softcap_of,
-)
+from .inputs import Causal, Window, heads_of, options_of
 from .scores import KEYS, widest
 from .slopes import SlopePanel, padded, slopes_room
 
@@ -174,7 +164,7 @@ def attention_grad(
     """
     name = "attention_grad"
     heads = heads_of(name, q, k, v)
-    (batch, count, queries, depth), keys, width = heads.q.shape, heads.k.shape[2], heads.v.shape[3]
+    (batch, count, queries, _), keys, width = heads.q.shape, heads.k.shape[2], heads.v.shape[3]
     dtype, work = heads.q.dtype, computing_type(heads.q.dtype)
     results = [
         _like_result(name, what, given, (batch, count, queries, width), dtype)
@@ -184,13 +174,7 @@ def attention_grad(
         None if given is None else in_c_order(_like_result(name, what, given, (batch, count, queries), work))
         for what, given in (("logsumexp", logsumexp), ("dlogsumexp", dlogsumexp))
     ]
-    options = Options(
-        band_of(name, is_causal, window, queries, keys),
-        scale_of(name, scale, depth),
-        softcap_of(name, softcap),
-        mask_of(name, mask, (batch, count, queries, keys), work),
-        sink_of(name, sink, count, work),
-    )
+    options = options_of(name, heads, mask, is_causal, scale, softcap, window, sink)
     slopes = tuple(np.zeros(x.shape, dtype) for x in heads)
     delta = np.zeros((batch, count, queries), work)
     if heads.q.size and heads.k.size:

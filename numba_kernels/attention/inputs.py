@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..arrays.addresses import Array, in_c_order
 from ..arrays.foreign import as_array
-from ..arrays.inputs import as_floats
+from ..arrays.inputs import as_floats, computing_type
 
 Causal = bool | Literal["top-left", "bottom-right"]
 Window = int | tuple[int, int] | None
@@ -179,3 +179,25 @@ def lengths_of(name: str, lengths: npt.ArrayLike, batch: int, keys: int) -> Arra
         message = f"{name} takes lengths from 0 to the {keys} keys of the cache (got {given.min()} to {given.max()})"
         raise ValueError(message)
     return in_c_order(np.broadcast_to(given, (batch,)), np.int64)
+
+
+def options_of(
+    name: str,
+    heads: Heads,
+    mask: npt.ArrayLike | None,
+    is_causal: Causal,
+    scale: float | None,
+    softcap: float,
+    window: Window,
+    sink: npt.ArrayLike | None,
+) -> Options:
+    """All that says which keys take part, and how much."""
+    (batch, count, queries, depth), keys = heads.q.shape, heads.k.shape[2]
+    work = computing_type(heads.q.dtype)
+    return Options(
+        band_of(name, is_causal, window, queries, keys),
+        scale_of(name, scale, depth),
+        softcap_of(name, softcap),
+        mask_of(name, mask, (batch, count, queries, keys), work),
+        sink_of(name, sink, count, work),
+    )
