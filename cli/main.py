@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from .conformance import conformance_app
+from .conformance.command import conformance_app
 from .errors import explain, repeat_lost_interrupt
 from .export.head import head
 from .export.surgery import add_commands

@@ -54,6 +54,7 @@ ROOMS = {
             "cases",
             "verdicts",
             "runtimes",
+            "elsewhere",
             "rounding",
             "steps",
             "models",
@@ -63,7 +64,7 @@ ROOMS = {
             "",
         ),
     ],
-    "cli": ["terminal", "demo", "export", ""],
+    "cli": ["terminal", "demo", "export", "conformance", ""],
 }
 ORDER = list(ROOMS)
 KERNELS_MAY_IMPORT = {"numpy", "numba", "llvmlite", "ml_dtypes"}

@@ -14,8 +14,8 @@ from softops.opset.graph.files import write_atomic
 
 from ..cases.build import material
 from ..cases.case import Material
+from ..elsewhere.saved_arrays import write_arrays
 from ..measure.precision import heading
-from ..runtimes.saved_arrays import write_arrays
 from ..verdicts.suite_record import SuiteRecord
 from .files import write_text
 from .scripts import script_of

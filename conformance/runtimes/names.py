@@ -1,9 +1,9 @@
 """
 The runtimes by name: ``name`` or ``name:options``.
 
-Ours are those of `SHIPPED`, each a module here with a function ``from_options``. A package of anyone's adds a runtime
-by an entry point in the group ``softops.runtimes``: a function of the options, a string that is empty where none are
-given.
+Ours are those of `SHIPPED`, each a module of this package with a function ``from_options``. A package of anyone's adds
+a runtime by an entry point in the group ``softops.runtimes``: a function of the options, a string that is empty where
+none are given.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ GROUP = "softops.runtimes"
 """The entry-point group."""
 
 SHIPPED = {
-    "onnxruntime": "onnxruntime",
-    "softops": "softops",
-    "onnx.reference": "reference",
-    "openvino": "openvino",
-    "torch": "torch",
-    "backend": "backend",
-    "cmd": "command",
-    "saved": "saved",
+    "onnxruntime": "runtimes.onnxruntime",
+    "softops": "runtimes.softops",
+    "onnx.reference": "runtimes.reference",
+    "openvino": "runtimes.openvino",
+    "torch": "runtimes.torch",
+    "backend": "runtimes.backend",
+    "cmd": "elsewhere.command",
+    "saved": "elsewhere.saved",
 }
 """The runtimes that come with softops, in the order in which they are listed, and the modules that make them."""
 
@@ -92,7 +92,7 @@ def chosen_runtimes(runtimes: Sequence[str | Runtime]) -> tuple[dict[str, Runtim
 def _entries() -> dict[str, EntryPoint]:
     # Not by entry points of our own: these are there only as of the installation.
     found = {
-        name: EntryPoint(name, f"{__package__}.{module}:from_options", GROUP)
+        name: EntryPoint(name, f"softops.conformance.{module}:from_options", GROUP)
         for name, module in SHIPPED.items()
     }
     for entry in entry_points(group=GROUP):

@@ -149,7 +149,7 @@ def test_names_are_printed_as_they_are(folder, capsys):
     onnx.save(model, "net.onnx")
     outputs = made()
     outputs["[red]p|\x1b[/red]"][0, 0] = 2
-    from softops.conformance.runtimes.saved_arrays import write_arrays
+    from softops.conformance.elsewhere.saved_arrays import write_arrays
 
     write_arrays(folder / "odd.npz", outputs)
     out = shown([*COMMAND, "odd.npz", "--report", "page.md"], capsys, code=1)

@@ -5,9 +5,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from softops.conformance import validate
+from softops.conformance.elsewhere.saved_arrays import read_outputs, write_arrays
 from softops.conformance.reports.labels import label
 from softops.conformance.reports.validation import render_html
-from softops.conformance.runtimes.saved_arrays import read_outputs, write_arrays
 
 NAMES = ["$\\bad{$", "$x^2$", "\x1b[5mblink", "\u540d", "<b>&", "file", "allow_pickle", "a/b", "n" * 3000]
 

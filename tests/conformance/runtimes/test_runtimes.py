@@ -39,8 +39,12 @@ np.savez(sys.argv[3], **dict(zip(prepared.output_names, outputs)))
 
 def test_every_module_that_makes_a_runtime_is_listed():
     """A runtime is a module with `from_options` and a line of `SHIPPED`; the pages are asked elsewhere."""
-    folder = Path(names.__file__).parent
-    made = {path.stem for path in folder.glob("*.py") if "\ndef from_options(" in path.read_text("utf-8")}
+    package = Path(names.__file__).parents[1]
+    made = {
+        ".".join(path.relative_to(package).with_suffix("").parts)
+        for path in package.rglob("*.py")
+        if "\ndef from_options(" in path.read_text("utf-8")
+    }
     assert made == set(names.SHIPPED.values())
     assert conformance.runtimes()[: len(names.SHIPPED)] == tuple(names.SHIPPED)
 
@@ -234,7 +238,7 @@ def test_a_command_that_fails_says_how(command, source, error, said):
 
 
 def test_a_command_that_hangs_is_stopped(command):
-    from softops.conformance.runtimes.command import CommandRuntime
+    from softops.conformance.elsewhere.command import CommandRuntime
 
     model, feeds = built(CASE)
     slow = CommandRuntime(command("import time; time.sleep(60)").name.removeprefix("cmd: "), seconds=0.5)

@@ -17,7 +17,7 @@ from softops.opset.graph.files import write_atomic
 from ..cases.build import built
 from ..cases.case import Case
 from ..errors import ModelNotRunError, ModelNotSupportedError
-from .protocol import Feeds
+from ..runtimes.protocol import Feeds
 from .saved_arrays import read_outputs, write_arrays
 
 SCHEMA = 1

@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
-from .protocol import Feeds
+from ..runtimes.protocol import Feeds
 from .saved_arrays import read_outputs, write_arrays
 
 PLACES = ("{model}", "{inputs}", "{outputs}")

@@ -8,8 +8,8 @@ import pytest
 
 from softops.cli.main import run
 from softops.conformance.cases.grid import cases
-from softops.conformance.runtimes.saved import SavedRuntime, dump, saved_cases
-from softops.conformance.runtimes.saved_arrays import write_arrays
+from softops.conformance.elsewhere.saved import SavedRuntime, dump, saved_cases
+from softops.conformance.elsewhere.saved_arrays import write_arrays
 from softops.conformance.suite.suite import run_cases
 from softops.export.sources.arrays import read_npz
 from softops.opset.backend import prepare
@@ -116,7 +116,7 @@ def test_bfloat16_and_strings_are_kept_without_pickles(tmp_path):
     import ml_dtypes
     import onnx
 
-    from softops.conformance.runtimes.saved_arrays import read_outputs
+    from softops.conformance.elsewhere.saved_arrays import read_outputs
 
     x = np.array([1.5, np.nan], ml_dtypes.bfloat16)
     labels = np.array(["a", "bc"], object)

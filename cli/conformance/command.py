@@ -1,0 +1,85 @@
+"""`softops conformance`: does a runtime compute the softmax family right?"""
+
+from typing import Annotated
+
+import typer
+
+from .choice import Bound, Dtypes, Families, Full, Ops, Opsets, Quick, Report, Seed, numbers, parts
+from .elsewhere import check, dump
+from .findings import CountingBar, check_folder, finish
+
+conformance_app = typer.Typer(rich_markup_mode=None, help="Say whether a runtime computes the family right.")
+
+
+@conformance_app.callback(invoke_without_command=True)
+def _conformance(
+    context: typer.Context,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The runtime under test: onnxruntime, openvino, onnx.reference, torch, softops, with options "
+            "as in onnxruntime:level=basic; backend:MODULE; or cmd: PROGRAM {model} {inputs} {outputs}.",
+            show_default=False,
+        ),
+    ] = None,
+    ops: Ops = None,
+    opsets: Opsets = None,
+    dtypes: Dtypes = None,
+    families: Families = None,
+    report: Report = None,
+    bound: Bound = "strict",
+    seed: Seed = 0,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Run it in a process of its own, and stop it when a model takes longer.",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Over how many processes to spread it; 0 for the processors' number."
+        ),
+    ] = 0,
+    *,
+    quick: Quick = False,
+    full: Full = False,
+) -> None:
+    """Say whether a runtime computes the softmax family right.
+
+    Runs every operator at every version in every dtype on every family of inputs, and judges the outputs by
+    the exact values. The exit code is 0 when all is right or known, 1 when something is not, 2 when nothing
+    could be run, and 3 when nothing was compared.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if runtime is None:
+        typer.echo(context.get_help())
+        return
+    from softops.conformance import run
+
+    check_folder(report)
+    bar = CountingBar()
+    with bar:
+        found = run(
+            runtime,
+            ops=parts(ops),
+            opsets=numbers(opsets),
+            dtypes=parts(dtypes),
+            families=parts(families),
+            quick=quick,
+            full=full,
+            seed=seed,
+            bound=bound,  # type: ignore[arg-type]  # run says what it may be
+            time_limit=time_limit,
+            jobs=jobs,
+            progress=bar.add,
+        )
+    finish(found, report)
+
+
+conformance_app.command()(dump)
+conformance_app.command()(check)

@@ -1,0 +1,63 @@
+"""`softops conformance dump` and `check`: for a runtime that is elsewhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..terminal.bar import Bar
+from .choice import Bound, Dtypes, Families, Full, Ops, Opsets, Quick, Report, Seed, numbers, parts
+from .findings import CountingBar, check_folder, finish
+
+
+def dump(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.", show_default=False)],
+    ops: Ops = None,
+    opsets: Opsets = None,
+    dtypes: Dtypes = None,
+    families: Families = None,
+    seed: Seed = 0,
+    *,
+    quick: Quick = False,
+    full: Full = False,
+) -> None:
+    """Write the models and inputs of the cases, for a runtime that is elsewhere.
+
+    Run each model there on its inputs, save the outputs beside them, and bring the folder back for
+    `softops conformance check DIR`. README.txt in the folder says how.
+    """
+    from softops.conformance.cases.grid import cases
+    from softops.conformance.elsewhere.saved import dump as dump_cases
+
+    listed = cases(
+        ops=parts(ops),
+        opsets=numbers(opsets),
+        dtypes=parts(dtypes),
+        families=parts(families),
+        depth="quick" if quick else "full" if full else "default",
+        seed=seed,
+    )
+    with Bar() as bar:
+        done = iter(range(1, len(listed) + 1))
+        count = dump_cases(listed, directory, advance=lambda: bar(next(done), len(listed)))
+    typer.echo(f"{count} cases in {directory}; README.txt there says what to do with them.")
+
+
+def check(
+    directory: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="A folder of `dump`, with outputs in it.", show_default=False),
+    ],
+    report: Report = None,
+    bound: Bound = "strict",
+) -> None:
+    """Judge the outputs that were saved in a folder of `dump`. Exit codes are those of `conformance`."""
+    from softops.conformance.elsewhere.saved import SavedRuntime, saved_cases
+    from softops.conformance.suite.suite import run_cases
+
+    check_folder(report)
+    runtime, listed = SavedRuntime(directory), saved_cases(directory)
+    bar = CountingBar()
+    with bar:
+        found = run_cases(runtime, listed, bound=bound, progress=bar.add)  # type: ignore[arg-type]
+    finish(found, report)
