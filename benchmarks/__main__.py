@@ -20,7 +20,7 @@ from .fused.runner import run_tasks
 from .fused.runner import select as select_tasks
 from .machine import compiled_for, cpu_name, of_processor
 from .peers.peer import Peer
-from .report.plot import save_plot
+from .report.plot import plottable, save_plot
 from .report.table import print_results
 from .results import Figure, Results, Row, write_atomically
 from .runner import PEERS, cores, run_rows, select
@@ -64,9 +64,12 @@ def run(
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds a library gets.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few short rounds: to see that it runs.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write the results as JSON.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the ratios; the ending names the format.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(callback=plottable, help="Draw the ratios; the ending names the format.")
+    ] = None,
     docs: Annotated[
-        Path | None, typer.Option(help="Write the page, with the committed runs of other machines.")
+        Path | None,
+        typer.Option(callback=plottable, help="Write the page, with the committed runs of other machines."),
     ] = None,
 ) -> None:
     """Time the kernels beside every installed peer.

@@ -18,6 +18,7 @@ from ..peers.onnxruntime import OnnxRuntime
 from ..peers.scipy import SciPy
 from ..peers.softops import Softops
 from ..peers.torch import Torch
+from ..report.plot import plottable
 from .inputs import QUICK, Effort
 from .page import Accuracy, print_accuracy, save_accuracy_page
 from .results import Score, measure, pairs
@@ -25,7 +26,9 @@ from .special import special_cases
 
 
 def run(
-    docs: Annotated[Path | None, typer.Option(help="Write the page, with the plot beside it.")] = None,
+    docs: Annotated[
+        Path | None, typer.Option(callback=plottable, help="Write the page, with the plot beside it.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few short inputs: to see that it runs.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the random inputs.")] = 0,
 ) -> None:

@@ -1,9 +1,12 @@
 """The ratios as a picture: one panel a thread count, one bar a workload."""
 
+import importlib.util
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from ..results import Results, Row, geometric_mean
 
@@ -55,6 +58,14 @@ def _null_locator() -> Any:
     from matplotlib.ticker import NullLocator
 
     return NullLocator()
+
+
+def plottable(path: Path | None) -> Path | None:
+    """Refuse an option that asks for a plot, before the work, where there is no matplotlib."""
+    if path is not None and importlib.util.find_spec("matplotlib") is None:
+        message = 'a plot needs matplotlib (not installed); pip install -e ".[bench]"'
+        raise typer.BadParameter(message)
+    return path
 
 
 def save_plot(results: Results, path: Path) -> None:

@@ -76,8 +76,8 @@ def _export_and_validate(fit: Fit, held_out: Digits, model_path: Path, page_path
     label, probabilities = get_runtime(RUNTIME).run(model.SerializeToString(), feeds)
     findings = Findings(int((label == held_out.labels).sum()), len(label), theirs, ours)
     sections = (
-        ("The classifier", training_section(fit.losses, findings)),
-        ("Some held-out digits", digits_section(held_out, probabilities)),
+        ("Digits that it was not trained on", digits_section(held_out, probabilities, findings)),
+        ("The training", training_section(fit.losses, findings)),
     )
     write_html(theirs, page_path, title="softops demo: handwritten digits", sections=sections)
     return findings
@@ -91,7 +91,7 @@ def _print_summary(console: Console, findings: Findings) -> None:
     facts.add_row(
         "held-out accuracy", f"[bold]{100 * right / count:.1f} %[/bold]", f"{right} of {count} digits"
     )
-    facts.add_row("softmax off by at most", *(f"{name} {error}" for name, error in errors.items()))
+    facts.add_row("largest error of softmax", *(f"{name} {error}" for name, error in errors.items()))
     facts.add_row(f"time for {count} digits", *(f"{name} {time}" for name, time in times.items()))
     console.print("", outputs_table(report, console.width), "", facts, "")
     for failure in (*report.failures, *findings.ours.failures):

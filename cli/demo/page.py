@@ -1,4 +1,4 @@
-"""What the demonstration adds to the conformance report: the training, and a few digits."""
+"""What the demonstration puts before the conformance report: a few digits, and the training."""
 
 from typing import Any
 
@@ -12,20 +12,21 @@ ORDINARY, HARDEST = 3, 3
 
 
 def training_section(losses: list[float], findings: Findings) -> str:
-    """Return the accuracy, the loss curve and how exact either softmax is, as a piece of HTML."""
-    top = max(losses)
-    across = np.linspace(40, 590, len(losses))
-    curve = " ".join(f"{x:.1f},{130 - 120 * loss / top:.1f}" for x, loss in zip(across, losses, strict=True))
-    return _render("training.html", losses=losses, findings=findings, curve=curve, top=top)
+    """Return the loss curve and how exact either softmax is, as a piece of HTML."""
+    from softops.conformance.reports.plots import line
+
+    curve = line("Mean training loss", losses, ("epoch 1", f"epoch {len(losses)}"))
+    return _render("training.html", losses=losses, findings=findings, curve=curve)
 
 
-def digits_section(digits: Digits, probabilities: NDArray[np.floating[Any]]) -> str:
-    """Return pictures of some digits with their probabilities (n, 10) as bars, as a piece of HTML."""
+def digits_section(digits: Digits, probabilities: NDArray[np.floating[Any]], findings: Findings) -> str:
+    """Return the accuracy, and pictures of some digits with their probabilities (n, 10) as bars, as a piece of HTML."""
     confidence = probabilities.max(1)
     by_confidence = np.argsort(confidence, kind="stable")
     middle = len(by_confidence) // 2
     chosen = [*by_confidence[middle : middle + ORDINARY], *by_confidence[:HARDEST]]
-    return _render("digits.html", digits=[_picture(digits, probabilities, index) for index in chosen])
+    pictures = [_picture(digits, probabilities, index) for index in chosen]
+    return _render("digits.html", digits=pictures, findings=findings)
 
 
 def _picture(digits: Digits, probabilities: NDArray[np.floating[Any]], index: int) -> dict[str, Any]:

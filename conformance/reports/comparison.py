@@ -10,7 +10,7 @@ from pathlib import Path
 from ..models.differences import Differences
 from ..models.report import Comparison, Pair, Report
 from .files import is_file, write_forms, write_text
-from .page import DASH, environment, first_line, number, percent
+from .page import DASH, beside, environment, finite, first_line, number, percent
 from .validation import render_html
 
 
@@ -73,8 +73,8 @@ def _outputs(differences: Differences) -> Iterator[str]:
         cells = (
             name.replace("|", "\\|").replace("\n", " "),
             number(output.max_ulp),
-            number(output.mean_ulp),
-            number(output.max_rel),
+            number(beside(output.mean_ulp, output.max_ulp)),
+            number(finite(output.max_rel)),
             percent(output.equal),
             DASH if decided is None else f"{decided.changed:,} of {decided.count:,}",
         )

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..rounding.report import LOSS, NodeNoise, NoiseReport
 from ..rounding.tensor_noise import LabelNoise, TensorNoise
 from .files import write_forms
 from .page import environment, number
+from .plots import line
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 COLUMNS = (
     *("output", "type", "sigma, at most", "largest difference", "median relative", "median ULP", "digits"),
@@ -19,9 +23,6 @@ COLUMNS = (
 """Of each output. Median and worst: the largest difference to expect of the element in the middle, and of the last."""
 
 _HALVES = ("float16", "bfloat16")
-
-_WIDTH, _HEIGHT = 440, 110
-"""Of the picture of digits, in units of its own."""
 
 _LOSING = 5
 """As many nodes that digits are lost at are listed."""
@@ -142,31 +143,19 @@ def _render_page(found: NoiseReport, title: str) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Curve:
-    """The digits that are left after each node, in a picture: points, those of them with digits lost, and an axis."""
-
-    points: list[tuple[float, float]]
-    lost: list[tuple[float, float, str]]
-    ticks: list[tuple[float, int]]
-    nodes: int
-
-
-def _curve(nodes: Sequence[NodeNoise]) -> _Curve | None:
-    """Return the picture; None where fewer than two nodes have any noise."""
+def _curve(nodes: Sequence[NodeNoise]) -> Markup | None:
+    """Draw the digits that are left after each node; None where fewer than two nodes have any noise."""
     noisy = [node for node in nodes if math.isfinite(node.digits)]
     if len(noisy) < 2:
         return None
-    top = math.ceil(max(node.digits for node in noisy))
-    height = _HEIGHT / max(top, 1)
-    places = [
-        (_WIDTH * place / (len(noisy) - 1), _HEIGHT - height * node.digits)
-        for place, node in enumerate(noisy)
-    ]
     lost = [
-        (*place, f"{node.tensor}: {node.lost:.1f} lost, {node.digits:.1f} left")
-        for place, node in zip(places, noisy, strict=True)
+        (place, f"{node.tensor}: {node.lost:.1f} lost, {node.digits:.1f} left")
+        for place, node in enumerate(noisy)
         if node.lost > LOSS
     ]
-    ticks = [(_HEIGHT - height * digits, digits) for digits in range(0, top + 1, max(top // 4, 1))]
-    return _Curve(places, lost, ticks, len(noisy))
+    caption = "Significant decimal digits of each tensor, in the order of the model"
+    if lost:
+        caption += "; red: more than half a digit is lost there"
+    return line(
+        caption, [node.digits for node in noisy], ("first node", f"last of {len(noisy):,} nodes"), lost
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -28,7 +29,15 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(number=number, percent=percent, digits=digits, breakable=_breakable)
+    made.filters.update(
+        number=number,
+        percent=percent,
+        digits=digits,
+        finite=finite,
+        beside=beside,
+        colour=_colour,
+        breakable=_breakable,
+    )
     return made
 
 
@@ -62,6 +71,21 @@ def percent(value: float | None) -> str:
     # 0.99999 would be rounded up to all.
     share = min(100 * value, 99.99) if value < 1 else 100 * value
     return f"{share:.4g} %"
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number, or None for one that is no distance: infinite or NaN."""
+    return None if value is None or not math.isfinite(value) else value
+
+
+def beside(mean: float | None, largest: int | None) -> float | None:
+    """Return the mean of distances in ULP; None where the largest is that of NaN, which would make up all of it."""
+    return None if largest == NAN_DISTANCE else mean
+
+
+def _colour(verdict: str) -> str:
+    """Return the class that a verdict is written in; none where it is neither right nor wrong."""
+    return {"wrong": "wrong", "right": "right", "known": "right"}.get(verdict, "")
 
 
 def _breakable(name: str) -> Markup:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +12,17 @@ from numpy.typing import NDArray
 from ..measure.ulp import NAN_DISTANCE
 from ..models.report import Report
 from .files import write_text
-from .labels import fonts, label
 from .page import DASH, environment
+from .plots import bars
 
-_COLOURS = {
-    False: ("#2563eb", "#d97706", "#0d9488", "#9333ea"),
-    True: ("#6ea8fe", "#fbbf24", "#2dd4bf", "#c084fc"),
-}
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _NAN_BIN = 66
 """Behind the bin of the largest distance, 2^64."""
 
+_AGAINST = {"exact value": "the exact value", "noise": "a run in float64", "rtol": "a run in float64"}
+"""What the error of a step is measured against, by the rule that judges it."""
 
 _MEASURES = ("max_ulp", "mean_ulp", "max_rel", "row_sum_error", "argmax_agreement", "equal")
 
@@ -63,71 +61,51 @@ def _verdict(report: Report, verdicts: Sequence[str]) -> str:
     return next((word for word in ("wrong", "cannot tell", "known") if word in verdicts), "right")
 
 
-def ulp_histogram_png(report: Report, *, dark: bool = False) -> bytes:
+def histograms(report: Report) -> list[Markup]:
     """
-    Draw the distribution of the ULP distances and return it as a PNG with a transparent ground.
+    Draw the distribution of the ULP distances, a picture for each output of floats.
 
-    For each float output two series: its distance from our backend's, end to end, and its error against
-    the exact value for the runtime's own input, rounded to whole ULP.
+    In each the output's distance from our backend's, end to end, and the error of the steps that make it, rounded to
+    whole ULP.
     """
-    # The Agg canvas by itself: pyplot would keep the figure and choose a backend for the whole process.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    pictures = []
+    for name, output in report.outputs.items():
+        series = [(f"{report.runtime} against softops", _bins(output.ulps))] if output.ulps.size else []
+        series += [
+            (
+                f"its {step.operator} against {_AGAINST.get(step.rule, step.rule)}",
+                _bins(np.rint(step.errors_ulp)),
+            )
+            for step in report.steps
+            if step.tensor == name and step.errors_ulp.size
+        ]
+        if series:
+            pictures.append(_histogram(name, series))
+    return pictures
 
-    series = _series(report)
-    ink = "#c8ccd4" if dark else "#3f4754"
-    figure = Figure(figsize=(6.4, 3.9), dpi=150, layout="constrained")
-    figure.patch.set_alpha(0)
-    axes = figure.add_subplot()
-    axes.patch.set_alpha(0)
-    finite = [places[places < _NAN_BIN] for _, places in series]
-    # Whatever is NaN on one side only comes right behind the largest distance.
-    last = max((int(places.max(initial=0)) for places in finite), default=0)
+
+def _histogram(name: str, series: Sequence[tuple[str, NDArray[np.int64]]]) -> Markup:
+    last = max(int(bins[bins < _NAN_BIN].max(initial=0)) for _, bins in series)
     names = [_bin_name(place) for place in range(last + 1)]
-    if any((places == _NAN_BIN).any() for _, places in series):
+    # Whatever is NaN on one side only comes right behind the largest distance.
+    if any((bins == _NAN_BIN).any() for _, bins in series):
         last, names = last + 1, [*names, "NaN"]
-    wide = 0.84 / max(len(series), 1)
-    for number, (name, places) in enumerate(series):
-        shares = 100 * np.bincount(np.minimum(places, last), minlength=last + 1) / max(places.size, 1)
-        colour = _COLOURS[dark][number % len(_COLOURS[dark])]
-        across = np.arange(last + 1) + (number - (len(series) - 1) / 2) * wide
-        axes.bar(across, shares, wide * 0.94, label=label(name), color=colour)
-    axes.set_xticks(range(last + 1), names)
-    axes.tick_params(colors=ink, labelsize=10)
-    axes.tick_params("x", rotation=45 if last > 6 else 0)
-    axes.set_xlabel("distance in ULP", color=ink)
-    axes.set_ylabel("share of the elements, %", color=ink)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(ink)
-    if series:
-        # Above the bars, which may be high anywhere.
-        legend = figure.legend(
-            frameon=False, labelcolor=ink, prop={"size": 10, "family": fonts()}, loc="outside upper left"
-        )
-        for text in legend.get_texts():
-            text.set_parse_math(False)
-    else:
-        axes.text(0.5, 0.5, "no floating-point output", color=ink, ha="center", transform=axes.transAxes)
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    shares = [
+        (text, (100 * np.bincount(np.minimum(bins, last), minlength=last + 1) / bins.size).tolist())
+        for text, bins in series
+    ]
+    return bars(f"{name}: share of the elements, %", names, shares, "distance in ULP")
 
 
 def render_html(report: Report, *, title: str, sections: Sequence[tuple[str, str]] = ()) -> str:
     """
-    Return a self-contained page: verdict, table, plot, steps, and ``sections`` of (heading, HTML).
+    Return a self-contained page: ``sections`` of (heading, HTML), then verdict, table, plots and steps.
 
     The headings are escaped; the HTML of the sections is taken as it is.
     """
-    pictures = {
-        name: base64.b64encode(ulp_histogram_png(report, dark=dark)).decode()
-        for name, dark in (("light", False), ("dark", True))
-    }
     page = environment().get_template("report.html")
     return page.render(
-        report=report, title=title, sections=sections, rows=report_table(report), pictures=pictures
+        report=report, title=title, sections=sections, rows=report_table(report), pictures=histograms(report)
     )
 
 
@@ -136,19 +114,6 @@ def write_html(
 ) -> None:
     """Write `render_html` to ``path``, whole or not at all."""
     write_text(path, render_html(report, title=title, sections=sections))
-
-
-def _series(report: Report) -> list[tuple[str, NDArray[np.int64]]]:
-    series = []
-    for name, output in report.outputs.items():
-        if output.ulps.size:
-            series.append((f"{name}: {report.runtime} against softops", _bins(output.ulps)))
-        series.extend(
-            (f"{name}: its {step.operator} against the exact value", _bins(np.rint(step.errors_ulp)))
-            for step in report.steps
-            if step.tensor == name and step.errors_ulp.size
-        )
-    return series
 
 
 def _bins(ulps: NDArray[Any]) -> NDArray[np.int64]:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = sorted((ROOT / "benchmarks" / "runs").glob("*.json"))
@@ -143,3 +145,17 @@ def test_the_page_of_the_documentation_is_that_of_the_committed_runs(tmp_path):
     command = [sys.executable, "-m", "benchmarks.page", *map(str, COMMITTED), "--docs", str(docs)]
     subprocess.run(command, cwd=ROOT, check=True)
     assert docs.read_text("utf-8") == (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("module", "option"),
+    [("__main__", "--docs"), ("__main__", "--plot"), ("accuracy.__main__", "--docs")],
+)
+def test_a_plot_that_cannot_be_drawn_is_refused_before_the_work(load, monkeypatch, tmp_path, module, option):
+    app = typer.Typer()
+    app.command()(load(module).run)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    found = CliRunner().invoke(app, [option, str(tmp_path / "page"), "--quick"])
+    assert found.exit_code == 2
+    assert "a plot needs matplotlib" in found.output
+    assert list(tmp_path.iterdir()) == []

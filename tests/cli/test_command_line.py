@@ -16,7 +16,7 @@ from softops.cli.errors import explain
 from softops.cli.main import run
 
 SOFTOPS = Path(sys.executable).with_name("softops")
-HEAVY = {"numpy", "numba", "llvmlite", "onnx", "onnxruntime", "ml_dtypes", "matplotlib", "jinja2"}
+HEAVY = {"numpy", "numba", "llvmlite", "onnx", "onnxruntime", "ml_dtypes", "jinja2"}
 
 
 def softops(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

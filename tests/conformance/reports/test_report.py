@@ -1,19 +1,18 @@
 """The report as a page, a picture and rows."""
 
-import base64
 import dataclasses
-import io
-import itertools
+import html
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from softops.conformance import validate
+from softops.conformance.measure.ulp import NAN_DISTANCE
 from softops.conformance.models.differences import Differences
-from softops.conformance.reports.validation import render_html, report_table, ulp_histogram_png, write_html
+from softops.conformance.reports.page import DASH
+from softops.conformance.reports.validation import histograms, render_html, report_table, write_html
 from softops.export import classifier_head
 
 
@@ -45,10 +44,6 @@ def wrong(head):
     return validate(head, Wrong(), batch=9)
 
 
-def picture(data):
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
-
-
 def test_rows_hold_the_measures(right, wrong):
     label, probabilities = report_table(right)
     assert (label["output"], label["verdict"], label["max_ulp"], label["equal"]) == (
@@ -62,71 +57,83 @@ def test_rows_hold_the_measures(right, wrong):
     assert [row["verdict"] for row in report_table(wrong)] == ["right", "wrong"]
 
 
-def test_the_plot_is_a_transparent_picture_in_light_and_dark(right, wrong):
-    import matplotlib as mpl
-
-    before = mpl.get_backend(auto_select=False)
-    for report in (right, wrong, validate(classifier_head(np.eye(2)), inputs=np.empty((0, 2)))):
-        light, dark = (picture(ulp_histogram_png(report, dark=dark)) for dark in (False, True))
-        assert light.shape == dark.shape
-        assert light[0, -1, 3] == 0  # a corner without ink
-        inked = light[..., 3] == 255
-        assert 0.001 < inked.mean() < 0.9
-        assert light[inked].mean() < dark[dark[..., 3] == 255].mean()  # dark ink by day, light ink by night
-    assert mpl.get_backend(auto_select=False) == before
+def bars(picture):
+    """The bars of a picture: the place of each from the left, its distances, and its share."""
+    found = re.findall(r'<rect class="(s\d)" x="([\d.]+)%"[^>]*><title>(.*?): (.*?) %</title>', picture)
+    return [(series, float(x), name.replace(DASH, "-"), float(share)) for series, x, name, share in found]
 
 
-def test_bars_are_of_0_1_2_and_beyond_by_powers_of_two(right):
+def apart(right, *distances):
+    """A report of these distances in ULP, all as often, and of no steps."""
     probabilities = right.outputs["probabilities"]
-
-    def plot(distance):
-        ulps = np.full_like(probabilities.ulps, distance)
-        apart = Differences(outputs={"probabilities": dataclasses.replace(probabilities, ulps=ulps)})
-        return ulp_histogram_png(dataclasses.replace(right, apart=apart, steps=[]))
-
-    assert len({plot(distance) for distance in (0, 1, 2, 3, 5, 9)}) == 6
-    assert plot(3) == plot(4)
-    assert plot(5) == plot(8)
+    ulps = np.array(distances, np.uint64)
+    changed = Differences(outputs={"probabilities": dataclasses.replace(probabilities, ulps=ulps)})
+    return dataclasses.replace(right, apart=changed, steps=[])
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that are saved."""
-    from matplotlib.figure import Figure
+def test_every_bar_is_called_by_its_distances(right):
+    expected = {
+        0: "0",
+        1: "1",
+        2: "2",
+        3: "3-4",
+        4: "3-4",
+        5: "5-8",
+        8: "5-8",
+        1024: "513-1024",
+        2**12: "≤2^12",
+    }
+    expected[NAN_DISTANCE] = "NaN"
+    for distance, name in expected.items():
+        (picture,) = histograms(apart(right, distance))
+        assert [(found, share) for _, _, found, share in bars(picture)] == [(name, 100)]
 
-    figures, save = [], Figure.savefig
-    monkeypatch.setattr(
-        Figure, "savefig", lambda *given, **named: (figures.append(given[0]), save(*given, **named))
+
+def test_a_bar_is_the_share_of_its_distances_and_the_rarest_can_be_seen(right):
+    (picture,) = histograms(apart(right, *[0] * 9999, 7))
+    assert [(name, share) for _, _, name, share in bars(picture)] == [("0", 100), ("5-8", 0.01)]
+    heights = [float(height) for height in re.findall(r'<rect [^>]*height="([\d.]+)"', picture)]
+    assert heights[0] > 100
+    assert heights[1] >= 1
+
+
+def test_there_is_a_picture_for_each_output_of_floats_with_its_steps(right):
+    (picture,) = histograms(right)
+    assert re.findall(r"<figcaption>(.*?):", picture) == ["probabilities"]
+    assert re.findall(r"</i>(.*?)</li>", picture) == [
+        "onnxruntime against softops",
+        "its Softmax-13 against the exact value",
+    ]
+    for series, distances in (
+        ("s0", right.outputs["probabilities"].ulps),
+        ("s1", np.rint(next(step for step in right.steps if step.tensor == "probabilities").errors_ulp)),
+    ):
+        shares = {name: share for found, _, name, share in bars(picture) if found == series}
+        assert shares["0"] == pytest.approx(100 * (distances == 0).mean(), rel=1e-2)
+        assert shares["3-4"] == pytest.approx(100 * ((distances > 2) & (distances <= 4)).mean(), rel=1e-2)
+        assert sum(shares.values()) == pytest.approx(100, abs=0.1)
+
+
+def test_without_an_element_there_is_no_picture():
+    empty = validate(classifier_head(np.eye(2)), inputs=np.empty((0, 2)))
+    assert histograms(empty) == []
+    assert "<figure" not in render_html(empty, title="empty")
+
+
+def test_beside_a_nan_no_distance_is_told(wrong):
+    page = render_html(wrong, title="NaN")
+    text = html.unescape(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL))
+    assert "NaN against a number" in text
+    assert not re.search(r"\binf\b|e-\d\d\d?\b.*allowed|\de\+1\d", text)
+    row = page[page.index('<table class="cards steps">') :].split("probabilities")[1].split("</tr>")[0]
+    assert (
+        re.findall(r'data-of="(?:largest error|bound used|error, bound)[^"]*">(?:<div>)?([^<]*)', row)
+        == [DASH] * 3
     )
-    return figures
 
 
-def test_every_bar_is_called_by_its_distances(right, drawn):
-    probabilities = right.outputs["probabilities"]
-    for distance in (8, 2**12):
-        ulps = np.full_like(probabilities.ulps, distance)
-        apart = Differences(outputs={"probabilities": dataclasses.replace(probabilities, ulps=ulps)})
-        ulp_histogram_png(dataclasses.replace(right, apart=apart, steps=[]))
-    few, many = (
-        [text.get_text().replace("\N{EN DASH}", "-") for text in figure.axes[0].get_xticklabels()]
-        for figure in drawn
-    )
-    assert few == ["0", "1", "2", "3-4", "5-8"]
-    assert many[:7] == [*few, "9-16", "17-32"]
-    assert many[-3:] == ["513-1024", "≤2^11", "≤2^12"]
-
-
-def test_bars_stand_beside_each_other(right, drawn):
-    ulp_histogram_png(right)
-    (figure,) = drawn
-    bars = sorted((bar.get_x(), bar.get_width()) for series in figure.axes[0].containers for bar in series)
-    assert len(figure.axes[0].containers) > 1
-    gaps = [after - (before + width) for (before, width), (after, _) in itertools.pairwise(bars)]
-    assert min(gaps) > 0.01
-
-
-def test_the_same_report_gives_the_same_bytes(right):
-    assert ulp_histogram_png(right) == ulp_histogram_png(right)
+def test_the_same_report_gives_the_same_page(right):
+    assert render_html(right, title="Digits") == render_html(right, title="Digits")
 
 
 def test_the_page_stands_alone_and_says_it_all(right):
@@ -138,11 +145,9 @@ def test_the_page_stands_alone_and_says_it_all(right):
     for output in right.outputs:
         assert output in page
     assert f">{right.outputs['probabilities'].max_ulp}<" in page
-    sources = re.findall(r'(?:src|href|srcset)="([^"]*)"', page)
-    assert len(sources) == 2
-    for source in sources:
-        assert picture(base64.b64decode(source.removeprefix("data:image/png;base64,"))).size
-    assert not re.search(r"https?://|@import|<script", page)
+    assert page.index("it fell") < page.index("computes this model right")
+    assert not re.search(r"https?://|@import|<script|\b(?:src|href|srcset)=|url\(", page)
+    assert page.count('<svg height="') == 1
     assert "prefers-color-scheme: dark" in page
     assert "width=device-width" in page
 
