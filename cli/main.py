@@ -17,6 +17,7 @@ from .errors import explain, repeat_lost_interrupt
 from .export.head import head
 from .export.surgery import add_commands
 from .noise import noise
+from .terminal.groups import CommandGroup
 from .terminal.options import AsJson, Model
 from .terminal.output import Output, OutputError, give_up_output
 from .validate import validate
@@ -29,12 +30,13 @@ READER_GONE = 141  # 128 + SIGPIPE
 
 # Plain help pages: drawing them with rich would more than double the time `--help` takes.
 app = typer.Typer(
+    cls=CommandGroup,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-export_app = typer.Typer(rich_markup_mode=None, help="Write ONNX models.")
+export_app = typer.Typer(cls=CommandGroup, rich_markup_mode=None, help="Write ONNX models.")
 app.add_typer(export_app, name="export")
 app.add_typer(conformance_app, name="conformance")
 

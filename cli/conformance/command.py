@@ -4,11 +4,14 @@ from typing import Annotated
 
 import typer
 
+from ..terminal.groups import CommandGroup, typed_options
 from .choice import Bound, Dtypes, Families, Full, Ops, Opsets, Quick, Report, Seed, numbers, parts
 from .elsewhere import check, dump
 from .findings import CountingBar, check_folder, finish
 
-conformance_app = typer.Typer(rich_markup_mode=None, help="Say whether a runtime computes the family right.")
+conformance_app = typer.Typer(
+    cls=CommandGroup, rich_markup_mode=None, help="Say whether a runtime computes the family right."
+)
 
 
 @conformance_app.callback(invoke_without_command=True)
@@ -57,6 +60,11 @@ def _conformance(
     if context.invoked_subcommand is not None:
         return
     if runtime is None:
+        if given := " ".join(typed_options(context)):
+            message = (
+                f"expected a runtime (got {given} alone); add --runtime NAME, such as --runtime onnxruntime"
+            )
+            raise ValueError(message)
         typer.echo(context.get_help())
         return
     from softops.conformance import run

@@ -17,6 +17,13 @@ def dump(
     dtypes: Dtypes = None,
     families: Families = None,
     seed: Seed = 0,
+    layout: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="npz, arrays by name; or onnx, the test data that the harnesses of runtimes read.",
+        ),
+    ] = "npz",
     *,
     quick: Quick = False,
     full: Full = False,
@@ -24,9 +31,10 @@ def dump(
     """Write the models and inputs of the cases, for a runtime that is elsewhere.
 
     Run each model there on its inputs, save the outputs beside them, and bring the folder back for
-    `softops conformance check DIR`. README.txt in the folder says how.
+    `softops conformance check DIR`. README.txt in the folder says how. With --layout onnx the exact outputs
+    are written, too, as onnx_test_runner and its like compare with; what draws samples is left out.
     """
-    from softops.conformance.cases.grid import cases
+    from softops.conformance.cases.grid import cases, depth_of
     from softops.conformance.elsewhere.saved import dump as dump_cases
 
     listed = cases(
@@ -34,13 +42,15 @@ def dump(
         opsets=numbers(opsets),
         dtypes=parts(dtypes),
         families=parts(families),
-        depth="quick" if quick else "full" if full else "default",
+        depth=depth_of(quick=quick, full=full),
         seed=seed,
     )
     with Bar() as bar:
         done = iter(range(1, len(listed) + 1))
-        count = dump_cases(listed, directory, advance=lambda: bar(next(done), len(listed)))
+        count = dump_cases(listed, directory, layout=layout, advance=lambda: bar(next(done), len(listed)))
     typer.echo(f"{count} cases in {directory}; README.txt there says what to do with them.")
+    if count < len(listed):
+        typer.echo(f"{len(listed) - count} that draw samples are left out: they have no one expected output.")
 
 
 def check(
@@ -50,13 +60,22 @@ def check(
     ],
     report: Report = None,
     bound: Bound = "strict",
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME VERSION",
+            help="What made the outputs, such as 'onnxruntime-web 1.24 wasm'; deviations are known by it "
+            "[default: saved:DIR].",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Judge the outputs that were saved in a folder of `dump`. Exit codes are those of `conformance`."""
     from softops.conformance.elsewhere.saved import SavedRuntime, saved_cases
     from softops.conformance.suite.suite import run_cases
 
     check_folder(report)
-    runtime, listed = SavedRuntime(directory), saved_cases(directory)
+    runtime, listed = SavedRuntime(directory, name), saved_cases(directory)
     bar = CountingBar()
     with bar:
         found = run_cases(runtime, listed, bound=bound, progress=bar.add)  # type: ignore[arg-type]

@@ -62,6 +62,14 @@ def cases(
     return list(found)
 
 
+def depth_of(*, quick: bool, full: bool) -> Depth:
+    """Say how deep a run goes that is asked to be quick, or full, or neither; ValueError: it is asked for both."""
+    if quick and full:
+        message = "expected a quick or a full run (got both); choose one"
+        raise ValueError(message)
+    return "quick" if quick else "full" if full else "default"
+
+
 def _rows(
     ops: Iterable[str] | None, opsets: Iterable[int] | None, depth: Depth
 ) -> list[tuple[Operator, int]]:

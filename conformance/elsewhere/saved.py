@@ -9,42 +9,44 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import onnx
 from numpy.typing import NDArray
 
 from softops.opset.graph.files import write_atomic
 
-from ..cases.build import built
 from ..cases.case import Case
 from ..errors import ModelNotRunError, ModelNotSupportedError
 from ..runtimes.protocol import Feeds
-from .saved_arrays import read_outputs, write_arrays
+from .layouts import layout_of
+from .saved_arrays import read_outputs
+from .tensors import read_tensor
 
 SCHEMA = 1
 INDEX = "index.json"
 
-_READ_ME = """Run every model on every one of its inputs-*.npz, and save the outputs beside them as outputs-*.npz.
-
-index.json lists the cases: `model` is the ONNX file, `inputs` the arrays to feed by name, `outputs` the file to
-write, a .npz of the outputs by name. In these files bfloat16 stands as its bits in uint16, and strings as
-NumPy's own. What your runtime does not take, leave out. Then: softops conformance check THIS_FOLDER
-"""
-
 
 class Saved(NamedTuple):
-    """A case of a folder, and where its outputs belong."""
+    """A case of a folder, and where its outputs belong: an .npz, or in its place a .pb for each output."""
 
     case: Case
-    model: Path
     outputs: Path
 
+    def tensor(self, place: int) -> Path:
+        """Return where an output is looked for that is saved by itself."""
+        return self.outputs.with_name(f"{self.outputs.stem}_{place}.pb")
 
-def dump(cases: Iterable[Case], directory: Path, *, advance: Any = None) -> int:
+
+def dump(cases: Iterable[Case], directory: Path, *, layout: str = "npz", advance: Any = None) -> int:
     """
     Write the models and inputs of cases into a new or empty folder; return how many cases there are.
 
-    FileExistsError: the folder holds something already.
+    ``layout`` is one of `softops.conformance.elsewhere.layouts.LAYOUTS`; ``onnx`` has the expected outputs too, and
+    no cases that draw samples.
+
+    FileExistsError: the folder holds something already. ValueError: there is no such layout.
     """
+    chosen = layout_of(layout)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         message = f"expected a new or empty folder (got {directory}, which holds something); name another"
         raise FileExistsError(message)
@@ -53,30 +55,30 @@ def dump(cases: Iterable[Case], directory: Path, *, advance: Any = None) -> int:
     counts: dict[Path, int] = {}
     entries = []
     for case in cases:
-        model, feeds = built(case)
-        digest = hashlib.sha256(model).digest()
-        if digest not in folders:
-            name = f"{len(folders):05d}-{case.op}-{case.opset}-{case.dtype}"
-            folders[digest] = directory / name
-            folders[digest].mkdir()
-            write_atomic(folders[digest] / "model.onnx", model)
-        folder = folders[digest]
-        number = counts[folder] = counts.get(folder, -1) + 1
-        write_arrays(folder / f"inputs-{number}.npz", feeds)
-        entries.append(
-            {
-                **asdict(case),
-                "model": f"{folder.name}/model.onnx",
-                "inputs": f"{folder.name}/inputs-{number}.npz",
-                "outputs": f"{folder.name}/outputs-{number}.npz",
-                "key": key_of(model, feeds),
-            }
-        )
+        if chosen.takes(case):
+            made = chosen.made(case)
+            digest = hashlib.sha256(made.model).digest()
+            if digest not in folders:
+                name = chosen.folder.format(f"{len(folders):05d}-{case.op}-{case.opset}-{case.dtype}")
+                folders[digest] = directory / name
+                folders[digest].mkdir()
+                write_atomic(folders[digest] / "model.onnx", made.model)
+            folder = folders[digest]
+            number = counts[folder] = counts.get(folder, -1) + 1
+            files = chosen.write(folder, number, made)
+            entries.append(
+                {
+                    **asdict(case),
+                    "model": f"{folder.name}/model.onnx",
+                    **files._asdict(),
+                    "key": key_of(made.model, made.feeds),
+                }
+            )
         if advance is not None:
             advance()
-    write_atomic(directory / "README.txt", _READ_ME.encode())
+    write_atomic(directory / "README.txt", chosen.read_me.encode())
     # Last: a folder without it is not whole.
-    index = {"schema": SCHEMA, "cases": entries}
+    index = {"schema": SCHEMA, "layout": layout, "cases": entries}
     write_atomic(directory / INDEX, json.dumps(index, indent=1).encode())
     return len(entries)
 
@@ -90,13 +92,17 @@ class SavedRuntime:
     """
     The outputs in a folder that `dump` wrote and someone else filled.
 
-    ValueError: the index is none of this schema, or names files outside the folder.
+    ``name`` is what made them: its name, its version if it has one, and what it ran on, such as ``onnxruntime-web
+    1.24 wasm``. Deviations are known by the first two.
+
+    ValueError: the index is none of this schema, or names files outside the folder; or the name is empty.
     """
 
-    version = ""
-
-    def __init__(self, directory: Path) -> None:
-        self.name = f"saved:{directory}"
+    def __init__(self, directory: Path, name: str | None = None) -> None:
+        self.name, self.version, self.runs_on = (
+            (f"saved:{directory}", "", "") if name is None else name_parts(name)
+        )
+        self._root = directory.resolve()
         self._entries = _index(directory)
 
     def supports(self, op: str, opset: int, dtype: str) -> str | None:
@@ -111,10 +117,22 @@ class SavedRuntime:
                 "expected a case of the folder (this is none); dump it again with this version of softops"
             )
             raise ModelNotRunError(message)
-        if not entry.outputs.exists():
-            message = f"expected outputs in {entry.outputs} (there is no such file); save them there"
+        proto = onnx.load_from_string(model)
+        if entry.outputs.exists():
+            return read_outputs(entry.outputs, proto)
+        if not entry.tensor(0).exists():
+            message = (
+                f"expected outputs in {entry.outputs}, or in {entry.tensor(0).name} and so on "
+                "(there is no such file); save them there"
+            )
             raise ModelNotSupportedError(message)
-        return read_outputs(entry.outputs, onnx.load_from_string(model))
+        return [self._tensor(entry.tensor(place)) for place in range(len(proto.graph.output))]
+
+    def _tensor(self, path: Path) -> NDArray[Any]:
+        if not path.resolve().is_relative_to(self._root):
+            message = f"expected a file in {self._root} (got {path}, a link to elsewhere); save it there"
+            raise ValueError(message)
+        return read_tensor(path)
 
 
 def from_options(options: str) -> SavedRuntime:
@@ -125,12 +143,28 @@ def from_options(options: str) -> SavedRuntime:
     return SavedRuntime(Path(options))
 
 
+def name_parts(text: str) -> tuple[str, str, str]:
+    """
+    Split what made outputs into its name, its version and what it ran on; the version begins with a digit.
+
+    ValueError: there is no name.
+    """
+    words = text.split()
+    if not words:
+        message = "expected the name of a runtime (got an empty one); write for instance 'my-runtime 1.0'"
+        raise ValueError(message)
+    numbers = [place for place, word in enumerate(words) if place and word.removeprefix("v")[:1].isdigit()]
+    place = numbers[0] if numbers else len(words)
+    version = words[place].removeprefix("v") if numbers else ""
+    return " ".join(words[:place]), version, " ".join(words[place + 1 :])
+
+
 def key_of(model: bytes, feeds: Feeds) -> str:
     """Return what tells a case's model and inputs from others."""
     digest = hashlib.sha256(model)
     for name, array in feeds.items():
         digest.update(f"{name} {array.dtype.name} {array.shape} ".encode())
-        digest.update(array.tobytes())
+        digest.update(np.asarray(array).tobytes())
     return digest.hexdigest()
 
 
@@ -150,13 +184,14 @@ def _index(directory: Path) -> dict[str, Saved]:
         entries = {}
         for given in index["cases"]:
             entry = dict(given)
-            places = {name: (root / entry.pop(name)).resolve() for name in ("model", "inputs", "outputs")}
-            if not all(place.is_relative_to(root) for place in places.values()):
-                message = "a file outside the folder"
-                raise ValueError(message)
-            key = entry.pop("key")
+            model, inputs, outputs, key = (entry.pop(name) for name in ("model", "inputs", "outputs", "key"))
+            listed = inputs if isinstance(inputs, list) else [inputs]
+            for name in (model, *listed, outputs):
+                if not (root / name).resolve().is_relative_to(root):
+                    message = "a file outside the folder"
+                    raise ValueError(message)
             case = Case(**entry | {"shape": tuple(entry["shape"])})
-            entries[key] = Saved(case, places["model"], places["outputs"])
+            entries[key] = Saved(case, root / outputs)
     except (KeyError, TypeError, ValueError) as error:
         message = f"expected an index of schema {SCHEMA} in {path} (got {error}); dump the folder again"
         raise ValueError(message) from error

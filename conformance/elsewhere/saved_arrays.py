@@ -21,12 +21,13 @@ Arrays = dict[str, NDArray[Any]]
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write arrays by name, whole or not at all: never as pickles, strings as those of fixed length."""
+    # In C order, which is all that a small reader of the format knows.
     # Not by numpy.savez, whose own arguments (`file`, `allow_pickle`) are names that a model may use.
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, _plain(array), allow_pickle=False)
+                np.lib.format.write_array(file, np.asarray(_plain(array), order="C"), allow_pickle=False)
     write_atomic(path, buffer.getvalue())
 
 
@@ -51,6 +52,5 @@ def read_outputs(path: Path, model: onnx.ModelProto) -> list[NDArray[Any]]:
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype == ml_dtypes.bfloat16:
-        # NumPy makes a row of a contiguous scalar.
-        return np.ascontiguousarray(array).view(np.uint16).reshape(array.shape)
+        return np.asarray(array, order="C").view(np.uint16)
     return array.astype(str) if array.dtype.kind == "O" else array

@@ -12,8 +12,7 @@ from typing import Any
 import onnx
 
 from ..cases.case import Case
-from ..cases.grid import cases
-from ..cases.sweep import Depth
+from ..cases.grid import cases, depth_of
 from ..errors import check_choice
 from ..measure.precision import Precision
 from ..runtimes.isolated import Isolated
@@ -85,13 +84,9 @@ def run(
     TypeError, ValueError
         ``runtime`` is none, a name is not known, or no case is left.
     """
-    if quick and full:
-        message = "expected a quick or a full run (got both); choose one"
-        raise ValueError(message)
-    depth: Depth = "quick" if quick else "full" if full else "default"
     choice = {"ops": ops, "opsets": opsets, "dtypes": dtypes, "families": families}
     asked: dict[str, Any] = {name: _listed(given) for name, given in choice.items()}
-    asked |= {"depth": depth, "seed": seed}
+    asked |= {"depth": depth_of(quick=quick, full=full), "seed": seed}
     listed = cases(**asked, settings=settings_of(get_runtime(runtime)))
     command = {**asked, "time_limit": time_limit}
     return run_cases(

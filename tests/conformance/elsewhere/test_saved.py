@@ -1,6 +1,7 @@
 """`dump` and `check`: models and inputs for a runtime elsewhere, and its outputs judged."""
 
 import json
+import zipfile
 
 import ml_dtypes
 import numpy as np
@@ -11,6 +12,7 @@ from softops.conformance.cases.grid import cases
 from softops.conformance.elsewhere.saved import SavedRuntime, dump, saved_cases
 from softops.conformance.elsewhere.saved_arrays import write_arrays
 from softops.conformance.suite.suite import run_cases
+from softops.conformance.verdicts.known import known_deviations
 from softops.export.sources.arrays import read_npz
 from softops.opset.backend import prepare
 
@@ -42,8 +44,8 @@ def fill(folder, change=lambda outputs: outputs):
         np.savez(folder / entry["outputs"], **change(outputs))
 
 
-def judged(folder):
-    return run_cases(SavedRuntime(folder), saved_cases(folder))
+def judged(folder, name=None):
+    return run_cases(SavedRuntime(folder, name), saved_cases(folder))
 
 
 def test_right_outputs_pass(folder):
@@ -94,6 +96,70 @@ def test_as_many_cases_are_written_as_are_asked_for(depth, tmp_path, capsys):
 def test_a_folder_with_something_in_it_is_left_alone(folder, capsys):
     assert run(["conformance", "dump", str(folder), "--quick"]) == 2
     assert "new or empty folder" in capsys.readouterr().err
+
+
+def test_every_array_is_written_in_c_order(tmp_path):
+    # With forms and variants: some of their inputs are transposed, which NumPy's format can say and few readers know.
+    asked = cases(ops=["Softmax", "Attention"], opsets=[13, 24], dtypes=["float32", "bfloat16"])
+    dump([case for case in asked if case.form != "plain" or case.op == "Attention"], tmp_path / "new")
+    files = list((tmp_path / "new").glob("*/inputs-*.npz"))
+    assert len(files) > 100
+    for file in files:
+        with zipfile.ZipFile(file) as archive:
+            for name in archive.namelist():
+                with archive.open(name) as array:
+                    version = np.lib.format.read_magic(array)
+                    shape, fortran, _ = getattr(np.lib.format, f"read_array_header_{version[0]}_0")(array)
+                    assert not fortran or len(shape) < 2, f"{file} {name}"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("onnxruntime-web 1.24 wasm", ("onnxruntime-web", "1.24", "wasm")),
+        (
+            "onnxruntime-web 1.24.0-dev WebGPU on Adreno 740",
+            ("onnxruntime-web", "1.24.0-dev", "WebGPU on Adreno 740"),
+        ),
+        ("Core ML v8.1", ("Core ML", "8.1", "")),
+        ("mine", ("mine", "", "")),
+        ("3dnn", ("3dnn", "", "")),
+    ],
+)
+def test_what_made_the_outputs_is_named_with_its_version(folder, text, parts):
+    runtime = SavedRuntime(folder, text)
+    assert (runtime.name, runtime.version, runtime.runs_on) == parts
+    report = run_cases(runtime, saved_cases(folder)[:1])
+    assert (report.runtime, report.runtime_version) == parts[:2]
+    name, version, place = parts
+    assert report.heading.partition(",")[0] == " ".join(
+        filter(None, [name, version, place and f"on {place}"])
+    )
+
+
+def test_a_name_is_one(folder, capsys):
+    assert run(["conformance", "check", str(folder), "--name", " "]) == 2
+    assert "expected the name of a runtime" in capsys.readouterr().err
+
+
+def test_deviations_are_known_by_the_name(tmp_path, capsys):
+    """onnxruntime itself makes outputs that its list has."""
+    session = pytest.importorskip("onnxruntime")
+    known = known_deviations("onnxruntime", session.__version__)
+    shown = [name for entry in known.deviations if entry.outcome == "wrong" for name in entry.shown_by]
+    every = cases(dtypes=["float32"])
+    listed = [case for case in every if case.id in shown][:5]
+    assert listed
+    dump(listed, tmp_path / "new")
+    for entry in json.loads((tmp_path / "new" / "index.json").read_text())["cases"]:
+        ran = session.InferenceSession(tmp_path / "new" / entry["model"], providers=["CPUExecutionProvider"])
+        outputs = ran.run(None, read_npz(tmp_path / "new" / entry["inputs"]))
+        names = [output.name for output in ran.get_outputs()]
+        np.savez(tmp_path / "new" / entry["outputs"], **dict(zip(names, outputs, strict=True)))
+    check = ["conformance", "check", str(tmp_path / "new")]
+    assert run([*check, "--name", f"onnxruntime {session.__version__} elsewhere"]) == 0
+    assert "known to deviate" in capsys.readouterr().out
+    assert run(check) == 1
 
 
 def test_an_index_that_points_outside_is_refused(folder):
