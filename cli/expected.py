@@ -8,6 +8,7 @@ from softops.conformance.rounding.envelope import FEW, LARGEST, LARGEST_RMS, LAR
 from .terminal.bar import Bar
 from .terminal.console import Console, shown
 from .terminal.tables import NOTHING, table_that_fits, type_of
+from .terminal.words import Dtype
 from .validation import CANNOT_TELL, RIGHT, SHOWN_FAILURES, WRONG
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def run_expected(
     *,
     samples: int,
     seed: int,
-    dtype: str | None,
+    dtype: Dtype | None,
     report: Path | None,
     as_json: bool,
 ) -> int:

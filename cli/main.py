@@ -31,7 +31,6 @@ READER_GONE = 141  # 128 + SIGPIPE
 # Plain help pages: drawing them with rich would more than double the time `--help` takes.
 app = typer.Typer(
     cls=CommandGroup,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

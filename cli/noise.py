@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .terminal.options import AsJson, Inputs, Model, Report, Shape
+from .terminal.words import Dtype
 from .validate import parsed_shapes
 
 if TYPE_CHECKING:
@@ -26,10 +27,9 @@ def noise(
     *,
     inputs: Inputs = None,
     dtype: Annotated[
-        str | None,
+        Dtype | None,
         typer.Option(
-            metavar="NAME",
-            help="Of a runtime that computes in float16, bfloat16 or float32 [default: in the model's own].",
+            help="Of a runtime that computes in this dtype [default: in the model's own].",
             show_default=False,
         ),
     ] = None,

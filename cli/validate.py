@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .terminal.options import AsJson, Inputs, Model, Report, Shape
+from .terminal.words import Dtype
 
 _FILE = "FILE.npz"
 
@@ -80,10 +81,9 @@ def validate(
         ),
     ] = None,
     dtype: Annotated[
-        str | None,
+        Dtype | None,
         typer.Option(
-            metavar="NAME",
-            help="Of --expected: that it was computed in float16, bfloat16 or float32 [default: in the model's own].",
+            help="Of --expected: that it was computed in this dtype [default: in the model's own].",
             show_default=False,
         ),
     ] = None,

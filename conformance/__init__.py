@@ -1,5 +1,7 @@
 """Tells whether a runtime computes the softmax family right."""
 
+from typing import TYPE_CHECKING
+
 from .cases.case import Case
 from .errors import ModelNotRunError, RuntimeNotInstalledError, UnknownRuntimeError
 from .evaluation.evaluation import Evaluation, evaluate
@@ -20,6 +22,8 @@ from .steps.step import Step
 from .suite.report import SuiteReport
 from .suite.suite import run
 from .verdicts.record import CaseRecord
+
+__version__: str
 
 __all__ = [
     "Case",
@@ -52,3 +56,18 @@ __all__ = [
     "ulp_error",
     "validate",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> str:
+        """Give the version of softops, looked up when it is asked for."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("softops")
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,5 +1,7 @@
 """ONNX graphs that end in a softmax."""
 
+from typing import TYPE_CHECKING
+
 from softops.opset.graph.files import save_model, write_atomic
 
 from .builder.choice import HeadOptions
@@ -20,6 +22,8 @@ from .surgery.append import append_head
 from .surgery.decompose import decompose
 from .surgery.fuse import fuse
 from .surgery.strip import replace_activation, strip_head
+
+__version__: str
 
 __all__ = [
     "HeadOptions",
@@ -46,3 +50,18 @@ __all__ = [
     "strip_head",
     "write_atomic",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> str:
+        """Give the version of softops, looked up when it is asked for."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("softops")
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,5 +1,7 @@
 """Softmax and its relatives on NumPy arrays: compiled by Numba, parallel, exact to a few units in the last place."""
 
+from typing import TYPE_CHECKING
+
 from .compile.interrupts import uninterrupted as _uninterrupted
 
 with _uninterrupted():  # a half imported Numba cannot be imported again
@@ -40,6 +42,8 @@ with _uninterrupted():  # a half imported Numba cannot be imported again
     from .sparse.entmax_alpha import entmax
     from .sparse.gradients import entmax15_grad, entmax_grad, sparsemax_grad
     from .stats import merge_stats, softmax_stats
+
+__version__: str
 
 __all__ = [
     "attention",
@@ -97,3 +101,18 @@ __all__ = [
     "topk",
     "warmup",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> str:
+        """Give the version of softops, looked up when it is asked for."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("softops")
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

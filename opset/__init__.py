@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from .convert.files import ConversionReport, convert_file
 from .convert.version import convert_version
@@ -19,6 +20,8 @@ from .lint.report import LintReport, lint
 from .lint.warning import LintWarning
 from .operators.row import Operator
 from .operators.table import operator, operators
+
+__version__: str
 
 __all__ = [
     "ConversionReport",
@@ -41,10 +44,19 @@ __all__ = [
     "operators",
 ]
 
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> ModuleType:
-    """Give the two modules that are used by their own name, imported when they are asked for."""
-    if name in ("backend", "reference"):
-        return import_module(f"{__name__}.{name}")
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    def __getattr__(name: str) -> ModuleType | str:
+        """Give the two modules that are used by their own name, and the version, when they are asked for."""
+        if name in ("backend", "reference"):
+            return import_module(f"{__name__}.{name}")
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("softops")
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__", "backend", "reference"]

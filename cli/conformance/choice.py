@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ..terminal import words
+
 _LIST = "LIST"
 Ops = Annotated[str | None, typer.Option(metavar=_LIST, help="Operators, with commas [default: all].")]
 Opsets = Annotated[
@@ -19,7 +21,7 @@ Quick = Annotated[bool, typer.Option("--quick", help="Fewer cases, in seconds.")
 Full = Annotated[bool, typer.Option("--full", help="Many more cases, for the night.")]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="What the inputs are made from.")]
 Bound = Annotated[
-    str, typer.Option(metavar="NAME", help="Whose bounds: exact (softops's promises), strict, webnn or onnx.")
+    words.Bound, typer.Option(help="Whose bounds; exact are those that softops promises of its own.")
 ]
 Report = Annotated[
     Path | None,

@@ -81,7 +81,7 @@ def _conformance(
             quick=quick,
             full=full,
             seed=seed,
-            bound=bound,  # type: ignore[arg-type]  # run says what it may be
+            bound=bound,
             time_limit=time_limit,
             jobs=jobs,
             progress=bar.add,

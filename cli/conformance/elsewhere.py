@@ -78,5 +78,5 @@ def check(
     runtime, listed = SavedRuntime(directory, name), saved_cases(directory)
     bar = CountingBar()
     with bar:
-        found = run_cases(runtime, listed, bound=bound, progress=bar.add)  # type: ignore[arg-type]
+        found = run_cases(runtime, listed, bound=bound, progress=bar.add)
     finish(found, report)

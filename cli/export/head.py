@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ..terminal.words import Activation, Dtype
+
 FAILED = 1  # --check found it wrong
 
 Names = Annotated[
@@ -36,7 +38,7 @@ def head(
         typer.Option(metavar="FILE", help="Text file, one class label a line [default: 0, 1, …]."),
     ] = None,
     activation: Annotated[
-        str, typer.Option(metavar="NAME", help="softmax, log_softmax, hardmax or none.")
+        Activation, typer.Option(help="What the scores are made of the logits by.")
     ] = "softmax",
     temperature: Annotated[
         float | None, typer.Option(metavar="T", help="Divide the logits by T before the activation.")
@@ -70,9 +72,9 @@ def head(
         typer.Option(metavar="NAME==VERSION", help="A runtime that has to load it, as onnxruntime==1.17."),
     ] = None,
     dtype: Annotated[
-        str | None,
+        Dtype | None,
         typer.Option(
-            metavar="NAME", help="float32, float64, float16 or bfloat16 [default: that of the weights]."
+            help="What the model takes and gives [default: that of the weights].", show_default=False
         ),
     ] = None,
     batch: Annotated[

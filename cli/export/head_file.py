@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from softops.export.sources.arrays import read_weights
 
 from ..terminal.console import Console, shown
+from ..terminal.words import Activation
 
 if TYPE_CHECKING:
     from softops.export.builder.choice import HeadOptions
@@ -17,7 +18,7 @@ def export_head(
     out: Path,
     *,
     layer: str | None,
-    activation: str,
+    activation: Activation,
     temperature: float | None,
     options: "HeadOptions",
     check: bool,

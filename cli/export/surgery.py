@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ..terminal.options import Model
+from ..terminal.words import Appended, Replacement
 from .head import Names
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ def append(
     *,
     out: Out,
     output: Output = None,
-    activation: Annotated[
-        str, typer.Option(metavar="NAME", help="softmax, log_softmax, hardmax, sigmoid, argmax or none.")
-    ] = "softmax",
+    activation: Annotated[Appended, typer.Option(help="What to append.")] = "softmax",
     axis: Annotated[int, typer.Option(metavar="N", help="The axis of the classes.")] = -1,
     temperature: Annotated[
         float | None, typer.Option(metavar="T", help="Divide the output by this number first.")
@@ -134,9 +133,8 @@ def replace(
     *,
     out: Out,
     activation: Annotated[
-        str,
+        Replacement,
         typer.Option(
-            metavar="NAME",
             help="softmax, log_softmax or hardmax; of a classifier softmax, sigmoid, softmax_zero, probit or none.",
             show_default=False,
         ),
@@ -196,7 +194,7 @@ def decompose(
     def build() -> "ModelProto":
         from softops.export import decompose as decompose_model
 
-        return decompose_model(model, operators)
+        return decompose_model(model, operators)  # type: ignore[arg-type]  # it says what they may be
 
     _operate(model, out, build, force, _Check(check, "close", inputs))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -26,14 +26,15 @@ from .batch import Made, made_up_inputs
 from .inputs import Inputs, Shapes, prepare_inputs
 from .plain import plain_run
 
-DTYPES = ("float16", "bfloat16", "float32", "float64")
+ComputedIn = Literal["float16", "bfloat16", "float32", "float64"]
+DTYPES: tuple[ComputedIn, ...] = get_args(ComputedIn)
 
 
 def noise(
     model: ModelSource,
     inputs: Inputs = None,
     *,
-    dtype: str | None = None,
+    dtype: ComputedIn | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
     batch: int | None = None,
@@ -109,7 +110,7 @@ def noise_of(
     graph: ModelGraph,
     feeds: Arrays,
     *,
-    dtype: str | None = None,
+    dtype: ComputedIn | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
     keep: Collection[str] | Literal[True] = (),

@@ -20,7 +20,7 @@ from ..steps.graph import Arrays, ModelGraph
 from ..steps.source import open_source
 from .given import Given, check_nan, check_shape, given_outputs, typed
 from .inputs import Inputs, prepare_inputs
-from .noise import check_request, noise_of
+from .noise import ComputedIn, check_request, noise_of
 from .plain import has_certain_shapes, plain_run
 
 _MEDIAN = 0.4
@@ -38,7 +38,7 @@ def compare_outputs(
     *,
     samples: int = 8,
     seed: int = 0,
-    dtype: str | None = None,
+    dtype: ComputedIn | None = None,
     watch: Watch | None = None,
 ) -> OutputsReport:
     """

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Literal, Unpack, get_args
 
 import numpy as np
 import onnx
 from numpy.typing import ArrayLike
 
 from ..builder.graph import Graph, Shape
-from ..builder.labels import LabelRule, counted_labels, ones, read_rule, row_weights
+from ..builder.labels import LabelRule, Reduction, counted_labels, ones, read_rule, row_weights
 from ..builder.options import Options, check_dtype, read_options
 from ..builder.rows import masked, one_hot
 from ..builder.steps import reduce, unsqueeze
 
-GRADIENTS = ("softmax", "log_softmax", "loss")
+GradientOf = Literal["softmax", "log_softmax", "loss"]
+GRADIENTS: tuple[GradientOf, ...] = get_args(GradientOf)
 
 
 def gradient(
-    of: str,
+    of: GradientOf,
     classes: int,
     *,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     class_weight: ArrayLike | None = None,
     ignore_index: int | None = None,
     **options: Unpack[Options],

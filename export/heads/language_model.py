@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import onnx
@@ -43,7 +43,7 @@ def lm_head(
     *,
     sequence: str | int | None = "sequence",
     softcap: float | None = None,
-    temperature: float | str | None = None,
+    temperature: float | Literal["input"] | None = None,
     vocabulary: int | None = None,
     sample: Sampling | None = None,
     external_from: int = EXTERNAL_FROM,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack, get_args
 
 import numpy as np
 import onnx
@@ -12,22 +12,23 @@ from numpy.typing import ArrayLike
 from ..builder.arguments import check_chosen
 from ..builder.counts import check_axis, check_batch_name
 from ..builder.graph import Graph, Shape
-from ..builder.labels import LabelRule, counted_labels, counted_only, ones, read_rule, row_weights
+from ..builder.labels import LabelRule, Reduction, counted_labels, counted_only, ones, read_rule, row_weights
 from ..builder.options import Options, check_dtype, read_options
 from ..builder.rows import pick
 from ..builder.steps import reduce
 
-LOSS_OUTPUTS = ("loss", "log_probabilities")
+LossOutput = Literal["loss", "log_probabilities"]
+LOSS_OUTPUTS: tuple[LossOutput, ...] = get_args(LossOutput)
 
 
 def loss(
     classes: int,
     *,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     class_weight: ArrayLike | None = None,
     ignore_index: int | None = None,
     dims: Sequence[str | int] = (),
-    outputs: Sequence[str] = ("loss",),
+    outputs: Sequence[LossOutput] = ("loss",),
     decompose: bool | None = None,
     **options: Unpack[Options],
 ) -> onnx.ModelProto:

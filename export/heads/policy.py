@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack, get_args
 
 import numpy as np
 import onnx
@@ -16,15 +16,17 @@ from ..builder.options import Options, check_dtype, read_options
 from ..builder.rows import add_temperature, lowest, masked, pick
 from ..builder.steps import linear, reduce, squeeze
 
-POLICY_OUTPUTS = (
+PolicyOutput = Literal[
     "probabilities",
     "log_probabilities",
     "action_log_probability",
     "greedy_action",
     "sampled_action",
-)
+]
+POLICY_OUTPUTS: tuple[PolicyOutput, ...] = get_args(PolicyOutput)
 
-SAMPLING = ("gumbel", "multinomial")
+ActionSampling = Literal["gumbel", "multinomial"]
+SAMPLING: tuple[ActionSampling, ...] = get_args(ActionSampling)
 
 
 def policy_head(
@@ -32,10 +34,10 @@ def policy_head(
     *,
     weight: ArrayLike | None = None,
     bias: ArrayLike | None = None,
-    temperature: float | str = 1.0,
+    temperature: float | Literal["input"] = 1.0,
     legal_mask: bool = False,
-    outputs: Sequence[str] = ("probabilities", "greedy_action"),
-    sampling: str = "gumbel",
+    outputs: Sequence[PolicyOutput] = ("probabilities", "greedy_action"),
+    sampling: ActionSampling = "gumbel",
     seed: float | None = None,
     **options: Unpack[Options],
 ) -> onnx.ModelProto:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Unpack
+from typing import Literal, Unpack
 
 import numpy as np
 import onnx
@@ -18,7 +18,8 @@ from ..builder.outputs import add_outputs
 from ..builder.steps import linear
 
 # Activation -> the scores it has, the one given by default first.
-SCORES = {
+Activation = Literal["softmax", "log_softmax", "hardmax", "none"]
+SCORES: dict[Activation, tuple[str, ...]] = {
     "softmax": ("probabilities", "log_probabilities", "logits"),
     "log_softmax": ("log_probabilities", "probabilities", "logits"),
     "hardmax": ("probabilities", "logits"),
@@ -30,7 +31,7 @@ def classifier_head(
     weight: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    activation: str = "softmax",
+    activation: Activation = "softmax",
     temperature: ArrayLike | None = None,
     **options: Unpack[HeadOptions],
 ) -> onnx.ModelProto:
@@ -138,7 +139,7 @@ def add_classifier(
     classes: int,
     options: HeadOptions,
     *,
-    activation: str,
+    activation: Activation,
     temperature: ArrayLike | None = None,
 ) -> dict[str, str]:
     """Add everything after the logits (N, C); return what the model's metadata says about it."""

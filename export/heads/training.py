@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Literal, Unpack, get_args
 
 import numpy as np
 import onnx
@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike
 from ..builder.arguments import check_chosen, check_fraction, check_positive
 from ..builder.counts import check_count
 from ..builder.graph import Graph, Shape
-from ..builder.labels import LabelRule, counted_labels, counted_only, ones, read_rule, row_weights
+from ..builder.labels import LabelRule, Reduction, counted_labels, counted_only, ones, read_rule, row_weights
 from ..builder.options import Options, check_dtype, read_options
 from ..builder.rows import masked, one_hot, pick
 from ..builder.steps import reduce, unsqueeze
 
-LINEAR_LOSS_OUTPUTS = ("loss", "dx", "dweight", "dbias")
+LinearLossOutput = Literal["loss", "dx", "dweight", "dbias"]
+LINEAR_LOSS_OUTPUTS: tuple[LinearLossOutput, ...] = get_args(LinearLossOutput)
 
 
 def linear_loss(
@@ -26,12 +27,12 @@ def linear_loss(
     features: int,
     *,
     bias: bool = True,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     class_weight: ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     softcap: float | None = None,
-    outputs: Sequence[str] = LINEAR_LOSS_OUTPUTS,
+    outputs: Sequence[LinearLossOutput] = LINEAR_LOSS_OUTPUTS,
     **options: Unpack[Options],
 ) -> onnx.ModelProto:
     """

@@ -17,7 +17,7 @@ from ..builder.options import check_dtype, read_options
 from ..builder.outputs import add_outputs
 from ..builder.steps import linear
 from ..heads.sigmoid import both_signs, pair_of_logistic, second_class
-from ..heads.softmax import add_classifier, check_activation, scale
+from ..heads.softmax import Activation, add_classifier, check_activation, scale
 
 Parameters = Mapping[str, NDArray[Any]]
 Layer = tuple[str, Any, Parameters]  # where it is in the module, the layer, its arrays
@@ -28,7 +28,7 @@ _KINDS = "Linear, ReLU, GELU, Tanh, Dropout, LayerNorm, BatchNorm1d, Identity an
 def from_torch(
     module: Any,
     *,
-    activation: str = "softmax",
+    activation: Activation = "softmax",
     temperature: ArrayLike | None = None,
     **options: Unpack[HeadOptions],
 ) -> onnx.ModelProto:

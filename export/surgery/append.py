@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -34,8 +34,9 @@ from .append_arguments import (
 from .opened import OpenModel, open_model
 from .patch import Patch
 
+Appended = Literal["softmax", "log_softmax", "hardmax", "sigmoid", "argmax", "none"]
 # Activation -> (operator or None, name of its output or None).
-ACTIVATIONS: dict[str, tuple[str | None, str | None]] = {
+ACTIVATIONS: dict[Appended, tuple[str | None, str | None]] = {
     "softmax": ("Softmax", "probabilities"),
     "log_softmax": ("LogSoftmax", "log_probabilities"),
     "hardmax": ("Hardmax", "probabilities"),
@@ -49,7 +50,7 @@ def append_head(
     model: ModelSource,
     output: str | None = None,
     *,
-    activation: str = "softmax",
+    activation: Appended = "softmax",
     axis: int = -1,
     temperature: float | None = None,
     labels: Labels | None = None,
@@ -189,7 +190,7 @@ _Found = tuple[str, str, int, Dims]
 def _add(
     head: _Head,
     x: str,
-    activation: str,
+    activation: Appended,
     axis: int,
     dims: Dims,
     choice: Choice,

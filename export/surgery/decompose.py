@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from copy import deepcopy
+from typing import Literal
 
 import onnx
 from onnx import helper
@@ -19,12 +20,29 @@ from softops.opset.graph.walk import bodies
 from .decompositions import FORMS, simpler
 from .opened import OpenModel, edit_scopes, open_model, opened_copy
 
-_BODIES = ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss", "Attention")
+BODIES = ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss", "Attention")
 """Operators that are replaced by their function; in this order, as the first holds the second."""
+Decomposable = Literal[
+    "Softmax",
+    "LogSoftmax",
+    "Hardmax",
+    "ReduceLogSumExp",
+    "ReduceLogSum",
+    "Sigmoid",
+    "Softplus",
+    "HardSigmoid",
+    "Softsign",
+    "SoftmaxCrossEntropyLoss",
+    "NegativeLogLikelihoodLoss",
+    "Attention",
+]
 
 
 def decompose(
-    model: ModelSource, op: str | Sequence[str], *, path: str | os.PathLike[str] | None = None
+    model: ModelSource,
+    op: Decomposable | Sequence[Decomposable],
+    *,
+    path: str | os.PathLike[str] | None = None,
 ) -> onnx.ModelProto:
     """
     Replace operators of the softmax family by simpler ones.
@@ -77,8 +95,8 @@ def decompose(
     Sources: ``ai.onnx@1::Softmax`` and later, ``ai.onnx@18::ReduceLogSumExp``, ``ai.onnx@1::Hardmax``.
     """
     names = {op} if isinstance(op, str) else set(op)
-    if unknown := names - FORMS.keys() - set(_BODIES):
-        known = ", ".join([*FORMS, *_BODIES])
+    if unknown := names - FORMS.keys() - set(BODIES):
+        known = ", ".join([*FORMS, *BODIES])
         message = (
             f"expected operators among {known} (got {', '.join(map(repr, sorted(unknown)))}); "
             "choose among these"
@@ -86,7 +104,7 @@ def decompose(
         raise ValueError(message)
     opened = open_model(model)
     found: set[str] = set()
-    for name in _BODIES:
+    for name in BODIES:
         if name in names and _is_used(name, opened.model):
             found.add(name)
             opened = _inlined(name, opened)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Literal
 
 from onnx import GraphProto, NodeProto
 
@@ -15,6 +16,8 @@ from .chains import Chain
 from .classifiers import TRANSFORMS, check_transform, is_classical, set_transform
 from .opened import OpenModel
 
+Replacement = Literal["softmax", "log_softmax", "hardmax", "sigmoid", "softmax_zero", "probit", "none"]
+"""What may be asked for: the operators that stand for one another, and what a classifier of ai.onnx.ml can have."""
 REPLACEABLE = {"softmax": "Softmax", "log_softmax": "LogSoftmax", "hardmax": "Hardmax"}
 """The operators that stand for one another, by the name of the activation."""
 

@@ -14,7 +14,7 @@ from .branches import Head, add_branch_output, head_behind, prune_branches, with
 from .chains import CARRIERS, Chain, Heads
 from .classifiers import TRANSFORMS, add_raw_scores, is_classical
 from .exchange import REPLACEABLE as _REPLACEABLE
-from .exchange import exchange
+from .exchange import Replacement, exchange
 from .opened import OpenModel, open_model
 
 
@@ -104,7 +104,7 @@ def strip_head(
 
 def replace_activation(
     model: ModelSource,
-    activation: str,
+    activation: Replacement,
     *,
     output: str | None = None,
     path: str | os.PathLike[str] | None = None,

@@ -53,6 +53,9 @@ _ONNXRUNTIME = {
 }
 _MINOR_RELEASES = {0: range(1, 6), 1: range(33)}
 """The minor releases up to the newest of the table, by major version."""
+_KNOWN = " and ".join(
+    f"{major}.{min(made)} to {major}.{max(made)}" for major, made in _MINOR_RELEASES.items()
+)
 
 
 def readable_by(release: str) -> Readable:
@@ -64,28 +67,28 @@ def readable_by(release: str) -> Readable:
     release
         As pip writes it: ``"onnxruntime==1.17"`` or ``"onnxruntime==1.17.3"``; onnxruntime is the one runtime
         whose releases are in the table. Without a version it is the installed one. Patch releases read what their
-        minor release reads, and one newer than the table what the newest in it does, since newer releases read all
-        that older ones do.
+        minor release reads, and an installed one that is newer than the table what the newest in it does, since
+        newer releases read all that older ones do.
 
     Raises
     ------
     LookupError
-        The runtime is not in the table, or the release was never made.
+        The runtime is not in the table, or the release is neither in it nor installed.
     ValueError
         ``release`` is not of the form ``NAME==VERSION``, or a ``NAME`` that is not installed.
     """
     name, version = _name_and_version(release)
     if name != "onnxruntime":
-        message = f"expected a runtime of the table: onnxruntime (got {name!r}); choose one of these"
+        message = (
+            f"expected a runtime whose releases are known here: onnxruntime, {_KNOWN} (got {name!r}); "
+            "name one of these"
+        )
         raise LookupError(message)
     major, minor = _minor(name, version)
-    newest = max(_MINOR_RELEASES)
-    if (major, minor) <= (newest, max(_MINOR_RELEASES[newest])) and minor not in _MINOR_RELEASES.get(
-        major, ()
-    ):
+    if minor not in _MINOR_RELEASES.get(major, ()) and not _is_installed(name, (major, minor)):
         message = (
-            f"expected a release of {name} from 0.1 on (got {version!r}, which was never made); "
-            "check the number"
+            f"expected a release of {name} that is known here, {_KNOWN}, or the installed one (got {version!r}); "
+            "name one of these: a later release reads what an earlier one does"
         )
         raise LookupError(message)
     return _ONNXRUNTIME[max(first for first in _ONNXRUNTIME if first <= (major, minor))]
@@ -103,10 +106,20 @@ def _name_and_version(release: str) -> tuple[str, str]:
         version = _installed(name.strip())
     if not version.strip():
         message = (
-            f"expected a runtime and its version such as onnxruntime==1.17 (got {release!r}); join them by =="
+            f"expected a runtime and its version such as onnxruntime==1.17 (got {release!r}); join them by ==, "
+            f"with a release of {_KNOWN}"
         )
         raise ValueError(message)
     return name.strip().lower(), version
+
+
+def _is_installed(name: str, minor: tuple[int, int]) -> bool:
+    """Whether the installed release of a runtime is this minor one, newer than the table."""
+    newest = max(_MINOR_RELEASES)
+    if minor <= (newest, max(_MINOR_RELEASES[newest])):
+        return False
+    installed = _installed(name)
+    return bool(installed) and _minor(name, installed) == minor
 
 
 def _installed(name: str) -> str:
@@ -121,7 +134,8 @@ def _minor(runtime: str, version: str) -> tuple[int, int]:
     found = _VERSION.fullmatch(version.strip().lower())
     if found is None:
         message = (
-            f"expected a version of {runtime} such as 1.17 or 1.17.3 (got {version!r}); name one release"
+            f"expected a version of {runtime} such as 1.17 or 1.17.3 (got {version!r}); "
+            f"name one release of {_KNOWN}"
         )
         raise ValueError(message)
     return int(found[1]), int(found[2])

@@ -127,7 +127,7 @@ def test_without_a_runtime_it_explains_itself(capsys):
         (["--runtime", "softops", "--opsets", "new"], "opsets as numbers"),
         (["--runtime", "softops", "--dtypes", "float8"], "float"),
         (["--runtime", "softops", "--families", "odd"], "family"),
-        (["--runtime", "softops", "--bound", "lax"], "strict, webnn, onnx"),
+        (["--runtime", "softops", "--bound", "lax"], "'strict', 'webnn', 'onnx'"),
         (["--runtime", "softops", "--quick", "--full"], "choose one"),
         (["--runtime", "softops", "--time-limit", "-1"], "time limit"),
         (["--runtime", "cmd: ./tool"], "{model}"),

@@ -23,6 +23,10 @@ VALUES = {
 }
 
 
+# Options that answer at once, whatever stands behind them.
+AT_ONCE = ("--help", "--version", "--install-completion", "--show-completion")
+
+
 def groups(command, path=()):
     if hasattr(command, "commands"):
         yield path, command
@@ -35,7 +39,7 @@ BEFORE = [
     (path, option, command)
     for path, group in GROUPS.items()
     for option in (max(param.opts, key=len) for param in group.params)
-    if option not in ("--help", "--version")  # these answer at once
+    if option not in AT_ONCE
     for command in group.commands
 ]
 
