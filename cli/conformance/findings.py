@@ -33,8 +33,16 @@ class CountingBar(Bar):
 
 def check_folder(directory: Path | None) -> None:
     """Refuse a folder that no report can be written into, before minutes are spent on one."""
+    from softops.conformance.reports.files import has_ending
+
     if directory is None:
         return
+    if has_ending(directory):
+        message = (
+            f"expected --report to name a folder, into which all forms of the report go (got {directory}); leave "
+            f"{directory.suffix} out"
+        )
+        raise ValueError(message)
     there = directory.absolute()
     while not there.exists():
         there = there.parent

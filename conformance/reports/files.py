@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,16 +13,40 @@ FILES = (".html", ".json", ".md")
 """Endings of the files that a report is written to."""
 
 
+_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}")
+"""Of a file's name; what stands behind the dot of ``onnxruntime-1.32`` is a version, and may be a folder's."""
+
+
 def is_file(path: Path) -> bool:
     """Whether a report goes into one file of that name, by its ending; else the name is a folder's."""
     return path.suffix.lower() in FILES and not path.is_dir()
 
 
+def has_ending(path: Path) -> bool:
+    """Whether a name is that of a file of some form, and no folder has it."""
+    return _ENDING.fullmatch(path.suffix) is not None and not path.is_dir()
+
+
 def check_place(path: str | os.PathLike[str]) -> None:
-    """Look before the work whether a report can be written: OSError where there is no folder, or a file of its name."""
+    """
+    Look before the work whether a report can be written.
+
+    Raises
+    ------
+    OSError
+        There is no folder to write into, or a file of the folder's name.
+    ValueError
+        The name is that of a file of another form.
+    """
     target = Path(path)
     if is_file(target):
         check_target(target)
+    elif has_ending(target) and not target.exists():
+        message = (
+            f"expected a report's name to end in {', '.join(FILES)}, or to be a folder's (got {target}); no report is "
+            f"written as {target.suffix}: name {target.with_suffix('.html')}, or leave the ending out for all forms"
+        )
+        raise ValueError(message)
     elif target.exists() and not target.is_dir():
         message = f"expected a folder, or a file that ends in {', '.join(FILES)} (got {target}); name another"
         raise FileExistsError(message)
