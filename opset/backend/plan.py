@@ -10,8 +10,9 @@ other output. Nothing else is ever written over.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -51,6 +52,8 @@ class Plan:
         Slots of the graph's inputs and outputs.
     steps
         The nodes in order.
+    initializers
+        Slots of the graph's dense initializers, by name.
     """
 
     def __init__(
@@ -59,8 +62,10 @@ class Plan:
         inputs: Sequence[Slot],
         outputs: Sequence[Slot],
         steps: Sequence[Step],
+        initializers: Mapping[str, Slot] = MappingProxyType({}),
     ) -> None:
         self.template, self.inputs, self._outputs = template, tuple(inputs), tuple(outputs)
+        self.initializers = initializers
         chained = _reusing(_chained(steps, outputs), outputs)
         self._steps = _with_dead(chained, template, outputs)
         fresh = {slot for step in chained if step.operation.fresh for slot in step.outputs}

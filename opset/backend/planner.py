@@ -73,11 +73,14 @@ def _graph(graph: onnx.GraphProto, env: Environment) -> Plan:
     env.slots.update((value.name, slot) for value, slot in zip(graph.input, inputs, strict=True))
     for tensor in graph.initializer:
         env.initialize(tensor.name, array_of(tensor))
+    initializers = {tensor.name: env.slots[tensor.name] for tensor in graph.initializer}
     for sparse in graph.sparse_initializer:
         env.initialize(sparse.values.name, dense_array_of(sparse))
     _add_nodes(graph.node if env.scope is None else env.scope.nodes, env)
     outputs = [env.find(value.name, "the graph's outputs") for value in graph.output]
-    return Plan(draft.template, [*inputs, *draft.captured.values()], outputs, draft.steps)
+    return Plan(
+        draft.template, [*inputs, *draft.captured.values()], outputs, draft.steps, initializers=initializers
+    )
 
 
 def plan_function(function: onnx.FunctionProto) -> Run:

@@ -11,15 +11,22 @@ import onnx
 from onnx.backend.base import BackendRep
 
 from ..errors import ModelError, UnknownOpsetError, one_line
-from ..graph.functions import FunctionKey
+from ..graph.domains import opset_versions
+from ..graph.functions import FunctionKey, functions_by_key
 from .feeds import Feeds
+from .pickled import with_values, without_values
 from .plan import Watch
 from .planner import plan_graph
 from .value_info import ValueInfo, value_info
 
 
 class SoftopsBackendRep(BackendRep):
-    """A graph ready to be run any number of times; made by `prepare`."""
+    """
+    A graph ready to be run any number of times; made by `prepare`.
+
+    It can be pickled, for another process of yours (`multiprocessing`, joblib): the pickle holds the model, and is
+    prepared again where it is loaded. Like any pickle it can run anything there, so load those of your own alone.
+    """
 
     def __init__(
         self,
@@ -38,6 +45,9 @@ class SoftopsBackendRep(BackendRep):
         except Exception as error:  # attributes of the wrong kind and the like, in a model nobody checked
             message = f"expected a model that can be run (got {one_line(error)}); check it with onnx.checker"
             raise ModelError(message) from error
+        # A copy, as a model that was given may be changed; it takes none of the memory of the weights.
+        self._model, self._fuse = without_values(graph, opsets, library), fuse
+        graph = self._model.graph
         # NumPy keeps in a context whether it warns; infinities and NaNs are values of a model like any other.
         self._quiet = copy_context()
         self._quiet.run(np.seterr, all="ignore")
@@ -49,6 +59,10 @@ class SoftopsBackendRep(BackendRep):
         self._feeds = Feeds(graph.input, defaults)
         self._inputs = [value_info(value) for value in graph.input if value.name not in initialized]
         self._outputs = [value_info(value) for value in graph.output]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {name: self._plan.template[slot] for name, slot in self._plan.initializers.items()}
+        return _made_again, (self._model.SerializeToString(), values, self._fuse)
 
     @property
     def input_names(self) -> list[str]:
@@ -108,3 +122,9 @@ class SoftopsBackendRep(BackendRep):
         values = self._feeds.values(inputs)
         # A copy, as two threads cannot be in one context; a quarter of what entering np.errstate takes.
         return self._quiet.copy().run(self._plan.run_for_caller, values, watch)
+
+
+def _made_again(content: bytes, values: Mapping[str, Any], fuse: bool) -> SoftopsBackendRep:
+    model = with_values(content, values)
+    opsets, library = opset_versions(model.opset_import), functions_by_key(model.functions)
+    return SoftopsBackendRep(model.graph, opsets, library, fuse=fuse)

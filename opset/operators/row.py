@@ -48,7 +48,8 @@ def _rounded(value: NDArray[Any], dtype: DTypeLike, inputs: Inputs) -> NDArray[A
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Operator:
     """
-    One operator of ONNX at one version. There is one object for each: rows are compared by identity.
+    One operator of ONNX at one version. There is one object for each: rows are compared by identity, and a pickle or a
+    copy of one is that object of the process that loads it (load pickles of your own processes alone).
 
     Attributes
     ----------

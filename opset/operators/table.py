@@ -7,10 +7,11 @@ The row for a model is the one with the largest ``since_version`` that is not ab
 
 from __future__ import annotations
 
+import copyreg
 import difflib
 import functools
 import operator as _python_operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import onnx
 
@@ -44,6 +45,18 @@ TABLE: tuple[Operator, ...] = (
 _VERSIONS: dict[tuple[str, str], list[Operator]] = {}
 for _entry in TABLE:
     _VERSIONS.setdefault((_entry.domain, _entry.op_type), []).append(_entry)
+
+
+def _row(op_type: str, since_version: int, domain: str) -> Operator:
+    return next(row for row in _VERSIONS[domain, op_type] if row.since_version == since_version)
+
+
+def _reduced(row: Operator) -> tuple[Callable[..., Operator], tuple[str, int, str]]:
+    """Pickle and copy a row as its name: what computes it are functions that no pickle holds."""
+    return _row, (row.op_type, row.since_version, row.domain)
+
+
+copyreg.pickle(Operator, _reduced)
 
 
 def operators() -> tuple[Operator, ...]:
