@@ -47,7 +47,7 @@ ROOMS = {
         "lint",
         "",
     ],
-    "export": ["builder", "heads", "sources", "surgery", ""],
+    "export": ["builder", "bridges", "heads", "sources", "surgery", ""],
     "conformance": [
         *(
             "measure",

@@ -11,9 +11,10 @@ import onnx
 from numpy.typing import DTypeLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from softops.opset.graph.domains import IR_WITH_PLAIN_INITIALIZERS
+from softops.opset.graph.domains import IR_WITH_PLAIN_INITIALIZERS, ir_version_for
 from softops.opset.graph.files import save_model
 from softops.opset.graph.names import Names
+from softops.opset.graph.walk import subgraphs
 
 from .checks import check_model
 from .floats import as_floats
@@ -57,6 +58,8 @@ class Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._names = Names()
         self._shared: dict[str, str] = {}
+        self._domains: dict[str, int] = {}  # beside ai.onnx
+        self._counts: dict[str, int] = {}
 
     def input(self, name: str, shape: Shape, dtype: DTypeLike | None = None) -> str:
         """Add an input; one of floats (no ``dtype``) is given back in `compute`."""
@@ -90,6 +93,15 @@ class Graph:
         """Return a tensor of `dtype` in `compute`."""
         return tensor if self.dtype == self.compute else self.cast(tensor, self.compute)
 
+    def use(self, domain: str, version_: int) -> None:
+        """Import a version of a domain, or a newer one."""
+        self._domains[domain] = max(version_, self._domains.get(domain, 1))
+
+    def count(self, what: str) -> int:
+        """Return how often this was asked before: a number for what is added several times."""
+        self._counts[what] = self._counts.get(what, -1) + 1
+        return self._counts[what]
+
     def cast(self, tensor: str, dtype: DTypeLike, name: str | None = None) -> str:
         """Add a Cast."""
         element = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
@@ -112,6 +124,29 @@ class Graph:
             del given[-1]
         self._nodes.append(helper.make_node(op_type, given, tensors, domain=domain, **attributes))
         return tensors
+
+    def copy(self, node: onnx.NodeProto, given: Mapping[str, str], versions: Mapping[str, int]) -> list[str]:
+        """
+        Add a node of another model, written for this opset, and return its outputs; one left out is "".
+
+        Parameters
+        ----------
+        node
+            The node, of which a copy is taken.
+        given
+            The tensor for each name that the node reads, those that its subgraphs take from around them too.
+        versions
+            The versions of the domains of that model, of which the newest is kept.
+        """
+        copied = onnx.NodeProto()
+        copied.CopyFrom(node)
+        _rename(copied, given)
+        copied.output[:] = [self._fresh(name) if name else "" for name in node.output]
+        self._nodes.append(copied)
+        for domain in (node.domain, *(inner.domain for graph in subgraphs(node) for inner in graph.node)):
+            if domain not in ("", "ai.onnx"):
+                self.use(domain, versions.get(domain, 1))
+        return list(copied.output)
 
     def output(
         self,
@@ -151,28 +186,37 @@ class Graph:
         """Return the model, unchecked; ``metadata`` is softops' own, to which that of the user is added."""
         final = self._final_names()
         for node in self._nodes:
-            node.input[:] = [final[tensor] if tensor else "" for tensor in node.input]
-            node.output[:] = [final[tensor] for tensor in node.output]
-            node.name = node.output[0]
+            _rename(node, final)
+            node.output[:] = [final[tensor] if tensor else "" for tensor in node.output]
+            node.name = next(filter(None, node.output))
         initializers = [_tensor(value, final[tensor]) for tensor, value in self._constants.items()]
         inputs = list(self._inputs.values())
         if self.settings.ir_version < IR_WITH_PLAIN_INITIALIZERS:
             inputs += [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in initializers]
         graph = helper.make_graph(self._nodes, self.name, inputs, list(self._outputs.values()), initializers)
-        opsets = [helper.make_opsetid("", self.opset)]
+        domains = dict(self._domains)
         if any(node.domain == ML for node in self._nodes):
-            opsets.append(helper.make_opsetid(ML, 1))
+            domains.setdefault(ML, 1)
+        opsets = [
+            helper.make_opsetid("", self.opset),
+            *(helper.make_opsetid(*pair) for pair in domains.items()),
+        ]
         settings = self.settings
         model = helper.make_model(
             graph,
             opset_imports=opsets,
-            ir_version=settings.ir_version,
+            ir_version=max(settings.ir_version, self._ir_version()),
             producer_name="softops",
             producer_version=version("softops"),
             doc_string=doc_string if settings.doc_string is None else settings.doc_string,
         )
         helper.set_model_props(model, {VERSION_KEY: version("softops"), **metadata, **settings.metadata})
         return model
+
+    def _ir_version(self) -> int:
+        """Return the oldest IR version that the domains beside ai.onnx allow, 0 where there are none."""
+        known = [helper.make_opsetid(ML, version_) for name, version_ in self._domains.items() if name == ML]
+        return ir_version_for(known) if known else 0
 
     def _fresh(self, name: str) -> str:
         return self._names.fresh(name)
@@ -186,7 +230,7 @@ class Graph:
         self._check_names(list(final.values()))
         names = Names(final.values())
         for tensor in (*self._constants, *(t for node in self._nodes for t in node.output)):
-            if tensor not in final:
+            if tensor and tensor not in final:
                 final[tensor] = names.fresh(tensor)
         return final
 
@@ -211,3 +255,16 @@ def _tensor(value: NDArray[Any] | TensorProto, name: str) -> TensorProto:
         value.name = name
         return value
     return numpy_helper.from_array(value, name)
+
+
+def _rename(node: onnx.NodeProto, names: Mapping[str, str]) -> None:
+    """Let a node read other names; in its subgraphs, those that they do not make themselves."""
+    node.input[:] = [names.get(name, name) for name in node.input]
+    for graph in subgraphs(node):
+        own = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
+        own.update(name for inner in graph.node for name in inner.output)
+        outer = {name: new for name, new in names.items() if name not in own}
+        for inner in graph.node:
+            _rename(inner, outer)
+        for value in graph.output:
+            value.name = outer.get(value.name, value.name)

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from softops.opset.errors import raise_interrupt
 
+from ..errors import MissingPackageError
+
 # So many names are listed of a file that has not those looked for.
 _SHOWN = 8
-
-
-class MissingPackageError(ImportError):
-    """An optional package is not installed; the message names the extra that brings it."""
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:

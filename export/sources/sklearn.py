@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+import json
+from dataclasses import replace
 from typing import Any, Unpack
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
+from ..builder.arguments import TEMPERATURE_KEY, check_temperature
 from ..builder.choice import HeadOptions, read_choice, split_options
 from ..builder.graph import Graph
-from ..builder.options import check_dtype, read_options
-from ..builder.outputs import add_outputs
-from ..builder.steps import squeeze
-from .sklearn_calibrated import read_calibrated
-from .sklearn_linear import read_linear, read_one_vs_rest
-from .sklearn_mlp import read_mlp
-from .sklearn_parts import Classifier, Parts, kind_of
-from .sklearn_scalers import Scaler, read_scaler
+from ..builder.options import Settings, check_dtype, read_options
+from .sklearn_build import CONVERTER_KEY, Build, read_estimator
+from .sklearn_check import CHECKED_KEY, TOLERANCE, TOLERANCE_OF_HALVES, Difference, compare
+from .sklearn_parts import integers_of, kind_of
 
 
-def from_sklearn(estimator: Any, **options: Unpack[HeadOptions]) -> onnx.ModelProto:
+def from_sklearn(
+    estimator: Any,
+    *,
+    rows: Any = None,
+    temperature: float | None = None,
+    tolerance: float | None = None,
+    **options: Unpack[HeadOptions],
+) -> onnx.ModelProto:
     """
-    Build the ONNX model of a fitted scikit-learn classifier.
+    Build the ONNX model of a fitted scikit-learn classifier, or of one of XGBoost or LightGBM.
 
-    With N rows, F features and C classes the model takes ``features`` (N, F) and gives
+    With N rows, F features and C classes the model takes ``features`` (N, F), or an input (N, 1) for each column of
+    the DataFrame that a ColumnTransformer was fitted on, by its name, and gives
 
     - ``label`` (N,), int64 or string: what ``predict`` says;
     - ``probabilities`` (N, C): what ``predict_proba`` says;
@@ -34,138 +38,113 @@ def from_sklearn(estimator: Any, **options: Unpack[HeadOptions]) -> onnx.ModelPr
       there is no ``predict_proba``;
     - ``top_k_values``, ``top_k_indices``, ``top_k_labels`` (N, k), where ``top_k`` is given.
 
-    An estimator has what its scikit-learn counterpart has: LogisticRegression and LogisticRegressionCV (two
-    classes, multinomial, one-vs-rest), OneVsRestClassifier of linear classifiers, SGDClassifier (probabilities
-    for ``log_loss`` and ``modified_huber``), RidgeClassifier, LinearSVC, Perceptron (the decision),
-    MLPClassifier (probabilities), CalibratedClassifierCV of any of these (``sigmoid`` and ``temperature``),
-    a Pipeline that ends in one, with StandardScaler and MinMaxScaler in front, and GridSearchCV and its siblings,
-    of which the best estimator is taken.
+    softops writes by itself what has its scikit-learn counterpart's attributes: LogisticRegression and
+    LogisticRegressionCV (two classes, multinomial, one-vs-rest), OneVsRestClassifier of linear classifiers,
+    SGDClassifier (probabilities for ``log_loss`` and ``modified_huber``), RidgeClassifier, LinearSVC, Perceptron (the
+    decision), MLPClassifier, CalibratedClassifierCV of any of these (``sigmoid`` and ``temperature``), DummyClassifier
+    and NearestCentroid; Pipeline, ColumnTransformer, FeatureUnion, StandardScaler, MinMaxScaler and SimpleImputer in
+    front of them; and of GridSearchCV and its siblings the best estimator. Whatever else there is skl2onnx converts,
+    and onnxmltools for XGBoost and LightGBM, where they are installed (extras ``sklearn`` and ``boosting``).
+    ``docs/sklearn.md`` lists what is converted, how exactly, and what is not.
 
     Parameters
     ----------
     estimator
         The fitted classifier.
+    rows
+        Rows as ``predict`` takes them: the model is run on them in onnxruntime and compared with ``predict_proba``
+        (or ``decision_function``) and ``predict``. Of a DataFrame they also tell the types of the columns: floats in
+        ``dtype``, int64, bool, or strings; otherwise those are taken that the transformers remember. Without rows what
+        skl2onnx converted is tried on rows made up.
+    temperature
+        Positive: probabilities p become p^(1/T), divided by their sum.
+    tolerance
+        By how much scores may differ on the rows, of 1 or of the largest decision: 1e-4 by default, 1e-2 for halves.
     **options
         `HeadOptions` (``labels``, ``outputs``, ``top_k``, ``threshold``, ``abstain_label``, ``zipmap``) and
         `Options` (``opset``, ``for_runtime``, ``dtype``, ``names``, ``batch``, ``doc_string``, ``metadata``,
-        ``path``). Labels are those the estimator was fitted on, True and False as 1 and 0; the dtype is that
-        of its coefficients, mostly float64.
+        ``path``). Labels are those the estimator was fitted on, True and False as 1 and 0; the dtype is float32.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Its metadata say which parts were converted by what (``softops.converter``), and, where it was compared, on
+        how many rows, the largest difference, and how many labels differ (``softops.checked``).
 
     Raises
     ------
     TypeError
-        It is no classifier of this list, has labels that are neither strings nor integers, or is calibrated
-        by isotonic regression.
+        It is no classifier, or has labels that are neither strings nor integers.
     ValueError
-        It is not fitted, was fitted on several targets, or holds NaN or infinity; and as `classifier_head`.
+        It is not fitted, was fitted on several targets, or holds NaN or infinity; no converter takes it, or what
+        the converter made computes something else (``ConversionError``); and as `classifier_head`.
+    ImportError
+        It is not ours, and skl2onnx or onnxmltools is not installed.
     OSError
         ``path`` cannot be written.
 
+    Warns
+    -----
+    UserWarning
+        Rounding the rows to the dtype changes what the estimator says by more than the tolerance, or would where a
+        scaler subtracts means far larger than its scale. Pass ``dtype="float64"`` then.
+
     Notes
     -----
-    Probabilities equal those of ``predict_proba`` up to the rounding of the matrix products in the dtype: a
-    few ULP of 1 in float64, about 1e-6 in float32. The bound is derived in ``docs/export.md``, and
-    ``tests/export/sources/test_sklearn.py`` holds it. Labels are equal wherever the margin exceeds it.
+    Of what softops writes, probabilities equal those of ``predict_proba`` up to the rounding of the matrix products in
+    the dtype: a few ULP of 1 in float64, about 1e-6 in float32. The bound is derived in ``docs/export.md``, and
+    ``tests/export/sources/test_sklearn.py`` holds it. Labels are equal wherever the margin exceeds it. In front of
+    what skl2onnx converts, and where a scaler subtracts large means, columns are float64 inside the graph.
     """
     head, common = split_options(options)
-    model = read_classifier(estimator)
     settings = read_options(common)
-    classes = len(model.classes)
-    scores = tuple(
-        name for name, has in (("probabilities", model.probable), ("decision", model.decides)) if has
-    )
+    dtype = check_dtype(np.float32 if settings.dtype is None else settings.dtype, settings.opset)
+    build = read_estimator(estimator, rows)
+    classes = len(build.classes)
     if head.get("labels") is None:
-        head["labels"] = _labels(model.classes)
-    choice = read_choice(head, classes=classes, scores=scores)
-    dtype = check_dtype(model.dtype if settings.dtype is None else settings.dtype, settings.opset)
+        head["labels"] = integers_of(build.classes)
+    choice = read_choice(head, classes=classes, scores=build.scores)
+    if temperature is not None and "probabilities" not in build.scores:
+        message = (
+            f"expected a classifier with probabilities for the temperature (got {kind_of(estimator)}); leave it out, "
+            f'and call append_head(model, "decision", activation="softmax", temperature={temperature!r})'
+        )
+        raise ValueError(message)
+    divisor = None if temperature is None else check_temperature(temperature, 1, np.dtype(np.float32))
+    found = None
+    if rows is not None or build.wants_check:
+        found = _check(build, settings, dtype, rows, tolerance)
 
     graph = Graph("sklearn", settings, dtype)
-    parts = model.add(graph, graph.input("features", [settings.batch, model.features]))
-    made: dict[str, Callable[[], str]] = {}
-    if parts.probabilities is not None:
-        made["probabilities"] = parts.probabilities
-    if parts.decision is not None:
-        decision = parts.decision
-        made["decision"] = lambda: (
-            squeeze(graph, decision(), [1], name="decision") if classes == 2 else decision()
-        )
-    add_outputs(
-        graph,
-        choice,
-        made,
-        parts.ranking,
-        classes=classes,
-        index=parts.index,
-        widths={"decision": 0} if classes == 2 else {},
+    build.add(graph, choice, divisor)
+    build.warn_of_cancellation(dtype, rows)
+    metadata = choice.metadata() | {CONVERTER_KEY: build.converter()}
+    text = f"{kind_of(estimator)} of scikit-learn: {build.inputs.width} features to {classes} classes"
+    if build.bridge.used:
+        text += f"; {', '.join(build.bridge.used)} converted by {build.bridge.packages}"
+    if found is not None:
+        metadata[CHECKED_KEY] = found.json()
+        text += f"; {found.words()}"
+    if divisor is not None:
+        metadata[TEMPERATURE_KEY] = json.dumps(divisor.tolist())
+    return graph.finish(f"{text}.", metadata)
+
+
+def _check(
+    build: Build, settings: Settings, dtype: np.dtype[Any], rows: Any, tolerance: float | None
+) -> Difference | None:
+    """Compare label and scores, without whatever else was asked for; None where there is nothing to compare on."""
+    given = build.made_up() if rows is None else rows
+    if given is None:
+        return None
+    graph = Graph("sklearn", replace(settings, names={}, path=None, for_runtime=None), dtype)
+    plain = read_choice(
+        HeadOptions(labels=integers_of(build.classes), outputs=["label", build.scores[0]]),
+        classes=len(build.classes),
+        scores=build.scores,
     )
-    text = f"{kind_of(estimator)} of scikit-learn: {model.features} features to {classes} classes."
-    return graph.finish(text, choice.metadata())
-
-
-def read_classifier(estimator: Any) -> Classifier:
-    """Return what a fitted classifier computes."""
-    if hasattr(estimator, "steps"):
-        return _read_pipeline(estimator)
-    if hasattr(estimator, "best_estimator_"):
-        return read_classifier(estimator.best_estimator_)
-    if hasattr(estimator, "calibrated_classifiers_"):
-        return read_calibrated(estimator, read_classifier)
-    if hasattr(estimator, "estimators_") and hasattr(estimator, "label_binarizer_"):
-        return read_one_vs_rest(estimator)
-    if hasattr(estimator, "coefs_") and hasattr(estimator, "out_activation_"):
-        return read_mlp(estimator)
-    if all(hasattr(estimator, name) for name in ("coef_", "intercept_", "classes_")):
-        return read_linear(estimator)
-    fitted = [name for name in getattr(estimator, "__dict__", {}) if name.endswith("_") and name[0] != "_"]
-    if hasattr(estimator, "fit") and not fitted:
-        message = (
-            f"expected a fitted estimator (got {kind_of(estimator)} before fit); call its fit(X, y) first"
-        )
-        raise ValueError(message)
-    message = (
-        f"expected a linear classifier, MLPClassifier, CalibratedClassifierCV or a Pipeline that ends in one "
-        f"(got {kind_of(estimator)}); export it with skl2onnx and append a head with softops.export"
+    build.add(graph, plain, None)
+    allowed = (TOLERANCE if dtype.itemsize > 2 else TOLERANCE_OF_HALVES) if tolerance is None else tolerance
+    return compare(
+        graph.model("", {}), build.estimator, build.inputs, given, dtype, allowed, real=rows is not None
     )
-    raise TypeError(message)
-
-
-def _read_pipeline(pipeline: Any) -> Classifier:
-    steps = _active(pipeline)
-    if not steps:
-        message = "expected a Pipeline that ends in a classifier (got one without steps); add a classifier"
-        raise ValueError(message)
-    classifier = read_classifier(steps[-1])
-    scalers = [scaler for front in steps[:-1] for scaler in _read_scalers(front)]
-    for scaler in scalers:
-        if scaler.features not in (None, classifier.features):
-            message = (
-                f"expected steps of as many features as the classifier's {classifier.features} (got "
-                f"{scaler.features} in {scaler.kind}); fit the Pipeline as a whole"
-            )
-            raise ValueError(message)
-
-    def add(graph: Graph, x: str) -> Parts:
-        for scaler in scalers:
-            x = scaler.add(graph, x)
-        return classifier.add(graph, x)
-
-    return dataclasses.replace(classifier, add=add)
-
-
-def _read_scalers(estimator: Any) -> list[Scaler]:
-    if hasattr(estimator, "steps"):
-        return [scaler for step in _active(estimator) for scaler in _read_scalers(step)]
-    return [read_scaler(estimator)]
-
-
-def _active(pipeline: Any) -> list[Any]:
-    return [step for _, step in pipeline.steps if step is not None and step != "passthrough"]
-
-
-def _labels(classes: NDArray[Any]) -> NDArray[Any]:
-    if classes.dtype.kind == "b":
-        return classes.astype(np.int64)
-    # As numbers of float64, all whole ones up to that size are different.
-    if classes.dtype.kind == "f" and (classes == np.trunc(classes)).all() and (abs(classes) <= 2**53).all():
-        return classes.astype(np.int64)
-    return classes

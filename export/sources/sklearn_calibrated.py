@@ -11,6 +11,7 @@ import numpy as np
 from ..builder.floats import as_floats
 from ..builder.graph import Graph
 from ..builder.steps import slice_axis
+from ..errors import NotReadError
 from ..heads.sigmoid import both_signs, pair_of_logistic
 from .sklearn_parts import Add, Classifier, Parts, class_labels, normalized_logistic
 
@@ -36,9 +37,7 @@ def read_calibrated(estimator: Any, read: Callable[[Any], Classifier]) -> Classi
 
         return Parts(ranking=probabilities, probabilities=probabilities)
 
-    return Classifier(
-        classes=classes, features=first.features, dtype=first.dtype, probable=True, decides=False, add=add
-    )
+    return Classifier(classes=classes, features=first.features, probable=True, decides=False, add=add)
 
 
 def _member(
@@ -79,7 +78,7 @@ def _member(
         f"expected a calibration by sigmoid or temperature (got {getattr(calibrated, 'method', 'another')!r}); "
         "fit CalibratedClassifierCV with method='sigmoid' or 'temperature'"
     )
-    raise TypeError(message)
+    raise NotReadError(message)
 
 
 def _response(graph: Graph, parts: Parts, classes: int) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..builder.graph import Graph
 from ..builder.steps import clip, linear
+from ..errors import NotReadError
 from ..heads.sigmoid import both_signs, pair_of_logistic, second_class
 from .sklearn_parts import (
     Classifier,
@@ -39,7 +40,7 @@ def read_linear(estimator: Any) -> Classifier:
             f"expected a linear classifier (got {kind_of(estimator)}, which votes between pairs of classes); "
             "fit LinearSVC instead"
         )
-        raise TypeError(message)
+        raise NotReadError(message)
     classes = class_labels(estimator)
     weight, bias = _weight_and_bias(estimator)
     rows = 1 if len(classes) == 2 else len(classes)
@@ -67,12 +68,12 @@ def read_one_vs_rest(estimator: Any) -> Classifier:
                 f"expected OneVsRestClassifier of linear classifiers (got one of {kind_of(part)}); "
                 "fit it on a linear classifier, with every class in the data"
             )
-            raise TypeError(message)
+            raise NotReadError(message)
     pairs = [_weight_and_bias(part) for part in estimator.estimators_]
     rule = _rule(estimator.estimators_[0], 2)
     if rule is Rule.PAIR:
         message = "expected LogisticRegression without multi_class='multinomial' in OneVsRestClassifier; leave it out"
-        raise TypeError(message)
+        raise NotReadError(message)
     weight, bias = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
     return _linear(classes, weight, bias, rule, uniform=False)
 
@@ -118,7 +119,6 @@ def _linear(
     return Classifier(
         classes=classes,
         features=weight.shape[1],
-        dtype=weight.dtype,
         probable=rule is not None,
         decides=True,
         add=add,
@@ -143,7 +143,7 @@ def _rule(estimator: Any, classes: int) -> Rule | None:
             f"expected the probabilities of LogisticRegression or SGDClassifier (got {kind_of(estimator)}, whose "
             "rule is not known here); export it with skl2onnx, or its coefficients with classifier_head"
         )
-        raise TypeError(message)
+        raise NotReadError(message)
     # Before scikit-learn 1.8 LogisticRegression took multi_class, and liblinear stood for one-vs-rest.
     named = getattr(estimator, "multi_class", "auto")
     if named == "multinomial":

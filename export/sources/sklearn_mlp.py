@@ -49,7 +49,6 @@ def read_mlp(estimator: Any) -> Classifier:
     return Classifier(
         classes=classes,
         features=layers[0][0].shape[1],
-        dtype=layers[0][0].dtype,
         probable=True,
         decides=False,
         add=add,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -45,14 +46,68 @@ class Parts:
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
-    """A fitted classifier: its labels, number of features, dtype, and how it is added to a graph."""
+    """A fitted classifier: its labels, number of features (if it says), scores, and how it is added to a graph."""
 
     classes: NDArray[Any]
-    features: int
-    dtype: np.dtype[Any]
+    features: int | None
     probable: bool
     decides: bool
     add: Callable[[Graph, str], Parts]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformer:
+    """
+    A fitted transformer of ours.
+
+    Attributes
+    ----------
+    kind
+        Its class.
+    features, gives
+        How many columns it takes and gives, None where it does not say.
+    opset
+        From which opset on it can be written in float64.
+    cancels
+        By how much what is subtracted exceeds what remains: so many roundings of the input are lost.
+    add
+        How it is added to a graph: in float64 where the last argument is True, else in the graph's dtype.
+    """
+
+    kind: str
+    features: int | None
+    gives: int | None
+    opset: int
+    add: Callable[[Graph, str, bool], str]
+    cancels: float = 0.0
+
+
+def is_step(step: Any) -> bool:
+    """Whether a step of a Pipeline or ColumnTransformer does anything."""
+    return step is not None and not (isinstance(step, str) and step == "passthrough")
+
+
+def active_steps(pipeline: Any) -> list[Any]:
+    """Return the steps of a Pipeline that do anything."""
+    return [step for _, step in pipeline.steps if is_step(step)]
+
+
+def check_fitted(estimator: Any) -> None:
+    """Raise ValueError where an estimator was not fitted; scikit-learn says so itself where it is loaded."""
+    fitted = not isinstance(estimator, type)
+    validation: Any = sys.modules.get("sklearn.utils.validation")
+    if fitted and validation is not None and hasattr(estimator, "__sklearn_tags__"):
+        try:
+            validation.check_is_fitted(estimator)
+        except sys.modules["sklearn.exceptions"].NotFittedError:
+            fitted = False
+    elif fitted and hasattr(estimator, "fit"):
+        fitted = any(name.endswith("_") and name[0] != "_" for name in getattr(estimator, "__dict__", {}))
+    if not fitted:
+        message = (
+            f"expected a fitted estimator (got {kind_of(estimator)} before fit); call its fit(X, y) first"
+        )
+        raise ValueError(message)
 
 
 def kind_of(estimator: Any) -> str:
@@ -86,6 +141,16 @@ def class_labels(estimator: Any) -> NDArray[Any]:
         message = f"expected at least 2 classes (got {len(classes)}); fit {kind_of(estimator)} on more"
         raise ValueError(message)
     return np.asarray(classes)
+
+
+def integers_of(classes: NDArray[Any]) -> NDArray[Any]:
+    """Return class labels, of which True, False and whole numbers in floats are integers."""
+    if classes.dtype.kind == "b":
+        return classes.astype(np.int64)
+    # As numbers of float64, all whole ones up to that size are different.
+    if classes.dtype.kind == "f" and (classes == np.trunc(classes)).all() and (abs(classes) <= 2**53).all():
+        return classes.astype(np.int64)
+    return classes
 
 
 def normalized_logistic(graph: Graph, logits: str, classes: int, *, uniform: bool) -> str:

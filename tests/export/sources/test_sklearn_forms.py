@@ -21,6 +21,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 
+def exactly(estimator):
+    return from_sklearn(estimator, dtype="float64")
+
+
 def in_onnxruntime(model, x):
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_outputs()]
@@ -54,13 +58,13 @@ def test_other_kinds_of_labels_and_sparse_coefficients():
     x = StandardScaler().fit_transform(x)
     for classes in (y.astype(bool), y.astype(float), y * 7 - 3):
         model = LogisticRegression().fit(x, classes)
-        got = in_onnxruntime(from_sklearn(model), x)["label"]
+        got = in_onnxruntime(exactly(model), x)["label"]
         assert got.dtype == np.int64
         np.testing.assert_array_equal(got, model.predict(x).astype(np.int64))
-    np.testing.assert_array_equal(in_onnxruntime(from_sklearn(model.sparsify()), x)["label"], got)
+    np.testing.assert_array_equal(in_onnxruntime(exactly(model.sparsify()), x)["label"], got)
     bare = LogisticRegression(fit_intercept=False).fit(x, y)
     np.testing.assert_allclose(
-        in_onnxruntime(from_sklearn(bare), x)["probabilities"], bare.predict_proba(x), rtol=0, atol=1e-14
+        in_onnxruntime(exactly(bare), x)["probabilities"], bare.predict_proba(x), rtol=0, atol=1e-14
     )
 
 
@@ -69,7 +73,7 @@ def test_a_calibration_after_the_fit_is_read_through_its_wrapper():
     y = np.array(["red", "rosé", "white"])[y]
     inner = make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression())).fit(x[::2], y[::2])
     model = CalibratedClassifierCV(FrozenEstimator(inner), method="temperature").fit(x[1::2], y[1::2])
-    got = in_onnxruntime(from_sklearn(model), x)
+    got = in_onnxruntime(exactly(model), x)
     np.testing.assert_allclose(got["probabilities"], model.predict_proba(x), rtol=0, atol=1e-14)
     assert got["label"].tolist() == model.predict(x).tolist()
 
@@ -77,7 +81,7 @@ def test_a_calibration_after_the_fit_is_read_through_its_wrapper():
 def test_the_best_estimator_of_a_search_is_taken():
     x, y = load_wine(return_X_y=True)
     model = GridSearchCV(make_pipeline(StandardScaler(), LogisticRegression()), {}, cv=2).fit(x, y)
-    got = in_onnxruntime(from_sklearn(model), x)
+    got = in_onnxruntime(exactly(model), x)
     np.testing.assert_allclose(got["probabilities"], model.predict_proba(x), rtol=0, atol=1e-14)
     assert got["label"].tolist() == model.predict(x).tolist()
 
@@ -86,7 +90,7 @@ def test_pipelines_stand_in_pipelines():
     x, y = load_wine(return_X_y=True)
     front = make_pipeline(MinMaxScaler(), "passthrough", make_pipeline(StandardScaler()))
     model = make_pipeline(front, make_pipeline(LogisticRegression())).fit(x, y)
-    got = in_onnxruntime(from_sklearn(model), x)
+    got = in_onnxruntime(exactly(model), x)
     np.testing.assert_allclose(got["probabilities"], model.predict_proba(x), rtol=0, atol=1e-14)
 
 
@@ -94,7 +98,7 @@ def test_estimators_are_told_apart_by_what_they_have():
     """Here by an object that is none of scikit-learn's."""
     model, x = LogisticRegression(max_iter=500).fit(*load_iris(return_X_y=True)), load_iris().data
     other = SimpleNamespace(coef_=model.coef_, intercept_=model.intercept_, classes_=model.classes_)
-    assert list(in_onnxruntime(from_sklearn(other), x)) == ["label", "decision"]
+    assert list(in_onnxruntime(exactly(other), x)) == ["label", "decision"]
 
 
 @pytest.mark.parametrize(
@@ -124,5 +128,5 @@ def test_logistic_regression_of_releases_that_had_multi_class(multi_class, solve
         solver=solver,
         predict_proba=None,
     )
-    got = in_onnxruntime(from_sklearn(model), x)["probabilities"]
+    got = in_onnxruntime(exactly(model), x)["probabilities"]
     np.testing.assert_allclose(got, rule(x @ coefficients.T + intercepts), rtol=0, atol=1e-14)
