@@ -53,8 +53,6 @@ def run_evaluation(
 
 
 def _print(console: Console, found: "Evaluation", model: Path, dataset: Path) -> None:
-    from softops.conformance.reports.evaluation import verdict
-
     for line in found.headings:
         console.print(shown(line), soft_wrap=True)
     console.print("")
@@ -75,7 +73,7 @@ def _print(console: Console, found: "Evaluation", model: Path, dataset: Path) ->
     colour = "green" if found.passed else "red"
     console.print(
         f"{shown(model)} on the {found.rows:,} rows of {shown(dataset)}: "
-        f"[{colour}]{verdict(found)}[/{colour}].",
+        f"[{colour}]{found.verdict}[/{colour}].",
         soft_wrap=True,
     )
 

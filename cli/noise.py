@@ -92,7 +92,7 @@ def noise(
 
 
 def _print(console: "Console", found: "NoiseReport", model: Path) -> None:
-    from softops.conformance.reports.noise import assertions, lost_digits, rows, sentences
+    from softops.conformance.reports.noise import assertions, rows, sentences
     from softops.conformance.rounding.envelope import LARGEST
 
     from .terminal.console import shown
@@ -106,7 +106,7 @@ def _print(console: "Console", found: "NoiseReport", model: Path) -> None:
     for name, tensor in found.outputs.items():
         for sentence in sentences(tensor):
             console.print(f"{shown(name)}: {shown(sentence)}.", soft_wrap=True)
-    if lost := lost_digits(found):
+    if lost := found.lost_digits:
         console.print(f"{shown(lost[0].upper() + lost[1:])}.", soft_wrap=True)
     for note in found.notes:
         console.print(f"Note: {shown(note)}.", soft_wrap=True)

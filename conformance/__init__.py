@@ -7,10 +7,11 @@ from .errors import ModelNotRunError, RuntimeNotInstalledError, UnknownRuntimeEr
 from .evaluation.evaluation import Evaluation, evaluate
 from .measure.metrics import OutputReport
 from .measure.ulp import ulp_distance, ulp_error
+from .models.compared import Comparison, Pair
 from .models.comparison import compare_runtimes
 from .models.noise import noise
 from .models.outputs import compare_outputs
-from .models.report import Comparison, Pair, Report
+from .models.report import Report
 from .models.validate import validate
 from .rounding.judgement import Judgement
 from .rounding.outputs_report import JudgedTensor, OutputsReport

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..measure.metrics import Scalar, scalar
+from ..measure.numbers import percent
 from .answers import Answer
 
 SHOWN = 20
@@ -52,6 +53,11 @@ class Agreement:
     def share(self) -> float:
         """Share of the rows with the same label, in [0, 1]; 1 for none at all."""
         return 1 - self.changed / self.rows if self.rows else 1.0
+
+    def __repr__(self) -> str:
+        changed = f", {self.changed:,} change" if self.changed else ""
+        clear = f", of which rounding does not explain {self.clear:,}" if self.clear else ""
+        return f"{self.left} against {self.right}: {percent(self.share)} of {self.rows:,} labels agree{changed}{clear}"
 
     def add(self, left: Answer, right: Answer, start: int, classes: Mapping[Any, int] | None = None) -> None:
         """

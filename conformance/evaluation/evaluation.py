@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from softops.opset import ModelSource
 
 from ..errors import ModelNotRunError
+from ..measure.brief import Brief, Briefed, Table
+from ..measure.numbers import number, percent
 from ..measure.plain import as_json, plain
 from ..models.batch import rows_at_a_time
 from ..models.examination import examine
@@ -29,8 +31,8 @@ from .dataset import Dataset
 from .tally import Tally
 
 
-@dataclass
-class Evaluation:
+@dataclass(repr=False)
+class Evaluation(Briefed):
     """
     What `evaluate` found.
 
@@ -82,6 +84,46 @@ class Evaluation:
     def passed(self) -> bool:
         """Whether every runtime was run, was right on the first batch and changed no label but close ones."""
         return self.compared and not self.wrong and not self.unsettled and not self.not_run
+
+    @property
+    def verdict(self) -> str:
+        """What was found in a word or two."""
+        if not self.compared and not self.wrong:
+            return "nothing compared"
+        if self.passed:
+            return "right"
+        return "wrong" if self.wrong else "not all could be run" if self.not_run else "cannot tell"
+
+    @property
+    def brief(self) -> Brief:
+        """How good the answers are, how often they agree, and what is wrong."""
+        tables = [
+            Table(
+                ("runtime", "accuracy", "calibration error", "Brier score", "seconds"),
+                [
+                    (
+                        name,
+                        percent(scores.accuracy),
+                        number(scores.ece),
+                        number(scores.brier),
+                        f"{self.seconds[name]:.2f}",
+                    )
+                    for name, scores in self.scores.items()
+                ],
+            )
+        ]
+        sentences = [f"wrong: {reason}" for reason in self.wrong]
+        sentences += [f"cannot tell: {reason}" for reason in self.unsettled]
+        sentences += [f"{name} was not run: {reason}" for name, reason in self.not_run.items()]
+        sentences += map(str, self.agreements)
+        passed = self.passed or (False if self.wrong else None)
+        return Brief(
+            f"Evaluation of {self.rows:,} rows",
+            self.verdict,
+            passed,
+            tables if self.scores else [],
+            sentences + self.notes,
+        )
 
     def to_json(self) -> str:
         """Return everything but the arrays as JSON; NaN and infinities as strings."""

@@ -16,10 +16,10 @@ from ..steps.graph import Arrays, ModelGraph
 from ..steps.source import open_source
 from ..steps.step import Bounds
 from .batch import made_up_inputs
+from .compared import Comparison, Pair
 from .differences import Differences, compare_nodes, measure_outputs
 from .examination import examine
 from .inputs import Inputs, Shapes, prepare_inputs
-from .report import Comparison, Pair
 from .targets import targeted, targets
 
 _RUNS = 2

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..measure.brief import Table, type_of
 from ..measure.decisions import Decisions, decisions
 from ..measure.metrics import OutputReport, compare, unlike
+from ..measure.numbers import DASH, number, percent
 from ..measure.plain import fields_of
 from ..measure.ulp import is_float, ulp_distance
 from ..steps.graph import Arrays, ModelGraph, class_axis
@@ -71,6 +73,23 @@ class Differences:
     def changed(self) -> int:
         """How many decisions differ, over all outputs."""
         return sum(entry.changed for entry in self.decisions.values())
+
+    @property
+    def table(self) -> Table:
+        """The outputs, a row each, for a few lines about it."""
+        return Table(
+            ("output", "type", "furthest apart, ULP", "equal", "decisions changed"),
+            [
+                (
+                    name,
+                    type_of(output.dtype, output.shape),
+                    number(output.max_ulp),
+                    percent(output.equal),
+                    DASH if (decided := self.decisions.get(name)) is None else number(decided.changed),
+                )
+                for name, output in self.outputs.items()
+            ],
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return outputs, decisions and nodes as plain values, without the long arrays."""

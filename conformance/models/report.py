@@ -1,19 +1,21 @@
-"""What was found: the report on one runtime, and the comparison of several, as Python values and as JSON."""
+"""The report on one runtime, as Python values and as JSON."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..measure.brief import Brief, Briefed, Table
 from ..measure.metrics import OutputReport
+from ..measure.numbers import number
 from ..measure.plain import as_json, fields_of, plain
 from ..measure.precision import heading
 from ..steps.step import Step
 from .differences import Differences
 
 
-@dataclass(eq=False)
-class Report:
+@dataclass(eq=False, repr=False)
+class Report(Briefed):
     """
     What `softops.conformance.validate` found.
 
@@ -101,6 +103,26 @@ class Report:
         """Whether all was computed right but for known deviations, and there was something to compare."""
         return self.verdict.startswith("right")
 
+    @property
+    def brief(self) -> Brief:
+        """The outputs, the steps that are not right, and what is to be said of them."""
+        steps = [
+            (step.tensor, step.operator, step.verdict, f"{number(step.wrong)} of {number(step.size)}")
+            for step in self.steps
+            if step.verdict != "right"
+        ]
+        tables = [self.apart.table] if self.outputs else []
+        tables += [Table(("step", "made by", "verdict", "beyond its bound"), steps)] if steps else []
+        sentences = [f"wrong: {failure}" for failure in self.failures]
+        sentences += [f"cannot tell: {reason}" for reason in self.unsettled]
+        sentences += [f"known: {deviation}" for deviation in self.known]
+        sentences += [f"but: {caveat}" for caveat in self.caveats]
+        if self.steps and not steps:
+            sentences.append(f"all {len(self.steps)} steps are right on the values that they were given")
+        about = f"{self.heading}, {self.family}" if self.family else self.heading
+        passed = self.passed or (False if self.verdict == "wrong" else None)
+        return Brief(about, self.verdict, passed, tables, sentences + self.notes)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the arrays, in what JSON knows; NaN and infinities as strings."""
         result: dict[str, Any] = plain(
@@ -128,96 +150,6 @@ class Report:
                 "known": self.known,
                 "caveats": self.caveats,
                 "notes": self.notes,
-            }
-        )
-        return result
-
-    def to_json(self) -> str:
-        """Return `to_dict` as JSON."""
-        return as_json(self.to_dict())
-
-
-@dataclass
-class Pair:
-    """
-    Two runtimes on the same inputs: measured, not judged, for both may be right.
-
-    Attributes
-    ----------
-    left, right
-        What the runtimes are called.
-    inputs
-        What the inputs are called: the family; empty where there is none.
-    apart
-        The left against the right: outputs, decisions, and nodes one by one.
-    """
-
-    left: str
-    right: str
-    inputs: str
-    apart: Differences
-
-
-@dataclass
-class Comparison:
-    """
-    What `compare_runtimes` found.
-
-    Attributes
-    ----------
-    reports
-        The verdict on each runtime, for each set of inputs.
-    pairs
-        Every two of the runtimes that were run, for each set of inputs.
-    not_run
-        Why a runtime could not be run, by what it is called: whatever it was asked first stands for all.
-    """
-
-    reports: list[Report] = field(default_factory=list)
-    pairs: list[Pair] = field(default_factory=list)
-    not_run: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def headings(self) -> list[str]:
-        """The first lines of the reports, each once."""
-        return list(dict.fromkeys(report.heading for report in self.reports))
-
-    @property
-    def wrong(self) -> list[Report]:
-        """The reports of what was compared and found wrong."""
-        return [report for report in self.reports if report.verdict == "wrong"]
-
-    @property
-    def compared(self) -> bool:
-        """Whether anything was compared."""
-        return any(report.compared for report in self.reports)
-
-    @property
-    def passed(self) -> bool:
-        """Whether every runtime was run, and everything was compared and right."""
-        return bool(self.reports) and not self.not_run and all(report.passed for report in self.reports)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the arrays, in what JSON knows; NaN and infinities as strings."""
-        pairs = [
-            {
-                "left": pair.left,
-                "right": pair.right,
-                "inputs": pair.inputs,
-                **pair.apart.to_dict(),
-                "unlike": pair.apart.unlike,
-            }
-            for pair in self.pairs
-        ]
-        result: dict[str, Any] = plain(
-            {
-                "schema": 1,
-                "headings": self.headings,
-                "passed": self.passed,
-                "compared": self.compared,
-                "not_run": self.not_run,
-                "pairs": pairs,
-                "reports": [report.to_dict() for report in self.reports],
             }
         )
         return result

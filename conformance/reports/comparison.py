@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..models.compared import Comparison, Pair
 from ..models.differences import Differences
-from ..models.report import Comparison, Pair, Report
+from ..models.report import Report
 from .files import is_file, write_forms, write_text
 from .page import DASH, beside, environment, finite, first_line, number, percent
 from .validation import render_html

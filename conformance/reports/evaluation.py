@@ -28,7 +28,7 @@ def write_evaluation(found: Evaluation, path: str | os.PathLike[str], *, title: 
 
 def render_markdown(found: Evaluation, *, title: str) -> str:
     """Return an evaluation as Markdown."""
-    lines = [first_line(title, found.headings), "", f"**{verdict(found)}**, {found.rows:,} rows.", ""]
+    lines = [first_line(title, found.headings), "", f"**{found.verdict}**, {found.rows:,} rows.", ""]
     lines += [f"- {note}" for note in found.notes]
     lines += [f"- wrong: {reason}" for reason in found.wrong]
     lines += [f"- cannot tell: {reason}" for reason in found.unsettled]
@@ -64,20 +64,7 @@ def table(agreement: Agreement) -> tuple[list[Scalar], list[list[int]]] | None:
     return labels, [[agreement.confusion[left, right] for right in labels] for left in labels]
 
 
-def verdict(found: Evaluation) -> str:
-    """Return what was found in a word."""
-    if not found.compared and not found.wrong:
-        return "nothing compared"
-    return "right" if found.passed else _why_not(found)
-
-
 def _render_page(found: Evaluation, title: str) -> str:
     pairs = [(agreement, table(agreement), changed_labels(agreement)) for agreement in found.agreements]
     page = environment().get_template("evaluation.html")
-    return page.render(title=title, found=found, verdict=verdict(found), pairs=pairs)
-
-
-def _why_not(found: Evaluation) -> str:
-    if found.wrong:
-        return "wrong"
-    return "not all could be run" if found.not_run else "cannot tell"
+    return page.render(title=title, found=found, verdict=found.verdict, pairs=pairs)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..measure.brief import type_of
 from ..rounding.report import LOSS, NodeNoise, NoiseReport
 from ..rounding.tensor_noise import LabelNoise, TensorNoise
 from .files import write_forms
@@ -94,7 +95,7 @@ def render_markdown(found: NoiseReport, *, title: str) -> str:
         )
     lines.append("")
     lines += [f"- {name}: {said}" for name, tensor in found.outputs.items() for said in sentences(tensor)]
-    lines += [f"- {lost}"] if (lost := lost_digits(found)) else []
+    lines += [f"- {found.lost_digits}"] if found.lost_digits else []
     lines += [f"- {note}" for note in found.notes]
     if held := assertions(found):
         lines += ["", "For a test:", "", *(f"    {line}" for line in held)]
@@ -110,17 +111,14 @@ def rows(found: NoiseReport) -> list[tuple[str, ...]]:
             typical = tensor.typical_relative, tensor.typical_ulp
             worst = tensor.relative, tensor.ulp
             figures = [float(tensor.sigma.max()), tensor.largest, *typical, tensor.digits, *worst]
-        kind = f"{tensor.dtype}[{','.join(map(str, tensor.shape))}]"
-        listed.append((name, kind, *(number(x if x is None else float(f"{x:.2g}")) for x in figures)))
+        listed.append(
+            (
+                name,
+                type_of(tensor.dtype, tensor.shape),
+                *(number(x if x is None else float(f"{x:.2g}")) for x in figures),
+            )
+        )
     return listed
-
-
-def lost_digits(found: NoiseReport) -> str:
-    """Say after which node most digits are lost; empty where none are."""
-    lost = found.lost_at
-    if lost is None:
-        return ""
-    return f"most digits are lost at {lost.tensor} ({lost.node}): {lost.lost:.1f}, which leaves {lost.digits:.1f}"
 
 
 def assertions(found: NoiseReport) -> list[str]:

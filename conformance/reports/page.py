@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ..measure.numbers import DASH, digits, number, percent
 from ..measure.ulp import NAN_DISTANCE
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-DASH = "\N{EN DASH}"
+__all__ = ["DASH", "beside", "digits", "environment", "finite", "first_line", "number", "percent"]
 
 
 @cache
@@ -44,33 +45,6 @@ def environment() -> Environment:
 def first_line(title: str, headings: Sequence[str]) -> str:
     """Return the first line of a report in Markdown: its title, and what was run in which precision."""
     return " ".join(f"# {title}{': ' if headings else ''}{'; '.join(headings)}".split())
-
-
-def number(value: float | str | None) -> str:
-    """Write a number in few digits, a dash for None."""
-    if value is None:
-        return DASH
-    if isinstance(value, str):
-        return value
-    if value == NAN_DISTANCE:
-        return "NaN against a number"
-    if isinstance(value, int) and abs(value) < 10**6:
-        return f"{value:,}"
-    return f"{value:.4g}"
-
-
-def digits(value: float | str | None) -> str:
-    """Write a number in as many digits as tell two float32 apart."""
-    return f"{value:.9g}" if isinstance(value, float) else number(value)
-
-
-def percent(value: float | None) -> str:
-    """Write a share in percent; 100 % only when it is all."""
-    if value is None:
-        return DASH
-    # 0.99999 would be rounded up to all.
-    share = min(100 * value, 99.99) if value < 1 else 100 * value
-    return f"{share:.4g} %"
 
 
 def finite(value: float | None) -> float | None:

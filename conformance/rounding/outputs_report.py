@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..measure.brief import Brief, Briefed
 from ..measure.metrics import Scalar
 from ..measure.plain import as_json, fields_of, plain
 from .envelope import LARGEST
@@ -56,8 +57,8 @@ class JudgedTensor(Judgement):
         return said
 
 
-@dataclass(eq=False)
-class OutputsReport:
+@dataclass(eq=False, repr=False)
+class OutputsReport(Briefed):
     """
     What `softops.conformance.compare_outputs` found.
 
@@ -106,6 +107,15 @@ class OutputsReport:
         every = (*self.between.values(), *self.outputs.values())
         return next((tensor for tensor in every if tensor.wrong), None)
 
+    @property
+    def brief(self) -> Brief:
+        """A sentence for each output, and which tensor leaves the noise first."""
+        sentences = [tensor.sentence for tensor in self.outputs.values()]
+        if self.between and (first := self.first_departure) is not None:
+            sentences.append(f"the first tensor to leave the noise is {first.name} ({first.node})")
+        passed = self.passed or (False if self.wrong else None)
+        return Brief("Outputs made elsewhere", self.verdict, passed, (), sentences + self.notes)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything in what JSON knows; NaN and infinities as strings."""
         first = self.first_departure
@@ -129,13 +139,6 @@ class OutputsReport:
     def to_json(self) -> str:
         """Return `to_dict` as JSON."""
         return as_json(self.to_dict())
-
-    def __repr__(self) -> str:
-        lines = [f"OutputsReport: {self.verdict}"]
-        lines += [f"  {tensor.sentence}" for tensor in self.outputs.values()]
-        if self.between and (first := self.first_departure) is not None:
-            lines.append(f"  the first tensor to leave the noise is {first.name} ({first.node})")
-        return "\n".join(lines)
 
 
 def _number(value: Scalar | None) -> str:

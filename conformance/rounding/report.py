@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..measure.brief import Brief, Briefed, Table
 from ..measure.plain import as_json, plain
-from .tensor_noise import TensorNoise
+from .tensor_noise import ROW, TensorNoise
 
 LOSS = 0.5
 """A node that takes no more digits than that is not worth a word."""
@@ -35,8 +36,8 @@ class NodeNoise:
     lost: float
 
 
-@dataclass
-class NoiseReport:
+@dataclass(repr=False)
+class NoiseReport(Briefed):
     """
     How far a right runtime may be from the exact values of a model, on given inputs.
 
@@ -75,6 +76,23 @@ class NoiseReport:
     def lost_at(self) -> NodeNoise | None:
         """The node after which most digits are lost."""
         return next(iter(self.losing), None)
+
+    @property
+    def lost_digits(self) -> str:
+        """After which node most digits are lost, in words; empty where none are."""
+        lost = self.lost_at
+        if lost is None:
+            return ""
+        return f"most digits are lost at {lost.tensor} ({lost.node}): {lost.lost:.1f}, which leaves {lost.digits:.1f}"
+
+    @property
+    def brief(self) -> Brief:
+        """The figures of each output, and where most digits are lost."""
+        computed = f", computed in {self.dtype}" if self.dtype else ""
+        rows = [tensor.row for tensor in self.outputs.values()]
+        sentences = [self.lost_digits] if self.lost_digits else []
+        said = f"estimated from {self.samples} runs"
+        return Brief(f"Rounding noise{computed}", said, None, [Table(ROW, rows)], sentences + self.notes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the arrays, in what JSON knows; NaN and infinities as strings."""

@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.families import dtype_of
+from ..measure.brief import Brief, Briefed, Table, type_of
+from ..measure.numbers import DASH, number
 from ..measure.ulp import Doubles, spacing
 from .advice import Tolerance, advised
 from .envelope import LARGEST, digits_of
 from .judgement import Judgement, judged_decisions, judged_floats
 
 _TOP = 5
+
+ROW = ("output", "type", "largest difference", "digits", "rtol", "atol", "undecided")
+"""What `TensorNoise.row` holds."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,8 @@ class LabelNoise:
     undecided_top: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class TensorNoise:
+@dataclass(frozen=True, eq=False, repr=False)
+class TensorNoise(Briefed):
     """
     How far a right runtime may be from the exact value of a tensor.
 
@@ -65,6 +70,24 @@ class TensorNoise:
     sigma: Doubles
     undecided: NDArray[np.bool_] | None = None
     hangs_on: tuple[str, ...] = ()
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """Its figures in a few words (`ROW`): of floats how many rows have another largest one within the noise."""
+        figures = [DASH] * 4
+        undecided = None if self.undecided is None else int(np.count_nonzero(self.undecided))
+        if self.is_float:
+            figures = [number(float(f"{x:.2g}")) for x in (self.largest, self.digits, self.rtol, self.atol)]
+            undecided = None if self.labels is None else self.labels.undecided
+        return (self.name, type_of(self.dtype, self.shape), *figures, number(undecided))
+
+    @property
+    def brief(self) -> Brief:
+        """Its figures, and what it hangs on."""
+        hangs = f"hangs on what rounding may change: {', '.join(self.hangs_on)}"
+        return Brief(
+            "Rounding noise", self.node, None, [Table(ROW, [self.row])], [hangs] if self.hangs_on else []
+        )
 
     @property
     def is_float(self) -> bool:

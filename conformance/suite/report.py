@@ -27,7 +27,7 @@ SCHEMA = 1
 """Number of the JSON form that `SuiteReport.to_json` writes."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SuiteReport(SuiteRecord):
     """
     What `softops.conformance.run` found.

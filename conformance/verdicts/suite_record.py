@@ -6,12 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..measure.brief import Brief, Briefed, Table
+from ..measure.numbers import DASH
 from ..measure.precision import heading
 from .record import OUTCOMES, CaseRecord, Outcome
 
 
-@dataclass(frozen=True, kw_only=True)
-class SuiteRecord:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SuiteRecord(Briefed):
     """The fields of `softops.conformance.SuiteReport`, which are explained there, and what follows from them."""
 
     runtime: str
@@ -66,3 +68,25 @@ class SuiteRecord:
         """Number of cases of each outcome, in the order of `OUTCOMES`."""
         counted = Counter(record.outcome for record in self.cases)
         return {outcome: counted[outcome] for outcome in OUTCOMES}
+
+    @property
+    def brief(self) -> Brief:
+        """How many cases have which outcome, and what is neither right nor known, by operator and kind."""
+        counted = Counter(record.outcome for record in self.cases if record.known is None)
+        known = len(self.cases) - counted.total()
+        parts = [f"{counted[outcome]:,} {outcome}" for outcome in OUTCOMES if counted[outcome]]
+        parts += [f"{known:,} known to deviate"] if known else []
+        kinds: dict[tuple[str, ...], list[CaseRecord]] = {}
+        for record in self.unexpected:
+            kind = (record.case.id.partition("/")[0], record.outcome, record.verdict or record.message)
+            kinds.setdefault(kind, []).append(record)
+        rows = [
+            (operator, outcome, found[0].verdict or DASH, f"{len(found):,}", found[0].id)
+            for (operator, outcome, _), found in kinds.items()
+        ]
+        tables = [Table(("operator", "outcome", "fails by", "cases", "the first"), rows)] if rows else []
+        fine = "no new deviations" if known else "all right"
+        verdict = fine if self.passed else "not all right" if self.compared else "nothing compared"
+        sentences = [f"{len(self.cases):,} cases: {', '.join(parts) or 'none was run'}"]
+        sentences += [f"{found[0].id}: {found[0].message}" for found in list(kinds.values())[:3]]
+        return Brief(self.heading, verdict, self.passed, tables, [*sentences, *self.notes])

@@ -25,7 +25,7 @@ def without_values(graph: onnx.GraphProto, opsets: Mapping[str, int], library: L
 
 def with_values(content: bytes, values: Mapping[str, NDArray[Any]]) -> onnx.ModelProto:
     """Return the model that `without_values` took from its initializers, with these."""
-    model = onnx.ModelProto.FromString(content)
+    model: onnx.ModelProto = onnx.ModelProto.FromString(content)
     model.graph.initializer.extend(_tensor(name, array) for name, array in values.items())
     return model
 

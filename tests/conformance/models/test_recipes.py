@@ -38,10 +38,10 @@ def test_outputs_of_torch(tmp_path, monkeypatch, capsys):
     onnx.save(model, "network.onnx")
     x = np.random.default_rng(0).normal(size=(30, 16)).astype(np.float32)
     names = {"torch": torch, "network": network, "x": x}
-    assert said(TORCH, names, capsys) == "OutputsReport: explained by rounding"
+    assert said(TORCH, names, capsys) == "Outputs made elsewhere: explained by rounding"
     with torch.no_grad():
         network[0].weight[0, 0] += 0.01
-    assert said(TORCH, names, capsys) == "OutputsReport: not explained"
+    assert said(TORCH, names, capsys) == "Outputs made elsewhere: not explained"
 
 
 def test_outputs_of_scikit_learn(tmp_path, monkeypatch, capsys):
@@ -53,6 +53,6 @@ def test_outputs_of_scikit_learn(tmp_path, monkeypatch, capsys):
     fitted = linear.LogisticRegression().fit(x, y)
     from_sklearn(fitted, dtype="float32", path="fitted.onnx")
     names = {"fitted": fitted, "x": x}
-    assert said(SKLEARN, names, capsys) == "OutputsReport: explained by rounding"
+    assert said(SKLEARN, names, capsys) == "Outputs made elsewhere: explained by rounding"
     fitted.coef_[1, 2] += 0.01
-    assert said(SKLEARN, names, capsys) == "OutputsReport: not explained"
+    assert said(SKLEARN, names, capsys) == "Outputs made elsewhere: not explained"
