@@ -22,6 +22,7 @@ from .runtimes.protocol import Runtime
 from .steps.step import Step
 from .suite.report import SuiteReport
 from .suite.suite import run
+from .verdicts.cause import Cause
 from .verdicts.record import CaseRecord
 
 __version__: str
@@ -29,6 +30,7 @@ __version__: str
 __all__ = [
     "Case",
     "CaseRecord",
+    "Cause",
     "Comparison",
     "Evaluation",
     "JudgedTensor",

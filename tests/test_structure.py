@@ -53,6 +53,7 @@ ROOMS = {
             "measure",
             "cases",
             "verdicts",
+            "causes",
             "runtimes",
             "elsewhere",
             "rounding",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..cases.build import Truth, built, truth
 from ..cases.case import Case
 from ..cases.sweep import THREADS
+from ..causes.hypotheses import fits_of
 from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
 from ..measure.precision import Precision
 from ..runtimes.loading import load, refusal
@@ -69,7 +70,8 @@ class Examiner:
         checks, figures = assess(case, known, outputs, self._bound)
         checks += run_checks
         figures["beyond"] = settled(self._bound, checks, figures.get("beyond", {}))
-        return _judged(case, checks, figures)
+        record = _judged(case, checks, figures)
+        return replace(record, fits=fits_of(case, known, outputs)) if record.outcome == "wrong" else record
 
     def _run(
         self, case: Case, model: bytes, feeds: dict[str, NDArray[Any]], known: Truth

@@ -17,7 +17,8 @@ from ..reports.reproduction import write_reproductions
 from ..reports.suite_html import render_html
 from ..reports.suite_junit import render_junit
 from ..reports.suite_markdown import render_markdown
-from ..verdicts.record import OUTCOMES, CaseRecord, Check, Worst
+from ..verdicts.cause import Cause
+from ..verdicts.record import OUTCOMES, CaseRecord, Check, Fit, Worst
 from ..verdicts.suite_record import SuiteRecord
 
 FORMS = {"report.md": render_markdown, "junit.xml": render_junit, "report.html": render_html}
@@ -54,6 +55,8 @@ class SuiteReport(SuiteRecord):
         out right.
     notes
         What a reader should know besides.
+    causes
+        What the failures look as if, new ones first (`softops.conformance.causes.likely`).
     """
 
     def write(self, directory: str | os.PathLike[str]) -> None:
@@ -77,6 +80,7 @@ class SuiteReport(SuiteRecord):
         """Return all of it in what JSON knows; NaN and infinities as ``"nan"``, ``"inf"`` and ``"-inf"``."""
         own = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
         own["cases"] = [record.to_dict() for record in self.cases]
+        own["causes"] = [cause.to_dict() for cause in self.causes]
         result: dict[str, Any] = plain(
             {
                 "schema": SCHEMA,
@@ -120,6 +124,7 @@ class SuiteReport(SuiteRecord):
             known = {entry.name for entry in dataclasses.fields(cls)}
             own = {name: value for name, value in given.items() if name in known}
             own["cases"] = tuple(_record(entry) for entry in own["cases"])
+            own["causes"] = tuple(map(Cause.from_dict, own.get("causes", ())))
             own["seconds"] = float(own["seconds"])
             return cls(
                 **own | {name: tuple(own[name]) for name in ("vanished", "notes", "bounds") if name in own}
@@ -146,7 +151,8 @@ def _record(given: dict[str, Any]) -> CaseRecord:
     histogram = [(float(edge), int(count)) for edge, count in own.get("ulp_histogram", ())]
     checks = [Check(**check | _numbers(check, ("measured", "bound"))) for check in own.get("checks", ())]
     beyond = tuple((bound, tuple(failed)) for bound, failed in dict(own.get("beyond", {})).items())
-    own |= {"ulp_histogram": tuple(histogram), "checks": tuple(checks), "beyond": beyond}
+    fits = tuple(Fit(**fit | _numbers(fit, ("low", "high"))) for fit in own.get("fits", ()))
+    own |= {"ulp_histogram": tuple(histogram), "checks": tuple(checks), "beyond": beyond, "fits": fits}
     if "worst" in own:
         worst = own["worst"]
         names = ("error_ulp", "bound_ulp", *(("expected", "actual") if worst["dtype"] != "string" else ()))

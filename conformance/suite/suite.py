@@ -13,6 +13,7 @@ import onnx
 
 from ..cases.case import Case
 from ..cases.grid import cases, depth_of
+from ..causes.likely import likely_causes
 from ..errors import check_choice
 from ..measure.precision import Precision
 from ..runtimes.isolated import Isolated
@@ -121,7 +122,7 @@ def run_cases(
     name, own = name_of(chosen), version_of(chosen)
     known = known_deviations(name, own)
     found, gone = marked(records, known)
-    notes = _causes(chosen, records)
+    notes = _chosen_precisions(chosen, records)
     if known.deviations and not known.is_of(own):
         notes.append(
             f"no deviations are listed for {name} {own}; those of {known.version} were taken: what is not "
@@ -141,10 +142,11 @@ def run_cases(
         # What is right by other people's bounds need not have changed.
         vanished=gone if bound in OURS else (),
         notes=tuple(notes),
+        causes=likely_causes(found),
     )
 
 
-def _causes(runtime: Runtime, records: Iterable[CaseRecord]) -> list[str]:
+def _chosen_precisions(runtime: Runtime, records: Iterable[CaseRecord]) -> list[str]:
     """Say of each precision that was seen and is less than float32 why, and what to do about it."""
     full = precision_of(runtime).full
     seen = dict.fromkeys(Precision(record.computes_in, record.runs_on, full) for record in records)

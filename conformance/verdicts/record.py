@@ -73,6 +73,27 @@ class Check:
     message: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """
+    A hypothesis by which the outputs of a case are what they are (`softops.conformance.causes`).
+
+    Attributes
+    ----------
+    name
+        Of the hypothesis.
+    low, high
+        Where it has a number that is open, such as a threshold: the outputs fit if it lies between these.
+    weak
+        Whether other hypotheses would give such outputs as easily: they are explained where better ones are.
+    """
+
+    name: str
+    low: float | None = None
+    high: float | None = None
+    weak: bool = False
+
+
 class _OfCase(Generic[T]):
     """An attribute of the case, as one of its record."""
 
@@ -110,6 +131,8 @@ class CaseRecord:
         Every verdict that was asked for.
     beyond
         Pairs of (bound, verdicts that fail by it) for each bound that the outputs break, whichever was asked for.
+    fits
+        Hypotheses that explain wrong outputs, each by itself; what they are worth, a whole run tells.
     elements
         Number of elements that were compared.
     max_ulp, p99_ulp, mean_ulp
@@ -147,6 +170,7 @@ class CaseRecord:
     runs_on: str = ""
     checks: tuple[Check, ...] = ()
     beyond: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    fits: tuple[Fit, ...] = ()
     elements: int = 0
     max_ulp: float | None = None
     p99_ulp: float | None = None
@@ -198,12 +222,13 @@ class CaseRecord:
         own["worst"] = None if self.worst is None else _plain(self.worst)
         own["beyond"] = {bound: list(failed) for bound, failed in self.beyond}
         own["checks"] = [_plain(check, leave_out=(None, "")) for check in self.checks]
+        own["fits"] = [_plain(fit, leave_out=(None, False)) for fit in self.fits]
         kept = {
             name: value for name, value in own.items() if value is not None and value not in ("", (), [], {})
         }
         return {"id": self.id, **case, **kept}
 
 
-def _plain(part: Worst | Check, leave_out: tuple[Any, ...] = ()) -> dict[str, Any]:
+def _plain(part: Worst | Check | Fit, leave_out: tuple[Any, ...] = ()) -> dict[str, Any]:
     given = {entry.name: getattr(part, entry.name) for entry in fields(part)}
     return {name: value for name, value in given.items() if value not in leave_out}

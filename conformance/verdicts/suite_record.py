@@ -9,6 +9,7 @@ from typing import Any
 from ..measure.brief import Brief, Briefed, Table
 from ..measure.numbers import DASH
 from ..measure.precision import heading
+from .cause import Cause
 from .record import OUTCOMES, CaseRecord, Outcome
 
 
@@ -28,6 +29,7 @@ class SuiteRecord(Briefed):
     cases: tuple[CaseRecord, ...]
     vanished: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    causes: tuple[Cause, ...] = ()
 
     @property
     def computes_in(self) -> tuple[str, ...]:

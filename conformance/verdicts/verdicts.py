@@ -59,7 +59,7 @@ def assess(
     if not all(check.passed for check in checks):
         return checks, {}
     if case.variant == UNSORTED:
-        arrays, truth = _by_index(truth, arrays)
+        arrays, truth = by_index(truth, arrays)
     figures: dict[str, Any] = {"elements": sum(array.size for array in arrays)}
     beyond: dict[str, list[str]] = {}
     for place, (name, actual) in enumerate(zip(truth.names, arrays, strict=True)):
@@ -101,7 +101,7 @@ def settled(
     return tuple(found)
 
 
-def _by_index(truth: Truth, arrays: list[Array]) -> tuple[list[Array], Truth]:
+def by_index(truth: Truth, arrays: list[Array]) -> tuple[list[Array], Truth]:
     """Bring what a TopK found in any order, values and indices, into that of the indices; the exact outputs too."""
     axis = truth.call.attributes.get("axis", -1)
 
