@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from .cases.case import Case
-from .errors import ModelNotRunError, RuntimeNotInstalledError, UnknownRuntimeError
+from .errors import ModelNotRunError, RuntimeNotInstalledError, RuntimeUnusableError, UnknownRuntimeError
 from .evaluation.evaluation import Evaluation, evaluate
 from .measure.metrics import OutputReport
 from .measure.ulp import ulp_distance, ulp_error
@@ -45,6 +45,7 @@ __all__ = [
     "Report",
     "Runtime",
     "RuntimeNotInstalledError",
+    "RuntimeUnusableError",
     "Step",
     "SuiteReport",
     "TensorNoise",

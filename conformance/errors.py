@@ -14,7 +14,15 @@ class RuntimeNotInstalledError(ImportError):
 
 
 class ModelNotRunError(ValueError):
-    """The runtime could not load the model, or failed on these inputs."""
+    """
+    The runtime could not load the model, or failed on these inputs.
+
+    ``detail`` is all that the runtime said, of which the message has the first line; empty where that is all.
+    """
+
+    def __init__(self, message: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail
 
 
 class ModelNotSupportedError(ModelNotRunError):
@@ -23,6 +31,10 @@ class ModelNotSupportedError(ModelNotRunError):
 
 class RuntimeHungError(ModelNotRunError):
     """The runtime did not answer within its time limit."""
+
+
+class RuntimeUnusableError(ModelNotRunError):
+    """The runtime can run nothing at all: its program cannot be started, or every model fails alike."""
 
 
 def check_choice(what: str, given: str, known: Iterable[str]) -> None:

@@ -1,8 +1,7 @@
-"""Any program as a runtime: it is given a model and inputs, and writes outputs."""
+"""Any program as a runtime: given a model and inputs it writes outputs; started for each case, or once for all."""
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -13,18 +12,15 @@ import onnx
 from numpy.typing import NDArray
 
 from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
-from ..runtimes.protocol import Feeds
+from ..runtimes.protocol import Feeds, Runtime
+from .batch import FOLDER, BatchRuntime
+from .programs import SECONDS_MAX, ending, filled, start, stop, tail, words_of
 from .saved_arrays import read_outputs, write_arrays
 
 PLACES = ("{model}", "{inputs}", "{outputs}")
 
-SECONDS_MAX = 60.0
-"""A program that takes longer than this is stopped."""
-
 NOT_SUPPORTED = 77
 """The exit code by which a program says that it does not take the model, as in automake's tests."""
-
-_SHOWN = 300
 
 
 class CommandRuntime:
@@ -44,20 +40,20 @@ class CommandRuntime:
     version = ""
 
     def __init__(self, command: str, *, seconds: float = SECONDS_MAX) -> None:
-        try:
-            self._words = shlex.split(command)
-        except ValueError as error:
-            message = f"expected a command line (got {command!r}: {error}); close its quotes"
-            raise ValueError(message) from error
+        self._words = words_of(command)
         missing = [place for place in PLACES if not any(place in word for word in self._words)]
         if missing:
             message = (
-                f"expected a command with {', '.join(PLACES)} (got {command!r}); "
+                f"expected a command with {', '.join(PLACES)}, or with {FOLDER} (got {command!r}); "
                 f"say where {' and '.join(missing)} go, as in cmd: ./mytool {' '.join(PLACES)}"
             )
             raise ValueError(message)
         self.name = f"cmd: {command}"
-        self._seconds = seconds
+        self._command, self._seconds = command, seconds
+
+    def limited(self, seconds: float) -> CommandRuntime:
+        """Return the same program, stopped when it takes longer."""
+        return CommandRuntime(self._command, seconds=seconds)
 
     def supports(self, op: str, opset: int, dtype: str) -> str | None:
         """A program says what it does not take by its exit code."""
@@ -74,7 +70,7 @@ class CommandRuntime:
             }
             paths["{model}"].write_bytes(model)
             write_arrays(paths["{inputs}"], feeds)
-            self._call([_filled(word, paths) for word in self._words])
+            self._call(filled(self._words, paths))
             if not paths["{outputs}"].exists():
                 message = (
                     "expected the program to write {outputs} (there is no such file); correct the program"
@@ -83,28 +79,23 @@ class CommandRuntime:
             return read_outputs(paths["{outputs}"], onnx.load_from_string(model))
 
     def _call(self, words: list[str]) -> None:
-        try:
-            done = subprocess.run(
-                words, capture_output=True, timeout=self._seconds, check=False, stdin=subprocess.DEVNULL
-            )
-        except subprocess.TimeoutExpired as error:
-            message = f"{words[0]} did not finish within {self._seconds:g} seconds"
-            raise RuntimeHungError(message) from error
-        except OSError as error:
-            message = f"expected a program that can be started (got {words[0]!r}: {error.strerror})"
-            raise ModelNotRunError(message) from error
-        if done.returncode:
-            said = " ".join(done.stderr.decode("utf-8", "replace").split())[-_SHOWN:]
-            reason = f"{words[0]} ended with exit code {done.returncode}: {said or 'nothing on stderr'}"
-            raise (ModelNotSupportedError if done.returncode == NOT_SUPPORTED else ModelNotRunError)(reason)
+        # A file and no pipe, which a child that lives on would keep open.
+        with tempfile.TemporaryFile() as stderr:
+            process = start(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr)
+            try:
+                code = process.wait(self._seconds)
+            except subprocess.TimeoutExpired as error:
+                message = f"{words[0]} did not finish within {self._seconds:g} seconds"
+                raise RuntimeHungError(message) from error
+            finally:
+                stop(process)
+            if code:
+                said = tail(stderr)
+                kind = ModelNotSupportedError if code == NOT_SUPPORTED else ModelNotRunError
+                raise kind(ending(words[0], code, said), said)
 
 
-def _filled(word: str, paths: dict[str, Path]) -> str:
-    for place, path in paths.items():
-        word = word.replace(place, str(path))
-    return word
-
-
-def from_options(options: str) -> CommandRuntime:
-    """Make the runtime from a command line."""
-    return CommandRuntime(options)
+def from_options(options: str) -> Runtime:
+    """Make the runtime from a command line: one with {folder} is started once and asked for case after case."""
+    batch = any(FOLDER in word for word in words_of(options))
+    return BatchRuntime(options) if batch else CommandRuntime(options)

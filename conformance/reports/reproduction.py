@@ -73,6 +73,8 @@ def _issue(report: SuiteRecord, kind: Kind, material: Material, script: str) -> 
     model = onnx.printer.to_text(onnx.load_from_string(material.model))
     failed = "\n".join(f"- {c.name}: {' '.join(c.message.split())}" for c in record.checks if not c.passed)
     what = failed or f"- {record.outcome}: {' '.join(record.message.split())}"
+    if record.detail:
+        what = f"{what}\n\nAll that it said:\n\n```\n{record.detail}\n```"
     where = heading(report.runtime, report.runtime_version, [record.computes_in], [record.runs_on])
     return f"""# {row.name} in {record.dtype}: {record.outcome} in {where}
 {known}

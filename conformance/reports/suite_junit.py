@@ -60,6 +60,7 @@ def _counts(elements: list[str]) -> dict[str, str]:
 
 def _details(record: CaseRecord) -> str:
     lines = [f"{check.name}: {check.message}" for check in record.checks if not check.passed]
+    lines += [record.detail] if record.detail else []
     if record.worst is not None:
         lines += [f"{name:8} {decimal}  {hexa}" for name, decimal, hexa in values_of(record.worst)]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""A runtime in a process of its own: it may crash or hang without taking the suite with it."""
+"""A runtime in a process of its own: it may crash or hang without taking along who runs it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import multiprocessing
 from collections.abc import Sequence
 from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from numpy.typing import NDArray
 
-from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
+from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError, RuntimeUnusableError
 from .loading import load
 from .names import get_runtime
 from .protocol import Feeds, LoadingRuntime, Run, Runtime, name_of, precision_of, settings_of, version_of
@@ -18,11 +19,33 @@ from .protocol import Feeds, LoadingRuntime, Run, Runtime, name_of, precision_of
 STARTING_SECONDS = 120.0
 """How long a process may take to import its runtime."""
 
-_ERRORS = {kind.__name__: kind for kind in (ModelNotRunError, ModelNotSupportedError, RuntimeHungError)}
+_ERRORS = {
+    kind.__name__: kind
+    for kind in (ModelNotRunError, ModelNotSupportedError, RuntimeHungError, RuntimeUnusableError)
+}
 
 
 class RuntimeDiedError(ModelNotRunError):
     """The process of the runtime ended by itself."""
+
+
+def with_time_limit(runtime: str | Runtime, seconds: float) -> Runtime:
+    """
+    Return the runtime in a process of its own, each load and each run with a time limit.
+
+    One that has processes of its own, as a command line does, is given the limit (``limited``). Raises as
+    `get_runtime`; TypeError: an object cannot be sent to another process.
+    """
+    limited = getattr(get_runtime(runtime), "limited", None)
+    made: Runtime = Isolated(runtime, seconds) if limited is None else limited(seconds)
+    return made
+
+
+def close(runtime: Runtime) -> None:
+    """End the processes that a runtime has, if it has any."""
+    ended = getattr(runtime, "close", None)
+    if ended is not None:
+        ended()
 
 
 class Isolated(LoadingRuntime):
@@ -33,13 +56,15 @@ class Isolated(LoadingRuntime):
     """
 
     def __init__(self, runtime: str | Runtime, seconds: float, setting: str = "") -> None:
+        self._process: Any = None
+        self._pipe: Connection | None = None
         here = get_runtime(runtime)
+        if not isinstance(runtime, str):
+            _check_sendable(here)
         self.name, self.version, self.settings = name_of(here), version_of(here), settings_of(here)
         self._runtime, self._seconds, self._setting = runtime, seconds, setting
         self.full_precision = precision_of(here).full
         self._here = here
-        self._process: Any = None
-        self._pipe: Connection | None = None
         self._model: bytes | None = None
 
     def supports(self, op: str, opset: int, dtype: str) -> str | None:
@@ -100,7 +125,7 @@ class Isolated(LoadingRuntime):
             message = f"the process of {self.name} ended with code {code}"
             raise RuntimeDiedError(message) from error
         if answer != "done":
-            raise _ERRORS.get(answer, ModelNotRunError)(value)
+            raise _ERRORS.get(answer, ModelNotRunError)(*value)
         return value
 
     def _started(self) -> Connection:
@@ -113,16 +138,32 @@ class Isolated(LoadingRuntime):
             )
             self._process.start()
             theirs.close()
-            self._ask("start", None, STARTING_SECONDS)
+            try:
+                self._ask("start", None, STARTING_SECONDS)
+            except RuntimeDiedError as error:
+                message = (
+                    f"expected {self.name} to start in a process of its own (got one that ended at once, see above); "
+                    'guard a script by if __name__ == "__main__", and define a runtime of your own in a module'
+                )
+                raise RuntimeUnusableError(message) from error
         return self._pipe
+
+
+def _check_sendable(runtime: Runtime) -> None:
+    try:
+        ForkingPickler.dumps(runtime)
+    except Exception as error:  # whatever its __reduce__ raises
+        message = (
+            f"expected a runtime that can be sent to a process of its own (got {name_of(runtime)}: {error}); define "
+            "its class at the top of a module, name it by an entry point in the group softops.runtimes "
+            '("module:attribute"), or leave out time_limit, which keeps it in this process'
+        )
+        raise TypeError(message) from error
 
 
 def _serve(pipe: Connection, runtime: str | Runtime, setting: str) -> None:
     """Answer requests until the other side is gone."""
-    chosen = get_runtime(runtime)
-    if setting:
-        configured: Any = getattr(chosen, "configured")  # noqa: B009
-        chosen = configured(setting)
+    chosen: Any = None
     ready: Run | None = None
     while True:
         try:
@@ -131,7 +172,10 @@ def _serve(pipe: Connection, runtime: str | Runtime, setting: str) -> None:
             return
         try:
             value: Any = None
-            if what == "load":
+            if what == "start":
+                chosen = get_runtime(runtime)
+                chosen = chosen.configured(setting) if setting else chosen
+            elif what == "load":
                 ready = load(chosen, content)
             elif what == "precision":
                 value = precision_of(chosen)
@@ -140,4 +184,4 @@ def _serve(pipe: Connection, runtime: str | Runtime, setting: str) -> None:
                 value = ready(content)
             pipe.send(("done", value))
         except Exception as error:
-            pipe.send((type(error).__name__, str(error)))
+            pipe.send((type(error).__name__, (str(error), getattr(error, "detail", ""))))

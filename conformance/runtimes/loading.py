@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from softops.opset.graph.external import read_external_data
 from softops.opset.graph.files import serialize
 
-from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
+from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError, RuntimeUnusableError
 from .protocol import Run, Runtime, name_of
+
+LINE_MAX = 500
+"""So many characters of the first line of what a runtime says stand in a message."""
 
 
 def refusal(runtime: Runtime, op: str, domain: str, opset: int, dtype: str) -> str | None:
@@ -27,7 +30,7 @@ def refusal(runtime: Runtime, op: str, domain: str, opset: int, dtype: str) -> s
     try:
         reason = supports(f"{domain}.{op}" if domain else op, opset, dtype)
     except Exception as error:
-        message = f"expected {name_of(runtime)} to say whether it supports {op} (got {_said(error)})"
+        message = f"expected {name_of(runtime)} to say whether it supports {op} (got {_said(error)[0]})"
         raise ModelNotRunError(message) from error
     if reason is not None and not isinstance(reason, str):
         message = (
@@ -103,14 +106,28 @@ def named(runtime: Runtime, call: Callable[[], Any]) -> Any:
     """Call what a runtime is asked to do; whatever it raises becomes ModelNotRunError."""
     try:
         return call()
-    except RuntimeHungError:
+    except (KeyboardInterrupt, GeneratorExit, RuntimeHungError, RuntimeUnusableError):
         raise
-    except (Exception, SystemExit) as error:  # it is the runtime that wants to exit, not who runs us
-        message = f"expected {name_of(runtime)} to run the model (got {_said(error)}); look at its operators and opset"
+    # A runtime that wants to exit is not who runs us; a panic in Rust is a BaseException, too.
+    except BaseException as error:
+        begin = f"expected {name_of(runtime)} to run the model (got "
+        if isinstance(error, ModelNotRunError) and str(error).startswith(
+            begin
+        ):  # as its process has told it already
+            raise
+        line, whole = _said(error)
+        detail = (error.detail if isinstance(error, ModelNotRunError) else "") or whole
         kind = type(error) if isinstance(error, ModelNotRunError) else ModelNotRunError
-        raise kind(message) from error
+        message = f"{begin}{line}); look at its operators and opset"
+        raise kind(message, detail) from error
 
 
-def _said(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if text and not isinstance(error, SystemExit) else f"{type(error).__name__} {text}".strip()
+def _said(error: BaseException) -> tuple[str, str]:
+    """Return the first line of what an error says, and all of it where that is more."""
+    whole = str(error).strip()
+    line, _, rest = whole.partition("\n")
+    line = " ".join(line.split())
+    if not line or not isinstance(error, Exception):
+        line = f"{type(error).__name__} {line}".strip()
+    cut = line if len(line) <= LINE_MAX else f"{line[:LINE_MAX]} \N{HORIZONTAL ELLIPSIS}"
+    return cut, whole if rest or cut != line else ""

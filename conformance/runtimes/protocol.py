@@ -14,6 +14,8 @@ gives the model's outputs in its order. It may have more, and everything does wi
 - ``runs_on``, the devices or providers that this model was given to, such as ``CPU``;
 - ``full_precision``, the setting of ``configured`` that asks for float32, such as ``precision=f32``, where the
   runtime may choose less by itself; empty where the user has chosen. A report names it as the cure, and tries it;
+- ``limited(seconds)``, the same runtime with that time limit for each load and each run, and ``close()``: of one that
+  has processes of its own; any other is put into one where a time limit is asked for;
 - ``settings`` and ``configured(setting)``: names such as ``level=basic`` or ``threads=2``, and the same runtime
   set so. The suite tries each setting, and compares those of ``threads=`` with one another.
 """

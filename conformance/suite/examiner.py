@@ -13,7 +13,7 @@ from ..cases.build import Truth, built, truth
 from ..cases.case import Case
 from ..cases.sweep import THREADS
 from ..causes.hypotheses import fits_of
-from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError
+from ..errors import ModelNotRunError, ModelNotSupportedError, RuntimeHungError, RuntimeUnusableError
 from ..measure.precision import Precision
 from ..runtimes.loading import load, refusal
 from ..runtimes.protocol import Feeds, Run, Runtime, name_of, precision_of
@@ -41,7 +41,11 @@ class Examiner:
         self._precision = Precision()
 
     def examine(self, case: Case) -> CaseRecord:
-        """Run a case and judge it; whatever goes wrong is told in the record."""
+        """
+        Run a case and judge it; whatever goes wrong is told in the record.
+
+        RuntimeUnusableError: the runtime itself says that it can run nothing.
+        """
         self._precision = Precision()
         record = self._told(case)
         seen = self._precision
@@ -52,8 +56,10 @@ class Examiner:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return self._examined(case)
+        except RuntimeUnusableError:
+            raise
         except ModelNotRunError as error:
-            return CaseRecord(case=case, outcome=_outcome(error), message=str(error))
+            return CaseRecord(case=case, outcome=_outcome(error), message=str(error), detail=error.detail)
         except Exception as error:
             text = f"{type(error).__name__}: {' '.join(str(error).split())}"
             return CaseRecord(

@@ -9,11 +9,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from ..cases.case import Case
-from ..runtimes.isolated import Isolated
+from ..runtimes.isolated import close, with_time_limit
 from ..runtimes.names import get_runtime
 from ..verdicts.record import CaseRecord
 from ..verdicts.rules import Bound
 from .examiner import Examiner
+from .smoke import SmokeDetector, first_of_each
 
 WORTH_CASES = 500
 """Fewer cases than this are done before the processes have started."""
@@ -23,7 +24,7 @@ _PART_CASES = 200
 _RESCUE_SECONDS = 60.0
 """The time limit of the cases that are run again, one by one, after their process has died."""
 
-_examiner: Examiner | None = None
+_detector: SmokeDetector | None = None
 
 
 def examine_in_processes(
@@ -34,10 +35,12 @@ def examine_in_processes(
 
     A process that dies, as one does with the runtime in it, takes nothing along: its cases are run again in
     processes of their own (`softops.conformance.runtimes.isolated`), and the others go on.
+
+    RuntimeUnusableError: one of them found that it can run nothing.
     """
-    parts = _parts(listed)
+    parts, probes = _parts(listed), first_of_each(listed)
     while parts:
-        with _pool(runtime, bound, time_limit, jobs) as pool:
+        with _pool(runtime, bound, time_limit, jobs, probes) as pool:
             waiting: list[Future[list[CaseRecord]]] = [pool.submit(_examine, part) for part in parts]
             done = 0
             try:
@@ -49,7 +52,7 @@ def examine_in_processes(
             finally:
                 pool.shutdown(cancel_futures=True)
         if done < len(parts):
-            yield from _rescued(runtime, parts[done], bound)
+            yield from _rescued(runtime, parts[done], bound, probes)
             done += 1
         parts = parts[done:]
 
@@ -65,28 +68,30 @@ def _parts(listed: Sequence[Case]) -> list[list[Case]]:
     return parts
 
 
-def _pool(runtime: str, bound: Bound, time_limit: float | None, jobs: int) -> ProcessPoolExecutor:
+def _pool(
+    runtime: str, bound: Bound, time_limit: float | None, jobs: int, probes: Sequence[Case]
+) -> ProcessPoolExecutor:
     # Not a fork: threads and locks of a runtime in this process would come along, half alive.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, context, _start, (runtime, bound, time_limit))
+    return ProcessPoolExecutor(jobs, context, _start, (runtime, bound, time_limit, probes))
 
 
-def _start(runtime: str, bound: Bound, time_limit: float | None) -> None:
-    global _examiner  # noqa: PLW0603  (one for each process, which has nothing else to keep it in)
-    chosen = get_runtime(runtime) if time_limit is None else Isolated(runtime, time_limit)
-    _examiner = Examiner(chosen, bound)
+def _start(runtime: str, bound: Bound, time_limit: float | None, probes: Sequence[Case]) -> None:
+    global _detector  # noqa: PLW0603  (one for each process, which has nothing else to keep it in)
+    chosen = get_runtime(runtime) if time_limit is None else with_time_limit(runtime, time_limit)
+    _detector = SmokeDetector(chosen, Examiner(chosen, bound), probes)
 
 
 def _examine(part: list[Case]) -> list[CaseRecord]:
-    assert _examiner is not None
-    return [_examiner.examine(case) for case in part]
+    assert _detector is not None
+    return [_detector.examine(case) for case in part]
 
 
-def _rescued(runtime: str, part: list[Case], bound: Bound) -> Iterator[CaseRecord]:
-    isolated = Isolated(runtime, _RESCUE_SECONDS)
+def _rescued(runtime: str, part: list[Case], bound: Bound, probes: Sequence[Case]) -> Iterator[CaseRecord]:
+    isolated = with_time_limit(runtime, _RESCUE_SECONDS)
     try:
-        examiner = Examiner(isolated, bound)
+        detector = SmokeDetector(isolated, Examiner(isolated, bound), probes)
         for case in part:
-            yield examiner.examine(case)
+            yield detector.examine(case)
     finally:
-        isolated.close()
+        close(isolated)

@@ -16,7 +16,7 @@ from ..cases.grid import cases, depth_of
 from ..causes.likely import likely_causes
 from ..errors import check_choice
 from ..measure.precision import Precision
-from ..runtimes.isolated import Isolated
+from ..runtimes.isolated import close, with_time_limit
 from ..runtimes.names import get_runtime
 from ..runtimes.protocol import Runtime, name_of, precision_of, settings_of, version_of
 from ..verdicts.known import known_deviations, marked
@@ -25,6 +25,7 @@ from ..verdicts.rules import BOUNDS, OURS, Bound
 from .examiner import Examiner
 from .processes import WORTH_CASES, examine_in_processes
 from .report import SuiteReport
+from .smoke import SmokeDetector
 
 
 def run(
@@ -66,7 +67,9 @@ def run(
         bound that they are listed for, mostly ``strict``: what breaks ``exact`` alone is not.
     time_limit
         Seconds that a model may take to load or to run; the runtime then has a process of its own, which
-        may crash or hang without harm. None leaves it in this one.
+        may crash or hang without harm. None leaves it in this one: an object that ends the process, as a panic in
+        Rust does, ends the run with it. For a process of its own an object has to be pickled, so its class stands at
+        the top of a module.
     jobs
         Over how many processes the cases are spread, where they are many and ``runtime`` is a name; 0 for the
         number of processors. A script that asks for several needs ``if __name__ == "__main__":``.
@@ -82,8 +85,12 @@ def run(
     ------
     UnknownRuntimeError, RuntimeNotInstalledError
         There is no such runtime here.
+    RuntimeUnusableError
+        It can run nothing at all: its program does not start, or its first cases, trivial models and a case of every
+        operator all fail with the same words.
     TypeError, ValueError
-        ``runtime`` is none, a name is not known, or no case is left.
+        ``runtime`` is none, or no object that can be sent to the process that ``time_limit`` asks for; a name is not
+        known; or no case is left.
     """
     choice = {"ops": ops, "opsets": opsets, "dtypes": dtypes, "families": families}
     asked: dict[str, Any] = {name: _listed(given) for name, given in choice.items()}
@@ -160,14 +167,13 @@ def _examined(
     if isinstance(runtime, str) and jobs > 1 and len(listed) >= WORTH_CASES:
         yield from examine_in_processes(runtime, listed, bound, time_limit, jobs)
         return
-    chosen = get_runtime(runtime) if time_limit is None else Isolated(runtime, time_limit)
+    chosen = get_runtime(runtime) if time_limit is None else with_time_limit(runtime, time_limit)
     try:
-        examiner = Examiner(chosen, bound)
+        detector = SmokeDetector(chosen, Examiner(chosen, bound), listed)
         for case in listed:
-            yield examiner.examine(case)
+            yield detector.examine(case)
     finally:
-        if isinstance(chosen, Isolated):
-            chosen.close()
+        close(chosen)
 
 
 def _processors() -> int:

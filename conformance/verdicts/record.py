@@ -121,6 +121,8 @@ class CaseRecord:
         The name of the check that failed, of several the first; empty unless the outcome is ``wrong``.
     message
         Why the outcome is not ``right``, one sentence or two; empty where it is.
+    detail
+        All that a runtime said of its failure, of which ``message`` has the first line; empty where that is all.
     known
         For a deviation that is listed as known: the address of the upstream issue, or ``not reported yet``.
         Such a case does not keep a report from passing.
@@ -165,6 +167,7 @@ class CaseRecord:
     outcome: Outcome
     verdict: str = ""
     message: str = ""
+    detail: str = ""
     known: str | None = None
     computes_in: str = ""
     runs_on: str = ""

@@ -43,6 +43,11 @@ class Planted:
         return outputs if isinstance(outputs, list) else [outputs, *node.right()[1:]]
 
 
+def is_trivial(proto):
+    """Whether it is a model that the suite asks for to see whether a runtime can run anything."""
+    return proto.graph.name == "trivial"
+
+
 def check_caught(fault, outcomes, **choice):
     """
     Run a fault and return the report; the failures are of these outcomes alone.
@@ -93,6 +98,23 @@ class Deadly(Planted):
         if rows == 3:
             time.sleep(60)
         return super().run(model, feeds)
+
+
+class DiesOnArrival(Planted):
+    """Cannot be made in another process, as an object of a notebook's class cannot."""
+
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+class NoDevices:
+    """An ONNX backend without a device, which says so at length."""
+
+    said = "\n".join(["no usable devices", *(f"  {frame}: frame_{frame}" for frame in range(300))])
+
+    @staticmethod
+    def prepare(model, device):
+        raise RuntimeError(NoDevices.said)
 
 
 class DyingBackend:
