@@ -56,7 +56,7 @@ class Agreement:
 
     def __repr__(self) -> str:
         changed = f", {self.changed:,} change" if self.changed else ""
-        clear = f", of which rounding does not explain {self.clear:,}" if self.clear else ""
+        clear = f", {self.clear:,} of them by more than rounding explains" if self.clear else ""
         return f"{self.left} against {self.right}: {percent(self.share)} of {self.rows:,} labels agree{changed}{clear}"
 
     def add(self, left: Answer, right: Answer, start: int, classes: Mapping[Any, int] | None = None) -> None:

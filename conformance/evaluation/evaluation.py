@@ -106,7 +106,7 @@ class Evaluation(Briefed):
                         percent(scores.accuracy),
                         number(scores.ece),
                         number(scores.brier),
-                        f"{self.seconds[name]:.2f}",
+                        f"{self.seconds[name]:.3g}",
                     )
                     for name, scores in self.scores.items()
                 ],

@@ -60,7 +60,7 @@ class Tally:
             if progress is not None:
                 progress(start + count, data.rows)
         self.wrong += [
-            f"{entry.left}: {entry.clear:,} of {entry.rows:,} labels are not ours, and not for rounding"
+            f"{entry.left}: {entry.clear:,} of {entry.rows:,} labels differ from ours by more than rounding explains"
             for entry in self.agreements
             if entry.clear and entry.right == self._ours
         ]

@@ -7,7 +7,6 @@ from typing import Any
 
 from ..measure.brief import Brief, Briefed, Table
 from ..measure.metrics import OutputReport
-from ..measure.numbers import number
 from ..measure.plain import as_json, fields_of, plain
 from ..measure.precision import heading
 from ..steps.step import Step
@@ -107,7 +106,7 @@ class Report(Briefed):
     def brief(self) -> Brief:
         """The outputs, the steps that are not right, and what is to be said of them."""
         steps = [
-            (step.tensor, step.operator, step.verdict, f"{number(step.wrong)} of {number(step.size)}")
+            (step.tensor, step.operator, step.verdict, f"{step.wrong:,} of {step.size:,}")
             for step in self.steps
             if step.verdict != "right"
         ]

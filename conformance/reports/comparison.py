@@ -67,7 +67,8 @@ def render_markdown(found: Comparison, *, title: str) -> str:
 
 
 def _outputs(differences: Differences) -> Iterator[str]:
-    yield "| output | worst ULP | mean ULP | worst relative | equal | decisions changed |"
+    columns = "furthest apart, ULP | apart on average, ULP | largest relative difference | equal | decisions changed"
+    yield f"| output | {columns} |"
     yield "|---|--:|--:|--:|--:|--:|"
     for name, output in differences.outputs.items():
         decided = differences.decisions.get(name)

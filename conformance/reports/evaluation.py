@@ -36,7 +36,7 @@ def render_markdown(found: Evaluation, *, title: str) -> str:
     lines += ["", "| runtime | accuracy | ECE | Brier | seconds |", "|---|--:|--:|--:|--:|"]
     for name, scores in found.scores.items():
         cells = (percent(scores.accuracy), number(scores.ece), number(scores.brier))
-        lines.append(f"| {name} | {' | '.join(cells)} | {found.seconds[name]:.2f} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {found.seconds[name]:.3g} |")
     for agreement in found.agreements:
         lines += ["", f"## {agreement.left} against {agreement.right}", ""]
         rest = f"; {agreement.changed:,} do not" if agreement.changed else ""

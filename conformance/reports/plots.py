@@ -17,8 +17,8 @@ from .page import environment
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-LEFT = 9.0
-"""Percent of the width that the numbers of the axis stand in."""
+LEFT, RIGHT = 9.0, 97.0
+"""Where the plot begins and ends, in percent: before it stand the numbers of its axis, behind it half of a label."""
 TOP, HEIGHT = 10.0, 180.0
 """Pixels above the plot, and of it."""
 
@@ -81,7 +81,7 @@ def bars(
     A share that is not 0 can always be seen. Of labels that would overlap some are left out, but never the last.
     """
     axis = Axis(max((share for _, shares in series for share in shares), default=0) or 1.0)
-    group = (100 - LEFT) / max(len(names), 1)
+    group = (RIGHT - LEFT) / max(len(names), 1)
     wide = 0.84 * group / max(len(series), 1)
     drawn = []
     for number, (_, shares) in enumerate(series):
@@ -106,14 +106,16 @@ def line(
         for place, value in enumerate(values)
     ]
     marked = [
-        (LEFT + (100 - LEFT) * places[place][0] / 100, axis.y(values[place]), text) for place, text in marks
+        (LEFT + (RIGHT - LEFT) * places[place][0] / 100, axis.y(values[place]), text) for place, text in marks
     ]
     return _drawn("line", caption=caption, axis=axis, points=places, marks=marked, ends=ends)
 
 
 def _drawn(kind: str, **values: object) -> Markup:
     module = (
-        environment().get_template("plots.html").make_module({"LEFT": LEFT, "TOP": TOP, "HEIGHT": HEIGHT})
+        environment()
+        .get_template("plots.html")
+        .make_module({"LEFT": LEFT, "RIGHT": RIGHT, "TOP": TOP, "HEIGHT": HEIGHT})
     )
     picture: Markup = getattr(module, kind)(**values)
     return picture
@@ -121,7 +123,7 @@ def _drawn(kind: str, **values: object) -> Markup:
 
 def _labels(names: Sequence[str]) -> list[Label]:
     """Return the labels that fit on a desk; the narrow ones among them fit on a phone."""
-    group = (100 - LEFT) / max(len(names), 1)
+    group = (RIGHT - LEFT) / max(len(names), 1)
     wide, narrow = (_shown(names, pixels) for pixels in (_WIDE, _NARROW))
     return [Label(LEFT + group * (place + 0.5), names[place], place in narrow) for place in sorted(wide)]
 

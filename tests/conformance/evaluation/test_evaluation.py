@@ -94,7 +94,7 @@ def test_changed_labels_are_counted_shown_and_wrong():
         (i, j): matrix[i, j] for i in range(4) for j in range(4) if matrix[i, j]
     }
     assert [change.row for change in entry.changes] == list(np.flatnonzero(ours != theirs)[:20])
-    assert any("swapping: " in reason and "labels are not ours" in reason for reason in found.wrong)
+    assert any("swapping: " in reason and "labels differ from ours" in reason for reason in found.wrong)
     assert not any(reason.startswith("onnxruntime") for reason in found.wrong)
     record = json.loads(found.to_json())
     assert record["agreements"][1]["changed"] == entry.changed
@@ -315,4 +315,4 @@ def test_labels_that_hang_on_what_is_not_verified_cannot_be_told(monkeypatch):
     assert not found.passed
     assert found.wrong == []
     assert any("differs from onnx.reference at Sin" in reason for reason in found.unsettled)
-    assert any("labels are not ours" in reason for reason in found.unsettled)
+    assert any("labels differ from ours" in reason for reason in found.unsettled)

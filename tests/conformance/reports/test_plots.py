@@ -16,7 +16,8 @@ PAGE = """{% extends "base.html" %}{% import "plots.html" as plots %}
 {% block style %}{{ plots.style() }}{% endblock %}
 {% block content %}{% for picture in pictures %}{{ picture }}{% endfor %}{% endblock %}"""
 LABELS = """[...document.querySelectorAll('figure')].map(f => [...f.querySelectorAll('text[text-anchor=middle]')]
-    .filter(t => t.checkVisibility()).map(t => t.getBoundingClientRect()).map(r => [r.left, r.right, r.top]))"""
+    .filter(t => t.checkVisibility()).map(t => t.getBoundingClientRect())
+    .map(r => [r.left, r.right, f.getBoundingClientRect().right]))"""
 COLOURS = """['rect', 'text', 'figure'].map(e => getComputedStyle(document.querySelector(e)))
     .map((s, n) => n < 2 ? s.fill : s.backgroundColor)"""
 
@@ -88,6 +89,7 @@ def test_labels_do_not_overlap_and_nothing_is_cut_off(page, width):
     assert len(found) == 5
     for labels in found[:4]:
         assert len(labels) >= 3
+        assert all(right + 4 <= end for _, right, end in labels)
         for (_, right, _), (left, _, _) in itertools.pairwise(labels):
             assert left - right >= 4
     assert (
