@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import itertools
 import re
 import sys
 import tomllib
@@ -68,6 +69,9 @@ ROOMS = {
     "cli": ["terminal", "demo", "export", "conformance", ""],
 }
 ORDER = list(ROOMS)
+NOT_FOR_USERS = {"test", "bench", "mutation"}
+# By onnx, jinja2 and Numba; and what runs a plugin of pytest.
+BROUGHT = {"google", "markupsafe", "llvmlite", "pytest", "softops"}
 KERNELS_MAY_IMPORT = {"numpy", "numba", "llvmlite", "ml_dtypes"}
 MOST_MODULES = 15
 MOST_LINES = 300
@@ -137,6 +141,19 @@ def test_imports_point_upwards(path):
 def test_kernels_need_nothing_but_numba_and_numpy(path):
     outside = {name.split(".")[0] for _, level, name in imports(path) if not level}
     assert outside - sys.stdlib_module_names <= KERNELS_MAY_IMPORT
+
+
+def test_what_is_imported_is_declared():
+    """In the dependencies, or in an extra that is for users: neither for tests nor for measuring."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [
+        names for extra, names in project["optional-dependencies"].items() if extra not in NOT_FOR_USERS
+    ]
+    asked = [re.match(r"[\w.-]+", name)[0] for name in [*project["dependencies"], *itertools.chain(*extras)]]
+    declared = {name.replace("-", "_") for name in asked} | BROUGHT
+    for path in MODULES:
+        outside = {name.split(".")[0] for _, level, name in imports(path) if not level}
+        assert outside <= declared | sys.stdlib_module_names, path
 
 
 @pytest.mark.parametrize("package", ORDER)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .brief import type_of
+from .numbers import number, percent
 from .ulp import is_float, ulp_distance
 
 Scalar = bool | int | float | complex | str
@@ -61,6 +63,10 @@ class OutputReport:
     worst_actual: Scalar | None = None
     worst_expected: Scalar | None = None
     ulps: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
+
+    def __str__(self) -> str:
+        apart = "" if self.max_ulp is None else f", at most {number(self.max_ulp)} ULP apart"
+        return f"{self.name}, {type_of(self.dtype, self.shape)}: {percent(self.equal)} equal{apart}"
 
 
 def compare(name: str, actual: NDArray[Any], expected: NDArray[Any]) -> OutputReport:

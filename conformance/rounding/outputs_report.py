@@ -35,6 +35,9 @@ class JudgedTensor(Judgement):
     dtype: str
     shape: tuple[int, ...]
 
+    def __str__(self) -> str:
+        return self.sentence
+
     @property
     def wrong(self) -> bool:
         """Whether rounding does not explain it."""

@@ -86,6 +86,12 @@ class Step:
     unsettled: str = ""
     reason: str = ""
 
+    def __str__(self) -> str:
+        if self.verdict != "right":
+            return f"{self.verdict}: {self.known or self.unsettled or self.message}"
+        used = "" if self.bound_used is None else f", {100 * self.bound_used:.3g} % of its bound used"
+        return f"right: {self.tensor}: {self.operator} gave {self.size:,} elements{used}"
+
     @property
     def verdict(self) -> Literal["right", "known", "cannot tell", "wrong"]:
         """Right within its bound, and else wrong, unless that is known or not settled."""

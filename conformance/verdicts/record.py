@@ -208,6 +208,10 @@ class CaseRecord:
     form = _OfCase[str]()
     setting = _OfCase[str]()
 
+    def __str__(self) -> str:
+        known = f", known ({self.known})" if self.known else ""
+        return f"{self.id}: {self.outcome}{known}{f': {self.message}' if self.message else ''}"
+
     def failed(self, bound: str) -> tuple[str, ...]:
         """Return the verdicts that fail by a bound; those that were asked for, where no other is known."""
         if not self.beyond:

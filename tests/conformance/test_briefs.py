@@ -80,6 +80,23 @@ def test_every_report_is_shown_in_a_few_lines(head):
     assert kinds == {kind for kind in public if isinstance(kind, type) and issubclass(kind, Briefed)}
 
 
+def test_parts_of_a_report_are_a_sentence_each(head):
+    wrong, right = conformance.validate(head, Wrong(), batch=9), conformance.validate(head, batch=9)
+    step = next(step for step in wrong.steps if step.verdict == "wrong")
+    assert str(step) == f"wrong: {step.message}"
+    assert str(right.steps[0]).startswith(f"right: {right.steps[0].tensor}: {right.steps[0].operator} gave ")
+    assert str(right.outputs["label"]) == "label, int64[9]: 100 % equal"
+    probabilities = right.outputs["probabilities"]
+    assert f"equal, at most {probabilities.max_ulp} ULP apart" in str(probabilities)
+    suite = conformance.run(
+        Wrong(), ops=["Hardmax"], dtypes=["float32"], families=["ties"], quick=True, jobs=1
+    )
+    case = suite.unexpected[0]
+    assert str(case) == f"{case.id}: wrong: {case.message}"
+    judged = conformance.compare_outputs(head, X, prepare(head).run([X])).outputs["label"]
+    assert str(judged) == "label: equal"
+
+
 def test_figures_are_those_of_the_report(head):
     report = conformance.validate(head, batch=9)
     (line,) = (line for line in str(report).splitlines() if line.startswith("  probabilities"))
