@@ -156,7 +156,7 @@ def name_parts(text: str) -> tuple[str, str, str]:
     numbers = [place for place, word in enumerate(words) if place and word.removeprefix("v")[:1].isdigit()]
     place = numbers[0] if numbers else len(words)
     version = words[place].removeprefix("v") if numbers else ""
-    return " ".join(words[:place]), version, " ".join(words[place + 1 :])
+    return " ".join(words[:place]), version, " ".join(words[place + 1 :]).removeprefix("on ")
 
 
 def key_of(model: bytes, feeds: Feeds) -> str:

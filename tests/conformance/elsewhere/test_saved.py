@@ -122,6 +122,7 @@ def test_every_array_is_written_in_c_order(tmp_path):
             ("onnxruntime-web", "1.24.0-dev", "WebGPU on Adreno 740"),
         ),
         ("Core ML v8.1", ("Core ML", "8.1", "")),
+        ("mine 2 on a phone", ("mine", "2", "a phone")),
         ("mine", ("mine", "", "")),
         ("3dnn", ("3dnn", "", "")),
     ],
