@@ -61,7 +61,7 @@ def classified(
     if out is not None:
         check_out(name, out, scores.shape, scores.dtype)
     shape, classes = scores.shape[:axis] + scores.shape[axis + 1 :], scores.shape[axis]
-    targets = _checked_labels(name, labels, shape, classes, ignore_index)
+    targets = checked_labels(name, labels, shape, classes, ignore_index)
     return Classified(scores, axis, targets, _checked_weights(name, weight, classes, targets))
 
 
@@ -72,7 +72,7 @@ def check_reduction(name: str, reduction: str) -> None:
         raise ValueError(message)
 
 
-def _checked_labels(
+def checked_labels(
     name: str, labels: npt.ArrayLike, shape: tuple[int, ...], classes: int, ignore_index: int | None
 ) -> Array:
     """Class indices as contiguous int64, −1 where ignored."""

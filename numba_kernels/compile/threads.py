@@ -18,7 +18,7 @@ So the serial kernel is taken
 - where there is less to do than `PARALLEL_FROM`, which starting threads would not make shorter;
 - for a while after a call had to wait for a thread that got no processor, because others have them;
 - while another thread runs a parallel kernel of this package: the cores are taken, and nobody waits;
-- in a thread that works at somebody's parallel loop already;
+- in a thread that works at somebody's parallel loop already, or that was told so (`on_this_thread`);
 - in a child forked after Numba's layer was started or after a libgomp was loaded;
 - with workqueue, where other Python threads live, whoever started them: any of them may enter a parallel loop of its
   own meanwhile;
@@ -57,7 +57,7 @@ _PF_FORKNOEXEC = 0x40
 
 def parts_for(work: float, lines: int) -> int:
     """Over how many threads to spread so much work on so many lines; 1: take the serial kernel."""
-    if work < PARALLEL_FROM or lines < 2 or _launch.locked():
+    if work < PARALLEL_FROM or lines < 2 or _launch.locked() or _own.alone:
         return 1
     threads = _threads()
     if threads < 2:
@@ -80,6 +80,16 @@ def whatever_others_do(*, alone: bool) -> Iterator[None]:
         yield
     finally:
         _alone_until, _heeds_others = before
+
+
+@contextmanager
+def on_this_thread() -> Iterator[None]:
+    """Calls from this thread stay on it; those from others are not concerned, and Numba's layer is not started."""
+    before, _own.alone = _own.alone, True
+    try:
+        yield
+    finally:
+        _own.alone = before
 
 
 def run(pair: tuple[Any, Any], work: float, lines: int, *arguments: Any) -> None:
@@ -205,6 +215,13 @@ def _after_fork_in_child() -> None:
     _threads = _one if layer._is_initialized else _decide
 
 
+class _Own(threading.local):
+    """What is known of a thread."""
+
+    alone = False  # whether its calls are to stay on it
+
+
+_own = _Own()
 _launch = threading.Lock()  # held while a parallel kernel runs
 _alone_until = 0  # on the clock of perf_counter_ns
 _heeds_others = True

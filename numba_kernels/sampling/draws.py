@@ -96,7 +96,10 @@ def _unscaled(like: Any) -> Any:
 
 @outlined
 def draw(*given: Any) -> Any:
-    """The class that is drawn of a field whose weights are known, with the words of a stream; −1 if there is none."""
+    """The class that is drawn of a field whose weights are known, with the words of a stream, and when it arrives.
+
+    −1 if there is none.
+    """
     field, stream = Field(*given[:6]), Stream(*given[6:])
     single = _single(field.groups)
     best = Variable(
@@ -122,4 +125,4 @@ def draw(*given: Any) -> Any:
                 best.value = tuple(
                     where(sooner, new, old) for new, old in zip((time, place, rough), before, strict=True)
                 )
-    return best.value[1]
+    return best.value[1], best.value[0]

@@ -37,11 +37,14 @@ class Stream(NamedTuple):
     key_above: Any
     row: Any
     draw: Any
+    first: Any = 0
+    """So many times 16 classes lie before those that are counted from 0 on."""
 
     def _halves(self, i: Any, stream: int) -> Any:
         """32 bits for each of the classes from 16 · i on."""
         parts, last = [], self.row.constant(stream)
-        for block in (2 * i + 1, 2 * i + 2):
+        group = i + self.first
+        for block in (2 * group + 1, 2 * group + 2):
             a, b, c, d = philox((block, self.draw, self.row, last), (self.key, self.key_above))
             parts.append(join(join(a, b), join(c, d)))
         return halves_of(join(*parts))

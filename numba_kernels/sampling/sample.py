@@ -8,7 +8,7 @@ for each row:
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ from ..vector import (
     store_scalar,
     traced,
     when,
+    where,
     widen,
 )
 from .cuts import Cut, bring, cut_at_count, cut_at_mass, cut_at_value, weigh
@@ -40,13 +41,39 @@ from .noise import CLASSES
 from .topk import topk
 
 
+class _Race(NamedTuple):
+    """Of the draws of a row: where they are written, where the times of arrival and where the row's maximum, or 0."""
+
+    classes: Any
+    times: Any
+    maximum: Any
+
+    def note(self, i: Any, place: Any, time: Any) -> None:
+        """Write the class of draw i, and when it arrives."""
+        store_scalar(i, self.classes + 8 * i, place)
+        with when(self.times != 0):
+            store_scalar(time, self.times + 8 * i, time)
+
+
 def _row(
-    kind: Any, dst: Any, src: Any, n: Any, plan: Any, steps: Any, keys: Any, count: Any, x: Any, weights: Any
+    kind: Any,
+    race: _Race,
+    src: Any,
+    n: Any,
+    plan: Any,
+    steps: Any,
+    keys: Any,
+    count: Any,
+    first: Any,
+    x: Any,
+    weights: Any,
 ) -> None:
-    """The draws of a row, to `dst`; `plan` is that of `Filters`, of so many steps, `keys` that of the row."""
+    """The draws of a row; `plan` is that of `Filters`, of so many steps; `keys` are its own; `first`: see `Stream`."""
     work, real, groups = compute_kind(kind), n.constant(0.0, types.float64), (n + (CLASSES - 1)) // CLASSES
     vectors = groups * (CLASSES // lanes(kind))
     m = bring(kind, x, vectors, src, n)
+    with when(race.maximum != 0):
+        store_scalar(real, race.maximum, widen(m))
 
     def plan_at(i: Any) -> Any:
         return load_scalar(real, plan + i * 8)
@@ -69,18 +96,25 @@ def _row(
         weigh_roughly(*field, *cut.value)
         key, key_above, row = (load_scalar(n, keys + 8 * i) for i in range(3))
         with loop(0, count) as i:
-            store_scalar(n, dst + 8 * i, draw(*field, key, key_above, row, i + 0))
+            race.note(i, *draw(*field, key, key_above, row, i + 0, first))
     with otherwise, loop(0, count) as i:
-        store_scalar(n, dst + 8 * i, none)
+        race.note(i, none, real.constant(np.inf))
 
 
 @traced
 def _rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, scratch: Any) -> None:
-    scores, plan, steps, keys, count = src
+    scores, plan, steps, keys, count, before = src
+    classes, times, maxima = dst
     room = _room(n)
     with loop(first, last) as i:
         at = scores + i * n * itemsize(kind)
-        _row(kind, dst + i * count * 8, at, n, plan, steps, keys + i * 24, count, scratch, scratch + room * 8)
+        race = _Race(
+            classes + i * count * 8,
+            where(times == 0, times, times + i * count * 8),
+            where(maxima == 0, maxima, maxima + i * 8),
+        )
+        room_of_row = scratch, scratch + room * 8
+        _row(kind, race, at, n, plan, steps, keys + i * 24, count, before, *room_of_row)
 
 
 @traced
@@ -194,22 +228,56 @@ def sample(
         x = np.where(as_mask(name, where, x.shape), x, x.dtype.type(-np.inf))
     shape = (*x.shape[:axis], *x.shape[axis + 1 :])
     keys = keys_of(name, seed, rows, shape)
+    return drawn(x, axis, filters, keys, count)
+
+
+def drawn(x: Array, axis: int, filters: Filters, keys: Array, count: int) -> Array:
+    """The draws along an axis, from what `keys_of` gives for the rows."""
     if x.size == 0 or count == 0:
-        return np.full((*shape, count), -1, np.int64)
+        return np.full((*x.shape[:axis], *x.shape[axis + 1 :], count), -1, np.int64)
     if filters.temperature == 0:
         return np.repeat(_best(x, axis)[..., None], count, -1)
-    return _drawn(x, axis, filters, keys, count)
+    scores = np.ascontiguousarray(np.moveaxis(x, axis, -1))
+    result = np.empty((*scores.shape[:-1], count), np.int64)
+    _run(scores, filters, keys, count, 0, (address(result), 0, 0))
+    return result
+
+
+class Arrivals(NamedTuple):
+    """Of draws from a part of the classes: what came first, when, and the maximum that times are relative to."""
+
+    classes: Array
+    times: Array
+    maximum: Array
+
+
+def arrivals(x: Array, first: int, filters: Filters, keys: Array, count: int) -> Arrivals:
+    """The races among the classes from `first` on, whose scores lie along the last axis; no filter is applied.
+
+    A class arrives at ``E / exp((x - maximum) / T)``; see `sample`. Without one, of −1 at +inf.
+    """
+    shape, lead = x.shape[:-1], first % CLASSES
+    result = Arrivals(
+        np.full((*shape, count), -1, np.int64), np.full((*shape, count), np.inf), np.full(shape, -np.inf)
+    )
+    if x.size == 0 or count == 0:
+        return result
+    scores = np.ascontiguousarray(x)
+    if lead:
+        # the noise is that of 16 classes together
+        scores = np.concatenate([np.full((*shape, lead), -np.inf, x.dtype), scores], -1)
+    _run(scores, filters._replace(order=()), keys, count, first // CLASSES, tuple(map(address, result)))
+    classes = np.where(result.classes < 0, -1, result.classes + (first - lead))
+    return result._replace(classes=classes)
+
+
+def _run(scores: Array, filters: Filters, keys: Array, count: int, before: int, dst: tuple[int, ...]) -> None:
+    n, plan = scores.shape[-1], filters.plan(scores.shape[-1])
+    given = address(scores), address(plan), plan.size // 3, address(keys), count, before
+    launch(_KERNELS, scores, scores.size // n, dst, given, n)
+    del plan  # the kernel read it until here
 
 
 def _best(x: Array, axis: int) -> Array:
     values, indices = (np.squeeze(each, axis) for each in topk(x, 1, axis))
     return np.where(np.isfinite(values.astype(np.float64)), indices, -1)
-
-
-def _drawn(x: Array, axis: int, filters: Filters, keys: Array, count: int) -> Array:
-    scores = np.ascontiguousarray(np.moveaxis(x, axis, -1))
-    n, plan = scores.shape[-1], filters.plan(scores.shape[-1])
-    result = np.empty((*scores.shape[:-1], count), np.int64)
-    given = address(scores), address(plan), plan.size // 3, address(keys), count
-    launch(_KERNELS, scores, scores.size // n, address(result), given, n)
-    return result
