@@ -36,7 +36,8 @@ class Pair(Briefed):
     def brief(self) -> Brief:
         """The outputs of the two beside each other."""
         on = f" on {self.inputs}" if self.inputs else ""
-        changed = f"{self.apart.changed:,} decisions change" if self.apart.changed else "the same decisions"
+        same = "the same decisions" if self.apart.decisions else "measured"
+        changed = f"{self.apart.changed:,} decisions change" if self.apart.changed else same
         said = "outputs of other types" if self.apart.unlike else changed
         return Brief(
             f"{self.left} against {self.right}{on}", said, None, [self.apart.table], self.apart.unlike
