@@ -14,6 +14,7 @@ import onnx
 from onnx import compose
 
 from softops.opset.errors import one_line, raise_interrupt
+from softops.opset.graph.by_onnx import infer_unchecked
 from softops.opset.graph.domains import opset_versions
 from softops.opset.graph.walk import dead_values, names_read
 
@@ -40,6 +41,8 @@ class Bridge:
 
     Attributes
     ----------
+    wide
+        Whether classifiers take float64 as well, where their converters can do that; transformers always do.
     used
         The classes of what was converted.
     packages
@@ -47,6 +50,7 @@ class Bridge:
     """
 
     def __init__(self) -> None:
+        self.wide = False
         self.used: list[str] = []
         self.packages = ""
         self._models: dict[tuple[int, str], onnx.ModelProto] = {}
@@ -91,11 +95,10 @@ class Bridge:
 def _converted(estimator: Any, blocks: Sequence[Block], opset: int, *, wide: bool) -> onnx.ModelProto:
     skl2onnx = load_skl2onnx(type(estimator).__name__)
     register_boosting(estimator)
-    prepared = mended(estimator)
     for dtype in FLOATS if wide else FLOATS[1:]:
         given = [Block(b.tensor, b.width, dtype) if b.dtype.kind == "f" else b for b in blocks]
         try:
-            return _model(skl2onnx, prepared, given, opset)
+            return _model(skl2onnx, mended(estimator, dtype), given, opset)
         except Exception as failure:  # converters raise whatever comes
             raise_interrupt(failure)
             error = failure
@@ -129,14 +132,41 @@ def _model(skl2onnx: Any, estimator: Any, blocks: Sequence[Block], opset: int) -
             estimator,
             initial_types=types,
             target_opset={"": opset, ML: _ml_version(opset)},
-            options={"zipmap": False} if hasattr(estimator, "classes_") else None,
+            options=_options(estimator),
             custom_conversion_functions=functions,
             custom_shape_calculators=shapes,
         )
+    _retype(model)
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4
     onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
     return model
+
+
+def _options(estimator: Any) -> dict[Any, Any] | None:
+    if hasattr(estimator, "classes_"):
+        return {"zipmap": False}
+    # The default locale of StringNormalizer, en_US.UTF-8, is not on every machine, nor needed for ASCII.
+    if hasattr(estimator, "vocabulary_") and all(word.isascii() for word in estimator.vocabulary_):
+        return {id(estimator): {"locale": "C"}}
+    return None
+
+
+def _retype(model: onnx.ModelProto) -> None:
+    """Let outputs have the types that their nodes give: converters declare float64 for trees, which give float32."""
+    given = {
+        value.name: onnx.TypeProto.FromString(value.type.SerializeToString()) for value in model.graph.output
+    }
+    del model.graph.value_info[:]
+    for value in model.graph.output:
+        value.ClearField("type")
+    found = {value.name: value.type for value in infer_unchecked(model).graph.output}
+    for value in model.graph.output:
+        kind = found[value.name]
+        known = kind.tensor_type.elem_type or kind.HasField("sequence_type")
+        value.type.CopyFrom(kind if known else given[value.name])
+        if known and not kind.tensor_type.HasField("shape"):
+            value.type.tensor_type.shape.CopyFrom(given[value.name].tensor_type.shape)
 
 
 def _ml_version(opset: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from softops.opset.errors import raise_interrupt
 
 from ..errors import MissingPackageError
+from .mended import plainly
 
 _BOOSTING = {"xgboost": "XGBClassifier", "lightgbm": "LGBMClassifier"}
 
@@ -72,7 +73,7 @@ def register_boosting(estimator: Any) -> None:
                 kind,
                 f"Softops{kind.__name__}",
                 calculate_linear_classifier_output_shapes,
-                convert,
+                plainly(convert),
                 options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
             )
 

@@ -13,8 +13,9 @@ from ..builder.arguments import TEMPERATURE_KEY, check_temperature
 from ..builder.choice import HeadOptions, read_choice, split_options
 from ..builder.graph import Graph
 from ..builder.options import Settings, check_dtype, read_options
+from ..errors import ConversionError
 from .sklearn_build import CONVERTER_KEY, Build, read_estimator
-from .sklearn_check import CHECKED_KEY, TOLERANCE, TOLERANCE_OF_HALVES, Difference, compare
+from .sklearn_check import CHECKED_KEY, COARSE, TOLERANCE, TOLERANCE_OF_HALVES, Difference, compare
 from .sklearn_parts import integers_of, kind_of
 
 
@@ -133,18 +134,37 @@ def from_sklearn(
 def _check(
     build: Build, settings: Settings, dtype: np.dtype[Any], rows: Any, tolerance: float | None
 ) -> Difference | None:
-    """Compare label and scores, without whatever else was asked for; None where there is nothing to compare on."""
+    """
+    Compare label and scores, without whatever else was asked for; None where there is nothing to compare on.
+
+    What a bridge makes of the classifier in float32 and is coarse there may be right in float64, where its converter
+    has that; in float64 a tree that casts its input to float32 may be wrong: that which is closer is kept.
+    """
     given = build.made_up() if rows is None else rows
     if given is None:
         return None
-    graph = Graph("sklearn", replace(settings, names={}, path=None, for_runtime=None), dtype)
     plain = read_choice(
         HeadOptions(labels=integers_of(build.classes), outputs=["label", build.scores[0]]),
         classes=len(build.classes),
         scores=build.scores,
     )
-    build.add(graph, plain, None)
     allowed = (TOLERANCE if dtype.itemsize > 2 else TOLERANCE_OF_HALVES) if tolerance is None else tolerance
-    return compare(
-        graph.model("", {}), build.estimator, build.inputs, given, dtype, allowed, real=rows is not None
-    )
+    found: dict[bool, Difference] = {}
+    wrong: list[ConversionError] = []
+    for wide in (False, True) if build.bridged else (False,):
+        build.bridge.wide = wide
+        graph = Graph("sklearn", replace(settings, names={}, path=None, for_runtime=None), dtype)
+        try:
+            build.add(graph, plain, None)
+            model = graph.model("", {})
+            found[wide] = compare(
+                model, build.estimator, build.inputs, given, dtype, allowed, real=rows is not None
+            )
+        except ConversionError as error:
+            wrong.append(error)
+        if found and dtype != np.float64 and found[wide].largest <= COARSE:
+            break
+    if not found:
+        raise wrong[0]
+    build.bridge.wide = min(found, key=lambda wide: found[wide].largest)
+    return found[build.bridge.wide]

@@ -11,7 +11,7 @@ from ..bridges.conversion import Block, Bridge
 from ..bridges.packages import load_skl2onnx, register_boosting
 from ..builder.graph import ML, Graph
 from ..builder.steps import slice_axis
-from ..errors import ConversionError, NotReadError
+from ..errors import ConversionError
 from ..heads.sigmoid import both_signs
 from .sklearn_parts import Classifier, Parts, check_fitted, class_labels, integers_of, kind_of
 
@@ -41,10 +41,9 @@ def read_bridged(estimator: Any, bridge: Bridge) -> Classifier:
     register_boosting(estimator)
 
     def add(graph: Graph, x: str) -> Parts:
-        given = Block(x, int(estimator.n_features_in_), graph.compute)
-        label, scores = _outputs(
-            kind, bridge.convert(graph, estimator, [given], wide=graph.compute == np.float64)
-        )
+        wide = bridge.wide
+        given = Block(x, int(estimator.n_features_in_), np.dtype(np.float64) if wide else graph.compute)
+        label, scores = _outputs(kind, bridge.convert(graph, estimator, [given], wide=wide))
         kept = scores.tensor if scores.dtype == graph.compute else graph.cast(scores.tensor, graph.compute)
 
         @cache
@@ -101,8 +100,11 @@ def _index(graph: Graph, label: Block, classes: Any) -> str:
         return graph.node("LabelEncoder", flat, name="label_index", domain=ML, **attributes)
     whole = integers_of(classes)
     if whole.dtype.kind not in "iu":
-        message = f"expected labels that are strings or whole numbers (got {classes.dtype}); fit on such"
-        raise NotReadError(message)
+        message = (
+            f"expected labels of {classes.dtype} from the converter (got {label.dtype}); register one that gives them "
+            "with skl2onnx.update_registered_converter"
+        )
+        raise ConversionError(message)
     column = graph.node(
         "Reshape", flat, graph.constant("upright", np.array([-1, 1], np.int64)), name="labels_upright"
     )

@@ -118,15 +118,16 @@ class Build:
                 f"expected columns that float32 holds (got means so large that it takes up to {lost:.1e} of the "
                 "scale); pass dtype='float64' and feed float64, or rows=X to be told what it changes"
             )
-            warnings.warn(message, UserWarning, stacklevel=4)
+            warnings.warn(message, UserWarning, stacklevel=3)
 
     def _features(self, graph: Graph) -> str:
-        """Add what stands in front; return the matrix that the classifier takes, in the graph's own dtype."""
+        """Add what stands in front; return the matrix that the classifier takes."""
         blocks = self.inputs.add(graph)
         if self.own is None or self.inputs.columns is not None or self.bridged:
             if self.front:
                 blocks = add_front(graph, self.front, blocks, self.bridge)
-            return joined(graph, blocks, graph.compute).tensor
+            wide = self.bridged and self.bridge.wide
+            return joined(graph, blocks, np.dtype(np.float64) if wide else graph.compute).tensor
         wide = graph.dtype == np.float32 and graph.opset >= 8 and any(t.cancels >= _CANCELS for t in self.own)
         x = graph.cast(blocks[0].tensor, np.float64) if wide else blocks[0].tensor
         for scaler in self.own:

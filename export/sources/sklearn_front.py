@@ -65,7 +65,7 @@ def as_numbers(graph: Graph, block: Block, dtype: np.dtype[Any]) -> Block:
 
 
 def _add(graph: Graph, step: Any, blocks: list[Block], bridge: Bridge) -> list[Block]:
-    if not is_step(step):
+    if not is_step(step) or getattr(step, "func", step) is None:  # a FunctionTransformer that does nothing
         return blocks
     if hasattr(step, "steps"):
         return add_front(graph, active_steps(step), blocks, bridge)

@@ -138,6 +138,8 @@ def _rule(estimator: Any, classes: int) -> Rule | None:
     loss = getattr(estimator, "loss", None)
     if loss in ("log_loss", "modified_huber"):  # SGDClassifier
         return Rule.LOGISTIC if loss == "log_loss" else Rule.HUBER
+    if hasattr(estimator, "xbar_") or hasattr(estimator, "covariance_"):  # LinearDiscriminantAnalysis
+        return Rule.LOGISTIC if classes == 2 else Rule.SOFTMAX
     if not hasattr(estimator, "C") and not hasattr(estimator, "C_"):
         message = (
             f"expected the probabilities of LogisticRegression or SGDClassifier (got {kind_of(estimator)}, whose "

@@ -134,7 +134,8 @@ def class_labels(estimator: Any) -> NDArray[Any]:
     if isinstance(classes, list) or np.ndim(classes) != 1:
         message = (
             f"expected a classifier of one target (got {kind_of(estimator)} fitted on several); "
-            "fit and export one for each"
+            "fit and export one for each, or call skl2onnx.to_onnx(model, X[:1], options={'zipmap': False}) and "
+            "append_head(converted, 'probabilities', activation='none', top_k=1)"
         )
         raise ValueError(message)
     if len(classes) < 2:

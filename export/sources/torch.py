@@ -22,6 +22,12 @@ from ..heads.softmax import Activation, add_classifier, check_activation, scale
 Parameters = Mapping[str, NDArray[Any]]
 Layer = tuple[str, Any, Parameters]  # where it is in the module, the layer, its arrays
 
+# How to go on with any module: `tests/export/sources/test_torch.py` runs these lines.
+_EXPORT = (
+    "torch.onnx.export(module.eval(), (x,), 'logits.onnx', input_names=['x'], output_names=['logits'], "
+    "dynamo=True, dynamic_shapes=({0: 'batch'},))"
+)
+_APPEND = "append_head('logits.onnx', 'logits', labels=names, path='model.onnx')"
 _KINDS = "Linear, ReLU, GELU, Tanh, Dropout, LayerNorm, BatchNorm1d, Identity and Sequential of these"
 
 
@@ -170,7 +176,10 @@ def _layers(module: Any) -> Iterator[Layer]:
     for name, layer in module.named_modules(remove_duplicate=False):
         kind = _kind(layer)
         if type(layer) is not getattr(torch.nn, kind, None) or kind not in (*_ADD, *_IDLE, "Sequential"):
-            message = f"expected layers among {_KINDS} (got {_full_name(layer)} at {name!r}); replace it"
+            message = (
+                f"expected layers among {_KINDS} (got {_full_name(layer)} at {name!r}); for any other network call "
+                f"{_EXPORT}, then {_APPEND}"
+            )
             raise TypeError(message)
         if layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer):
             message = (

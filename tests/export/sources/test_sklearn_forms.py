@@ -13,10 +13,13 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip instal
 
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
@@ -130,3 +133,32 @@ def test_logistic_regression_of_releases_that_had_multi_class(multi_class, solve
     )
     got = in_onnxruntime(exactly(model), x)["probabilities"]
     np.testing.assert_allclose(got, rule(x @ coefficients.T + intercepts), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("two", [False, True], ids=["three classes", "two classes"])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LinearDiscriminantAnalysis(),
+        NearestCentroid(),
+        NearestCentroid(priors="empirical", shrink_threshold=0.2),
+        DummyClassifier(),
+        DummyClassifier(strategy="most_frequent"),
+        DummyClassifier(strategy="constant", constant="c"),
+    ],
+    ids=str,
+)
+def test_other_linear_rules_and_one_answer(estimator, two):
+    x, y = load_wine(return_X_y=True)
+    y = np.array(["b", "c", "c" if two else "d"])[y]
+    estimator.fit(x, y)
+    for opset in (9, 17):
+        got = in_onnxruntime(from_sklearn(estimator, rows=x, dtype="float64", opset=opset), x)
+        np.testing.assert_allclose(got["probabilities"], estimator.predict_proba(x), rtol=0, atol=1e-12)
+        assert got["label"].tolist() == estimator.predict(x).tolist()
+
+
+def test_an_answer_at_random_is_refused():
+    model = DummyClassifier(strategy="stratified").fit(*load_wine(return_X_y=True))
+    with pytest.raises(ValueError, match="strategy='prior'"):
+        from_sklearn(model)

@@ -14,7 +14,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip instal
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -142,7 +142,7 @@ ANOTHERS = {
     "isotonic": lambda: CalibratedClassifierCV(FITTED, method="isotonic").fit(X, Y),
     "tree": lambda: DecisionTreeClassifier().fit(X, Y),
     "pairs of classes": lambda: SVC(kernel="linear").fit(X, Y),
-    "another rule": lambda: LinearDiscriminantAnalysis().fit(X, Y),
+    "another rule": lambda: QuadraticDiscriminantAnalysis().fit(X, Y),
     "another transformer": lambda: make_pipeline(PCA(2), LogisticRegression()).fit(X, Y),
     "one-vs-rest of trees": lambda: OneVsRestClassifier(DecisionTreeClassifier()).fit(X, Y),
 }

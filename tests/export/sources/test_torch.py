@@ -1,6 +1,7 @@
 """PyTorch modules against their own softmax, on the digits of scikit-learn."""
 
 import copy
+import re
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from softops.export import classifier_head, from_torch, lm_head, sparsemax_head
+from softops.export import append_head, classifier_head, from_torch, lm_head, sparsemax_head
 from softops.opset.backend import prepare
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'softops[torch]'")
@@ -253,3 +254,22 @@ def test_torch_is_not_imported_unless_given():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "expected a torch.nn.Module (got list)" in done.stdout
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch's exporter
+def test_a_network_of_other_layers_goes_on_by_the_lines_that_the_message_names(tmp_path, monkeypatch):
+    pytest.importorskip("onnxscript", reason="torch.onnx.export needs it")
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 4))
+    with pytest.raises(TypeError, match="Conv2d at '0'") as raised:
+        from_torch(module)
+    export, append = re.fullmatch(r".*call (torch.*), then (append_head.*)", str(raised.value)).groups()
+    monkeypatch.chdir(tmp_path)
+    x, names = torch.randn(3, 1, 8, 8), ["a", "b", "c", "d"]
+    known = {"torch": torch, "module": module, "x": x, "append_head": append_head, "names": names}
+    exec(export, known)
+    exec(append, known)
+    session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
+    label, probabilities = session.run(["label", "probabilities"], {"x": x.numpy()[:2]})
+    expected = torch.softmax(module(x[:2]), 1).detach().numpy()
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-6)
+    assert label.tolist() == [names[at] for at in expected.argmax(1)]
