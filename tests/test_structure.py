@@ -58,6 +58,7 @@ ROOMS = {
             "causes",
             "runtimes",
             "elsewhere",
+            "adapters",
             "rounding",
             "steps",
             "models",
@@ -71,8 +72,8 @@ ROOMS = {
 }
 ORDER = list(ROOMS)
 NOT_FOR_USERS = {"test", "bench", "mutation"}
-# By onnx, jinja2 and Numba; and what runs a plugin of pytest.
-BROUGHT = {"google", "markupsafe", "llvmlite", "pytest", "softops"}
+# By onnx, jinja2 and Numba; what runs a plugin of pytest; of apache-tvm, iree-base-compiler and MNN what they are called.
+BROUGHT = {"google", "markupsafe", "llvmlite", "pytest", "softops", "tvm", "iree", "_tools"}
 KERNELS_MAY_IMPORT = {"numpy", "numba", "llvmlite", "ml_dtypes"}
 ROOMS_MAY_IMPORT = {"dask_arrays": {"dask"}}  # which nothing else imports, and which needs an extra
 MOST_MODULES = 15

@@ -8,11 +8,8 @@ other runtimes' stay.
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -21,9 +18,8 @@ import typer
 from benchmarks.results import write_atomically
 from softops.conformance import SuiteReport
 
+from .environments import installed, interpreter
 from .releases_page import section, with_section
-
-ROOT = Path(__file__).parents[1]
 
 PACKAGES = {"onnxruntime": "onnxruntime", "onnx.reference": "onnx", "openvino": "openvino", "torch": "torch"}
 """The runtimes whose deviations are listed, and the package that each comes in."""
@@ -72,12 +68,11 @@ def run(
 def environment(folder: Path, package: str, release: str) -> Path:
     """Make an environment with this softops and a release of a package, unless it is there; return its interpreter."""
     home = folder / f"{package}-{release}"
-    place = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    place = interpreter(home)
     if not _has(place, package, release):
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
-        source = _copied(folder / "source")
-        command = [str(place), "-m", "pip", "install", "--quiet", str(source), f"{package}=={release}"]
-        if subprocess.run(command, check=False).returncode:
+        done = installed(home, [f"{package}=={release}"], folder / "source")
+        if done.returncode:
+            print(done.stderr, file=sys.stderr)
             message = (
                 f"expected pip to install {package} {release} beside softops (it did not, see above); "
                 "name another release, or environments of your own with --python"
@@ -106,18 +101,6 @@ def _has(python: Path, package: str, release: str) -> bool:
     code = f"from importlib.metadata import version; version('softops'); print(version({package!r}))"
     done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
     return done.returncode == 0 and done.stdout.strip().partition("+")[0] == release.partition("+")[0]
-
-
-def _copied(place: Path) -> Path:
-    """Copy what is to be installed: pip writes into the folder that it builds from."""
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir()
-    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
-    for name in setuptools["package-dir"].values():
-        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, place / name)
-    return place
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ A runtime has its script in `SCRIPTS`; without one, what runs the model is left 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import ml_dtypes
 
+from ..adapters.scripts import SCRIPTS as OF_ADAPTERS
 from ..cases.case import Material
 from ..verdicts.record import CaseRecord
 from ..verdicts.suite_record import SuiteRecord
@@ -162,6 +164,11 @@ def _backend(asked: Asked) -> Parts:
     return _by_views(asked, _BACKEND, "import onnx", f"import {module} as runtime")
 
 
+def _of_adapter(asked: Asked, name: str) -> Parts:
+    run, *imports = OF_ADAPTERS[name]
+    return _by_views(asked, run, *imports)
+
+
 def _to_be_filled_in(asked: Asked) -> Parts:
     return _by_views(asked, _ANY)
 
@@ -186,8 +193,9 @@ SCRIPTS = {
     "onnx.reference": _reference,
     "softops": lambda asked: _backend(asked._replace(options="softops.opset.backend")),
     "backend": _backend,
+    **{name: partial(_of_adapter, name=name) for name in OF_ADAPTERS},
 }
 """By runtime."""
 
-WITHOUT_SCRIPT = ("torch", "cmd", "saved")
+WITHOUT_SCRIPT = ("torch", "jax", "cmd", "saved")
 """Runtimes that do not run a model by themselves, or not here."""

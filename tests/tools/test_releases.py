@@ -15,7 +15,7 @@ from softops.conformance.verdicts.rules import BOUNDS
 ROOT = Path(__file__).parents[2]
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT)  # benchmarks is no part of the installed package
-    from tools import releases, releases_page
+    from tools import environments, releases, releases_page
 
 CASE = Case(op="Softmax", opset=13, dtype="float32", axis=1, shape=(2, 3), family="gaussian-3")
 LISTED = Deviation(
@@ -182,7 +182,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path, runtime, named, said):
 
 def test_what_is_installed_is_copied_first(tmp_path):
     """Pip writes into the folder it builds from, so that is none of ours."""
-    copy = releases._copied(tmp_path / "source")
+    copy = environments.copied(tmp_path / "source")
     for name in ("pyproject.toml", "README.md", "LICENSE", "conformance/data", "cli/main.py"):
         assert (copy / name).exists()
     assert not list(copy.rglob("__pycache__"))
