@@ -26,6 +26,9 @@ _NARROWED: tuple[tuple[str, ...], ...] = ((), ("setting",), ("form",), ("setting
 _SAID = ("outputs", "dtype", "shape", "determinism", "threads", "inputs")
 """Verdicts that say themselves what is wrong."""
 
+_UNWRAPPED = re.compile(r"expected .+ to run the model \(got (.*)\); look at its operators and opset")
+"""What a runtime said, without what is said around it."""
+
 _PLACES = {name: place for place, name in enumerate(HYPOTHESES)}
 
 
@@ -156,7 +159,7 @@ def _cause(name: str, number: str, only: str, claims: list[_Claim]) -> Cause:
 
 def _unexplained(records: list[CaseRecord]) -> Cause:
     first = min(records, key=size_of)
-    message = " ".join(first.message.split())
+    message = _UNWRAPPED.sub(r"\1", " ".join(first.message.split()))
     if first.outcome == "wrong":
         sentence = message if first.verdict in _SAID else f"no cause recognised; {message}"
     else:

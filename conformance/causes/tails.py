@@ -25,8 +25,10 @@ def flushed(seen: Seen) -> Fit | None:
     kept = ~gone & there & ~seen.wrong & (logs | (exact > seen.allowed))
     if (seen.wrong & ~lost).any() or (lost.any() and not kept.any()):
         return None
-    low = _most(exact, lost, -math.inf if logs else 0.0)
-    high = _least(exact, kept)
+    # What was compared with the threshold had been rounded, mostly.
+    near = exact.astype(seen.y.dtype).astype(np.longdouble)
+    low = _most(near, lost, -math.inf if logs else 0.0)
+    high = _least(np.maximum(near, seen.y.astype(np.longdouble)), kept)
     if not low < high:
         return None
     if logs:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
+from fractions import Fraction
+
+from .metrics import Scalar
 from .ulp import NAN_DISTANCE
 
 DASH = "\N{EN DASH}"
@@ -32,3 +37,32 @@ def percent(value: float | None) -> str:
     # 0.99999 would be rounded up to all.
     share = min(100 * value, 99.99) if value < 1 else 100 * value
     return f"{share:.4g} %"
+
+
+def shown(value: Scalar) -> str:
+    """Write a value in decimal, without loss."""
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def hexadecimal(value: Scalar) -> str:
+    """Write a value in hexadecimal, without loss; a dash for a string."""
+    if isinstance(value, int):
+        return hex(value)
+    if isinstance(value, float):
+        return re.sub(r"\.?0+p", "p", value.hex()) if math.isfinite(value) else str(value)
+    return DASH
+
+
+def exact_hexadecimal(digits: str) -> str:
+    """Write decimal digits in hexadecimal, 16 places after the point, as many as 20 digits settle."""
+    try:
+        value = Fraction(digits)
+    except ValueError:
+        return digits if digits in ("nan", "inf", "-inf") else DASH
+    if not value:
+        return "0x0p+0"
+    exponent = value.numerator.bit_length() - value.denominator.bit_length()
+    exponent -= abs(value) < Fraction(2) ** exponent
+    mantissa = round(abs(value) / Fraction(2) ** exponent * 2**64)
+    text = re.sub(r"\.?0+$", "", f"{mantissa >> 64:x}.{mantissa & (2**64 - 1):016x}")
+    return f"{'-' if value < 0 else ''}0x{text}p{exponent:+d}"

@@ -17,6 +17,8 @@ from .suite_bounds import LEGEND, bounds_by_operator
 from .summary import STATUSES, qualified, status_of
 
 _SHORT = {"float": "f", "bfloat": "bf", "uint": "u", "int": "i"}
+_SHOWN_CAUSES = 5
+"""As many stand above the matrix; the others open."""
 _BAR = 9
 _HEIGHT = 60
 _FINE = 10
@@ -44,7 +46,8 @@ def render_html(report: SuiteRecord) -> str:
     The cases stand in it as JSON; a script of the page's own makes their tables when a cell is opened, and
     hides what the reader has no wish to see.
     """
-    matrix, failures = summary.cells(report), summary.kinds(report)
+    matrix, failures = summary.matrix_of(report), summary.kinds(report)
+    chips = [chip for row in matrix.rows for group in row.versions.values() for chip in group]
     pool = _Pool()
     index = {id(record): place for place, record in enumerate(report.cases)}
     cases = [pool.row(record) for record in report.cases]
@@ -53,26 +56,31 @@ def render_html(report: SuiteRecord) -> str:
         "texts": list(pool.texts),
         "cases": cases,
         "groups": {
-            **{f"cell-{place}": [index[id(r)] for r in cell.records] for place, cell in enumerate(matrix)},
+            **{chip.slug: [index[id(r)] for r in chip.records] for chip in chips},
+            "unsupported": [index[id(r)] for records in matrix.unsupported.values() for r in records],
             **{f"kind-{kind.slug}": [index[id(r)] for r in kind.records] for kind in failures},
         },
         "signs": {status: sign for status, (sign, _) in STATUSES.items()},
     }
-    page = environment().get_template("suite.html")
+    made = environment()
+    made.filters["short"] = _short
+    page = made.get_template("suite.html")
     return page.render(
         report=report,
         statuses=STATUSES,
         counts=summary.counted(report.cases),
-        dtypes=[(name, _short(name)) for name in summary.columns(matrix)],
-        rows=summary.rows(matrix),
+        matrix=matrix,
+        SHOWN=_SHOWN_CAUSES,
+        new=[cause for cause in report.causes if cause.new],
+        known=[cause for cause in report.causes if not cause.new],
+        slugs={record.id: kind.slug for kind in failures for record in kind.records},
         kinds=failures,
         bounds=bounds_by_operator(report),
         legend=LEGEND,
         status_of=status_of,
         counted=summary.counted,
-        decimal=summary.shown,
-        hexadecimal=summary.hexadecimal,
-        exact_hexadecimal=summary.exact_hexadecimal,
+        values_of=summary.values_of,
+        distance=summary.distance,
         tolerances=summary.tolerances,
         histograms={place: _bars(counts) for place, counts in summary.histograms(report).items()},
         script=files("softops.conformance").joinpath("templates", "suite.js").read_text("utf-8"),

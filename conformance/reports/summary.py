@@ -7,14 +7,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 
-from ..measure.metrics import Scalar
+from ..measure.numbers import exact_hexadecimal, hexadecimal, shown
 from ..verdicts.record import CaseRecord, Worst
 from ..verdicts.suite_record import SuiteRecord
 from .page import DASH, number, percent
 
 KNOWN = "known"
+
+_NOTHING = 1e-6
+"""Of a ULP: who may be off by no more is to be exact."""
 
 STATUSES: dict[str, tuple[str, str]] = {
     "harness failed": ("?", "the suite itself could not judge"),
@@ -49,6 +51,44 @@ class Cell:
     def counts(self) -> dict[str, int]:
         """Number of cases by status, the gravest first, without zeros."""
         return counted(self.records)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """The cases of one operator at one opset, in the dtypes whose cases have the same statuses."""
+
+    slug: str
+    name: str
+    opset: int
+    dtypes: tuple[str, ...]
+    records: tuple[CaseRecord, ...]
+    whole: bool
+
+    @property
+    def status(self) -> str:
+        """The gravest of its cases."""
+        return gravest(self.records)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of cases by status, the gravest first, without zeros."""
+        return counted(self.records)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the matrix: an operator, and for each opset what its dtypes have in common."""
+
+    name: str
+    versions: dict[int, tuple[Chip, ...]]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The rows of operators, and the cases of those that are unsupported throughout."""
+
+    rows: tuple[Row, ...]
+    unsupported: dict[str, tuple[CaseRecord, ...]]
 
 
 @dataclass(frozen=True)
@@ -111,6 +151,40 @@ def rows(matrix: Iterable[Cell]) -> list[tuple[str, int, dict[str, tuple[int, Ce
     return [(*key, row) for key, row in found.items()]
 
 
+def matrix_of(report: SuiteRecord) -> Matrix:
+    """Return the matrix with a row for each operator."""
+    found: dict[str, dict[int, list[Cell]]] = {}
+    for cell in cells(report):
+        found.setdefault(qualified(cell.domain, cell.op), {}).setdefault(cell.opset, []).append(cell)
+    rows, unsupported = [], {}
+    for name, versions in found.items():
+        records = tuple(record for group in versions.values() for cell in group for record in cell.records)
+        if counted(records).keys() == {"unsupported"}:
+            unsupported[name] = records
+        else:
+            rows.append(Row(name, {opset: _chips(name, opset, group) for opset, group in versions.items()}))
+    return Matrix(tuple(rows), unsupported)
+
+
+def _chips(name: str, opset: int, group: list[Cell]) -> tuple[Chip, ...]:
+    alike: dict[tuple[str, ...], list[Cell]] = {}
+    for cell in group:
+        # A case that is not supported beside others that are makes no difference.
+        told = tuple(cell.counts.keys() - {"unsupported"}) or ("unsupported",)
+        alike.setdefault(tuple(sorted(told)), []).append(cell)
+    return tuple(
+        Chip(
+            f"cell-{name}-{opset}-{place}",
+            name,
+            opset,
+            tuple(columns(same)),
+            tuple(record for cell in same for record in cell.records),
+            len(alike) == 1,
+        )
+        for place, same in enumerate(alike.values())
+    )
+
+
 def columns(matrix: Iterable[Cell]) -> list[str]:
     """Return the dtypes of a matrix: floats first, then by name."""
     # bfloat16 is a float too, and floats come before integers.
@@ -168,6 +242,19 @@ def tolerances(record: CaseRecord) -> str:
     return f"{text}."
 
 
+def distance(worst: Worst) -> str:
+    """Say how far the worst element is off, and may be; empty where that is not told in ULP."""
+    if worst.error_ulp is None:
+        return ""
+    if not math.isfinite(worst.error_ulp):
+        return "a NaN or an infinity on one side alone"
+    if worst.bound_ulp is None:
+        return f"{number(worst.error_ulp)} ULP away"
+    # Less than a ULP is allowed of what is exact: an infinity, a 0.
+    allowed = number(worst.bound_ulp) if worst.bound_ulp > _NOTHING else "nothing"
+    return f"{number(worst.error_ulp)} ULP away, {allowed} allowed"
+
+
 def place_of(worst: Worst) -> str:
     """Write which element it is, such as ``output[0, 1]``."""
     return f"{worst.output}[{', '.join(map(str, worst.index))}]"
@@ -180,35 +267,6 @@ def values_of(worst: Worst) -> list[tuple[str, str, str]]:
         ("expected", shown(worst.expected), hexadecimal(worst.expected)),
         ("actual", shown(worst.actual), hexadecimal(worst.actual)),
     ]
-
-
-def shown(value: Scalar) -> str:
-    """Write a value in decimal, without loss."""
-    return repr(value) if isinstance(value, str) else str(value)
-
-
-def hexadecimal(value: Scalar) -> str:
-    """Write a value in hexadecimal, without loss; a dash for a string."""
-    if isinstance(value, int):
-        return hex(value)
-    if isinstance(value, float):
-        return re.sub(r"\.?0+p", "p", value.hex()) if math.isfinite(value) else str(value)
-    return DASH
-
-
-def exact_hexadecimal(digits: str) -> str:
-    """Write decimal digits in hexadecimal, 16 places after the point, as many as 20 digits settle."""
-    try:
-        value = Fraction(digits)
-    except ValueError:
-        return digits if digits in ("nan", "inf", "-inf") else DASH
-    if not value:
-        return "0x0p+0"
-    exponent = value.numerator.bit_length() - value.denominator.bit_length()
-    exponent -= abs(value) < Fraction(2) ** exponent
-    mantissa = round(abs(value) / Fraction(2) ** exponent * 2**64)
-    text = re.sub(r"\.?0+$", "", f"{mantissa >> 64:x}.{mantissa & (2**64 - 1):016x}")
-    return f"{'-' if value < 0 else ''}0x{text}p{exponent:+d}"
 
 
 def _simplicity(record: CaseRecord) -> tuple[object, ...]:

@@ -90,13 +90,22 @@ function open(button) {
   button.setAttribute("aria-controls", id);
 }
 
+function label(button, chosen) {
+  const parts = [...button.querySelectorAll("[data-status]")];
+  parts.forEach((part) => (part.hidden = !chosen.has(part.dataset.status)));
+  const shown = parts.filter((part) => !part.hidden);
+  // The gravest stands first.
+  button.className = `s-${(shown[0] ?? parts[0]).dataset.status.replace(" ", "-")}${shown.length ? "" : " faded"}`;
+  button.setAttribute("aria-label", `${button.dataset.name}: ${shown.map((part) => `${part.dataset.count} ${part.dataset.status}`).join(", ") || "none that is shown"}`);
+}
+
 function filter() {
   const chosen = wanted();
   const hides = (shown) => !shown.dataset.statuses.split("|").some((status) => chosen.has(status));
-  document.querySelectorAll(".matrix button[data-group]").forEach((button) => button.classList.toggle("faded", hides(button)));
+  document.querySelectorAll(".matrix button[data-group]").forEach((button) => label(button, chosen));
   document.querySelectorAll(".kind").forEach((kind) => (kind.hidden = hides(kind)));
   document.querySelectorAll(".matrix button[aria-expanded=true]").forEach(open);
-  document.querySelectorAll("details[open]").forEach(fill);
+  document.querySelectorAll("details[open][data-group]").forEach(fill);
 }
 
 function fill(details) {
@@ -113,3 +122,4 @@ document.querySelectorAll("details[data-group]").forEach((details) =>
   details.addEventListener("toggle", () => fill(details)),
 );
 boxes.forEach((box) => box.addEventListener("change", filter));
+filter();

@@ -66,6 +66,18 @@ class SuiteRecord(Briefed):
         return self.compared > 0 and not self.unexpected
 
     @property
+    def verdict(self) -> str:
+        """What was found in a few words: what is new, and how much is known."""
+        if not self.compared:
+            return "nothing was compared"
+        known = sum(record.known is not None and record.outcome != "right" for record in self.cases)
+        listed = f" ({known:,} known)" if known else ""
+        if self.passed:
+            return f"no new deviations{listed}" if known else "all right"
+        counted = Counter(record.outcome for record in self.unexpected)
+        return ", ".join(f"{counted[one]:,} {one}" for one in OUTCOMES if counted[one]) + listed
+
+    @property
     def counts(self) -> dict[Outcome, int]:
         """Number of cases of each outcome, in the order of `OUTCOMES`."""
         counted = Counter(record.outcome for record in self.cases)
@@ -87,8 +99,9 @@ class SuiteRecord(Briefed):
             for (operator, outcome, _), found in kinds.items()
         ]
         tables = [Table(("operator", "outcome", "fails by", "cases", "the first"), rows)] if rows else []
-        fine = "no new deviations" if known else "all right"
-        verdict = fine if self.passed else "not all right" if self.compared else "nothing compared"
+        verdict = self.verdict if self.passed else "not all right" if self.compared else "nothing compared"
         sentences = [f"{len(self.cases):,} cases: {', '.join(parts) or 'none was run'}"]
-        sentences += [f"{found[0].id}: {found[0].message}" for found in list(kinds.values())[:3]]
+        sentences += [f"{cause.where}: {cause.sentence}" for cause in self.causes if cause.new][:3]
+        if not self.causes:
+            sentences += [f"{found[0].id}: {found[0].message}" for found in list(kinds.values())[:3]]
         return Brief(self.heading, verdict, self.passed, tables, [*sentences, *self.notes])
