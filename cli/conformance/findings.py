@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 WRONG = 1
 NOTHING_COMPARED = 3
 
+SHOWN_CAUSES = 8
 SHOWN_FAILURES = 10
 
 
@@ -71,6 +72,15 @@ def _print(console: "Console", found: "SuiteReport") -> None:
     from ..terminal.console import shown
 
     console.print(shown(found.heading), "", soft_wrap=True)
+    new = [cause for cause in found.causes if cause.new]
+    for cause in new[:SHOWN_CAUSES]:
+        told = shown(f"{cause.sentence.rstrip('.')}. {cause.evidence}".strip())
+        console.print(
+            f"[red]{cause.cases:,} {cause.outcome}:[/red] {shown(cause.where)}\n    {told}", soft_wrap=True
+        )
+    if new:
+        more = f"… and {len(new) - SHOWN_CAUSES} causes more" if len(new) > SHOWN_CAUSES else ""
+        console.print(*[more] * bool(more), "")
     console.print(_table(found), "")
     for text in (*found.notes, *(f"vanished: {why}" for why in found.vanished)):
         console.print(f"Note: {shown(text)}", soft_wrap=True)
@@ -87,16 +97,18 @@ def _print(console: "Console", found: "SuiteReport") -> None:
         )
     if len(kinds) > SHOWN_FAILURES:
         console.print(f"… and {len(kinds) - SHOWN_FAILURES} more kinds")
-    counts = found.counts
-    listed = sum(record.known is not None for record in found.cases)
-    parts = [f"{count:,} {outcome}" for outcome, count in counts.items() if count]
-    if listed:
-        parts.append(f"{listed:,} of these known to deviate")
+    # What is not right is in the verdict already.
+    parts = [
+        f"{found.counts[outcome]:,} {outcome}"
+        for outcome in ("right", "unsupported")
+        if found.counts[outcome]
+    ]
     verdict = "[green]passes[/green]" if found.passed else "[red]does not pass[/red]"
     if not found.compared:
         verdict = "[red]was not compared[/red]"
+    told = "; ".join([found.verdict, *([", ".join(parts)] if parts else [])])
     name = shown(f"{found.runtime} {found.runtime_version}".strip())
-    console.print(f"{name} {verdict}: {', '.join(parts)}, in {found.seconds:.0f} s.", soft_wrap=True)
+    console.print(f"{name} {verdict}: {told}; in {found.seconds:.0f} s.", soft_wrap=True)
 
 
 def _table(found: "SuiteReport") -> Any:

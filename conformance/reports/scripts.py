@@ -1,7 +1,8 @@
 """
 The script of a reproduction: it runs the model with nothing but the runtime, and prints the worst element.
 
-A runtime has its script in `SCRIPTS`; without one, what runs the model is left to be filled in.
+A runtime has its script in `SCRIPTS`. One of the user's own is imported from where it came; where that is not known,
+what runs the model is left to be filled in.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ _REFERENCE = """\
 found = ReferenceEvaluator(str(here / "model.onnx")).run(None, inputs)
 """
 _BACKEND = """\
-found = runtime.prepare(onnx.load(here / "model.onnx")).run(list(inputs.values()))
+found = runtime.prepare(onnx.load(here / "model.onnx"), "CPU").run(list(inputs.values()))
+"""
+_OWN = """\
+found = runtime.run((here / "model.onnx").read_bytes(), inputs)
 """
 _ANY = """\
 runtime, found = None, [...]  # the outputs of your runtime for here / "model.onnx" and these inputs
@@ -69,9 +73,10 @@ _HINTS = ("f32", "f16", "bf16")
 
 
 class Asked(NamedTuple):
-    """What the runtime was made with, and the names of inputs and expected outputs in bfloat16."""
+    """What the runtime was made with and comes from, and the names of inputs and expected outputs in bfloat16."""
 
     options: str
+    entry: tuple[str, ...]
     settings: dict[str, str]
     inputs: list[str]
     outputs: list[str]
@@ -97,7 +102,7 @@ def script_of(report: SuiteRecord, record: CaseRecord, material: Material) -> st
     ]
     if record.computes_in in _HINTS:
         settings.setdefault("precision", record.computes_in)  # what another processor would not choose
-    parts = SCRIPTS.get(name, _to_be_filled_in)(Asked(options, settings, *halves))
+    parts = SCRIPTS.get(name, _of_ones_own)(Asked(options, report.entry, settings, *halves))
     strided = any(not x.flags.c_contiguous for x in material.feeds.values() if x.ndim)
     worst = record.worst
     show = "print({name: (expected[name].shape, y.shape, y.dtype) for name, y in outputs.items()})"
@@ -158,10 +163,26 @@ def _reference(asked: Asked) -> Parts:
 
 
 def _backend(asked: Asked) -> Parts:
-    module = asked.options
-    if not module.replace(".", "").isidentifier():
+    module, expression, folder = asked.entry or (*asked.options.partition(":")[::2], "")
+    if not f"{module}{expression}".replace(".", "").isidentifier():
         return _to_be_filled_in(asked)
-    return _by_views(asked, _BACKEND, "import onnx", f"import {module} as runtime")
+    return _by_views(asked, _BACKEND, "import onnx", *_imports(module, expression, folder))
+
+
+def _of_ones_own(asked: Asked) -> Parts:
+    if not asked.entry:
+        return _to_be_filled_in(asked)
+    return _by_views(asked, _OWN, *_imports(*asked.entry))
+
+
+def _imports(module: str, expression: str, folder: str) -> tuple[str, ...]:
+    """Return the lines that make ``runtime``."""
+    path = ("import sys", f"sys.path.insert(0, {folder!r})  # where it was found") if folder else ()
+    if not expression:
+        return (*path, f"import {module} as runtime")
+    name = expression.partition("(")[0].partition(".")[0]
+    made = f"runtime = {expression}" + ("  # or as you make it" if expression.endswith("()") else "")
+    return (*path, f"from {module} import {name}", made)
 
 
 def _of_adapter(asked: Asked, name: str) -> Parts:
@@ -191,7 +212,7 @@ SCRIPTS = {
     "onnxruntime": _onnxruntime,
     "openvino": _openvino,
     "onnx.reference": _reference,
-    "softops": lambda asked: _backend(asked._replace(options="softops.opset.backend")),
+    "softops": lambda asked: _backend(asked._replace(options="softops.opset.backend", entry=())),
     "backend": _backend,
     **{name: partial(_of_adapter, name=name) for name in OF_ADAPTERS},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ..verdicts.cause import Cause
 from ..verdicts.record import CaseRecord
 from ..verdicts.suite_record import SuiteRecord
 from .suite_bounds import LEGEND, bounds_by_operator
@@ -26,15 +27,20 @@ def render_markdown(report: SuiteRecord) -> str:
     """Return the report in Markdown: verdict, counts, matrix, kinds of failures."""
     parts = [
         f"# {report.heading}: conformance of the softmax family",
-        f"**{'Passed' if report.passed else 'Not passed'}**: {len(report.cases):,} cases, {report.compared:,} "
-        f"compared, {report.bound} bounds, softops {report.softops_version}.",
+        f"**{'Passed' if report.passed else 'Not passed'}**: {report.verdict}; {len(report.cases):,} cases, "
+        f"{report.compared:,} compared, {report.bound} bounds, softops {report.softops_version}.",
     ]
+    new, listed = ([cause for cause in report.causes if bool(cause.new) == one] for one in (True, False))
+    if new:
+        parts += ["## What is wrong", "\n".join(map(_cause, new))]
     counts = [[STATUSES[s][0], s, f"{n:,}", STATUSES[s][1]] for s, n in counted(report.cases).items()]
     parts.append(markdown_table(["", "status", "cases", "meaning"], counts))
     parts += [f"Note: {_plain(note)}." for note in report.notes]
     if report.vanished:
         vanished = "\n".join(f"- {_plain(text)}" for text in report.vanished)
         parts += ["## Deviations that have vanished", vanished]
+    if listed:
+        parts += ["## Known deviations, by cause", "\n".join(map(_cause, listed))]
     parts += ["## Operators, versions and dtypes", _matrix(cells(report))]
     if rows_of_bounds := bounds_by_operator(report):
         head = ["operator", *report.bounds, "softops promises"]
@@ -71,7 +77,14 @@ def _matrix(matrix: list[Cell]) -> str:
 
 
 def _cell(found: tuple[int, Cell] | None) -> str:
-    return "" if found is None else f"{STATUSES[found[1].status][0]} {found[1].counts[found[1].status]}"
+    return "" if found is None else " ".join(f"{STATUSES[s][0]} {n}" for s, n in found[1].counts.items())
+
+
+def _cause(cause: Cause) -> str:
+    known = f", {cause.known:,} of them known" if cause.known and cause.new else ""
+    count = f"{cause.cases:,} {cause.outcome}{known}"
+    text = _plain(f"{cause.sentence.rstrip('.')}. {cause.evidence}".strip())
+    return f"- **{_plain(cause.where)}** ({count}): {text}"
 
 
 def markdown_table(head: list[str], lines: list[list[str]]) -> str:

@@ -47,11 +47,15 @@ class BackendRuntime(LoadingRuntime):
         names = [value.name for value in model_inputs(proto)]
         try:
             prepared = self._backend.prepare(proto, "CPU")
-        except (NotImplementedError, BackendIsNotSupposedToImplementIt) as error:
+        except BackendIsNotSupposedToImplementIt as error:
             raise ModelNotSupportedError(" ".join(str(error).split())) from error
 
         def run(feeds: Feeds) -> Sequence[NDArray[Any]]:
-            return [np.asarray(output) for output in prepared.run([feeds[name] for name in names])]
+            try:
+                outputs = prepared.run([feeds[name] for name in names])
+            except BackendIsNotSupposedToImplementIt as error:
+                raise ModelNotSupportedError(" ".join(str(error).split())) from error
+            return [np.asarray(output) for output in outputs]
 
         return run
 

@@ -29,6 +29,8 @@ def refusal(runtime: Runtime, op: str, domain: str, opset: int, dtype: str) -> s
         return None
     try:
         reason = supports(f"{domain}.{op}" if domain else op, opset, dtype)
+    except NotImplementedError:  # it does not say; its run does
+        return None
     except Exception as error:
         message = f"expected {name_of(runtime)} to say whether it supports {op} (got {_said(error)[0]})"
         raise ModelNotRunError(message) from error
@@ -103,7 +105,7 @@ def in_memory(model: bytes, folder: Path) -> onnx.ModelProto:
 
 
 def named(runtime: Runtime, call: Callable[[], Any]) -> Any:
-    """Call what a runtime is asked to do; whatever it raises becomes ModelNotRunError."""
+    """Call what a runtime is asked to do; whatever it raises becomes ModelNotRunError, or says that it is not taken."""
     try:
         return call()
     except (KeyboardInterrupt, GeneratorExit, RuntimeHungError, RuntimeUnusableError):
@@ -118,6 +120,8 @@ def named(runtime: Runtime, call: Callable[[], Any]) -> Any:
         line, whole = _said(error)
         detail = (error.detail if isinstance(error, ModelNotRunError) else "") or whole
         kind = type(error) if isinstance(error, ModelNotRunError) else ModelNotRunError
+        if isinstance(error, NotImplementedError):
+            kind = ModelNotSupportedError
         message = f"{begin}{line}); look at its operators and opset"
         raise kind(message, detail) from error
 

@@ -107,6 +107,11 @@ def _entries() -> dict[str, EntryPoint]:
     return found
 
 
+def entry_of_name(name: str) -> str:
+    """Return what makes the runtime of a name that is known, as ``module:function``."""
+    return _entries()[name].value
+
+
 def _unknown(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]}?" if near else "choose one of these"

@@ -101,19 +101,32 @@ class OnnxRuntime(LoadingRuntime):
         try:
             session = ort.InferenceSession(model, options, providers=[self._provider])
         except Exception as error:
-            # Its exceptions share no class with one another; what they mean stands in the text.
-            if any(words in str(error) for words in _NOT_SUPPORTED):
-                raise ModelNotSupportedError(" ".join(str(error).split())) from error
+            _check_supported(error)
             raise
         providers = session.get_providers()
         self.runs_on = ", ".join(providers)
         self.computes_in = OWN if providers == [_CPU] else ""
-        return partial(_run_session, ort, session)
+        return partial(_run, ort, session)
 
 
 def from_options(options: str) -> OnnxRuntime:
     """Make the runtime from ``provider=...,level=...,threads=...``."""
     return OnnxRuntime(**options_of("onnxruntime", options, _DEFAULTS))
+
+
+def _check_supported(error: Exception) -> None:
+    """Raise ModelNotSupportedError where that is what an error means."""
+    # Its exceptions share no class with one another; what they mean stands in the text.
+    if any(words in str(error) for words in _NOT_SUPPORTED):
+        raise ModelNotSupportedError(" ".join(str(error).split())) from error
+
+
+def _run(ort: Any, session: Any, feeds: Feeds) -> Sequence[NDArray[Any]]:
+    try:
+        return _run_session(ort, session, feeds)
+    except Exception as error:
+        _check_supported(error)
+        raise
 
 
 def _run_session(ort: Any, session: Any, feeds: Feeds) -> Sequence[NDArray[Any]]:

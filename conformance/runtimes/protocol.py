@@ -3,7 +3,8 @@ The runtimes that models are run in.
 
 A runtime is any object with two methods: ``supports(op, opset, dtype)`` gives the reason why it does not take
 an operator, or None if it does, and ``run(model, feeds)`` takes a serialized model and arrays by input name and
-gives the model's outputs in its order. It may have more, and everything does without:
+gives the model's outputs in its order; of what it does not take it may raise NotImplementedError, too. It may have
+more, and everything does without:
 
 - ``name`` and ``version``, for reports;
 - ``load(model)``, which returns a function from feeds to outputs: a model is then loaded once for many inputs;

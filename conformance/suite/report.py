@@ -37,6 +37,8 @@ class SuiteReport(SuiteRecord):
     ----------
     runtime, runtime_version
         What was run.
+    entry
+        Of a runtime of one's own: its module, what of it is the runtime, and the folder that it is imported from.
     softops_version, onnx_version, platform
         What it was judged by, and the system and processor it ran on.
     command
@@ -127,7 +129,8 @@ class SuiteReport(SuiteRecord):
             own["causes"] = tuple(map(Cause.from_dict, own.get("causes", ())))
             own["seconds"] = float(own["seconds"])
             return cls(
-                **own | {name: tuple(own[name]) for name in ("vanished", "notes", "bounds") if name in own}
+                **own
+                | {name: tuple(own[name]) for name in ("vanished", "notes", "bounds", "entry") if name in own}
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             found = f"one with a part missing or wrong: {error!r}"

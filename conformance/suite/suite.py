@@ -16,6 +16,7 @@ from ..cases.grid import cases, depth_of
 from ..causes.likely import likely_causes
 from ..errors import check_choice
 from ..measure.precision import Precision
+from ..runtimes.entries import entry_of
 from ..runtimes.isolated import close, with_time_limit
 from ..runtimes.names import get_runtime
 from ..runtimes.protocol import Runtime, name_of, precision_of, settings_of, version_of
@@ -138,6 +139,7 @@ def run_cases(
     return SuiteReport(
         runtime=name,
         runtime_version=own,
+        entry=entry_of(runtime) or (),
         softops_version=version("softops"),
         onnx_version=str(onnx.__version__),
         platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",

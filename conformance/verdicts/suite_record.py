@@ -22,6 +22,7 @@ class SuiteRecord(Briefed):
     softops_version: str
     onnx_version: str = ""
     platform: str = ""
+    entry: tuple[str, ...] = ()
     command: dict[str, Any] = field(default_factory=dict)
     bound: str = "strict"
     bounds: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ import math
 
 from softops.conformance.cases.case import Case
 from softops.conformance.suite.report import SuiteReport
+from softops.conformance.verdicts.cause import Cause
 from softops.conformance.verdicts.record import CaseRecord, Check, Worst
 
 CASE = Case(op="Softmax", opset=13, dtype="float32", axis=1, shape=(2, 3), family="gaussian-3")
@@ -20,6 +21,30 @@ WORST = Worst(
 )
 NASTY = "</script><b>not & bold</b> | `x` \x00\x1b"
 BARS = ((0.5, 5), (1.0, 1), (2.0**40, 2), (math.inf, 1))
+
+
+_OF_SOFTMAX = {"outcome": "wrong", "operators": ("Softmax",), "opsets": (13,)}
+CAUSES = (
+    Cause(
+        name="half",
+        sentence="as if half of it were missing",
+        where="Softmax-13 in float32",
+        evidence="Explains 2 of 2.",
+        dtypes=("float32",),
+        cases=2,
+        example=CASE.id,
+        **_OF_SOFTMAX,
+    ),
+    Cause(
+        name="known",
+        sentence="as if known",
+        where="Softmax-13",
+        dtypes=("float64",),
+        cases=1,
+        known=1,
+        **_OF_SOFTMAX,
+    ),
+)
 
 
 def case(**fields):

@@ -4,6 +4,7 @@ import json
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from softops import conformance
@@ -34,6 +35,16 @@ class Sloppy(SoftopsRuntime):
         return lambda feeds: [(x * 1.001).astype(x.dtype) for x in right(feeds)]
 
 
+class Flushing(SoftopsRuntime):
+    """A runtime that gives 0 for what is below a hundredth."""
+
+    name = "flushing"
+
+    def load(self, model):
+        right = super().load(model)
+        return lambda feeds: [np.where(x < 0.01, 0 * x, x) for x in right(feeds)]
+
+
 class Refuses(SoftopsRuntime):
     name = "refuses"
 
@@ -45,8 +56,10 @@ class Refuses(SoftopsRuntime):
 def planted(monkeypatch):
     module = sys.modules["softops.conformance.runtimes.names"]
     entries = dict(module._entries())
-    for kind in (Sloppy, Refuses):
-        entries[kind.name] = SimpleNamespace(load=lambda kind=kind: lambda options: kind())
+    for kind in (Sloppy, Flushing, Refuses):
+        entries[kind.name] = SimpleNamespace(
+            load=lambda kind=kind: lambda options: kind(), value=f"nowhere:{kind.name}"
+        )
     monkeypatch.setattr(module, "_entries", lambda: entries)
 
 
@@ -65,6 +78,14 @@ def test_a_wrong_runtime_exits_with_1_and_says_where(capsys):
     assert "Wrong: Softmax-13/float32/" in out
     assert "ULP away" in out
     assert "does not pass" in out.splitlines()[-1]
+
+
+def test_likely_causes_stand_before_the_failures(capsys):
+    assert run(["conformance", "--runtime", "flushing", *SMALL]) == 1
+    out = capsys.readouterr().out
+    cause, table, failure = (out.index(part) for part in ("were set to 0", "operator", "Wrong: Softmax"))
+    assert cause < table < failure
+    assert "as if results below 0.01 were set to 0" in out
 
 
 def test_nothing_compared_exits_with_3(capsys):

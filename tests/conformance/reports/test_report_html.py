@@ -10,10 +10,36 @@ import pytest
 from chromium import Page, executable
 from findings import CASE, case, findings, record
 from PIL import Image
+from planted import Planted, after, along_row, softmax
 
+from softops import conformance
 from softops.conformance.reports.suite_html import render_html
 from softops.conformance.suite.report import SuiteReport
 
+
+def along_one_axis(x, node):
+    return softmax(x, node.axis)
+
+
+FAULTS = {
+    "axis": ({"Softmax": along_one_axis}, "as if the axis rule of opset 13 held"),
+    "sums": (
+        {
+            "Softmax": along_row(
+                lambda x, axis: (
+                    (e := np.exp(x - x.max(axis, keepdims=True)))
+                    / e.astype(np.float16).sum(axis, keepdims=True, dtype=np.float16).astype(x.dtype)
+                )
+            )
+        },
+        "as if the sums were taken in float16",
+    ),
+    "tail": (
+        {"Softmax": after(lambda y: np.where(y < 1e-6, 0 * y, y))},
+        "as if results below 1e-06 were set to 0",
+    ),
+    "none": ({}, "Every case that was compared is right"),
+}
 browser = pytest.mark.skipif(executable() is None, reason="no Chromium is installed to look at the page with")
 SHOWN = "[...document.querySelectorAll({!r})].filter(e => e.checkVisibility()).length"
 CELL = "document.querySelector('.matrix button.s-wrong')"
@@ -123,6 +149,47 @@ def test_the_filter_hides_what_is_not_asked_for(page):
 
 
 @browser
+def test_the_filter_changes_the_labels(page):
+    label = f"[...{CELL}.querySelectorAll('[data-status]')].map(e => e.innerText).join(', ')"
+    mixed = "document.querySelector('.matrix button.s-wrong')"
+    assert page.ask(label) == "\N{MULTIPLICATION SIGN} 2, \N{CHECK MARK} 1"
+    group = page.ask(f"{mixed}.dataset.group")
+    same = f"document.querySelector('[data-group=\"{group}\"]')"
+    page.ask("document.querySelector('#filter input[value=wrong]').click()")
+    assert page.ask(f"{same}.className") == "s-right"
+    assert page.ask(f"{same}.getAttribute('aria-label')").endswith(": 1 right")
+    page.ask("document.querySelector('#filter input[value=right]').click()")
+    assert "faded" in page.ask(f"{same}.className")
+
+
+@browser
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+@pytest.mark.parametrize("fault", ["axis", "sums", "tail", "none"])
+def test_what_is_wrong_is_above_the_fold(fault, width, height, tmp_path):
+    faults, words = FAULTS[fault]
+    asked = {"ops": ["Softmax", "Hardmax"], "dtypes": ["float32"], "families": ["gaussian-30", "ties"]}
+    render = render_html(conformance.run(Planted(**faults), **asked))
+    (tmp_path / "report.html").write_text(render, "utf-8")
+    page = Page(tmp_path / "profile")
+    try:
+        page.look(width=width, height=height)
+        page.open(tmp_path / "report.html")
+        page.ask(
+            "window.lowest = (...chosen) => "
+            "Math.max(...chosen.map(c => document.querySelector(c).getBoundingClientRect().bottom))"
+        )
+        first = ".causes li" if faults else ".fine"
+        assert words in page.ask(f"document.querySelector({first!r}).innerText")
+        assert page.ask(f"lowest('h1', '.verdict', {first!r})") < height
+        assert ("not passed" in page.ask("document.querySelector('.verdict').innerText")) == bool(faults)
+        assert page.ask("document.documentElement.scrollWidth") <= width
+        if width > 1000:
+            assert page.ask("lowest('.matrix')") < height
+    finally:
+        page.close()
+
+
+@browser
 def test_a_phone_needs_no_scrolling_sideways(page):
     page.look(width=360, height=740)
     page.ask(f"{CELL}.click(); document.querySelectorAll('details').forEach(e => e.open = true)")
@@ -182,13 +249,11 @@ def test_all_text_has_the_contrast_that_wcag_asks_for(page, scheme):
 
 @browser
 def test_it_can_be_read_without_colours_or_eyes(page):
-    named = (
-        "[...document.querySelectorAll('.matrix button')].map(e => e.getAttribute('aria-label')).sort()[0]"
-    )
-    assert page.ask(named) == "Hardmax opset 11 float32: 1 hung"
-    assert page.ask(
-        "[...document.querySelectorAll('.matrix button')].every(e => /^[^\\w\\s] \\d+$/.test(e.innerText))"
-    )
+    names = "[...document.querySelectorAll('.matrix button')].map(e => e.getAttribute('aria-label')).sort()"
+    assert page.ask(f"{names}[0]") == "Hardmax opset 11 float32: 1 hung"
+    # Signs of their own besides colours, and numbers.
+    parts = "[...document.querySelectorAll('.matrix button [data-status]')]"
+    assert page.ask(f"{parts}.every(e => /^[^\\w\\s] \\d+$/.test(e.innerText))")
     assert page.ask("[...document.querySelectorAll('th')].every(e => e.scope)")
     assert page.ask(
         "[...document.querySelectorAll('#filter input')].every(e => e.closest('label').innerText)"

@@ -3,7 +3,7 @@
 import re
 from xml.etree import ElementTree
 
-from findings import findings, record, wrong
+from findings import CAUSES, findings, record, wrong
 
 from softops.conformance.reports.suite_junit import render_junit
 from softops.conformance.reports.suite_markdown import render_markdown
@@ -13,9 +13,9 @@ from softops.conformance.verdicts.record import Check
 
 def test_markdown_has_the_verdict_the_matrix_and_every_kind():
     text = render_markdown(findings(notes=("changed since",), vanished=("it was flushed",)))
-    assert "**Not passed**: 9 cases" in text
+    assert "**Not passed**: 2 wrong, 1 crashed, 1 hung, 1 harness failed (1 known); 9 cases" in text
     signs = [STATUSES[status][0] for status in ("unsupported", "right", "wrong", "known")]
-    assert "| Softmax | 13 | {} 1 | {} 1 | {} 2 | {} 1 |".format(*signs) in text
+    assert "| Softmax | 13 | {0} 1 | {1} 1 | {2} 2 {1} 1 | {3} 1 |".format(*signs) in text
     assert "- it was flushed" in text
     assert "Note: changed since." in text
     assert text.count("\n### ") == 5
@@ -33,7 +33,16 @@ def test_tables_of_markdown_are_whole():
 
 
 def test_a_report_that_passes_says_so():
-    assert "**Passed**" in render_markdown(findings(cases=(record("right"),)))
+    assert "**Passed**: all right;" in render_markdown(findings(cases=(record("right"),)))
+    listed = (record("right"), wrong(known="https://example.org/7"))
+    assert "**Passed**: no new deviations (1 known);" in render_markdown(findings(cases=listed))
+
+
+def test_causes_stand_before_the_matrix_new_ones_first():
+    text = render_markdown(findings(causes=CAUSES))
+    new, known, matrix = (text.index(part) for part in ("as if half", "as if known", "## Operators"))
+    assert new < known < matrix
+    assert "- **Softmax-13 in float32** (2 wrong): as if half of it were missing. Explains 2 of 2." in text
 
 
 def test_junit_tells_failures_errors_and_skips_apart():

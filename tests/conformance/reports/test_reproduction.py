@@ -1,6 +1,7 @@
 """The reproduction folders: a script that shows the failure without softops, and a text to file."""
 
 import ast
+import importlib
 import subprocess
 import sys
 
@@ -174,6 +175,58 @@ def test_a_runtime_of_ones_own_gets_a_script_to_fill_in():
     script = script_of(found, found.cases[0], material(case()))
     assert "your runtime" in script
     ast.parse(script)
+
+
+OWN = """
+import numpy as np
+from onnx import load_from_string
+from onnx.reference import ReferenceEvaluator
+
+
+class Own:
+    def run(self, model, feeds):
+        (y,) = ReferenceEvaluator(load_from_string(model)).run(None, feeds)
+        return [np.where(y < 0.01, 0 * y, y)]
+
+    prepare = staticmethod(lambda model, device: Prepared(model))
+
+
+class Prepared:
+    def __init__(self, model):
+        self._model = model
+
+    def run(self, inputs):
+        return Own().run(self._model.SerializeToString(), {"input": inputs[0]})
+
+
+prepare = Own.prepare
+ready = Own()
+"""
+
+
+@pytest.mark.parametrize("kind", ["class", "instance", "module", "backend", "backend:class"])
+def test_the_script_of_ones_own_runtime_imports_it(kind, tmp_path, monkeypatch):
+    (tmp_path / "own_toy.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_toy", raising=False)
+    toy = importlib.import_module("own_toy")
+    toy.run = toy.ready.run
+    runtime = {
+        "class": toy.Own(),
+        "instance": toy.ready,
+        "module": toy,
+        "backend": "backend:own_toy",
+        "backend:class": "backend:own_toy:Own",
+    }[kind]
+    if kind == "module":
+        (tmp_path / "own_toy.py").write_text(f"{OWN}run = ready.run\n")
+    asked = {"ops": ["Softmax"], "opsets": [13], "dtypes": ["float32"], "families": ["gaussian-3"]}
+    found = SuiteReport.from_json(conformance.run(runtime, **asked, quick=True).to_json())
+    found.write(tmp_path / "report")
+    (folder,) = (tmp_path / "report" / "reproductions").iterdir()
+    words = run(folder / "reproduce.py").split()
+    assert float(words[words.index("got") + 1]) == 0
+    assert 0 < float(words[words.index("expected") + 1]) < 0.01
 
 
 def test_folders_of_an_earlier_report_go_and_those_of_others_stay(tmp_path):

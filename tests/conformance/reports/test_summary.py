@@ -1,20 +1,23 @@
 """What all forms of a report share: statuses, kinds of failures, and numbers in hexadecimal."""
 
+import dataclasses
 import math
 from fractions import Fraction
 
 import pytest
-from findings import case, findings, record, wrong
+from findings import WORST, case, findings, record, wrong
 
 from softops.conformance.reports.summary import (
     cells,
     columns,
     counted,
+    distance,
     exact_hexadecimal,
     gravest,
     hexadecimal,
     histograms,
     kinds,
+    matrix_of,
     tolerances,
 )
 
@@ -101,6 +104,69 @@ def test_what_has_no_hexadecimal_form():
     ]
     assert hexadecimal(math.inf) == "inf"
     assert hexadecimal("cat") == "\N{EN DASH}"
+
+
+@pytest.mark.parametrize(
+    ("error", "bound", "said"),
+    [
+        (math.inf, 1.159e-69, "a NaN or an infinity on one side alone"),
+        (12.0, 1.159e-69, "12 ULP away, nothing allowed"),
+        (12.5, 9.5, "12.5 ULP away, 9.5 allowed"),
+        (None, None, ""),
+    ],
+)
+def test_how_far_off_the_worst_element_is(error, bound, said):
+    assert distance(dataclasses.replace(WORST, error_ulp=error, bound_ulp=bound)) == said
+
+
+def chips_of(*cases):
+    """(operator, opset): the dtypes of each chip and its counts."""
+    rows = matrix_of(findings(cases=cases)).rows
+    return {
+        (row.name, opset): [(chip.dtypes, chip.counts) for chip in chips]
+        for row in rows
+        for opset, chips in row.versions.items()
+    }
+
+
+def test_the_matrix_has_a_row_for_each_operator_and_tells_all_counts():
+    f64, old = case(dtype="float64"), case(opset=11)
+    found = chips_of(wrong(), record("crashed"), record("right"), record("right", old), wrong(f64))
+    assert found == {
+        ("Softmax", 13): [
+            (("float32",), {"crashed": 1, "wrong": 1, "right": 1}),
+            (("float64",), {"wrong": 1}),
+        ],
+        ("Softmax", 11): [(("float32",), {"right": 1})],
+    }
+
+
+def test_dtypes_that_say_the_same_are_one():
+    f64 = case(dtype="float64")
+    assert chips_of(record("right"), record("right", f64), record("unsupported")) == {
+        ("Softmax", 13): [(("float32", "float64"), {"right": 2, "unsupported": 1})]
+    }
+
+
+def test_operators_that_are_unsupported_throughout_are_one_line():
+    other = case(op="Hardmax")
+    found = matrix_of(findings(cases=(record("right"), record("unsupported", other))))
+    assert [row.name for row in found.rows] == ["Softmax"]
+    assert list(found.unsupported) == ["Hardmax"]
+
+
+@pytest.mark.parametrize(
+    ("cases", "verdict"),
+    [
+        ([record("right")], "all right"),
+        ([record("right"), wrong(known="https://example.org/7")], "no new deviations (1 known)"),
+        ([wrong(), record("crashed")], "1 wrong, 1 crashed"),
+        ([wrong(), wrong(known="not reported yet")], "1 wrong (1 known)"),
+        ([record("unsupported")], "nothing was compared"),
+    ],
+)
+def test_the_verdict_in_words(cases, verdict):
+    assert findings(cases=tuple(cases)).verdict == verdict
 
 
 def test_what_a_usual_tolerance_hides_is_said():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from planted import Partial
 
 from softops import conformance
 from softops.conformance.cases.build import built, material
@@ -130,6 +131,29 @@ def test_an_operator_that_it_does_not_know_is_not_supported(name):
         net (float[2] x) => (float[2] y) { y = own.Softplunge(x) }""")
     with pytest.raises(ModelNotSupportedError):
         load(get_runtime(name), model.SerializeToString())({"x": np.zeros(2, np.float32)})
+
+
+@pytest.mark.parametrize("time_limit", [None, 60])
+@pytest.mark.parametrize("runtime", [Partial(), "backend:planted:Partial"], ids=["object", "backend"])
+def test_what_is_not_implemented_is_unsupported(runtime, time_limit):
+    asked = {"ops": ["Softmax", "Hardmax"], "opsets": [13], "dtypes": ["float32"], "families": ["ties"]}
+    report = conformance.run(runtime, **asked, quick=True, time_limit=time_limit)
+    outcomes = {
+        op: {r.outcome for r in report.cases if r.op == op and r.form == "plain"} for op in asked["ops"]
+    }
+    assert outcomes == {"Softmax": {"right"}, "Hardmax": {"unsupported"}}
+    assert report.counts["crashed"] == 0
+
+
+def test_a_session_that_has_no_kernel_when_it_runs_is_unsupported(monkeypatch):
+    class Session:
+        def get_outputs(self):
+            message = "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : no kernel for this shape"
+            raise RuntimeError(message)
+
+    ours = sys.modules["softops.conformance.runtimes.onnxruntime"]
+    with pytest.raises(ModelNotSupportedError, match="no kernel for this shape"):
+        ours._run(None, Session(), {})
 
 
 class OfAnotherKind:
