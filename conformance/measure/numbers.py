@@ -6,7 +6,6 @@ import math
 import re
 from fractions import Fraction
 
-from .metrics import Scalar
 from .ulp import NAN_DISTANCE
 
 DASH = "\N{EN DASH}"
@@ -39,12 +38,12 @@ def percent(value: float | None) -> str:
     return f"{share:.4g} %"
 
 
-def shown(value: Scalar) -> str:
+def shown(value: float | str) -> str:
     """Write a value in decimal, without loss."""
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def hexadecimal(value: Scalar) -> str:
+def hexadecimal(value: float | str) -> str:
     """Write a value in hexadecimal, without loss; a dash for a string."""
     if isinstance(value, int):
         return hex(value)
