@@ -90,9 +90,9 @@ def _print(console: "Console", found: "SuiteReport") -> None:
         kinds.setdefault(kind, []).append(record)
     for record, *others in list(kinds.values())[:SHOWN_FAILURES]:
         more = f" (and {len(others):,} like it)" if others else ""
-        told = "\n    ".join(filter(None, (record.message, tolerances(record))))
+        told = "\n    ".join(map(shown, filter(None, (record.message, tolerances(record)))))
         console.print(
-            f"[red]{record.outcome.capitalize()}:[/red] {shown(record.id)}{more}\n    {shown(told)}",
+            f"[red]{record.outcome.capitalize()}:[/red] {shown(record.id)}{more}\n    {told}",
             soft_wrap=True,
         )
     if len(kinds) > SHOWN_FAILURES:

@@ -41,6 +41,8 @@ STARTING_SECONDS = 30.0
 
 _ANSWER = re.compile(r"(ok|unsupported|error)\b[: ]*(.*)")
 _KEPT_MODELS = 8
+_KEPT_ANSWERS = 4
+_LINE_BYTES = 64 * 1024
 _GRACE_SECONDS = 2.0
 """How long a program may take to end by itself when its input has ended."""
 
@@ -136,39 +138,40 @@ class _Program:
         except BaseException:
             self._stderr.close()
             raise
-        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._answers: queue.Queue[tuple[str, str] | None] = queue.Queue(_KEPT_ANSWERS)
+        self._last = ""
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.poll() is None
+        """Whether it has not ended, nor its output."""
+        return self._reader.is_alive() and self._process.poll() is None
 
     def ask(self, request: str, seconds: float) -> tuple[str, str]:
         """Return the word and the text of its answer."""
         assert self._process.stdin is not None
-        deadline, last = time.monotonic() + seconds + self._grace, ""
-        while not self._lines.empty():  # what it said unasked is no answer to this
-            self._lines.get()
+        limit = seconds + self._grace
+        deadline = time.monotonic() + limit
+        self._last = ""
+        if not self._grace:  # what it said of cases before; it writes on where it was, behind a hole
+            self._stderr.truncate(0)
+        while not self._answers.empty():  # what it said unasked is no answer to this
+            self._answers.get()
         try:
             self._process.stdin.write(f"{request}\n".encode())
             self._process.stdin.flush()
-            while True:
-                line = self._lines.get(timeout=max(deadline - time.monotonic(), 0))
-                if line is None:
-                    raise self._died()
-                if found := _ANSWER.fullmatch(line):
-                    self._grace = 0.0
-                    return found[1], found[2]
-                last = line or last
+            answer = self._answers.get(timeout=max(deadline - time.monotonic(), 0))
         except OSError:
             raise self._died() from None
         except queue.Empty:
-            said = f"; the last line of its output was {last[:100]!r}" if last else ""
-            limit = f"{seconds + self._grace:g} seconds"
-            message = f"{self._word} did not answer ok, unsupported or error within {limit}{said}"
+            said = f"; the last line of its output was {self._last[:100]!r}" if self._last else ""
+            message = f"{self._word} did not answer ok, unsupported or error within {limit:g} seconds{said}"
             raise RuntimeHungError(message) from None
+        if answer is None:
+            raise self._died()
+        self._grace = 0.0
+        return answer
 
     def end(self, seconds: float) -> None:
         """End its input, and after so many seconds itself."""
@@ -178,7 +181,7 @@ class _Program:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         stop(self._process)
-        self._reader.join()
+        self._reader.join(_GRACE_SECONDS)  # a child that is not its group's may hold its output open
         self._stderr.close()
 
     def _died(self) -> ModelNotRunError:
@@ -194,7 +197,22 @@ class _Program:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for line in lines:
-                self._lines.put(line.decode("utf-8", "replace").strip())
-        self._lines.put(None)
+        with self._process.stdout as output:
+            while line := output.readline(_LINE_BYTES):
+                text = line.decode("utf-8", "replace").strip()
+                if found := _ANSWER.fullmatch(text):
+                    self._put((found[1], found[2]))
+                elif text:
+                    self._last = text
+        self._put(None)
+
+    def _put(self, answer: tuple[str, str] | None) -> None:
+        """Keep the latest answers: of a program that says more than it is asked no others are wanted."""
+        while True:
+            try:
+                self._answers.put_nowait(answer)
+            except queue.Full:
+                with suppress(queue.Empty):
+                    self._answers.get_nowait()
+            else:
+                return

@@ -65,9 +65,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def tail(file: IO[bytes]) -> str:
-    """Return what stands at the end of a file of text."""
+    """Return what stands at the end of a file of text, behind what was cut out of it."""
     file.seek(max(file.seek(0, os.SEEK_END) - _KEPT, 0))
-    return file.read().decode("utf-8", "replace").strip()
+    return file.read().lstrip(b"\0").decode("utf-8", "replace").strip()
 
 
 def ending(word: str, code: int, said: str) -> str:

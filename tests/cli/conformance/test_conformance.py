@@ -77,6 +77,7 @@ def test_a_wrong_runtime_exits_with_1_and_says_where(capsys):
     out = capsys.readouterr().out
     assert "Wrong: Softmax-13/float32/" in out
     assert "ULP away" in out
+    assert "\n    It would have passed with an absolute tolerance of" in out
     assert "does not pass" in out.splitlines()[-1]
 
 

@@ -215,6 +215,47 @@ def test_a_program_that_cannot_start_in_several_processes(monkeypatch):
         conformance.run("cmd: ./no-such-program {folder}", **ASKED, jobs=2)
 
 
+@pytest.mark.parametrize("chatter", ["print('busy', flush=True)", "sys.stdout.write('x' * 10**6)"])
+def test_one_that_talks_without_end_is_stopped(batch, chatter):
+    runtime = batch(f"while count: {chatter}", seconds=1)
+    report = suite.run_cases(runtime, [CASE])
+    assert report.counts["hung"] == 1  # the second run of a case is the one that does not end
+    assert len(report.cases[0].message) < 500
+
+
+def test_what_it_said_of_earlier_cases_is_not_what_it_died_of(batch):
+    runtime = batch("print('fine', file=sys.stderr) if count == 0 else sys.exit('no \\u00e9nergie')")
+    model, feeds = built(CASE)
+    load(runtime, model)(feeds)
+    with pytest.raises(ModelNotRunError) as caught:
+        load(runtime, model)(feeds)
+    assert caught.value.detail == "no \u00e9nergie"
+
+
+def test_an_answer_without_a_question_is_passed_over(batch):
+    runtime = batch("""
+    if count == 0:
+        print('error old\\nerror older', flush=True)
+        continue""")
+    model, feeds = built(CASE)
+    with pytest.raises(ModelNotRunError, match="old"):
+        load(runtime, model)(feeds)
+    deadline = time.monotonic() + 20
+    while runtime._program._answers.empty():
+        assert time.monotonic() < deadline
+    (y,) = load(runtime, model)(feeds)
+    np.testing.assert_allclose(y, material(CASE).expected["output"], rtol=1e-6)
+
+
+def test_one_that_ends_after_each_answer_is_started_again(batch):
+    runtime = batch("np.savez(case['outputs'], **outputs); print('ok', flush=True); break")
+    for _ in range(3):
+        (y,) = load(runtime, built(CASE)[0])(built(CASE)[1])
+        np.testing.assert_allclose(y, material(CASE).expected["output"], rtol=1e-6)
+        runtime._program._process.wait()
+    assert batch.starts() == 3
+
+
 def test_it_is_chosen_by_its_place():
     assert isinstance(get_runtime("cmd: ./tool {folder}"), BatchRuntime)
     with pytest.raises(ValueError, match=r"or with \{folder\}"):
