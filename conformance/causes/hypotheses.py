@@ -30,13 +30,15 @@ class Hypothesis:
     """
     A hypothesis: a report says ``as if`` and its words, ``{}`` standing for the number that is open.
 
-    ``any_form``: it may also explain why outputs have another shape.
+    ``any_form``: it may also explain why outputs have another shape; ``by_elements``: it goes by the elements of the
+    first output that are wrong.
     """
 
     name: str
     words: str
     fit: Callable[[Seen], Fit | bool | None]
     any_form: bool = False
+    by_elements: bool = False
 
     def tried(self, seen: Seen) -> Fit | bool | None:
         """Return how it fits the outputs; False where it does not, None where it says nothing of such a case."""
@@ -78,23 +80,44 @@ _ALL = (
     Hypothesis("default axis -1", "the default axis were -1", meanings.default_axis(-1), any_form=True),
     Hypothesis("default axis 1", "the default axis were 1", meanings.default_axis(1), any_form=True),
     Hypothesis("last of equals", "the last of equal scores won, not the first", meanings.last_of_equals),
-    Hypothesis("flushed", "results below {} were set to 0", tails.flushed),
-    Hypothesis("floored", "results below {} were raised to it", tails.floored),
+    Hypothesis("flushed", "results below {} were set to 0", tails.flushed, by_elements=True),
+    Hypothesis("floored", "results below {} were raised to it", tails.floored, by_elements=True),
     Hypothesis(
-        "log of softmax", "it were the logarithm of a softmax that was rounded before", tails.log_of_softmax
+        "log of softmax",
+        "it were the logarithm of a softmax that was rounded before",
+        tails.log_of_softmax,
+        by_elements=True,
     ),
     Hypothesis(
         "no maximum",
         "the exponentials were of the inputs themselves, without their maximum subtracted, and over- or underflow",
         tails.no_maximum,
+        by_elements=True,
     ),
-    Hypothesis("sums in bfloat16", "the sums were taken in bfloat16", precisions.sums_in(_BF16)),
     Hypothesis(
-        "all in bfloat16", "it were computed in bfloat16", precisions.all_in("all in bfloat16", _BF16)
+        "sums in bfloat16", "the sums were taken in bfloat16", precisions.sums_in(_BF16), by_elements=True
     ),
-    Hypothesis("sums in float16", "the sums were taken in float16", precisions.sums_in(_F16)),
-    Hypothesis("all in float16", "it were computed in float16", precisions.all_in("all in float16", _F16)),
-    Hypothesis("all in float32", "it were computed in float32", precisions.all_in("all in float32", _F32)),
+    Hypothesis(
+        "all in bfloat16",
+        "it were computed in bfloat16",
+        precisions.all_in("all in bfloat16", _BF16),
+        by_elements=True,
+    ),
+    Hypothesis(
+        "sums in float16", "the sums were taken in float16", precisions.sums_in(_F16), by_elements=True
+    ),
+    Hypothesis(
+        "all in float16",
+        "it were computed in float16",
+        precisions.all_in("all in float16", _F16),
+        by_elements=True,
+    ),
+    Hypothesis(
+        "all in float32",
+        "it were computed in float32",
+        precisions.all_in("all in float32", _F32),
+        by_elements=True,
+    ),
     Hypothesis("nan as -inf", "a NaN were passed over", special.reads("nan", -math.inf)),
     Hypothesis("nan only first", "a NaN were passed over unless it stands first", special.nan_only_first),
     Hypothesis("nan as 0", "a NaN among the inputs were 0", special.reads("nan", 0.0)),
@@ -162,7 +185,9 @@ def fits_of(case: Case, known: Truth, outputs: list[Array]) -> tuple[Fit, ...]:
         return ()
     seen = Seen(case, known, outputs)
     fine = all(check.passed for check in formed(known, outputs))
-    found = (hypothesis.tried(seen) for hypothesis in _ALL if fine or hypothesis.any_form)
+    elements = fine and seen.is_float and bool(seen.wrong.any())
+    asked = [one for one in _ALL if (elements or not one.by_elements) and (fine or one.any_form)]
+    found = (hypothesis.tried(seen) for hypothesis in asked)
     return tuple(fit for fit in found if isinstance(fit, Fit))
 
 

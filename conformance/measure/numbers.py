@@ -38,12 +38,12 @@ def percent(value: float | None) -> str:
     return f"{share:.4g} %"
 
 
-def shown(value: float | str) -> str:
+def shown(value: complex | str) -> str:
     """Write a value in decimal, without loss."""
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def hexadecimal(value: float | str) -> str:
+def hexadecimal(value: complex | str) -> str:
     """Write a value in hexadecimal, without loss; a dash for a string."""
     if isinstance(value, int):
         return hex(value)

@@ -7,6 +7,7 @@ what runs the model is left to be filled in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -208,7 +209,7 @@ def _real(asked: Asked) -> str:
     return "".join(_REAL.format(key) for key in asked.outputs)
 
 
-SCRIPTS = {
+SCRIPTS: dict[str, Callable[[Asked], Parts]] = {
     "onnxruntime": _onnxruntime,
     "openvino": _openvino,
     "onnx.reference": _reference,
