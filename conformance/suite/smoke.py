@@ -3,7 +3,7 @@ Whether a runtime can run anything at all, asked where its first cases fail alik
 
 That every one of thousands of cases crashes with the same words, for want of a device or a library, says nothing of
 softmax. It is taken for proven when the first `SUSPICIOUS` cases fail with the same first line, and so do models of a
-single Identity and a single Add, and a case of every operator that was asked for.
+single Identity and a single Add, and a case of every operator that was asked for and that the runtime does not refuse.
 """
 
 from __future__ import annotations
@@ -60,13 +60,18 @@ class SmokeDetector:
             error = self._failure(name)
             if error is None or isinstance(error, ModelNotSupportedError) or _mask(str(error)) != gist:
                 return
+        failed = set[tuple[str, str]]()
         for case in self._probes:
-            record = self._examiner.examine(case)
-            if record.outcome not in _FAILED or _gist(record) != gist:
-                return
-        said, operators = suspect.message.partition("; ")[0], len(self._probes)
+            if (case.domain, case.op) not in failed:
+                record = self._examiner.examine(case)
+                if record.outcome == "unsupported":
+                    continue
+                if record.outcome not in _FAILED or _gist(record) != gist:
+                    return
+                failed.add((case.domain, case.op))
+        said = suspect.message.removesuffix("; look at its operators and opset")
         message = (
-            f"{said}; so fail {', '.join(_TRIVIAL)} and every operator ({operators}): nothing can be run; "
+            f"{said}; so fail {', '.join(_TRIVIAL)} and every operator ({len(failed)}): nothing can be run; "
             "see to the runtime's installation, devices and options"
         )
         raise RuntimeUnusableError(message, suspect.detail)
@@ -84,10 +89,10 @@ class SmokeDetector:
 
 
 def first_of_each(listed: Iterable[Case]) -> Sequence[Case]:
-    """Return the first case of each operator."""
-    found: dict[tuple[str, str], Case] = {}
+    """Return the first case of each operator at each opset in each dtype."""
+    found: dict[tuple[str, str, int, str], Case] = {}
     for case in listed:
-        found.setdefault((case.domain, case.op), case)
+        found.setdefault((case.domain, case.op, case.opset, case.dtype), case)
     return list(found.values())
 
 
