@@ -72,7 +72,7 @@ ROOMS = {
 }
 ORDER = list(ROOMS)
 NOT_FOR_USERS = {"test", "bench", "mutation"}
-# By onnx, jinja2 and Numba; what runs a plugin of pytest; of apache-tvm, iree-base-compiler and MNN what they are called.
+# By onnx, jinja2 and Numba; what runs a plugin of pytest; and what apache-tvm, iree-base-compiler and MNN are called.
 BROUGHT = {"google", "markupsafe", "llvmlite", "pytest", "softops", "tvm", "iree", "_tools"}
 KERNELS_MAY_IMPORT = {"numpy", "numba", "llvmlite", "ml_dtypes"}
 ROOMS_MAY_IMPORT = {"dask_arrays": {"dask"}}  # which nothing else imports, and which needs an extra
