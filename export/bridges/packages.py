@@ -87,12 +87,8 @@ def boosting_in(estimator: Any) -> list[str]:
 def parts_of(estimator: Any) -> Iterator[Any]:
     """Yield an estimator and those inside it, as far as its parameters name them."""
     yield estimator
-    values = getattr(estimator, "get_params", dict)
-    if isinstance(estimator, type):
-        return
-    for value in values().values():
-        if hasattr(value, "fit"):
-            yield value
+    if hasattr(estimator, "get_params") and not isinstance(estimator, type):
+        yield from (value for value in estimator.get_params().values() if hasattr(value, "fit"))
 
 
 def _converter(library: str) -> Any:

@@ -27,7 +27,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "CategoricalNB": {"min_categories": 2000},  # a label in the rows that are left out may be larger
     "HistGradientBoostingClassifier": {"max_iter": 20},
     "MLPClassifier": {"max_iter": 60, "random_state": 0},
-    "QuadraticDiscriminantAnalysis": {"reg_param": 0.1},
+    "QuadraticDiscriminantAnalysis": {"solver": "eigen", "shrinkage": 0.1},
     "RadiusNeighborsClassifier": {"radius": 1e3},
     "LGBMClassifier": {"n_estimators": 30, "verbose": -1},
     "XGBClassifier": {"n_estimators": 30},

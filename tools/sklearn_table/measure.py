@@ -65,8 +65,8 @@ def _one(name: str, kind: Any, data: Data) -> Outcome:
     estimator = behind_columns(made(name, kind), data.rows) if table else made(name, kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        estimator.fit(*data.half())
         try:
+            estimator.fit(*data.half())
             model = from_sklearn(estimator, rows=data.rows)
         except (ValueError, TypeError, ImportError) as error:
             return Outcome(refused=f"{data.name}: {error}")
