@@ -14,6 +14,7 @@ import numpy.typing as npt
 from numba import types
 
 from .arrays.operators import AlongAxis
+from .arrays.temperatures import Temperature, is_one
 from .log_sums.blocks import add_block, add_block_again, log_sum_of_blocks
 from .log_sums.columns import log_sum_of_columns
 from .log_sums.rows import log_sums_of_rows
@@ -132,7 +133,7 @@ def log_softmax(
     x: npt.ArrayLike,
     axis: int | tuple[int, ...] | None = -1,
     *,
-    temperature: float = 1.0,
+    temperature: Temperature = 1.0,
     where: npt.ArrayLike | None = None,
     out: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
@@ -173,6 +174,6 @@ def log_softmax(
     (``tests/numba_kernels/test_accuracy.py``). ``(x - max) - log1p(sum of the others)`` in float64.
     Source: ``ai.onnx@13::LogSoftmax``.
     """
-    if where is not None or temperature != 1.0:
+    if where is not None or (temperature != 1.0 if type(temperature) is float else not is_one(temperature)):
         return tempered("log_softmax", x, axis, temperature, where, out)
     return _OPERATOR.run(x, out, axis)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from numba import types
 
 from .arrays.operators import AlongAxis
+from .arrays.temperatures import Temperature, is_one
 from .log_sums.tempered import tempered
 from .numerics.exp import exp_scaled_pair, exponent_shift
 from .numerics.exp_table import exponentials_of_lanes, table_for
@@ -234,7 +235,7 @@ def softmax(
     x: npt.ArrayLike,
     axis: int | tuple[int, ...] | None = -1,
     *,
-    temperature: float = 1.0,
+    temperature: Temperature = 1.0,
     where: npt.ArrayLike | None = None,
     out: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
@@ -277,6 +278,6 @@ def softmax(
     The maximum is not subtracted, its exponent is (see `exp_table`); the sum is exact but for one rounding, of float64
     with compensation. Source: ``ai.onnx@13::Softmax``.
     """
-    if where is not None or temperature != 1.0:
+    if where is not None or (temperature != 1.0 if type(temperature) is float else not is_one(temperature)):
         return tempered("softmax", x, axis, temperature, where, out)
     return _OPERATOR.run(x, out, axis)

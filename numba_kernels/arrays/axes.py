@@ -41,12 +41,20 @@ def merged(x: Array, axes: tuple[int, ...]) -> Array:
 def over_axes(
     name: str, arrays: tuple[Array, ...], axis: Axis, out: Array | None, compute: Callable[..., Array]
 ) -> Array:
-    """``compute(*arrays)`` along the last axis, of arrays of one shape whose axes are merged there; and back."""
+    """``compute(*arrays, out)`` along the last axis, of arrays of one shape whose axes are merged there; and back.
+
+    Nothing is copied where the axes can be merged as they lie: neither the arrays nor the result in `out`.
+    """
     x = arrays[0]
     axes = axes_of(x, axis)
+    target = None
     if out is not None:
         check_out(name, out, x.shape, x.dtype)
-    result = compute(*(merged(each, axes) for each in arrays))
+        lines = merged(out, axes)
+        target = lines if np.may_share_memory(lines, out) else None  # a view of it, or a copy
+    result = compute(*(merged(each, axes) for each in arrays), target)
+    if out is not None and target is not None:
+        return out
     order = [*(d for d in range(x.ndim) if d not in axes), *axes]
     turned = result.reshape([x.shape[d] for d in order])
     back: Array = turned.transpose([order.index(d) for d in range(x.ndim)])

@@ -24,6 +24,16 @@ def as_array(name: str, x: Any, what: str = "x", cure: str = "x.filled(value)") 
     ):
         message = f"{name} takes arrays without a mask (got a masked array as {what}); pass {cure}"
         raise TypeError(message)
+    if hasattr(x, "toarray"):  # of scipy.sparse, which NumPy would take for one object
+        message = f"{name} takes dense arrays (got {type(x).__name__} as {what}); pass {what}.toarray()"
+        raise TypeError(message)
+    try:
+        return _converted(x)
+    except _REFUSALS as error:
+        raise _explained(name, x, what, error) from error
+
+
+def _converted(x: Any) -> Array:
     has_array, has_dlpack = hasattr(x, "__array__"), hasattr(x, "__dlpack__")
     if has_dlpack and not isinstance(x, np.ndarray | np.generic):
         if str(getattr(x, "dtype", "")).endswith("bfloat16") and not _is_numpys(x.dtype):
@@ -31,6 +41,30 @@ def as_array(name: str, x: Any, what: str = "x", cure: str = "x.filled(value)") 
         if not has_array:
             return np.from_dlpack(x)
     return np.asarray(x)
+
+
+_REFUSALS = (TypeError, ValueError, RuntimeError, BufferError)
+"""What NumPy, and libraries asked for an array, refuse by."""
+
+
+def _explained(name: str, x: Any, what: str, error: Exception) -> Exception:
+    """What to do about something that could not be made an array of."""
+    kind = type(x).__name__
+    if getattr(x, "requires_grad", False):
+        cure = f"a {kind} that requires a gradient as {what}); pass {what}.detach()"
+    elif hasattr(x, "to_dense"):
+        strided = str(getattr(x, "layout", "")).endswith("strided")
+        cure = f"a {kind} as {what}: {_first_line(error)}); pass {what}.{'cpu' if strided else 'to_dense'}()"
+    elif isinstance(x, list | tuple):
+        cure = f"a {kind} as {what}: {_first_line(error)}); make its rows equally long, or stack its arrays before"
+    else:
+        cure = f"{kind} as {what}: {_first_line(error)}); pass what np.asarray({what}) takes"
+    message = f"{name} takes what NumPy can read as an array (got {cure}"
+    return ValueError(message) if isinstance(error, ValueError) else TypeError(message)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".")
 
 
 def _is_numpys(dtype: Any) -> bool:
@@ -61,6 +95,6 @@ class _AsIntegers:
 def _bfloat16_of(tensor: Any) -> Array:
     device = tensor.__dlpack_device__()[0]
     if device != _CPU:
-        message = f"kernels read tensors in the memory of the CPU (got device {int(device)}); pass x.cpu()"
+        message = f"kernels read tensors in the memory of the CPU (got device {int(device)})"
         raise TypeError(message)
     return np.from_dlpack(_AsIntegers(tensor)).view(ml_dtypes.bfloat16)

@@ -17,13 +17,35 @@ _CURE = "x.filled(value), or to softmax, log_softmax and logsumexp x.data and wh
 
 def as_floats(name: str, x: npt.ArrayLike) -> Array:
     """`x` as an array of a dtype the kernels take."""
+    given = x
     if type(x) is not np.ndarray:
-        x = as_array(name, x, cure=_CURE)
+        x = in_float64(x, as_array(name, x, cure=_CURE))
     if x.dtype not in KINDS:
         known = "float16, bfloat16, float32 or float64"
-        message = f"{name} takes {known} (got {x.dtype}); convert with x.astype(np.float32)"
+        message = f"{name} takes {known} (got {_called(given, x)}); convert with {_conversion(given, x)}"
         raise TypeError(message)
     return x
+
+
+def in_float64(given: Any, x: Array) -> Array:
+    """Whole numbers that Python gave, in a list or by themselves, as it has floats; those of an array have a dtype."""
+    whole = x.dtype.kind in "iu" and isinstance(given, list | tuple | int)
+    return x.astype(np.float64) if whole else x
+
+
+def _called(given: Any, x: Array) -> str:
+    """What came, in an array that kernels do not take."""
+    is_odd = x.dtype == object and x.ndim == 0 and not isinstance(given, np.ndarray)
+    return type(given).__name__ if is_odd else str(x.dtype)
+
+
+def _conversion(given: Any, x: Array) -> str:
+    """How to make of it what they take."""
+    if x.dtype.kind == "c":
+        return "np.real(x) or np.abs(x)"
+    if x.dtype == object and x.ndim == 0:
+        return "np.array(numbers, np.float32), of numbers in a list"
+    return "x.astype(np.float32)" if isinstance(given, np.ndarray) else "np.asarray(x, np.float32)"
 
 
 def computing_type(dtype: np.dtype[Any]) -> np.dtype[Any]:

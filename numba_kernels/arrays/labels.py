@@ -11,7 +11,7 @@ from ..numerics.sums import two_sum
 from ..vector import KINDS, default_arithmetic, load_scalar, restore_arithmetic
 from .addresses import Array, address, in_c_order
 from .foreign import as_array
-from .inputs import as_floats, check_axis, check_out
+from .inputs import as_floats, check_axis, check_out, in_float64
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -61,7 +61,7 @@ def classified(
     if out is not None:
         check_out(name, out, scores.shape, scores.dtype)
     shape, classes = scores.shape[:axis] + scores.shape[axis + 1 :], scores.shape[axis]
-    targets = checked_labels(name, labels, shape, classes, ignore_index)
+    targets = checked_labels(name, labels, shape, classes, ignore_index, axis)
     return Classified(scores, axis, targets, _checked_weights(name, weight, classes, targets))
 
 
@@ -73,17 +73,22 @@ def check_reduction(name: str, reduction: str) -> None:
 
 
 def checked_labels(
-    name: str, labels: npt.ArrayLike, shape: tuple[int, ...], classes: int, ignore_index: int | None
+    name: str,
+    labels: npt.ArrayLike,
+    shape: tuple[int, ...],
+    classes: int,
+    ignore_index: int | None,
+    axis: int = -1,
 ) -> Array:
-    """Class indices as contiguous int64, −1 where ignored."""
+    """Class indices as contiguous int64, −1 where ignored, of rows of that shape; the scores have an axis more."""
     given = as_array(name, labels, "labels", "labels.filled(-1) and ignore_index=-1")
     if given.dtype.kind not in "iu":
         message = f"{name} takes integer labels (got {given.dtype}); convert with labels.astype(np.int64)"
         raise TypeError(message)
     if given.shape != shape:
-        message = (
-            f"{name} takes one label for each row: shape {shape} (got {given.shape}); drop the class axis"
-        )
+        place = axis % (len(shape) + 1)
+        cure = _cure_of_labels(given, (*shape[:place], classes, *shape[place:]), place)
+        message = f"{name} takes one label for each row: shape {shape} (got {given.shape}); {cure}"
         raise ValueError(message)
     ignore = None if ignore_index is None else _checked_ignore_index(name, ignore_index)
     if ignore is None and (given.size == 0 or (given.min() >= 0 and given.max() < classes)):
@@ -98,6 +103,19 @@ def checked_labels(
         )
         raise ValueError(message)
     return in_c_order(np.where(ignored, np.int64(-1), given.astype(np.int64)))
+
+
+def _cure_of_labels(given: Array, scores: tuple[int, ...], axis: int) -> str:
+    """What to do about labels of another shape than the rows of scores."""
+    others = [d for d in range(len(scores)) if scores[:d] + scores[d + 1 :] == given.shape]
+    if others and given.ndim:
+        last = others[-1] == len(scores) - 1
+        return f"pass axis={-1 if last else others[-1]}, where the classes lie then"
+    if given.ndim == 0:
+        return f"pass an array of shape {scores[:axis] + scores[axis + 1 :]}, such as np.array([label]) for one row"
+    if given.shape == scores:
+        return "drop the class axis, with labels.argmax(axis) of one-hot rows"
+    return "drop the class axis"
 
 
 def _checked_ignore_index(name: str, ignore_index: Any) -> int:
@@ -120,11 +138,13 @@ def class_weights(name: str, weight: npt.ArrayLike | None, classes: int) -> Arra
     """The weights of the classes in float64, 1 without any."""
     if weight is None:
         return np.ones(classes)
-    given = as_array(name, weight, "weight", "weight.filled(value)")
-    if given.shape != (classes,) or (given.dtype.kind != "f" and given.dtype not in KINDS):
-        message = (
-            f"{name} takes {classes} float weights, one a class (got {given.dtype} of shape {given.shape})"
-        )
+    given = in_float64(weight, as_array(name, weight, "weight", "weight.filled(value)"))
+    is_float = given.dtype.kind == "f" or given.dtype in KINDS
+    if given.shape != (classes,) or not is_float:
+        cure = "convert with weight.astype(np.float32)" if given.dtype.kind in "iu" else "pass floats"
+        cure = cure if given.shape == (classes,) else "pass a number for each class"
+        got = f"{given.dtype} of shape {given.shape}"
+        message = f"{name} takes {classes} float weights, one a class (got {got}); {cure}"
         raise ValueError(message)
     return given.astype(np.float64)
 

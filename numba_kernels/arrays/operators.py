@@ -138,7 +138,7 @@ class AlongAxis(_Operator):
     def _checked(self, given: npt.ArrayLike, out: Array | None, axis: Axis) -> Array:
         x = as_floats(self._name, given)
         if not is_one_axis(x, axis):
-            return over_axes(self._name, (x,), axis, out, lambda lines: self._checked(lines, None, -1))
+            return over_axes(self._name, (x,), axis, out, self.run)
         axis = check_axis(self._name, x, axis)
         if out is not None:
             check_out(self._name, out, x.shape, x.dtype)

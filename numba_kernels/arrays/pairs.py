@@ -31,7 +31,7 @@ def two_rows_to_rows(
             sources,
             axis,
             out,
-            lambda a, b: two_rows_to_rows(name, kernels, few_long_rows, a, b, -1, None, *more),
+            lambda a, b, into: two_rows_to_rows(name, kernels, few_long_rows, a, b, -1, into, *more),
         )
     axis = check_axis(name, x, axis)
     if out is not None:

@@ -101,7 +101,7 @@ def _like_result(
     if x.shape != shape or x.dtype != dtype:
         message = (
             f"{name} takes {what} of attention's result, {dtype} of shape {shape} "
-            f"(got {x.dtype} of shape {x.shape})"
+            f"(got {x.dtype} of shape {x.shape}); pass what attention(…, return_logsumexp=True) gave"
         )
         raise ValueError(message)
     return x if x.strides[-1] == x.itemsize or x.shape[-1] < 2 else np.ascontiguousarray(x)
@@ -170,10 +170,12 @@ def attention_grad(
         _like_result(name, what, given, (batch, count, queries, width), dtype)
         for what, given in (("dout", dout), ("out", out))
     ]
-    lines = [
-        None if given is None else in_c_order(_like_result(name, what, given, (batch, count, queries), work))
-        for what, given in (("logsumexp", logsumexp), ("dlogsumexp", dlogsumexp))
+    lines: list[Array | None] = [
+        in_c_order(_like_result(name, "logsumexp", logsumexp, (batch, count, queries), work)),
+        None,
     ]
+    if dlogsumexp is not None:
+        lines[1] = in_c_order(_like_result(name, "dlogsumexp", dlogsumexp, (batch, count, queries), work))
     options = options_of(name, heads, mask, is_causal, scale, softcap, window, sink)
     slopes = tuple(np.zeros(x.shape, dtype) for x in heads)
     delta = np.zeros((batch, count, queries), work)

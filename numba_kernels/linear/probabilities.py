@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ..arrays.addresses import Array
 from ..arrays.inputs import check_out
+from ..arrays.temperatures import Temperature, temperatures
 from ..compile.arithmetic import own_arithmetic
 from ..log_softmax import log_softmax
 from ..softmax import softmax
@@ -21,7 +22,7 @@ def _run(
     x: npt.ArrayLike,
     weight: npt.ArrayLike,
     bias: npt.ArrayLike | None,
-    temperature: float,
+    temperature: Temperature,
     out: Array | None,
 ) -> Array:
     """An operator along the classes."""
@@ -29,8 +30,9 @@ def _run(
     shape = (*layer.shape, len(layer.weight))
     if out is not None:
         check_out(name, out, shape, layer.dtype)
+    degrees = temperatures(name, temperature, shape, (len(shape) - 1,))
     scores = product(layer).reshape(shape)
-    operator(scores, temperature=temperature, out=scores)
+    operator(scores, temperature=degrees, out=scores)
     if out is None and scores.dtype == layer.dtype:
         return scores
     with own_arithmetic():
@@ -45,7 +47,7 @@ def linear_softmax(
     weight: npt.ArrayLike,
     bias: npt.ArrayLike | None = None,
     *,
-    temperature: float = 1.0,
+    temperature: Temperature = 1.0,
     out: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
     """Probabilities of the classes of a linear layer: ``softmax((x @ weight.T + bias) / temperature)``.
@@ -92,7 +94,7 @@ def linear_log_softmax(
     weight: npt.ArrayLike,
     bias: npt.ArrayLike | None = None,
     *,
-    temperature: float = 1.0,
+    temperature: Temperature = 1.0,
     out: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
     """Log-probabilities of the classes of a linear layer: ``log_softmax((x @ weight.T + bias) / temperature)``.

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays.addresses import Array
 from ..arrays.inputs import check_count
+from ..arrays.temperatures import Temperature, is_one, temperatures
 from ..compile.arithmetic import own_arithmetic
-from ..log_sums.tempered import checked_temperature
 from ..logsumexp import logsumexp
 from ..sampling.topk import topk
-from .inputs import layer_of
+from .inputs import Layer, layer_of
 from .slab import rows_at_a_time
 
 
@@ -19,7 +20,7 @@ def linear_logsumexp(
     weight: npt.ArrayLike,
     bias: npt.ArrayLike | None = None,
     *,
-    temperature: float = 1.0,
+    temperature: Temperature = 1.0,
 ) -> npt.NDArray[Any]:
     """Logarithm of the sum of exponentials over the classes of a linear layer, without the array of scores.
 
@@ -55,12 +56,13 @@ def linear_logsumexp(
     of as many rows as 20 MB hold, of 48 up to 56 MB. The same bits for any number of threads, and for a row by itself.
     """
     name = "linear_logsumexp"
-    layer, divisor = layer_of(name, x, weight, bias), checked_temperature(name, temperature)
+    layer = layer_of(name, x, weight, bias)
+    divisors = _divisors(name, layer, temperature)
     with own_arithmetic():
         result = np.full(len(layer.x), -np.inf, layer.x.dtype)
         for rows, (scores,) in rows_at_a_time(layer) if len(layer.weight) else ():
-            if divisor != 1.0:
-                np.divide(scores, scores.dtype.type(divisor), out=scores)
+            if divisors is not None:
+                np.divide(scores, divisors[rows].astype(scores.dtype), out=scores)
             result[rows] = logsumexp(scores)
         found = result.astype(layer.dtype).reshape(layer.shape)
     return found if layer.shape else found[()]
@@ -72,7 +74,7 @@ def linear_topk(
     k: int,
     bias: npt.ArrayLike | None = None,
     *,
-    temperature: float = 1.0,
+    temperature: Temperature = 1.0,
     probabilities: bool = True,
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """The k most probable classes of a linear layer, without the array of scores.
@@ -114,17 +116,28 @@ def linear_topk(
     Memory as of `linear_logsumexp`. The same bits for any number of threads, and for a row by itself.
     """
     name = "linear_topk"
-    layer, divisor = layer_of(name, x, weight, bias), checked_temperature(name, temperature)
+    layer = layer_of(name, x, weight, bias)
+    divisors = _divisors(name, layer, temperature)
     count = check_count(name, "k", k, len(layer.weight))
-    if divisor != 1.0 and not probabilities:
+    if divisors is not None and not probabilities:
         message = f"{name} takes a temperature with probabilities alone (got {temperature!r}); pass probabilities=True"
         raise ValueError(message)
     with own_arithmetic():
         values = np.empty((len(layer.x), count), layer.dtype)
         indices = np.empty(values.shape, np.int64)
         for rows, (scores,) in rows_at_a_time(layer) if values.size else ():
+            degrees = 1.0 if divisors is None else divisors[rows]
             values[rows], indices[rows] = topk(
-                scores, count, probabilities=probabilities, temperature=divisor
+                scores, count, probabilities=probabilities, temperature=degrees
             )
     shape = (*layer.shape, count)
     return values.reshape(shape), indices.reshape(shape)
+
+
+def _divisors(name: str, layer: Layer, temperature: Temperature) -> Array | None:
+    """What the scores of each row are divided by, of shape (rows, 1); None for 1."""
+    if is_one(temperature):
+        return None
+    shape = (*layer.shape, len(layer.weight))
+    degrees = temperatures(name, temperature, shape, (len(shape) - 1,))
+    return np.broadcast_to(degrees, (*layer.shape, 1)).reshape(-1, 1)

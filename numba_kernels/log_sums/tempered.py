@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from ..arrays.addresses import Array, address
-from ..arrays.axes import Axis, is_one_axis, over_axes
+from ..arrays.addresses import Array, address, in_c_order
+from ..arrays.axes import Axis, axes_of, is_one_axis, merged, over_axes
 from ..arrays.inputs import as_floats, as_mask, check_axis, check_out
+from ..arrays.temperatures import Temperature, by_row, temperatures
 from ..compile.kernels import Kernels
 from ..numerics.exp_below import exp_of_pair, exp_of_pair_raised
 from ..numerics.log import log1p_vector
@@ -93,10 +94,10 @@ def _log_softmax_row(kind: Any, dst: Any, src: Any, n: Any, options: Any) -> Non
 
 
 def _unmasked(row: Any) -> Kernels:
-    """The kernels of a row function for lines without a mask."""
+    """The kernels of a row function for lines without a mask; `step` leads from the options of a row to the next."""
 
-    def line(kind: Any, dst: Any, src: Any, n: Any, index: Any, options: Any) -> None:
-        row(kind, dst, src, n, options)
+    def line(kind: Any, dst: Any, src: Any, n: Any, index: Any, options: Any, step: Any) -> None:
+        row(kind, dst, src, n, options + index * step)
 
     return writing(line)
 
@@ -106,12 +107,12 @@ def _masked(row: Any, left_out: float) -> Kernels:
 
     @traced
     def lines(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, scratch: Any) -> None:
-        work, options, mask = compute_kind(kind), src[4], Places(*src[5:])
+        work, options, step, mask = compute_kind(kind), src[4], src[5], Places(*src[6:])
         for index, line in through_scratch(kind, dst, src, first, last, n, scratch):
             flags = line_at(mask, index)
             left = _fill_unmasked(work, line, flags, mask.along, n, -math.inf)
             with when(left > 0):
-                row(work, line, line, n, options)
+                row(work, line, line, n, options + index * step)
             _fill_unmasked(work, line, flags, mask.along, n, left_out)
 
     return over_scratch(lines)
@@ -134,15 +135,6 @@ _KERNELS = {
 }
 
 
-def checked_temperature(name: str, temperature: Any) -> float:
-    """The temperature as a positive finite float."""
-    known = isinstance(temperature, (int, float, np.integer, np.floating))
-    if not known or not 0 < temperature < math.inf:
-        message = f"{name} takes a temperature above 0 and finite, as a float (got {temperature!r})"
-        raise ValueError(message)
-    return float(temperature)
-
-
 def options_for(degrees: float, dtype: np.dtype[Any]) -> Array:
     """What `quotient_by` reads, for a temperature and numbers of a dtype."""
     if dtype.itemsize < 8:
@@ -152,33 +144,60 @@ def options_for(degrees: float, dtype: np.dtype[Any]) -> Array:
     return np.array([degrees / 2, 0.5] if degrees > 1 else [degrees, 1.0])
 
 
+def options_of(degrees: float | Array, x: Array, axis: int) -> tuple[Array, int]:
+    """What `quotient_by` reads for the rows of `x`, and how many bytes further it lies for the next one."""
+    if isinstance(degrees, float):
+        return options_for(degrees, x.dtype), 0
+    rows = by_row(degrees, x.shape, axis)
+    if x.itemsize < 8:
+        options = np.stack((np.maximum(rows, 1e-200), np.ones_like(rows)), -1)
+    else:
+        halved = rows > 1
+        options = np.stack((np.where(halved, rows / 2, rows), np.where(halved, 0.5, 1.0)), -1)
+    return in_c_order(options), options.itemsize * 2
+
+
 def tempered(
     name: str,
     given: npt.ArrayLike,
     axis: Axis,
-    temperature: float,
+    temperature: Temperature,
     mask: npt.ArrayLike | None,
     out: Array | None,
 ) -> Array:
     """softmax or log_softmax, by `name`, of given / temperature where the mask is set."""
     x = as_floats(name, given)
     if not is_one_axis(x, axis):
-        arrays = (x,) if mask is None else (x, as_mask(name, mask, x.shape))
+        axes = axes_of(x, axis)
+        degrees = temperatures(name, temperature, x.shape, axes)
+        if not isinstance(degrees, float):
+            degrees = merged(np.broadcast_to(degrees, x.shape), axes)[..., :1]
+        if mask is None:
+            return over_axes(
+                name, (x,), axis, out, lambda x, to: _along(name, x, x.ndim - 1, degrees, None, to)
+            )
+        arrays = (x, as_mask(name, mask, x.shape))
         return over_axes(
-            name, arrays, axis, out, lambda x, mask=None: tempered(name, x, -1, temperature, mask, None)
+            name, arrays, axis, out, lambda x, m, to: _along(name, x, x.ndim - 1, degrees, m, to)
         )
     axis = check_axis(name, x, axis)
     if out is not None:
         check_out(name, out, x.shape, x.dtype)
-    degrees = checked_temperature(name, temperature)
-    wanted = None if mask is None else as_mask(name, mask, x.shape)
+    degrees = temperatures(name, temperature, x.shape, (axis,))
+    return _along(name, x, axis, degrees, None if mask is None else as_mask(name, mask, x.shape), out)
+
+
+def _along(
+    name: str, x: Array, axis: int, degrees: float | Array, mask: Array | None, out: Array | None
+) -> Array:
+    """The same along one axis, of arguments that were checked."""
     if x.size == 0:
         return np.empty(x.shape, x.dtype) if out is None else out
-    options = options_for(degrees, x.dtype)
+    options, step = options_of(degrees, x, axis)
     plain, masked = _KERNELS[name]
-    if wanted is None:
-        return run_writing(plain, x, axis, out, address(options))
-    places, offsets = places_of(wanted, axis)
-    result = run_writing(masked, x, axis, out, address(options), *places)
+    if mask is None:
+        return run_writing(plain, x, axis, out, address(options), step)
+    places, offsets = places_of(mask, axis)
+    result = run_writing(masked, x, axis, out, address(options), step, *places)
     del offsets  # the kernels read them until here
     return result

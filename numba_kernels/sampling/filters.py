@@ -29,11 +29,15 @@ class Filters(NamedTuple):
     min_p: float | None
     order: tuple[str, ...]
 
-    def plan(self, classes: int) -> Array:
-        """For the kernel: the temperature, then of each step its code, its amount, the temperature that it sees."""
+    def plan(self, classes: int, by_row: Array | None = None) -> Array:
+        """For the kernel: the temperature, then of each step its code, its amount, the temperature that it sees.
+
+        With temperatures by row a plan for each row.
+        """
         # what is so far below the maximum that it would overflow has no weight anyway
-        final, degrees = max(self.temperature, 1e-300), 1.0
-        steps: list[tuple[int, float, float]] = []
+        final: float | Array = max(self.temperature, 1e-300) if by_row is None else np.maximum(by_row, 1e-300)
+        degrees: float | Array = 1.0
+        steps: list[tuple[float | Array, ...]] = []
         for step in self.order:
             if step == "temperature":
                 degrees = final
@@ -43,7 +47,8 @@ class Filters(NamedTuple):
                 steps.append((TOP_P, self.top_p, degrees) if self.top_p > 0 else (TOP_K, 1, degrees))
             elif step == "min_p" and self.min_p is not None and self.min_p > 0:
                 steps.append((MIN_P, degrees * math.log(self.min_p), degrees))
-        return np.array([final, *(number for step in steps for number in step)], np.float64)
+        numbers = [final, *(number for step in steps for number in step)]
+        return np.stack(np.broadcast_arrays(*numbers), -1, dtype=np.float64)
 
 
 def filters_of(

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from ..arrays.addresses import address
 from ..arrays.inputs import as_floats, check_axis, check_count
 from ..arrays.layout import launch
+from ..arrays.temperatures import Temperature, temperatures
 from ..compile.arithmetic import own_arithmetic
 from ..compile.kernels import over_rows
 from ..hardmax import hardmax
-from ..log_sums.tempered import checked_temperature
 from ..softmax import softmax
 from ..vector import load_scalar, loop, maximum, minimum, split, store, store_partial, traced, when
 from .keys import Seed, keys_of
@@ -90,7 +90,7 @@ def gumbel_softmax(
     logits: npt.ArrayLike,
     axis: int = -1,
     *,
-    temperature: float = 1.0,
+    temperature: Temperature = 1.0,
     hard: bool = False,
     seed: Seed = None,
     rows: int | npt.ArrayLike = 0,
@@ -136,7 +136,9 @@ def gumbel_softmax(
     name = "gumbel_softmax"
     x = as_floats(name, logits)
     axis = check_axis(name, x, axis)
-    degrees = checked_temperature(name, temperature)
+    degrees = temperatures(name, temperature, x.shape, (axis,))
+    if not isinstance(degrees, float):
+        degrees = np.moveaxis(degrees, axis, -1)
     lines = np.moveaxis(x, axis, -1)
     noisy = gumbel_noise(lines.shape, seed=seed, rows=rows)
     with own_arithmetic():

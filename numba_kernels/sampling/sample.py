@@ -17,6 +17,7 @@ from numba import types
 from ..arrays.addresses import Array, address
 from ..arrays.inputs import as_floats, as_mask, check_axis, check_count
 from ..arrays.layout import launch
+from ..arrays.temperatures import Temperature, by_row, is_number, temperatures
 from ..compile.jit import helper, keep_alive
 from ..compile.kernels import over_rows
 from ..rowwise.kernels import new_scratch
@@ -103,7 +104,7 @@ def _row(
 
 @traced
 def _rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, scratch: Any) -> None:
-    scores, plan, steps, keys, count, before = src
+    scores, plan, plan_step, steps, keys, count, before = src
     classes, times, maxima = dst
     room = _room(n)
     with loop(first, last) as i:
@@ -114,7 +115,8 @@ def _rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any, scratch:
             where(maxima == 0, maxima, maxima + i * 8),
         )
         room_of_row = scratch, scratch + room * 8
-        _row(kind, race, at, n, plan, steps, keys + i * 24, count, before, *room_of_row)
+        own = plan + i * plan_step
+        _row(kind, race, at, n, own, steps, keys + i * 24, count, before, *room_of_row)
 
 
 @traced
@@ -138,7 +140,7 @@ def sample(
     num_samples: int = 1,
     *,
     axis: int = -1,
-    temperature: float = 1.0,
+    temperature: Temperature = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
     min_p: float | None = None,
@@ -223,24 +225,34 @@ def sample(
     x = as_floats(name, logits)
     axis = check_axis(name, x, axis)
     count = check_count(name, "num_samples", num_samples)
+    by_rows = None
+    if not is_number(temperature):
+        degrees = temperatures(name, temperature, x.shape, (axis,), zero=True)
+        by_rows = None if isinstance(degrees, float) else by_row(degrees, x.shape, axis)
+        temperature = degrees if by_rows is None else float(np.append(by_rows[by_rows != 1], 1.0)[0])
     filters = filters_of(name, temperature, top_k, top_p, min_p, order)
     if where is not None:
         x = np.where(as_mask(name, where, x.shape), x, x.dtype.type(-np.inf))
     shape = (*x.shape[:axis], *x.shape[axis + 1 :])
     keys = keys_of(name, seed, rows, shape)
-    return drawn(x, axis, filters, keys, count)
+    return drawn(x, axis, filters, keys, count, by_rows)
 
 
-def drawn(x: Array, axis: int, filters: Filters, keys: Array, count: int) -> Array:
-    """The draws along an axis, from what `keys_of` gives for the rows."""
+def drawn(
+    x: Array, axis: int, filters: Filters, keys: Array, count: int, by_rows: Array | None = None
+) -> Array:
+    """The draws along an axis, from what `keys_of` gives for the rows; `by_rows`: their temperatures, one a row."""
     if x.size == 0 or count == 0:
         return np.full((*x.shape[:axis], *x.shape[axis + 1 :], count), -1, np.int64)
-    if filters.temperature == 0:
+    if by_rows is None and filters.temperature == 0:
         return np.repeat(_best(x, axis)[..., None], count, -1)
     scores = np.ascontiguousarray(np.moveaxis(x, axis, -1))
     result = np.empty((*scores.shape[:-1], count), np.int64)
-    _run(scores, filters, keys, count, 0, (address(result), 0, 0))
-    return result
+    _run(scores, filters.plan(scores.shape[-1], by_rows), keys, count, 0, (address(result), 0, 0))
+    if by_rows is None or by_rows.all():
+        return result
+    coldest = by_rows.reshape(scores.shape[:-1])[..., None] == 0
+    return np.where(coldest, _best(x, axis)[..., None], result)
 
 
 class Arrivals(NamedTuple):
@@ -266,16 +278,18 @@ def arrivals(x: Array, first: int, filters: Filters, keys: Array, count: int) ->
     if lead:
         # the noise is that of 16 classes together
         scores = np.concatenate([np.full((*shape, lead), -np.inf, x.dtype), scores], -1)
-    _run(scores, filters._replace(order=()), keys, count, first // CLASSES, tuple(map(address, result)))
+    plan = filters._replace(order=()).plan(scores.shape[-1])
+    _run(scores, plan, keys, count, first // CLASSES, tuple(map(address, result)))
     classes = np.where(result.classes < 0, -1, result.classes + (first - lead))
     return result._replace(classes=classes)
 
 
-def _run(scores: Array, filters: Filters, keys: Array, count: int, before: int, dst: tuple[int, ...]) -> None:
-    n, plan = scores.shape[-1], filters.plan(scores.shape[-1])
-    given = address(scores), address(plan), plan.size // 3, address(keys), count, before
+def _run(scores: Array, plan: Array, keys: Array, count: int, before: int, dst: tuple[int, ...]) -> None:
+    """Draw by a plan of `Filters`, or one for each row."""
+    n, length = scores.shape[-1], plan.shape[-1]
+    step = plan.itemsize * length if plan.ndim > 1 else 0
+    given = address(scores), address(plan), step, length // 3, address(keys), count, before
     launch(_KERNELS, scores, scores.size // n, dst, given, n)
-    del plan  # the kernel read it until here
 
 
 def _best(x: Array, axis: int) -> Array:

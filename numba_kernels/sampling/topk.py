@@ -14,9 +14,10 @@ from numba import types
 
 from ..arrays.addresses import address
 from ..arrays.inputs import as_floats, check_axis, check_count
+from ..arrays.temperatures import Temperature, is_one, temperatures
 from ..log_sums.blocks import first_log_sum, sum_of_block
 from ..log_sums.rows import log_sums_of_rows
-from ..log_sums.tempered import checked_temperature, options_for, quotient_by, sum_of_others_by
+from ..log_sums.tempered import options_of, quotient_by, sum_of_others_by
 from ..numerics.exp_below import exp_of_pair
 from ..numerics.sums import reciprocal, two_sum
 from ..rowwise.blocks import block_begin
@@ -129,17 +130,21 @@ def _best_and_log_sum(kind: Any, heap: Heap, src: Any, n: Any) -> Any:
     return result.value
 
 
-def _lines(dst: Any, batch: Batch, k: Any, options: Any) -> None:
-    """The k best of each line; with `options`, the address of those of a temperature, their probabilities."""
+def _lines(dst: Any, batch: Batch, k: Any, all_options: Any, step: Any) -> None:
+    """The k best of each line; with `all_options`, the address of those of temperatures, their probabilities.
+
+    The options of the next line lie `step` further, 0 where there is one temperature for all.
+    """
     kind, stored, n = batch.kind, batch.stored, batch.n
     values, indices = dst
     real = n.constant(0.0, types.float64)
-    # 0 where no probabilities are wanted
-    temperature = Variable(real)
-    with when(options != 0):
-        temperature.value = load_scalar(real, options)
     with loop(0, batch.count) as i:
         row, line = batch.address + i * batch.stride, batch.index + i
+        options = all_options + line * step
+        # 0 where no probabilities are wanted
+        temperature = Variable(real)
+        with when(all_options != 0):
+            temperature.value = load_scalar(real, options)
         heap = Heap(stored, values + line * k * itemsize(stored), indices + line * k * 8, k)
         is_plain = temperature.value == (1.0 if itemsize(kind) < 8 else -1.0)
         with when(is_plain) as otherwise:
@@ -163,7 +168,7 @@ def topk(
     axis: int = -1,
     *,
     probabilities: bool = False,
-    temperature: float = 1.0,
+    temperature: Temperature = 1.0,
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """The k largest numbers along an axis and where they stand, the largest first.
 
@@ -210,17 +215,17 @@ def topk(
     axis = check_axis(name, x, axis)
     n = x.shape[axis]
     count = check_count(name, "k", k, n)
-    options = None
+    options, step = None, 0
     if probabilities:
-        options = options_for(checked_temperature(name, temperature), x.dtype)
-    elif temperature != 1.0:
+        options, step = options_of(temperatures(name, temperature, x.shape, (axis,)), x, axis)
+    elif not is_one(temperature):
         message = f"{name} takes a temperature with probabilities alone (got {temperature!r}); pass probabilities=True"
         raise ValueError(message)
     shape = (*x.shape[:axis], *x.shape[axis + 1 :], count)
     values, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
     if values.size:
         places = (address(values), address(indices))
-        run_reading(_KERNELS, x, axis, places, count, 0 if options is None else address(options))
+        run_reading(_KERNELS, x, axis, places, count, 0 if options is None else address(options), step)
     if axis == x.ndim - 1:
         return values, indices
     return tuple(np.ascontiguousarray(np.moveaxis(each, -1, axis)) for each in (values, indices))  # type: ignore[return-value]

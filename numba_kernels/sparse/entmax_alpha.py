@@ -149,7 +149,7 @@ def entmax(
         return special(x, axis, out=out)
     scores = as_floats(name, x)
     if not is_one_axis(scores, axis):
-        return over_axes(name, (scores,), axis, out, lambda lines: entmax(lines, given))
+        return over_axes(name, (scores,), axis, out, lambda lines, into: entmax(lines, given, out=into))
     place = check_axis(name, scores, axis)
     if out is not None:
         check_out(name, out, scores.shape, scores.dtype)

@@ -15,7 +15,7 @@ LABELS = np.array([0, 1, 3])
 @pytest.mark.parametrize(
     ("x", "got"),
     [
-        ([1, 2], "int64"),
+        (np.ones(3, np.int64), "int64"),
         (np.ones(3, np.int32), "int32"),
         (np.ones(3, bool), "bool"),
         (np.ones(3, complex), "complex128"),
@@ -23,7 +23,7 @@ LABELS = np.array([0, 1, 3])
         (np.ones(3, ">f4" if np.little_endian else "<f4"), "f4"),
         (np.array(["a"]), "<U1"),
         (np.array([1.0, None]), "object"),
-        (None, "object"),
+        (None, "NoneType"),
         (np.zeros(2, [("a", "f4")]), "'a'"),
         (np.array(["2020-01-01"], "M8[D]"), "datetime64"),
     ],
@@ -136,9 +136,15 @@ def test_softmax_grad_of_two_that_differ():
             ValueError,
             r"labels from 0 to 3 \(got 18446744073709551615 at",
         ),
-        ([0, 1], ValueError, r"one label for each row: shape \(3,\) \(got \(2,\)\)"),
+        ([0, 1], ValueError, r"one label for each row: shape \(3,\) \(got \(2,\)\); drop the class axis"),
         ([[0], [1], [2]], ValueError, r"shape \(3,\) \(got \(3, 1\)\)"),
-        (0, ValueError, r"shape \(3,\) \(got \(\)\)"),
+        (
+            0,
+            ValueError,
+            r"shape \(3,\) \(got \(\)\); pass an array of shape \(3,\), such as np\.array\(\[label\]\)",
+        ),
+        (np.eye(3, 4, dtype=int), ValueError, r"\(got \(3, 4\)\); .*labels\.argmax\(axis\) of one-hot rows"),
+        ([0, 1, 2, 3], ValueError, r"\(got \(4,\)\); pass axis=0, where the classes lie then"),
         ([0.0, 1.0, 2.0], TypeError, r"integer labels \(got float64\)"),
         ([True, False, True], TypeError, r"integer labels \(got bool\)"),
         (["a", "b", "c"], TypeError, r"integer labels \(got <U1\)"),
@@ -148,6 +154,17 @@ def test_softmax_grad_of_two_that_differ():
 def test_wrong_labels(labels, error, message):
     with pytest.raises(error, match=f"^cross_entropy takes .*{message}"):
         kernels.cross_entropy(X, labels)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "cross_entropy_grad", "nll_loss"])
+def test_logits_with_the_classes_last(name):
+    """As sequences of tokens have them, where PyTorch and these losses have the classes second."""
+    logits, labels = np.zeros((2, 5, 7), np.float32), np.zeros((2, 5), int)
+    with pytest.raises(
+        ValueError, match=r"shape \(2, 7\) \(got \(2, 5\)\); pass axis=-1, where the classes lie"
+    ):
+        getattr(kernels, name)(logits, labels)
+    getattr(kernels, name)(logits, labels, axis=-1)
 
 
 def test_an_unsigned_label_is_never_mistaken_for_the_ignored_one():
@@ -163,7 +180,8 @@ def test_ignoring_one_label_excuses_no_other():
 @pytest.mark.parametrize(
     ("weight", "got"),
     [
-        (np.ones(3, np.float32), r"float32 of shape \(3,\)"),
+        (np.ones(3, np.float32), r"float32 of shape \(3,\)\); pass a number for each class"),
+        (np.ones(4, int), r"int64 of shape \(4,\)\); convert with weight\.astype\(np\.float32\)"),
         (np.ones((1, 4), np.float32), r"float32 of shape \(1, 4\)"),
         (np.float32(1), r"float32 of shape \(\)"),
         (["a"] * 4, r"<U1 of shape \(4,\)"),
@@ -172,7 +190,7 @@ def test_ignoring_one_label_excuses_no_other():
     ],
 )
 def test_wrong_weight(weight, got):
-    with pytest.raises((ValueError, TypeError), match=rf"^cross_entropy takes 4 .*weights.* \(got {got}\)"):
+    with pytest.raises((ValueError, TypeError), match=rf"^cross_entropy takes 4 .*weights.* \(got {got}"):
         kernels.cross_entropy(X, LABELS, weight=weight)
 
 
