@@ -4,11 +4,14 @@ softmax      dx = y * (dy - sum(dy * y))
 log_softmax  dx = dy - exp(y) * sum(dy)
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy.typing as npt
 from numba import types
 
+from .arrays.addresses import Float
 from .numerics.exp_below import exp_below
 from .numerics.exp_table import COMMON, exponentials_of_lanes, table_for
 from .numerics.sums import reduce_add_pairs, two_sum
@@ -101,6 +104,22 @@ _softmax_grad = OfTwoRows(_dot, _softmax_grad_vector)
 _log_softmax_grad = OfTwoRows(_sum, _log_softmax_grad_vector, cost=3.0)
 
 
+@overload
+def softmax_grad(
+    dy: npt.NDArray[Float],
+    y: npt.NDArray[Float],
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def softmax_grad(
+    dy: npt.ArrayLike,
+    y: npt.ArrayLike,
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Any] | None = ...,
+) -> npt.NDArray[Any]: ...
 def softmax_grad(
     dy: npt.ArrayLike,
     y: npt.ArrayLike,
@@ -144,6 +163,22 @@ def softmax_grad(
     return _softmax_grad("softmax_grad", dy, y, axis, out)
 
 
+@overload
+def log_softmax_grad(
+    dy: npt.NDArray[Float],
+    y: npt.NDArray[Float],
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def log_softmax_grad(
+    dy: npt.ArrayLike,
+    y: npt.ArrayLike,
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Any] | None = ...,
+) -> npt.NDArray[Any]: ...
 def log_softmax_grad(
     dy: npt.ArrayLike,
     y: npt.ArrayLike,

@@ -1,11 +1,14 @@
 """hardmax: one at the first maximum along an axis, zero elsewhere."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from .arrays.addresses import Float
 from .arrays.operators import AlongAxis
 from .numerics.sums import reduce_max
 from .rowwise.blocks import OverBlocks, Row, block_at, block_begin
@@ -131,6 +134,14 @@ _KERNELS = kernels_of(each_row(_hardmax_row), _hardmax_columns, _COST)
 _OPERATOR = AlongAxis("hardmax", _KERNELS, _FEW_LONG_ROWS)
 
 
+@overload
+def hardmax(
+    x: npt.NDArray[Float], axis: int | tuple[int, ...] | None = ..., *, out: npt.NDArray[Float] | None = ...
+) -> npt.NDArray[Float]: ...
+@overload
+def hardmax(
+    x: npt.ArrayLike, axis: int | tuple[int, ...] | None = ..., *, out: npt.NDArray[Any] | None = ...
+) -> npt.NDArray[Any]: ...
 def hardmax(
     x: npt.ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: npt.NDArray[Any] | None = None
 ) -> npt.NDArray[Any]:

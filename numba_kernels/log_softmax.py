@@ -7,12 +7,15 @@ Rows are contiguous and of at least one vector; a few at a time, as many as stay
     for each row: x − (m + log Σ exp(x − m)), rounded once
 """
 
+from __future__ import annotations
+
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
 import numpy.typing as npt
 from numba import types
 
+from .arrays.addresses import Float
 from .arrays.operators import AlongAxis
 from .arrays.temperatures import Temperature, is_one
 from .log_sums.blocks import add_block, add_block_again, log_sum_of_blocks
@@ -129,6 +132,24 @@ _KERNELS = kernels_of(_log_softmax_rows, _log_softmax_columns)
 _OPERATOR = AlongAxis("log_softmax", _KERNELS, _FEW_LONG_ROWS)
 
 
+@overload
+def log_softmax(
+    x: npt.NDArray[Float],
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    temperature: Temperature = ...,
+    where: npt.ArrayLike | None = ...,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def log_softmax(
+    x: npt.ArrayLike,
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    temperature: Temperature = ...,
+    where: npt.ArrayLike | None = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> npt.NDArray[Any]: ...
 def log_softmax(
     x: npt.ArrayLike,
     axis: int | tuple[int, ...] | None = -1,
@@ -145,8 +166,8 @@ def log_softmax(
         The scores. Any rank, any strides; a scalar is a row of one.
     axis : int, tuple of int, or None
         The axes along which the exponentials of the results sum to one, None for all; NumPy's meaning and errors.
-    temperature : float
-        Above 0 and finite; `x` is divided by it, without rounding the quotient to the dtype of `x`.
+    temperature : float or array
+        Above 0 and finite; `x` is divided by it, unrounded. One for each row: an array with length 1 along `axis`.
     where : array of bool, optional
         What counts, broadcast against `x`; what does not is −inf in the result, and so is a row with nothing left.
     out : array, optional

@@ -1,5 +1,7 @@
 """logsumexp: log Σ exp(x) along one axis, several or all; with weights log |Σ b · exp(x)| and its sign."""
 
+from __future__ import annotations
+
 from typing import Any, Literal, overload
 
 import numpy as np

@@ -10,11 +10,14 @@ Short rows are reduced together, one in each lane of a vector. Columns are done 
 in vectors, so that no step has to go across lanes.
 """
 
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple, overload
 
 import numpy.typing as npt
 from numba import types
 
+from .arrays.addresses import Float
 from .arrays.operators import AlongAxis
 from .arrays.temperatures import Temperature, is_one
 from .log_sums.tempered import tempered
@@ -231,6 +234,24 @@ _KERNELS = kernels_of(_softmax_rows, _softmax_columns)
 _OPERATOR = AlongAxis("softmax", _KERNELS, _FEW_LONG_ROWS)
 
 
+@overload
+def softmax(
+    x: npt.NDArray[Float],
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    temperature: Temperature = ...,
+    where: npt.ArrayLike | None = ...,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def softmax(
+    x: npt.ArrayLike,
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    temperature: Temperature = ...,
+    where: npt.ArrayLike | None = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> npt.NDArray[Any]: ...
 def softmax(
     x: npt.ArrayLike,
     axis: int | tuple[int, ...] | None = -1,
@@ -244,15 +265,16 @@ def softmax(
     Parameters
     ----------
     x : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
-        The scores. Any rank, any strides; a scalar is a row of one.
+        The scores. A scalar is a row of one.
     axis : int, tuple of int, or None
-        The axes along which the results sum to one, None for all; NumPy's meaning and errors.
-    temperature : float
-        Above 0 and finite; `x` is divided by it, without rounding the quotient to the dtype of `x`.
+        The axes along which the results sum to one, None for all.
+    temperature : float or array
+        Above 0 and finite; `x` is divided by it, unrounded. One for each row:
+        an array of length 1 along `axis`.
     where : array of bool, optional
-        What counts, broadcast against `x`; what does not is 0 in the result, and so is a row with nothing left.
+        What counts, broadcast against `x`; the rest is 0 in the result.
     out : array, optional
-        Where to write the result: shape and dtype of `x`. ``out=x`` works in place.
+        Where to write the result: shape and dtype of `x`; may be `x`.
 
     Returns
     -------
@@ -265,18 +287,20 @@ def softmax(
     numpy.exceptions.AxisError
         No such axis.
     ValueError
-        A temperature out of range, a `where` that does not broadcast, or an `out` of another shape or dtype.
+        A temperature out of range, or shapes that do not fit.
 
     Notes
     -----
-    Special values: a row that holds a NaN or +inf, or nothing but −inf, is NaN; −inf beside finite values gives
-    exactly 0. Results are never negative, never above 1, monotone in `x`, and underflow gradually. The same bits for
-    any number of threads and on every processor with a fused multiply-add.
+    Special values: a row with a NaN or +inf, or nothing but −inf, is NaN; −inf
+    beside finite values gives exactly 0; a row with nothing left by `where` is
+    0. Results are monotone, from 0 to 1, and underflow gradually. The same bits
+    for any number of threads and on every processor with fused multiply-add.
 
-    Error: at most 1.75 ULP in float32 (2 on a processor without a fused multiply-add), 2 in float64, 0.51 of halves,
-    which are computed in float32 and rounded once (``tests/numba_kernels/test_accuracy.py``, ``test_adversarial.py``).
-    The maximum is not subtracted, its exponent is (see `exp_table`); the sum is exact but for one rounding, of float64
-    with compensation. Source: ``ai.onnx@13::Softmax``.
+    Error: at most 1.75 ULP in float32 (2 without fused multiply-add), 2 in
+    float64, 0.51 of halves, which are computed in float32 and rounded once
+    (``tests/numba_kernels/test_accuracy.py``, ``test_adversarial.py``). The
+    maximum's exponent is subtracted; the sum is rounded once, of float64
+    compensated. Source: ``ai.onnx@13::Softmax``. More in docs/kernels.md.
     """
     if where is not None or (temperature != 1.0 if type(temperature) is float else not is_one(temperature)):
         return tempered("softmax", x, axis, temperature, where, out)

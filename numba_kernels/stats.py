@@ -1,5 +1,7 @@
 """softmax_stats and merge_stats: what a softmax needs to know of a row, also of one that lies in pieces."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -8,12 +8,14 @@ and `address` takes no others.
 import ctypes
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Float = TypeVar("Float", bound=np.floating[Any])
+"""The dtype of an argument, which the result has."""
 
 
 def in_c_order(x: Array, dtype: npt.DTypeLike | None = None) -> Array:

@@ -1,7 +1,7 @@
 """What the losses on class labels share: labels, weights, and how losses become one."""
 
 import operator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ from .addresses import Array, address, in_c_order
 from .foreign import as_array
 from .inputs import as_floats, check_axis, check_out, in_float64
 
-REDUCTIONS = ("mean", "sum", "none")
+Reduction = Literal["mean", "sum", "none"]
+REDUCTIONS: tuple[Reduction, ...] = get_args(Reduction)
 
 
 @kernel
@@ -51,7 +52,7 @@ def classified(
     axis: int,
     weight: npt.ArrayLike | None,
     ignore_index: int | None,
-    reduction: str,
+    reduction: Reduction,
     out: Array | None = None,
 ) -> Classified:
     """The arguments of a loss, checked."""
@@ -65,7 +66,7 @@ def classified(
     return Classified(scores, axis, targets, _checked_weights(name, weight, classes, targets))
 
 
-def check_reduction(name: str, reduction: str) -> None:
+def check_reduction(name: str, reduction: Reduction) -> None:
     """Refuse an unknown one."""
     if reduction not in REDUCTIONS:
         message = f"{name} takes a reduction of {', '.join(REDUCTIONS)} (got {reduction!r})"
@@ -149,7 +150,7 @@ def class_weights(name: str, weight: npt.ArrayLike | None, classes: int) -> Arra
     return given.astype(np.float64)
 
 
-def checked_divisor(name: str, divisor: Any, reduction: str) -> float | None:
+def checked_divisor(name: str, divisor: Any, reduction: Reduction) -> float | None:
     """What a mean is divided by instead of the sum of the weights, None where nothing is given."""
     if divisor is None:
         return None
@@ -163,7 +164,9 @@ def checked_divisor(name: str, divisor: Any, reduction: str) -> float | None:
     return float(given)
 
 
-def checked_upstream(name: str, dy: npt.ArrayLike | None, reduction: str, shape: tuple[int, ...]) -> Array:
+def checked_upstream(
+    name: str, dy: npt.ArrayLike | None, reduction: Reduction, shape: tuple[int, ...]
+) -> Array:
     """The gradient with respect to the loss in float64: a number, or for "none" one for each row."""
     if dy is None:
         return np.ones(())
@@ -178,7 +181,7 @@ def checked_upstream(name: str, dy: npt.ArrayLike | None, reduction: str, shape:
     return given.astype(np.float64)
 
 
-def row_scales(upstream: Array, weights: Array, reduction: str, divisor: float | None) -> Array:
+def row_scales(upstream: Array, weights: Array, reduction: Reduction, divisor: float | None) -> Array:
     """What the gradient of every row's loss is multiplied by; `weights`: what a mean divides by the sum of."""
     if reduction != "mean":
         return np.broadcast_to(upstream, weights.shape)
@@ -187,7 +190,7 @@ def row_scales(upstream: Array, weights: Array, reduction: str, divisor: float |
 
 
 def reduce_losses(
-    losses: Array, weights: Array, reduction: str, dtype: np.dtype[Any], divisor: float | None = None
+    losses: Array, weights: Array, reduction: Reduction, dtype: np.dtype[Any], divisor: float | None = None
 ) -> Array:
     """Float64 losses to the result: each, their sum, or their mean by weights or a divisor, rounded once."""
     if reduction == "none":

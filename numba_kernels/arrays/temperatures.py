@@ -43,7 +43,7 @@ def temperatures(
     array = as_array(name, given, "temperature", "temperature.filled(1)")
     if array.dtype.kind not in "fiu" and array.dtype not in KINDS:
         message = (
-            f"{name} takes a number as temperature, or an array of one for each row (got {given!r}); "
+            f"{name} takes a number as temperature (got {given!r}), or an array of one for each row; "
             "pass for instance temperature=0.7"
         )
         raise TypeError(message)

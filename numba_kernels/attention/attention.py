@@ -1,5 +1,7 @@
 """softmax(scale · q kᵀ, masked) v, and what is kept for its gradient."""
 
+from __future__ import annotations
+
 from typing import Literal, overload
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The gradient of attention: nothing of queries × keys is stored."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Attention of one query for each sequence, against a long cache of keys and values."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

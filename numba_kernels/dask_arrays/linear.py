@@ -4,7 +4,7 @@ import dask.array as da
 import numpy.typing as npt
 
 from ..arrays.inputs import check_count
-from ..log_sums.tempered import checked_temperature
+from ..arrays.temperatures import checked_temperature
 from .logsumexp import logsumexp
 from .scores import divided, rounded, scores_of
 from .softmax import log_softmax, softmax

@@ -9,8 +9,8 @@ import numpy as np
 from .. import topk as of_arrays
 from ..arrays.addresses import Array
 from ..arrays.inputs import check_count, normalized
+from ..arrays.temperatures import checked_temperature
 from ..log_sums.pieces import Sums, shares_of_piece
-from ..log_sums.tempered import checked_temperature
 from .arguments import floats, without
 from .hardmax import place_type
 from .row_sums import masked, row_sums, sums_of

@@ -1,10 +1,13 @@
 """elu, selu and celu: x above zero, an exponential less 1 below, element by element."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy.typing as npt
 from numba import types
 
+from ..arrays.addresses import Float
 from ..arrays.inputs import as_floats
 from ..arrays.layout import run_elements
 from ..numerics.exp import exp_split
@@ -40,6 +43,12 @@ def _celu(x: Any, alpha: Any) -> Any:
 _ELU, _SELU, _CELU = (over_elements_and_numbers(f) for f in (_elu, _selu, _celu))
 
 
+@overload
+def elu(
+    x: npt.NDArray[Float], alpha: float = ..., *, out: npt.NDArray[Float] | None = ...
+) -> npt.NDArray[Float]: ...
+@overload
+def elu(x: npt.ArrayLike, alpha: float = ..., *, out: npt.NDArray[Any] | None = ...) -> npt.NDArray[Any]: ...
 def elu(x: npt.ArrayLike, alpha: float = 1.0, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
     """The exponential linear unit, element by element: ``x`` from 0 on, below ``alpha * (exp(x) - 1)``.
 
@@ -73,6 +82,14 @@ def elu(x: npt.ArrayLike, alpha: float = 1.0, *, out: npt.NDArray[Any] | None = 
     return run_elements("elu", _ELU, (as_floats("elu", x),), out, alpha)
 
 
+@overload
+def selu(
+    x: npt.NDArray[Float], alpha: float = ..., gamma: float = ..., *, out: npt.NDArray[Float] | None = ...
+) -> npt.NDArray[Float]: ...
+@overload
+def selu(
+    x: npt.ArrayLike, alpha: float = ..., gamma: float = ..., *, out: npt.NDArray[Any] | None = ...
+) -> npt.NDArray[Any]: ...
 def selu(
     x: npt.ArrayLike,
     alpha: float = 1.6732632423543772,
@@ -112,6 +129,12 @@ def selu(
     return run_elements("selu", _SELU, (as_floats("selu", x),), out, alpha, gamma)
 
 
+@overload
+def celu(
+    x: npt.NDArray[Float], alpha: float = ..., *, out: npt.NDArray[Float] | None = ...
+) -> npt.NDArray[Float]: ...
+@overload
+def celu(x: npt.ArrayLike, alpha: float = ..., *, out: npt.NDArray[Any] | None = ...) -> npt.NDArray[Any]: ...
 def celu(x: npt.ArrayLike, alpha: float = 1.0, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
     """The smooth exponential linear unit, element by element: ``x`` from 0 on, below ``alpha * (exp(x / alpha) - 1)``.
 

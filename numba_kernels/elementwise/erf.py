@@ -1,9 +1,12 @@
 """erf, the error function, element by element."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy.typing as npt
 
+from ..arrays.addresses import Float
 from ..arrays.operators import Elementwise
 from ..numerics.erf import erf_of
 from ..rowwise.slices import over_elements
@@ -11,6 +14,10 @@ from ..rowwise.slices import over_elements
 _OPERATOR = Elementwise("erf", over_elements(erf_of))
 
 
+@overload
+def erf(x: npt.NDArray[Float], *, out: npt.NDArray[Float] | None = ...) -> npt.NDArray[Float]: ...
+@overload
+def erf(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = ...) -> npt.NDArray[Any]: ...
 def erf(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
     """The error function, element by element: ``2 / sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to x.
 

@@ -1,10 +1,13 @@
 """gelu, x Φ(x) with Φ the normal distribution, or its form by a tanh, element by element."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, Literal, overload
 
 import numpy.typing as npt
 from numba import types
 
+from ..arrays.addresses import Float
 from ..arrays.operators import Elementwise
 from ..numerics.erf import FURTHEST, RAISED, normal_tail_raised
 from ..numerics.sums import fma_near
@@ -54,9 +57,17 @@ _EXACT = Elementwise("gelu", over_elements(_exact, cost=2.0))
 _BY_TANH = Elementwise("gelu", over_elements(_by_tanh, cost=2.0))
 
 
+@overload
+def gelu(
+    x: npt.NDArray[Float], approximate: Literal["none", "tanh"] = ..., *, out: npt.NDArray[Float] | None = ...
+) -> npt.NDArray[Float]: ...
+@overload
+def gelu(
+    x: npt.ArrayLike, approximate: Literal["none", "tanh"] = ..., *, out: npt.NDArray[Any] | None = ...
+) -> npt.NDArray[Any]: ...
 def gelu(
     x: npt.ArrayLike,
-    approximate: str = "none",
+    approximate: Literal["none", "tanh"] = "none",
     *,
     out: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
@@ -93,9 +104,7 @@ def gelu(
     (``tests/numba_kernels/elementwise/test_functions.py``). The exponent of the tail is kept in two parts.
     Source: ``ai.onnx@20::Gelu``, https://arxiv.org/abs/1606.08415.
     """
-    if approximate == "none":
-        return _EXACT.run(x, out)
-    if approximate == "tanh":
-        return _BY_TANH.run(x, out)
-    message = f"gelu takes 'none' or 'tanh' as approximate (got {approximate!r}); leave it out for the exact function"
-    raise ValueError(message)
+    if approximate not in ("none", "tanh"):
+        message = f"gelu takes 'none' or 'tanh' as approximate (got {approximate!r}); leave it out for erf"
+        raise ValueError(message)
+    return (_EXACT if approximate == "none" else _BY_TANH).run(x, out)

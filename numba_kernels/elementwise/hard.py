@@ -1,9 +1,12 @@
 """hard_sigmoid and hard_swish: straight lines in place of sigmoid and swish, element by element."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy.typing as npt
 
+from ..arrays.addresses import Float
 from ..arrays.inputs import as_floats
 from ..arrays.layout import run_elements
 from ..arrays.operators import Elementwise
@@ -29,6 +32,14 @@ _HARD_SIGMOID = over_elements_and_numbers(_hard_sigmoid, _COST)
 _HARD_SWISH = Elementwise("hard_swish", over_elements(_hard_swish, _COST))
 
 
+@overload
+def hard_sigmoid(
+    x: npt.NDArray[Float], alpha: float = ..., beta: float = ..., *, out: npt.NDArray[Float] | None = ...
+) -> npt.NDArray[Float]: ...
+@overload
+def hard_sigmoid(
+    x: npt.ArrayLike, alpha: float = ..., beta: float = ..., *, out: npt.NDArray[Any] | None = ...
+) -> npt.NDArray[Any]: ...
 def hard_sigmoid(
     x: npt.ArrayLike, alpha: float = 0.2, beta: float = 0.5, *, out: npt.NDArray[Any] | None = None
 ) -> npt.NDArray[Any]:
@@ -62,6 +73,10 @@ def hard_sigmoid(
     return run_elements("hard_sigmoid", _HARD_SIGMOID, (as_floats("hard_sigmoid", x),), out, alpha, beta)
 
 
+@overload
+def hard_swish(x: npt.NDArray[Float], *, out: npt.NDArray[Float] | None = ...) -> npt.NDArray[Float]: ...
+@overload
+def hard_swish(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = ...) -> npt.NDArray[Any]: ...
 def hard_swish(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
     """x times a straight line cut off at 0 and 1, element by element: ``x * max(0, min(1, x / 6 + 1 / 2))``.
 

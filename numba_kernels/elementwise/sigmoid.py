@@ -1,10 +1,13 @@
 """sigmoid, 1 / (1 + exp(−x)), and its gradient, element by element."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy.typing as npt
 from numba import types
 
+from ..arrays.addresses import Float
 from ..arrays.operators import Elementwise
 from ..arrays.pairs import two_elementwise
 from ..numerics.exp import exp_split, traits_of
@@ -54,6 +57,10 @@ def _gradient(dy: Any, y: Any) -> Any:
 _GRAD = over_elements(_gradient)
 
 
+@overload
+def sigmoid(x: npt.NDArray[Float], *, out: npt.NDArray[Float] | None = ...) -> npt.NDArray[Float]: ...
+@overload
+def sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = ...) -> npt.NDArray[Any]: ...
 def sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
     """The logistic function, element by element: ``1 / (1 + exp(-x))``.
 
@@ -85,6 +92,14 @@ def sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDA
     return _OPERATOR.run(x, out)
 
 
+@overload
+def sigmoid_grad(
+    dy: npt.NDArray[Float], y: npt.NDArray[Float], *, out: npt.NDArray[Float] | None = ...
+) -> npt.NDArray[Float]: ...
+@overload
+def sigmoid_grad(
+    dy: npt.ArrayLike, y: npt.ArrayLike, *, out: npt.NDArray[Any] | None = ...
+) -> npt.NDArray[Any]: ...
 def sigmoid_grad(
     dy: npt.ArrayLike, y: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None
 ) -> npt.NDArray[Any]:

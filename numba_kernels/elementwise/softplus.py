@@ -1,9 +1,12 @@
 """softplus and log_sigmoid: log(1 + exp(x)) and −log(1 + exp(−x)), element by element."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy.typing as npt
 
+from ..arrays.addresses import Float
 from ..arrays.operators import Elementwise
 from ..numerics.exp_below import exp_below
 from ..numerics.log import log1p_unit
@@ -28,6 +31,10 @@ _SOFTPLUS = Elementwise("softplus", over_elements(_softplus, cost=3.0))
 _LOG_SIGMOID = Elementwise("log_sigmoid", over_elements(_log_sigmoid, cost=3.0))
 
 
+@overload
+def softplus(x: npt.NDArray[Float], *, out: npt.NDArray[Float] | None = ...) -> npt.NDArray[Float]: ...
+@overload
+def softplus(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = ...) -> npt.NDArray[Any]: ...
 def softplus(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
     """Softplus, element by element: ``log(1 + exp(x))``.
 
@@ -60,6 +67,10 @@ def softplus(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.ND
     return _SOFTPLUS.run(x, out)
 
 
+@overload
+def log_sigmoid(x: npt.NDArray[Float], *, out: npt.NDArray[Float] | None = ...) -> npt.NDArray[Float]: ...
+@overload
+def log_sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = ...) -> npt.NDArray[Any]: ...
 def log_sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
     """Logarithm of the logistic function, element by element: ``-log(1 + exp(-x))``, which is ``-softplus(-x)``.
 

@@ -1,10 +1,13 @@
 """swish (SiLU) and mish: x times a function that goes from 0 to 1, element by element."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy.typing as npt
 from numba import types
 
+from ..arrays.addresses import Float
 from ..arrays.inputs import as_floats
 from ..arrays.layout import run_elements
 from ..arrays.operators import Elementwise
@@ -61,6 +64,14 @@ _SWISH_OF_PRODUCT = over_elements_and_numbers(_swish_of_product, cost=1.5)
 _MISH = Elementwise("mish", over_elements(_mish, cost=1.5))
 
 
+@overload
+def swish(
+    x: npt.NDArray[Float], alpha: float = ..., *, out: npt.NDArray[Float] | None = ...
+) -> npt.NDArray[Float]: ...
+@overload
+def swish(
+    x: npt.ArrayLike, alpha: float = ..., *, out: npt.NDArray[Any] | None = ...
+) -> npt.NDArray[Any]: ...
 def swish(x: npt.ArrayLike, alpha: float = 1.0, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
     """x times the logistic function of `alpha` x, element by element: ``x / (1 + exp(-alpha * x))``; of 1 it is SiLU.
 
@@ -98,6 +109,10 @@ def swish(x: npt.ArrayLike, alpha: float = 1.0, *, out: npt.NDArray[Any] | None 
     return run_elements("swish", _SWISH_OF_PRODUCT, (as_floats("swish", x),), out, alpha)
 
 
+@overload
+def mish(x: npt.NDArray[Float], *, out: npt.NDArray[Float] | None = ...) -> npt.NDArray[Float]: ...
+@overload
+def mish(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = ...) -> npt.NDArray[Any]: ...
 def mish(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
     """x times the tanh of its softplus, element by element: ``x * tanh(log(1 + exp(x)))``.
 

@@ -1,9 +1,12 @@
 """tanh, the hyperbolic tangent, element by element."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy.typing as npt
 
+from ..arrays.addresses import Float
 from ..arrays.operators import Elementwise
 from ..numerics.tanh import tanh_of
 from ..rowwise.slices import over_elements
@@ -11,6 +14,10 @@ from ..rowwise.slices import over_elements
 _OPERATOR = Elementwise("tanh", over_elements(tanh_of))
 
 
+@overload
+def tanh(x: npt.NDArray[Float], *, out: npt.NDArray[Float] | None = ...) -> npt.NDArray[Float]: ...
+@overload
+def tanh(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = ...) -> npt.NDArray[Any]: ...
 def tanh(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
     """The hyperbolic tangent, element by element: ``(exp(x) - exp(-x)) / (exp(x) + exp(-x))``.
 

@@ -5,11 +5,13 @@ for some rows at a time:
     losses = log Σ exp(scores) − scores[label]      (`losses`)
 """
 
+from __future__ import annotations
+
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays.addresses import Array
-from ..arrays.labels import checked_divisor, reduce_losses
+from ..arrays.labels import Reduction, checked_divisor, reduce_losses
 from ..compile.arithmetic import own_arithmetic
 from ..losses.cross_entropy import row_losses
 from .slab import Problem, capped, checked_problem
@@ -25,7 +27,7 @@ def linear_cross_entropy(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     softcap: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
 ) -> Array:
     """Cross-entropy of a linear layer: ``cross_entropy(x @ weight.T + bias, labels)``, without the array of scores.

@@ -5,13 +5,15 @@ for some rows at a time:
     dweight += dᵀ x, dbias += Σ d, dx = d @ weight
 """
 
+from __future__ import annotations
+
 from typing import Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays.addresses import Array, in_c_order
-from ..arrays.labels import checked_divisor, checked_upstream, reduce_losses, row_scales
+from ..arrays.labels import Reduction, checked_divisor, checked_upstream, reduce_losses, row_scales
 from ..compile.arithmetic import own_arithmetic
 from ..losses.cross_entropy import row_losses
 from ..losses.cross_entropy_grad import row_gradients
@@ -34,7 +36,7 @@ def linear_cross_entropy_grad(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     softcap: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     dy: npt.ArrayLike | None = None,
     return_loss: Literal[False] = False,
@@ -50,7 +52,7 @@ def linear_cross_entropy_grad(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     softcap: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     dy: npt.ArrayLike | None = None,
     return_loss: Literal[True],
@@ -65,7 +67,7 @@ def linear_cross_entropy_grad(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     softcap: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     dy: npt.ArrayLike | None = None,
     return_loss: bool = False,

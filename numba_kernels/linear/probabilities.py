@@ -1,12 +1,14 @@
 """softmax and log_softmax of a linear layer: the scores are written where the result belongs, and turned into it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.addresses import Array
+from ..arrays.addresses import Array, Float
 from ..arrays.inputs import check_out
 from ..arrays.temperatures import Temperature, temperatures
 from ..compile.arithmetic import own_arithmetic
@@ -42,6 +44,24 @@ def _run(
     return out
 
 
+@overload
+def linear_softmax(
+    x: npt.NDArray[Float],
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = ...,
+    *,
+    temperature: Temperature = ...,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def linear_softmax(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = ...,
+    *,
+    temperature: Temperature = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> npt.NDArray[Any]: ...
 def linear_softmax(
     x: npt.ArrayLike,
     weight: npt.ArrayLike,
@@ -61,8 +81,8 @@ def linear_softmax(
         transposed array is copied.
     bias : array, shape (classes,), optional
         What is added to the scores; no wider than they are computed in.
-    temperature : float
-        Above 0 and finite; the scores are divided by it.
+    temperature : float or array
+        Above 0 and finite; the scores are divided by it. One for each row: an array of shape (..., 1).
     out : array, optional
         Where to write the result: shape (..., classes), dtype of `x`.
 
@@ -89,6 +109,24 @@ def linear_softmax(
     return _run("linear_softmax", softmax, x, weight, bias, temperature, out)
 
 
+@overload
+def linear_log_softmax(
+    x: npt.NDArray[Float],
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = ...,
+    *,
+    temperature: Temperature = ...,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def linear_log_softmax(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = ...,
+    *,
+    temperature: Temperature = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> npt.NDArray[Any]: ...
 def linear_log_softmax(
     x: npt.ArrayLike,
     weight: npt.ArrayLike,
@@ -108,8 +146,8 @@ def linear_log_softmax(
         transposed array is copied.
     bias : array, shape (classes,), optional
         What is added to the scores; no wider than they are computed in.
-    temperature : float
-        Above 0 and finite; the scores are divided by it.
+    temperature : float or array
+        Above 0 and finite; the scores are divided by it. One for each row: an array of shape (..., 1).
     out : array, optional
         Where to write the result: shape (..., classes), dtype of `x`.
 

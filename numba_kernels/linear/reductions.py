@@ -1,11 +1,13 @@
 """What is found of the scores of a linear layer: their log-sums, the best classes. Of the scores few rows are kept."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.addresses import Array
+from ..arrays.addresses import Array, Float
 from ..arrays.inputs import check_count
 from ..arrays.temperatures import Temperature, is_one, temperatures
 from ..compile.arithmetic import own_arithmetic
@@ -15,6 +17,22 @@ from .inputs import Layer, layer_of
 from .slab import rows_at_a_time
 
 
+@overload
+def linear_logsumexp(
+    x: npt.NDArray[Float],
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = ...,
+    *,
+    temperature: Temperature = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def linear_logsumexp(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = ...,
+    *,
+    temperature: Temperature = ...,
+) -> npt.NDArray[Any]: ...
 def linear_logsumexp(
     x: npt.ArrayLike,
     weight: npt.ArrayLike,
@@ -35,8 +53,8 @@ def linear_logsumexp(
         transposed array is copied.
     bias : array, shape (classes,), optional
         What is added to the scores; no wider than they are computed in.
-    temperature : float
-        Above 0 and finite; the scores are divided by it.
+    temperature : float or array
+        Above 0 and finite; the scores are divided by it. One for each row: an array of shape (..., 1).
 
     Returns
     -------
@@ -68,6 +86,26 @@ def linear_logsumexp(
     return found if layer.shape else found[()]
 
 
+@overload
+def linear_topk(
+    x: npt.NDArray[Float],
+    weight: npt.ArrayLike,
+    k: int,
+    bias: npt.ArrayLike | None = ...,
+    *,
+    temperature: Temperature = ...,
+    probabilities: bool = ...,
+) -> tuple[npt.NDArray[Float], npt.NDArray[np.int64]]: ...
+@overload
+def linear_topk(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    k: int,
+    bias: npt.ArrayLike | None = ...,
+    *,
+    temperature: Temperature = ...,
+    probabilities: bool = ...,
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]: ...
 def linear_topk(
     x: npt.ArrayLike,
     weight: npt.ArrayLike,
@@ -92,8 +130,9 @@ def linear_topk(
         How many, from 0 to the number of classes.
     bias : array, shape (classes,), optional
         What is added to the scores; no wider than they are computed in.
-    temperature : float
-        Above 0 and finite; the scores are divided by it before the softmax. With `probabilities` alone.
+    temperature : float or array
+        Above 0 and finite; the scores are divided by it before the softmax. With `probabilities` alone. One for each
+        row: an array of shape (..., 1).
     probabilities : bool
         Return probabilities among all classes; else the scores.
 

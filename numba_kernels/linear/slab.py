@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ..arrays.addresses import Array
 from ..arrays.foreign import as_array
+from ..arrays.labels import Reduction
 from ..losses.targets import Targets, checked_targets
 from .inputs import Layer, layer_of
 from .product import product
@@ -90,7 +91,7 @@ def checked_problem(
     ignore_index: int | None,
     label_smoothing: float,
     softcap: float,
-    reduction: str,
+    reduction: Reduction,
 ) -> Problem:
     """The arguments of a linear cross-entropy, checked."""
     layer = layer_of(name, x, weight, bias)

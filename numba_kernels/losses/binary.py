@@ -9,7 +9,7 @@ from numba import types
 from ..arrays.addresses import Array, address, in_c_order
 from ..arrays.foreign import as_array
 from ..arrays.inputs import as_pair
-from ..arrays.labels import check_reduction
+from ..arrays.labels import Reduction, check_reduction
 from ..rowwise.slices import Slice
 from ..vector import KINDS, VECTOR_BYTES, Variable, load_scalar, when
 from ..vector.memory import read
@@ -25,7 +25,11 @@ class Binary(NamedTuple):
 
 
 def checked_binary(
-    name: str, logits: npt.ArrayLike, targets: npt.ArrayLike, pos_weight: npt.ArrayLike | None, reduction: str
+    name: str,
+    logits: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    pos_weight: npt.ArrayLike | None,
+    reduction: Reduction,
 ) -> Binary:
     """The arguments of a binary cross-entropy, checked."""
     check_reduction(name, reduction)

@@ -6,13 +6,15 @@ Of targets from 0 to 1 no term is negative, so nothing cancels, as it does in ``
 by block, at fixed places, so that they have the same bits for any number of threads.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays.addresses import Array, address
-from ..arrays.labels import checked_divisor, reduce_losses
+from ..arrays.labels import Reduction, checked_divisor, reduce_losses
 from ..arrays.layout import launch
 from ..compile.arithmetic import own_arithmetic
 from ..compile.kernels import over_rows
@@ -73,7 +75,7 @@ def binary_cross_entropy(
     targets: npt.ArrayLike,
     *,
     pos_weight: npt.ArrayLike | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
 ) -> Array:
     """Minus the log-probability that a sigmoid gives to each target, of logits.

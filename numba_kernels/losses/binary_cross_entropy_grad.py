@@ -3,14 +3,16 @@
 dx = scale * ((1 - t) * p - w * t * (1 - p))        p = 1 / (1 + exp(-x)), each of p and 1 - p by itself
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.addresses import Array, address
+from ..arrays.addresses import Array, Float, address
 from ..arrays.inputs import check_out
-from ..arrays.labels import checked_divisor, checked_upstream
+from ..arrays.labels import Reduction, checked_divisor, checked_upstream
 from ..arrays.layout import launch, takes_directly
 from ..compile.arithmetic import own_arithmetic
 from ..compile.kernels import over_rows
@@ -44,12 +46,34 @@ def _gradient(kind: Any, dst: Any, src: Any, first: Any, last: Any, _: Any) -> N
 _KERNELS = over_rows(_gradient, 3.0)
 
 
+@overload
+def binary_cross_entropy_grad(
+    logits: npt.NDArray[Float],
+    targets: npt.ArrayLike,
+    *,
+    pos_weight: npt.ArrayLike | None = ...,
+    reduction: Reduction = ...,
+    divisor: float | None = ...,
+    dy: npt.ArrayLike | None = ...,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def binary_cross_entropy_grad(
+    logits: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    *,
+    pos_weight: npt.ArrayLike | None = ...,
+    reduction: Reduction = ...,
+    divisor: float | None = ...,
+    dy: npt.ArrayLike | None = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> Array: ...
 def binary_cross_entropy_grad(
     logits: npt.ArrayLike,
     targets: npt.ArrayLike,
     *,
     pos_weight: npt.ArrayLike | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     dy: npt.ArrayLike | None = None,
     out: npt.NDArray[Any] | None = None,

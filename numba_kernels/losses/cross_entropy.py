@@ -5,6 +5,8 @@ loss = weight[label] * (max(x) - x[label] + log(sum(exp(x - max(x)))))      0 wh
 Of labels that are smoothed, and of probabilities, see `spread`.
 """
 
+from __future__ import annotations
+
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -12,7 +14,7 @@ import numpy.typing as npt
 from numba import types
 
 from ..arrays.addresses import Array, address
-from ..arrays.labels import checked_divisor, reduce_losses
+from ..arrays.labels import Reduction, checked_divisor, reduce_losses
 from ..compile.arithmetic import own_arithmetic
 from ..log_softmax import log_softmax
 from ..log_sums.blocks import add_block, add_block_again, log_sum_of_blocks
@@ -72,7 +74,7 @@ def cross_entropy(
     weight: npt.ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     return_log_prob: Literal[False] = False,
 ) -> Array: ...
@@ -85,7 +87,7 @@ def cross_entropy(
     weight: npt.ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     return_log_prob: Literal[True],
 ) -> tuple[Array, Array]: ...
@@ -97,7 +99,7 @@ def cross_entropy(
     weight: npt.ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     return_log_prob: bool = False,
 ) -> Array | tuple[Array, Array]:

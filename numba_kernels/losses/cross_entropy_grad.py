@@ -7,13 +7,15 @@ The scale is the weight of the label's class times the gradient of the row's los
 are smoothed, and of probabilities, see `spread_grad`.
 """
 
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.addresses import Array, address, in_c_order
-from ..arrays.labels import checked_divisor, checked_upstream, row_scales
+from ..arrays.addresses import Array, Float, address, in_c_order
+from ..arrays.labels import Reduction, checked_divisor, checked_upstream, row_scales
 from ..compile.arithmetic import own_arithmetic
 from ..log_sums.robust import add_robust_sums, raised_sum, without_one_top
 from ..numerics.exp_below import exp_below
@@ -125,6 +127,34 @@ def _write_blocks(kind: Any, dst: Any, src: Any, row: Row, labels: Any, scales: 
 _FEW_LONG_ROWS = OverBlocks(_find_extremes, _add_block, _write_blocks, cost=_COST)
 
 
+@overload
+def cross_entropy_grad(
+    logits: npt.NDArray[Float],
+    labels: npt.ArrayLike,
+    *,
+    axis: int = ...,
+    weight: npt.ArrayLike | None = ...,
+    ignore_index: int | None = ...,
+    label_smoothing: float = ...,
+    reduction: Reduction = ...,
+    divisor: float | None = ...,
+    dy: npt.ArrayLike | None = ...,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def cross_entropy_grad(
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    axis: int = ...,
+    weight: npt.ArrayLike | None = ...,
+    ignore_index: int | None = ...,
+    label_smoothing: float = ...,
+    reduction: Reduction = ...,
+    divisor: float | None = ...,
+    dy: npt.ArrayLike | None = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> Array: ...
 def cross_entropy_grad(
     logits: npt.ArrayLike,
     labels: npt.ArrayLike,
@@ -133,7 +163,7 @@ def cross_entropy_grad(
     weight: npt.ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     dy: npt.ArrayLike | None = None,
     out: npt.NDArray[Any] | None = None,

@@ -3,11 +3,13 @@
 loss = -weight[label] * log_prob[label]      0 where the label is ignored
 """
 
+from __future__ import annotations
+
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays.addresses import Array, in_c_order
-from ..arrays.labels import classified, reduce_losses
+from ..arrays.labels import Reduction, classified, reduce_losses
 from ..compile.arithmetic import own_arithmetic
 
 
@@ -18,7 +20,7 @@ def nll_loss(
     axis: int = 1,
     weight: npt.ArrayLike | None = None,
     ignore_index: int | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
 ) -> Array:
     """Minus the log-probability of the right class, of log-probabilities that are given.
 

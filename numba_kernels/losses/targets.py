@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..arrays.addresses import Array, address, in_c_order
 from ..arrays.foreign import as_array
 from ..arrays.inputs import as_floats, as_pair, check_axis, check_out
-from ..arrays.labels import check_reduction, class_weights, classified
+from ..arrays.labels import Reduction, check_reduction, class_weights, classified
 from ..vector import KINDS, VECTOR_BYTES
 
 
@@ -72,7 +72,7 @@ def checked_targets(
     weight: npt.ArrayLike | None,
     ignore_index: int | None,
     label_smoothing: float,
-    reduction: str,
+    reduction: Reduction,
     out: Array | None = None,
 ) -> Targets:
     """The arguments of a cross-entropy, checked."""
@@ -99,7 +99,7 @@ def _of_probabilities(
     weight: npt.ArrayLike | None,
     ignore_index: int | None,
     smoothing: float,
-    reduction: str,
+    reduction: Reduction,
     out: Array | None,
 ) -> Targets:
     check_reduction(name, reduction)

@@ -1,5 +1,7 @@
 """One row at a time, for a user's loop over rows; inside jitted code without memory of its own (`row_overloads`)."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

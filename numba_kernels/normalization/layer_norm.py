@@ -1,5 +1,7 @@
 """layer_norm: rows of mean 0 and variance 1, times a weight and plus a bias."""
 
+from __future__ import annotations
+
 from typing import Any, Literal, overload
 
 import numpy as np

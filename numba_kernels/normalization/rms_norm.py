@@ -1,9 +1,12 @@
 """rms_norm: rows divided by the root of their mean square, times a weight."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy.typing as npt
 
+from ..arrays.addresses import Float
 from ..compile.kernels import over_rows
 from ..rowwise.slices import slices
 from ..vector import from_bits, full, itemsize, loop, narrow, splat, sqrt, traced
@@ -27,6 +30,24 @@ def _rows(kind: Any, dst: Any, src: Any, first: Any, last: Any, n: Any) -> None:
 _KERNELS = over_rows(_rows, cost=0.7)
 
 
+@overload
+def rms_norm(
+    x: npt.NDArray[Float],
+    weight: npt.ArrayLike | None = ...,
+    *,
+    axis: int = ...,
+    epsilon: float = ...,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def rms_norm(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike | None = ...,
+    *,
+    axis: int = ...,
+    epsilon: float = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> npt.NDArray[Any]: ...
 def rms_norm(
     x: npt.ArrayLike,
     weight: npt.ArrayLike | None = None,

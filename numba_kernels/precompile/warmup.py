@@ -1,5 +1,7 @@
 """warmup: compile kernels ahead of their first use."""
 
+from __future__ import annotations
+
 import importlib
 import sys
 from collections.abc import Callable, Iterable

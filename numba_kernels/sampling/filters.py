@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -10,8 +10,10 @@ from ..arrays.addresses import Array
 from ..arrays.inputs import check_count
 
 TOP_K, TOP_P, MIN_P = range(3)
-STEPS = ("temperature", "top_k", "top_p", "min_p")
-ORDERS = {
+Step = Literal["temperature", "top_k", "top_p", "min_p"]
+Library = Literal["hugging-face", "vllm", "llama.cpp", "mlx", "onnxruntime-genai"]
+STEPS: tuple[Step, ...] = get_args(Step)
+ORDERS: dict[Library, tuple[Step, ...]] = {
     "hugging-face": ("temperature", "top_k", "top_p", "min_p"),
     "vllm": ("temperature", "min_p", "top_k", "top_p"),
     "llama.cpp": ("top_k", "top_p", "min_p", "temperature"),

@@ -1,11 +1,13 @@
 """Gumbel's noise by itself, and gumbel_softmax: a draw that can be differentiated."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.addresses import address
+from ..arrays.addresses import Float, address
 from ..arrays.inputs import as_floats, check_axis, check_count
 from ..arrays.layout import launch
 from ..arrays.temperatures import Temperature, temperatures
@@ -86,6 +88,26 @@ def gumbel_noise(
     return noise
 
 
+@overload
+def gumbel_softmax(
+    logits: npt.NDArray[Float],
+    axis: int = ...,
+    *,
+    temperature: Temperature = ...,
+    hard: bool = ...,
+    seed: Seed = ...,
+    rows: int | npt.ArrayLike = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def gumbel_softmax(
+    logits: npt.ArrayLike,
+    axis: int = ...,
+    *,
+    temperature: Temperature = ...,
+    hard: bool = ...,
+    seed: Seed = ...,
+    rows: int | npt.ArrayLike = ...,
+) -> npt.NDArray[Any]: ...
 def gumbel_softmax(
     logits: npt.ArrayLike,
     axis: int = -1,
@@ -105,8 +127,8 @@ def gumbel_softmax(
         The scores of n classes. Any rank from 1 on, any strides.
     axis : int
         The axis of the classes; NumPy's meaning and errors.
-    temperature : float
-        Above 0 and finite.
+    temperature : float or array
+        Above 0 and finite. One for each row: an array of length 1 along `axis`.
     hard : bool
         Return one at the class drawn, and zero elsewhere.
     seed : int or array of int, optional

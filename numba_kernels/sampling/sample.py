@@ -7,6 +7,8 @@ for each row:
     for each draw: the exponential race (see `draws`)
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,7 +38,7 @@ from ..vector import (
 )
 from .cuts import Cut, bring, cut_at_count, cut_at_mass, cut_at_value, weigh
 from .draws import Field, draw, weigh_roughly
-from .filters import MIN_P, TOP_K, TOP_P, Filters, filters_of
+from .filters import MIN_P, TOP_K, TOP_P, Filters, Library, Step, filters_of
 from .keys import Seed, keys_of
 from .noise import CLASSES
 from .topk import topk
@@ -144,7 +146,7 @@ def sample(
     top_k: int | None = None,
     top_p: float | None = None,
     min_p: float | None = None,
-    order: str | Sequence[str] = "hugging-face",
+    order: Library | Sequence[Step] = "hugging-face",
     where: npt.ArrayLike | None = None,
     seed: Seed = None,
     rows: int | npt.ArrayLike = 0,
@@ -154,42 +156,36 @@ def sample(
     Parameters
     ----------
     logits : array of float16, bfloat16, float32 or float64, shape (..., n, ...)
-        The scores of n classes. Any rank from 1 on, any strides.
+        The scores of n classes.
     num_samples : int
         How many draws of each row, independent of one another.
     axis : int
         The axis of the classes; NumPy's meaning and errors.
-    temperature : float
-        What logits are divided by, from 0 on; 0 gives the best class in every draw, of equals the first.
+    temperature : float or array
+        What logits are divided by, from 0 on; 0 gives the best class in every draw, of equals the first. One for each
+        row: an array of length 1 along `axis`.
     top_k : int, optional
         Keep the k best classes, of equals those with the lower index; from 1 on, more than there are keep all.
     top_p : float, optional
         Keep the fewest of the best classes that have this share of the probability of what is left, the class with
         which it is reached among them; from 0, the best class alone, to 1, all.
     min_p : float, optional
-        Keep the classes that are at least this share as likely as the best one, ``logit >= max + T * log(min_p)``;
-        from 0, all, to 1, the best and its equals.
+        Keep the classes at least this share as likely as the best: from 0, all, to 1, the best and its equals.
     order : str or sequence of str
-        In which order filters and temperature are applied. As a library does: ``"hugging-face"`` (temperature, top_k,
-        top_p, min_p), ``"vllm"`` (temperature, min_p, top_k, top_p), ``"llama.cpp"`` (top_k, top_p, min_p,
-        temperature), ``"mlx"`` (top_p, min_p, top_k, temperature), ``"onnxruntime-genai"`` (top_k, temperature,
-        top_p); or these names in another order. A filter sees the probabilities of what those before it left, at
-        the temperature if that came before.
+        In which order filters and temperature are applied, as by ``"hugging-face"``, ``"vllm"``, ``"llama.cpp"``,
+        ``"mlx"``, ``"onnxruntime-genai"`` (which these are: docs/kernels.md); or the names of the options in a tuple.
     where : array of bool, optional
         Which classes may be drawn, broadcast against `logits`.
     seed : int or array of int, optional
         From 0 to 2¹²⁸ − 1; or one a row, below 2⁶⁴, in the shape of the batch. None: another one in every call.
     rows : int or array of int
         The numbers of the rows in the noise: that of the first, from which on they are counted in C order; with a seed
-        for each row that of every row; or an array of one a row. A part of a batch draws as in the whole with the
-        number of its first row; a sequence with a seed of its own draws anew at each position with that as number,
-        whatever batch it is in.
+        for each row that of every row; or an array of one a row.
 
     Returns
     -------
     array of int64, shape (..., num_samples): `logits` without `axis`, and the draws
-        −1 for a row with nothing to draw from: without classes, with nothing but −inf or masked ones, and with a NaN or
-        +inf among the others. Other rows are as they would be without it.
+        −1 for a row with nothing to draw from: nothing but −inf or masked, or with a NaN or +inf.
 
     Raises
     ------
@@ -198,28 +194,17 @@ def sample(
     numpy.exceptions.AxisError
         No such axis.
     ValueError
-        A number out of its range, an unknown order or one without a filter that is asked for, a `where`, `seed` or
-        `rows` of another shape.
+        A number out of its range, an order without a filter that is asked for, shapes that do not fit.
 
     Notes
     -----
     The draw is the class with the least ``E / exp((x - max(x)) / T)``, E = −log u, which is the one with the greatest
-    x / T + g with Gumbel's noise g = −log E: exactly the softmax of what is left, without its sum. The noise of a class
-    is a function of seed, row, draw and class alone (Philox4x64-10), of NumPy's words::
-
-        upper, lower = (
-            np.random.Philox(key=seed, counter=[0, draw, row, i]).random_raw((n + 1) // 2).view(np.uint32)
-            for i in range(2)
-        )
-        u = (2 * ((upper.astype(np.uint64) << 20) + (lower >> 12)) + 1) / 2**53
-
-    so draws are the same for any number of threads, any split of the batch and any neighbours, on every processor with
-    a fused multiply-add, and a filter that takes away other classes than the one drawn does not change the draw. With
-    52 bits a number, classes down to e⁻³⁶ of the best one are drawn at their rate.
+    x / T + g with Gumbel's noise g = −log E. The noise u of a class is a function of seed, row, draw and class alone
+    (Philox4x64-10; by NumPy's words in docs/kernels.md): draws are the same for any number of threads, any split of the
+    batch and any neighbours, on every processor with a fused multiply-add.
 
     Weights and their sums are float64 whatever the dtype: a class at the edge of top_p is the wrong one only where the
-    sum of probabilities is within 10⁻¹¹ of `top_p`. A row is read once; a scratch of 16 bytes a class holds its
-    weights. Nothing is sorted. Source of the order of filters: the libraries' code, see docs/kernels.md.
+    sum of probabilities is within 10⁻¹¹ of `top_p`. Nothing is sorted. More in docs/kernels.md.
     """
     name = "sample"
     x = as_floats(name, logits)

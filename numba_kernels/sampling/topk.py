@@ -6,13 +6,15 @@ sort the heap
 p = exp((x - max) / T) / Σ exp((x - max) / T)       where probabilities are wanted
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from ..arrays.addresses import address
+from ..arrays.addresses import Float, address
 from ..arrays.inputs import as_floats, check_axis, check_count
 from ..arrays.temperatures import Temperature, is_one, temperatures
 from ..log_sums.blocks import first_log_sum, sum_of_block
@@ -162,6 +164,19 @@ def _lines(dst: Any, batch: Batch, k: Any, all_options: Any, step: Any) -> None:
 _KERNELS = reading(_lines)
 
 
+@overload
+def topk(
+    x: npt.NDArray[Float],
+    k: int,
+    axis: int = ...,
+    *,
+    probabilities: bool = ...,
+    temperature: Temperature = ...,
+) -> tuple[npt.NDArray[Float], npt.NDArray[np.int64]]: ...
+@overload
+def topk(
+    x: npt.ArrayLike, k: int, axis: int = ..., *, probabilities: bool = ..., temperature: Temperature = ...
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]: ...
 def topk(
     x: npt.ArrayLike,
     k: int,
@@ -182,8 +197,9 @@ def topk(
         The axis along which they are chosen; NumPy's meaning and errors.
     probabilities : bool
         Return the softmax of the whole line at these places instead of the numbers.
-    temperature : float
-        What the numbers are divided by before the softmax; above 0 and finite. With `probabilities` alone.
+    temperature : float or array
+        What the numbers are divided by before the softmax; above 0 and finite. With `probabilities` alone. One for
+        each row: an array of length 1 along `axis`.
 
     Returns
     -------

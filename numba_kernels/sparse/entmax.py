@@ -11,12 +11,15 @@ the root, and at each of them ``f'/f + slope'/slope ≤ 1`` (new over old): thei
 From n · n down to the rounding of the sum that takes at most 25 + log₂ n steps, whatever the scores; some 5 for most.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays.addresses import Float
 from ..arrays.operators import AlongAxis
 from ..numerics.sums import reduce_add, reduce_add_pairs, two_sum
 from ..rowwise.kernels import each_row, kernels_of
@@ -175,6 +178,14 @@ _SPARSEMAX = _operator("sparsemax", _Terms(halved=False))
 _ENTMAX15 = _operator("entmax15", _Terms(halved=True))
 
 
+@overload
+def sparsemax(
+    x: npt.NDArray[Float], axis: int | tuple[int, ...] | None = ..., *, out: npt.NDArray[Float] | None = ...
+) -> npt.NDArray[Float]: ...
+@overload
+def sparsemax(
+    x: npt.ArrayLike, axis: int | tuple[int, ...] | None = ..., *, out: npt.NDArray[Any] | None = ...
+) -> npt.NDArray[Any]: ...
 def sparsemax(
     x: npt.ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: npt.NDArray[Any] | None = None
 ) -> npt.NDArray[Any]:
@@ -217,6 +228,14 @@ def sparsemax(
     return _SPARSEMAX.run(x, out, axis)
 
 
+@overload
+def entmax15(
+    x: npt.NDArray[Float], axis: int | tuple[int, ...] | None = ..., *, out: npt.NDArray[Float] | None = ...
+) -> npt.NDArray[Float]: ...
+@overload
+def entmax15(
+    x: npt.ArrayLike, axis: int | tuple[int, ...] | None = ..., *, out: npt.NDArray[Any] | None = ...
+) -> npt.NDArray[Any]: ...
 def entmax15(
     x: npt.ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: npt.NDArray[Any] | None = None
 ) -> npt.NDArray[Any]:

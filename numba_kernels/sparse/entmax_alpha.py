@@ -11,13 +11,16 @@ is linear, and one step is enough. With the sum S of g^b and T of g^(b − 1) a 
 1 + z − d is had by log1p, nothing cancels, however near to 1 alpha is.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from ..arrays.addresses import Array, address
+from ..arrays.addresses import Array, Float, address
 from ..arrays.axes import is_one_axis, over_axes
 from ..arrays.inputs import as_floats, check_axis, check_out
 from ..numerics.exp_below import exp_of_pair
@@ -96,6 +99,22 @@ def _less(y: Any) -> Any:
 _KERNELS = writing(_row, cost=40.0)
 
 
+@overload
+def entmax(
+    x: npt.NDArray[Float],
+    alpha: float,
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def entmax(
+    x: npt.ArrayLike,
+    alpha: float,
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Any] | None = ...,
+) -> npt.NDArray[Any]: ...
 def entmax(
     x: npt.ArrayLike,
     alpha: float,
@@ -144,9 +163,9 @@ def entmax(
     """
     name = "entmax"
     given = checked_alpha(name, alpha)
-    special = {1.0: softmax, 1.5: entmax15, 2.0: sparsemax}.get(given)
-    if special is not None:
-        return special(x, axis, out=out)
+    special: dict[float, Callable[..., Array]] = {1.0: softmax, 1.5: entmax15, 2.0: sparsemax}
+    if given in special:
+        return special[given](x, axis, out=out)
     scores = as_floats(name, x)
     if not is_one_axis(scores, axis):
         return over_axes(name, (scores,), axis, out, lambda lines, into: entmax(lines, given, out=into))

@@ -4,14 +4,16 @@ s = y ** (2 - alpha) where y > 0, else 0        1 for sparsemax, √y for entmax
 dx = s * (dy - sum(s * dy) / sum(s))
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from ..arrays.addresses import address
+from ..arrays.addresses import Float, address
 from ..gradients import softmax_grad
 from ..numerics.exp_below import exp_of_pair
 from ..numerics.log import log_vector
@@ -97,6 +99,22 @@ _ENTMAX15 = _gradient(_root, 3.0)
 _ENTMAX = _gradient(_power, 6.0)
 
 
+@overload
+def sparsemax_grad(
+    dy: npt.NDArray[Float],
+    y: npt.NDArray[Float],
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def sparsemax_grad(
+    dy: npt.ArrayLike,
+    y: npt.ArrayLike,
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Any] | None = ...,
+) -> npt.NDArray[Any]: ...
 def sparsemax_grad(
     dy: npt.ArrayLike,
     y: npt.ArrayLike,
@@ -141,6 +159,22 @@ def sparsemax_grad(
     return _SPARSEMAX("sparsemax_grad", dy, y, axis, out)
 
 
+@overload
+def entmax15_grad(
+    dy: npt.NDArray[Float],
+    y: npt.NDArray[Float],
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def entmax15_grad(
+    dy: npt.ArrayLike,
+    y: npt.ArrayLike,
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Any] | None = ...,
+) -> npt.NDArray[Any]: ...
 def entmax15_grad(
     dy: npt.ArrayLike,
     y: npt.ArrayLike,
@@ -184,6 +218,24 @@ def entmax15_grad(
     return _ENTMAX15("entmax15_grad", dy, y, axis, out)
 
 
+@overload
+def entmax_grad(
+    dy: npt.NDArray[Float],
+    y: npt.NDArray[Float],
+    alpha: float,
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Float] | None = ...,
+) -> npt.NDArray[Float]: ...
+@overload
+def entmax_grad(
+    dy: npt.ArrayLike,
+    y: npt.ArrayLike,
+    alpha: float,
+    axis: int | tuple[int, ...] | None = ...,
+    *,
+    out: npt.NDArray[Any] | None = ...,
+) -> npt.NDArray[Any]: ...
 def entmax_grad(
     dy: npt.ArrayLike,
     y: npt.ArrayLike,
