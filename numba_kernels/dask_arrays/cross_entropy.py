@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..arrays.addresses import Array
 from ..arrays.inputs import computing_type
-from ..arrays.labels import checked_divisor, sum_exactly
+from ..arrays.labels import Reduction, checked_divisor, sum_exactly
 from ..compile.arithmetic import own_arithmetic
 from ..log_sums.pieces import Sums, shares_of_piece
 from .row_losses import Block, Problem, block_of, row_losses
@@ -27,7 +27,7 @@ def cross_entropy(
     weight: npt.ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     return_log_prob: bool = False,
     split_every: int | None = None,
@@ -95,7 +95,7 @@ def cross_entropy_grad(
     weight: npt.ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     dy: npt.ArrayLike | da.Array | None = None,
     split_every: int | None = None,
@@ -137,7 +137,7 @@ def cross_entropy_grad(
 
 def reduced_loss(
     problem: Problem,
-    reduction: str,
+    reduction: Reduction,
     divisor: float | None,
     dtype: np.dtype[Any],
     tree: Tree,
@@ -189,7 +189,7 @@ def _sum_of_block(numbers: Array, axis: Any, keepdims: bool) -> Array:
 
 
 def row_scales(
-    problem: Problem, dy: npt.ArrayLike | da.Array | None, reduction: str, divisor: float | None
+    problem: Problem, dy: npt.ArrayLike | da.Array | None, reduction: Reduction, divisor: float | None
 ) -> da.Array:
     """What the gradient of every row's loss is multiplied by, with the weight of its label unless it is spread."""
     upstream = upstream_of(problem, dy, reduction)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays.addresses import Array, in_c_order
-from ..arrays.labels import checked_divisor
+from ..arrays.labels import Reduction, checked_divisor
 from ..linear.row_gradient import write_row_gradient
 from ..linear.softcap import cap, checked_softcap, multiply_by_slope
 from ..linear.weight_gradient import add_weight_gradient
@@ -33,7 +33,7 @@ def linear_cross_entropy(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     softcap: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     split_every: int | None = None,
 ) -> da.Array:
@@ -94,7 +94,7 @@ def linear_cross_entropy_grad(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     softcap: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     divisor: float | None = None,
     dy: npt.ArrayLike | da.Array | None = None,
     return_loss: bool = False,
@@ -169,7 +169,7 @@ def _head(
     ignore_index: int | None,
     label_smoothing: float,
     softcap: float,
-    reduction: str,
+    reduction: Reduction,
 ) -> _Head:
     capped_at = checked_softcap(name, softcap)
     layer = scores_of(name, x, weight, bias)

@@ -12,8 +12,8 @@ from .. import softmax as of_arrays
 from ..arrays.addresses import Array
 from ..arrays.axes import Axis, merged
 from ..arrays.inputs import as_floats
+from ..arrays.temperatures import checked_temperature
 from ..log_sums.pieces import Sums, log_shares_of_piece, shares_of_piece
-from ..log_sums.tempered import checked_temperature
 from .arguments import Axes, as_mask, axes_in, floats, is_whole
 from .row_sums import row_sums, sums_of
 from .tasks import Tree, again, all_axes, of_blocks, task

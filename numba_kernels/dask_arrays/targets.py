@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..arrays.addresses import Array
 from ..arrays.foreign import as_array
-from ..arrays.labels import check_reduction, checked_labels, checked_upstream, class_weights
+from ..arrays.labels import Reduction, check_reduction, checked_labels, checked_upstream, class_weights
 from ..losses.targets import checked_smoothing
 from ..vector import KINDS
 from .arguments import as_dask, floats, of_rows, without
@@ -25,7 +25,7 @@ def problem_of(
     weight: npt.ArrayLike | None,
     ignore_index: int | None,
     label_smoothing: float,
-    reduction: str,
+    reduction: Reduction,
 ) -> Problem:
     """The arguments of a cross-entropy, checked."""
     smoothing = checked_smoothing(name, label_smoothing)
@@ -96,7 +96,7 @@ def _counted(labels: Array, weights: Array) -> Array:
     return counted
 
 
-def upstream_of(problem: Problem, dy: npt.ArrayLike | da.Array | None, reduction: str) -> da.Array:
+def upstream_of(problem: Problem, dy: npt.ArrayLike | da.Array | None, reduction: Reduction) -> da.Array:
     """The gradient with respect to the loss: without axes, or for "none" in the blocks of the rows."""
     name, rows = problem.operator, problem.counted
     if not isinstance(dy, da.Array):
