@@ -33,6 +33,16 @@ def renewed(home: Path, source: Path) -> subprocess.CompletedProcess[str]:
     return _pip(home, "--no-deps", "--force-reinstall", str(copied(source)))
 
 
+def installed_by_npm(program: Path, place: Path) -> subprocess.CompletedProcess[str]:
+    """Copy the folder of a program in Node, install what it names in it, and return what npm said."""
+    shutil.copytree(program, place, ignore=shutil.ignore_patterns("node_modules"), dirs_exist_ok=True)
+    if shutil.which("npm") is None:
+        return subprocess.CompletedProcess("npm", 1, "", "error: there is no npm here")
+    return subprocess.run(
+        ["npm", "install", "--no-audit"], cwd=place, check=False, text=True, capture_output=True
+    )
+
+
 def _pip(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [str(interpreter(home)), "-m", "pip", "install", "--quiet", *words]
     return subprocess.run(command, check=False, text=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""MNN, whose converter reads ONNX models."""
+"""MNN, whose converter reads ONNX models. It has no int64: labels go in as int32, and indices come out so."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import onnx
 from ..errors import ModelNotSupportedError
 from .adapter import Adapter, Arrays, Prepared, made_by
 
-_TYPES = {"float32": "float", "int32": "int", "int64": "int64", "uint8": "uint8", "int8": "int8"}
+_TYPES = {"float32": "float", "int32": "int", "uint8": "uint8", "int8": "int8"}
 
 
 class Mnn(Adapter):
     """MNN on the CPU; its compiled converter is called, as the command around it installs a package to report by."""
 
     name, package = "mnn", "MNN"
-    modules, dtypes = ("MNN.nn", "MNN.expr", "_tools"), tuple(_TYPES)
+    modules, dtypes = ("MNN.nn", "MNN.expr", "_tools"), (*_TYPES, "int64")
     not_supported = ("load_module_from_file failed", "does not support this dtype")
 
     def prepare(self, model: bytes, proto: onnx.ModelProto) -> Prepared:
@@ -35,12 +35,16 @@ class Mnn(Adapter):
                 raise ModelNotSupportedError(message)
             net = nn.load_module_from_file(target.name, inputs, outputs)
 
+        wide = [value.type.tensor_type.elem_type == onnx.TensorProto.INT64 for value in proto.graph.output]
+
         def run(arrays: Arrays) -> Arrays:
-            types = [getattr(expr, _TYPES[x.dtype.name]) for x in arrays]
+            narrow = [x.astype(np.int32) if x.dtype == np.int64 else x for x in arrays]
+            kinds = [getattr(expr, _TYPES[x.dtype.name]) for x in narrow]
             given = [
-                expr.const(x, list(x.shape), expr.NCHW, type_) for x, type_ in zip(arrays, types, strict=True)
+                expr.const(x, list(x.shape), expr.NCHW, kind) for x, kind in zip(narrow, kinds, strict=True)
             ]
-            return [np.array(y.read()) for y in net.forward(given)]
+            found = [np.array(y.read()) for y in net.forward(given)]
+            return [y.astype(np.int64) if is_wide else y for y, is_wide in zip(found, wide, strict=False)]
 
         return run
 

@@ -29,7 +29,12 @@ class Ncnn(Adapter):
         net = ncnn.Net()
         with tempfile.TemporaryDirectory(prefix="softops-") as folder:
             (Path(folder) / "model.onnx").write_bytes(model)
-            subprocess.run([pnnx.EXEC_PATH, "model.onnx"], cwd=folder, capture_output=True, check=True)
+            done = subprocess.run(
+                [pnnx.EXEC_PATH, "model.onnx"], cwd=folder, capture_output=True, check=False
+            )
+            if done.returncode:
+                message = f"pnnx ended with code {done.returncode}"
+                raise RuntimeError(message)
             if net.load_param(f"{folder}/model.ncnn.param") or net.load_model(f"{folder}/model.ncnn.bin"):
                 message = "ncnn has no layer for what pnnx made of it"
                 raise ModelNotSupportedError(message)

@@ -1,6 +1,7 @@
 """The page of all runtimes: from reports to what is kept of them, and to the page; what cannot start is a row."""
 
 import dataclasses
+import json
 import re
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from softops.conformance.verdicts.record import CaseRecord, Check
 ROOT = Path(__file__).parents[2]
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT)  # tools is no part of the installed package
+    from tools import environments
     from tools.runtimes import __main__ as command
     from tools.runtimes import causes, page, runs
     from tools.runtimes.table import ENTRIES, Entry
@@ -150,6 +152,38 @@ def test_every_entry_is_a_runtime_of_pinned_packages():
     for entry in ENTRIES:
         assert entry.asked.partition(":")[0] in known_runtimes()
         assert all("==" in package for package in entry.packages), entry
+        if entry.node:
+            wanted = json.loads((ROOT / entry.node / "package.json").read_text("utf-8"))["dependencies"]
+            assert entry.version in wanted.values()
+
+
+def test_causes_that_were_written_are_of_runtimes_and_read():
+    for name, entries in causes.written().items():
+        assert name in known_runtimes()
+        assert all(entry.why.endswith(".") and entry.outcome in ("wrong", "crashed") for entry in entries)
+
+
+def test_a_report_is_read_again_without_a_run(run, tmp_path):
+    entry = Entry("r.s", ("r==1.2",))
+    found = report(record("right"), record("wrong", "Sigmoid", axis=None))
+    found.write(tmp_path / "issues" / "r.s")
+    assert runs.again(entry, tmp_path, run) == runs.of_report(entry, found, run.date, run.depth)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="npm is a shell script")
+def test_a_program_in_node_is_copied_and_installed(tmp_path, monkeypatch):
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "package.json").write_text("{}")
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho error: $1 >&2\nexit 1\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    done = environments.installed_by_npm(tmp_path / "program", tmp_path / "place")
+    assert (done.returncode, done.stderr) == (1, "error: install\n")
+    assert (tmp_path / "place" / "package.json").exists()
+    npm.unlink()
+    monkeypatch.setenv("PATH", "")
+    assert "no npm" in environments.installed_by_npm(tmp_path / "program", tmp_path / "place").stderr
 
 
 def test_the_page_in_the_docs_is_made_from_what_is_kept():

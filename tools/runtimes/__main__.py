@@ -17,6 +17,7 @@ from benchmarks.results import write_atomically
 
 from .page import render
 from .runs import RUNS, made, read, write
+from .runs import again as reread
 from .table import ENTRIES
 
 DEPTHS = ("quick", "default", "full")
@@ -30,6 +31,7 @@ def run(
     only: Annotated[str, typer.Option(help="Runtimes, with commas; all by default.")] = "",
     depth: Annotated[str, typer.Option(help=f"One of {', '.join(DEPTHS)}.")] = "quick",
     docs: Annotated[Path | None, typer.Option(help="Write the page there; printed by default.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Run nothing: read the reports again.")] = False,
     runs: Annotated[Path, typer.Option(help="Where the runs are kept.")] = RUNS,
 ) -> None:
     """Install and judge runtimes, and write the page."""
@@ -46,7 +48,8 @@ def run(
         folder.mkdir(parents=True, exist_ok=True)
         for entry in ENTRIES:
             if entry.name in names:
-                found = made(entry, folder, depth)
+                kept = read(entry.name, runs)
+                found = reread(entry, folder, kept) if again and kept else made(entry, folder, depth)
                 write(found, runs)
                 typer.echo(f"{entry.name} {found.version or found.problem}: {found.seconds:.0f} s", err=True)
     kept = {entry.name: found for entry in ENTRIES if (found := read(entry.name, runs)) is not None}

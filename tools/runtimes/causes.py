@@ -40,14 +40,15 @@ def operators_of(report: SuiteReport) -> dict[str, dict[str, int]]:
     return {name: counted(records) for name, records in found.items()}
 
 
-def causes_of(report: SuiteReport) -> list[Cause]:
+def causes_of(report: SuiteReport, like: str = "") -> list[Cause]:
     """
     Return the causes of what is not right, those of most cases first; what is unsupported needs none.
 
-    Those that are known come from the lists, of others somebody may have written the cause; the rest is what
+    ``like`` names a runtime of the same code, whose list is taken. Those that are known come from the lists, of others
+    somebody may have written the cause; the rest is what
     `softops.conformance.causes` makes of it.
     """
-    known = known_deviations(report.runtime, report.runtime_version).deviations
+    known = known_deviations(like or report.runtime, report.runtime_version).deviations
     deviations = [*known, *written().get(report.runtime, ())]
     found: dict[tuple[str, str], Cause] = {}
     rest = []
@@ -85,6 +86,5 @@ def _deviation(entry: dict[str, object]) -> Deviation:
 
 
 def _told(sentence: str) -> str:
-    """Return what a runtime said or was off by, without the sentence around it."""
-    inside = re.search(r"expected .* to run the model \(got (.*)\); look at its operators", sentence)
-    return inside[1] if inside else sentence.removeprefix("no cause recognised; ")
+    """Return what a runtime said or was off by, without the words before it that the page says otherwise."""
+    return re.sub(r"^(no cause recognised; |\w+: )", "", sentence)

@@ -47,7 +47,7 @@ def render(runs: Mapping[str, Run], entries: Sequence[Entry] = ENTRIES) -> str:
         _HEAD.format(depth=depth),
         f"Signs: {', '.join(signs)}.",
         markdown_table(
-            ["operator", *(f"{entry.name}<br>{run.version}<br>{run.date}" for entry, run in ran)],
+            ["operator", *(_title(entry, run) for entry, run in ran)],
             [[name, *(cell(entry.name, run, name) for entry, run in ran)] for name in names],
         ),
         _LEGEND,
@@ -74,6 +74,11 @@ def cell(runtime: str, run: Run, operator: str) -> str:
     notes = [n for n, cause in enumerate(run.causes, 1) if operator in cause.operators]
     links = ", ".join(f"[{n}](#{_anchor(runtime, n)})" for n in notes)
     return f"{'<br>'.join(failed)} of {sum(counts.values()):,} <sup>{links}</sup>"
+
+
+def _title(entry: Entry, run: Run) -> str:
+    chosen = f"{entry.dtypes} alone" if entry.dtypes else ""
+    return "<br>".join(filter(None, (entry.name, run.version, run.date, chosen)))
 
 
 def _section(entry: Entry, run: Run) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.results import write_atomically
 from softops.conformance import SuiteReport
 
-from ..environments import installed, interpreter, renewed
+from ..environments import ROOT, installed, installed_by_npm, interpreter, renewed
 from .causes import Cause, causes_of, operators_of
 from .table import Entry
 
@@ -97,6 +97,11 @@ def made(entry: Entry, folder: Path, depth: str) -> Run:
     if entry.clang:
         _write_clang(home)
     (home / "packages.json").write_text(json.dumps(entry.packages), "utf-8")
+    program = folder / "node" / entry.name
+    if entry.node:
+        done = installed_by_npm(ROOT / entry.node, program)
+        if done.returncode:
+            return replace(failed, problem=f"npm could not install it: {told(done.stderr)}")
     report = folder / "issues" / entry.name
     report.parent.mkdir(exist_ok=True)
     command = [str(interpreter(home)), "-c", _SUITE, "conformance", "--runtime", entry.asked, "--jobs", "1"]
@@ -105,12 +110,23 @@ def made(entry: Entry, folder: Path, depth: str) -> Run:
     for option, value in (("--dtypes", entry.dtypes), ("--opsets", entry.opsets)):
         command += [option, value] if value else []
     done = subprocess.run(
-        command, cwd=folder, env=_variables(entry, home, folder), capture_output=True, text=True, check=False
+        command,
+        cwd=program if entry.node else folder,
+        env=_variables(entry, home, folder),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     (folder / f"{entry.name}.log").write_text(done.stdout + done.stderr, "utf-8")
     if done.returncode not in _JUDGED:
         return replace(failed, problem=told(done.stderr) or f"it ended with exit code {done.returncode}")
     return of_report(entry, SuiteReport.from_json((report / "report.json").read_text("utf-8")), date, depth)
+
+
+def again(entry: Entry, folder: Path, kept: Run) -> Run:
+    """Return what is to be kept of the report below a folder, which is there, and was of that run."""
+    text = (folder / "issues" / entry.name / "report.json").read_text("utf-8")
+    return of_report(entry, SuiteReport.from_json(text), kept.date, kept.depth)
 
 
 def of_report(entry: Entry, report: SuiteReport, date: str, depth: str) -> Run:
@@ -119,12 +135,12 @@ def of_report(entry: Entry, report: SuiteReport, date: str, depth: str) -> Run:
         name=entry.name,
         runtime=entry.asked,
         date=date,
-        version=report.runtime_version,
+        version=report.runtime_version or entry.version,
         depth=depth,
         platform=report.platform,
         seconds=round(report.seconds, 1),
         operators=operators_of(report),
-        causes=causes_of(report),
+        causes=causes_of(report, entry.like),
     )
 
 

@@ -24,6 +24,12 @@ class Entry:
         Variables of its process.
     dtypes, opsets
         Those that it is judged in, with commas; all where left out. For compilers that take a second for each model.
+    node
+        The folder of a program in Node that is the runtime: npm installs what its ``package.json`` names.
+    version
+        Of the runtime, where it tells none by itself.
+    like
+        A runtime of the same code, whose known deviations tell the causes of this one's.
     clang
         Whether its process calls clang, which ``ziglang`` among the packages then is.
     """
@@ -35,6 +41,9 @@ class Entry:
     variables: dict[str, str] = field(default_factory=dict)
     dtypes: str = ""
     opsets: str = ""
+    node: str = ""
+    version: str = ""
+    like: str = ""
     clang: bool = False
 
     @property
@@ -46,6 +55,14 @@ class Entry:
 ENTRIES = (
     Entry("softops", note="our own backend"),
     Entry("onnxruntime", ("onnxruntime==1.32.0",), note="CPU, all graph optimisations"),
+    Entry(
+        "onnxruntime-web",
+        runtime="cmd: node batch.mjs {folder}",
+        note="WebAssembly in Node, by `examples/onnxruntime_web`",
+        node="examples/onnxruntime_web",
+        version="1.30.0",
+        like="onnxruntime",
+    ),
     Entry(
         "openvino",
         ("openvino==2026.4.1",),
@@ -78,7 +95,11 @@ ENTRIES = (
         dtypes="float32",
         opsets="12,24",
     ),
-    Entry("mnn", ("MNN==3.6.1",), note="converted by its converter with what it does by default"),
+    Entry(
+        "mnn",
+        ("MNN==3.6.1",),
+        note="converted by its converter; it has no int64: labels and indices go by way of int32",
+    ),
     Entry(
         "ncnn",
         ("ncnn==1.0.20261020", "pnnx==20261020"),
