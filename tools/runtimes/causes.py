@@ -44,9 +44,8 @@ def causes_of(report: SuiteReport, like: str = "") -> list[Cause]:
     """
     Return the causes of what is not right, those of most cases first; what is unsupported needs none.
 
-    ``like`` names a runtime of the same code, whose list is taken. Those that are known come from the lists, of others
-    somebody may have written the cause; the rest is what
-    `softops.conformance.causes` makes of it.
+    ``like`` names a runtime of the same code, whose list is taken. What is known comes from the lists, of other causes
+    somebody may have written the sentence; the rest is what `softops.conformance.causes` makes of it.
     """
     known = known_deviations(like or report.runtime, report.runtime_version).deviations
     deviations = [*known, *written().get(report.runtime, ())]
