@@ -26,7 +26,7 @@ for step in range(300):
     if step % 100 == 99:
         print(f"step {step + 1}: loss {float(loss):.4f}")
 
-words = "zero one two three four five six seven eight nine".split()
+words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 classifier_head(weight, bias, labels=words, top_k=3, path="digits.onnx")
 
 session = onnxruntime.InferenceSession("digits.onnx")
