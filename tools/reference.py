@@ -61,14 +61,14 @@ PAGES = {
         "Whether a runtime computes the family right. With examples: [the suite and validate](../conformance.md), "
         "[rounding noise](../noise.md).",
         {
-            "The suite": "run SuiteReport CaseRecord Case",
+            "The suite": "run SuiteReport Cause CaseRecord Case",
             "A model in runtimes": "validate Report OutputReport Step compare_runtimes Comparison Pair",
             "Labels of a dataset": "evaluate Evaluation",
             "Rounding noise": "noise NoiseReport TensorNoise LabelNoise NodeNoise",
             "Outputs of any framework": "compare_outputs OutputsReport JudgedTensor Judgement",
             "Runtimes": "runtimes Runtime",
             "Distances": "ulp_error ulp_distance",
-            "Errors": "ModelNotRunError RuntimeNotInstalledError UnknownRuntimeError",
+            "Errors": "ModelNotRunError RuntimeNotInstalledError RuntimeUnusableError UnknownRuntimeError",
         },
     ),
 }
