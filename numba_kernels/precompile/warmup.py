@@ -16,7 +16,7 @@ from ..arrays.operators import RANKS
 from ..attention.attention import attention
 from ..attention.backward import attention_grad
 from ..attention.decode import attention_decode
-from ..compile.threads import whatever_others_do
+from ..compile.threads import on_this_thread, whatever_others_do
 from ..elementwise.elu import celu, elu, selu
 from ..elementwise.erf import erf
 from ..elementwise.gelu import gelu
@@ -32,6 +32,7 @@ from ..linear.cross_entropy_grad import linear_cross_entropy_grad
 from ..linear.probabilities import linear_log_softmax, linear_softmax
 from ..linear.reductions import linear_logsumexp, linear_topk
 from ..log_softmax import log_softmax
+from ..log_sums.pieces import log_shares_of_piece, shares_of_piece, sums_of_piece
 from ..logsumexp import logsumexp
 from ..losses.binary_cross_entropy import binary_cross_entropy
 from ..losses.binary_cross_entropy_grad import binary_cross_entropy_grad
@@ -148,6 +149,15 @@ def _of_a_layer(operator: Callable[..., Any]) -> Callable[[Array], None]:
     return run
 
 
+def _pieces(x: Array) -> None:
+    """The pair of a piece, and what tasks over arrays of Dask do with pieces, each on its own thread."""
+    softmax_stats(x)
+    with on_this_thread():
+        sums = sums_of_piece(x)
+        shares_of_piece(x, sums)
+        log_shares_of_piece(x, sums)
+
+
 # How to have every kernel of an operator compiled for the dtype of an array.
 _RUNS: dict[str, Callable[[Array], Any]] = {
     "softmax": _with_options(softmax),
@@ -185,7 +195,7 @@ _RUNS: dict[str, Callable[[Array], Any]] = {
         binary_cross_entropy(x, x, reduction="none"),
     ),
     "binary_cross_entropy_grad": lambda x: binary_cross_entropy_grad(x, x),
-    "softmax_stats": softmax_stats,
+    "softmax_stats": _pieces,
     "topk": _with_probabilities,
     "attention_decode": _decode,
     "attention_grad": _attention_grad,

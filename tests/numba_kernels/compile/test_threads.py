@@ -1,5 +1,7 @@
 """From when on a call is spread over threads; where that is safe is asked of whole processes in `alive`."""
 
+import threading
+
 import numba
 import numpy as np
 import pytest
@@ -93,3 +95,22 @@ def test_what_is_enough_depends_on_what_an_operator_costs(operator, dtype, cost,
         for _ in range(3):
             getattr(numba_kernels, operator)(x)
         assert shared == parts
+
+
+def test_a_thread_that_is_to_stay_alone():
+    """Its calls, until it is done, also where it says so twice; not those of other threads."""
+    found = []
+
+    def ask():
+        found.append(parts_for(10 * PARALLEL_FROM, 100))
+
+    with threads.on_this_thread():
+        with threads.on_this_thread():
+            ask()
+        ask()
+        other = threading.Thread(target=ask)
+        other.start()
+        other.join()
+    ask()
+    # with workqueue no thread but the main one may start any, and it none while others live
+    assert found in ([1, 1, 2, 2], [1, 1, 1, 2])

@@ -8,7 +8,7 @@ from softops import numba_kernels as kernels
 from softops.numba_kernels import dask_arrays
 from softops.opset import reference
 
-DTYPES = [np.dtype(name) for name in ("float16", "bfloat16", "float32", "float64")]
+DTYPES = [np.dtype(name) for name in ("float16", "float32", "float64")]
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)

@@ -7,7 +7,7 @@ from softops import numba_kernels as kernels
 from softops.numba_kernels import dask_arrays
 from softops.opset import reference
 
-DTYPES = [np.dtype(name) for name in ("float16", "bfloat16", "float32", "float64")]
+DTYPES = [np.dtype(name) for name in ("bfloat16", "float32", "float64")]
 AXES = [1, 0, -1, (0, 1), (2, 1), None]
 # What a float64 result may be off by, in chunks merged four at a time in at most three levels.
 MERGED = 3 * 8 / 2
@@ -22,8 +22,7 @@ precise = pytest.mark.skipif(
 @precise
 @dtypes
 @pytest.mark.parametrize("name", BOUNDS)
-@pytest.mark.parametrize("temperature", [1.0, 0.3])
-@pytest.mark.parametrize("sigma", [0.1, 30])
+@pytest.mark.parametrize(("temperature", "sigma"), [(1.0, 0.1), (1.0, 30), (0.3, 3)])
 def test_exact(name, temperature, sigma, dtype, chunked, scores, worst):
     x = scores(dtype, sigma)
     result = getattr(dask_arrays, name)(chunked(x), 1, temperature=temperature).compute()
@@ -44,7 +43,7 @@ def test_log_sums(dtype, chunked, scores, worst):
 
 
 @precise
-@pytest.mark.parametrize("dtype", DTYPES[2:], ids=lambda dtype: dtype.name)
+@pytest.mark.parametrize("dtype", DTYPES[1:], ids=lambda dtype: dtype.name)
 def test_what_outweighs_all_others(dtype, chunked, worst):
     """Where one number is nearly all there is, the logarithm of its probability is as exact as any."""
     x = np.full((4, 50, 3), -40.0, dtype)
