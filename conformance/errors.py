@@ -37,6 +37,10 @@ class RuntimeUnusableError(ModelNotRunError):
     """The runtime can run nothing at all: its program cannot be started, or every model fails alike."""
 
 
+class ClusterError(OSError):
+    """A cluster of Dask cannot be reached, has no workers that fit, or has lost them."""
+
+
 def check_choice(what: str, given: str, known: Iterable[str]) -> None:
     """Refuse a name that is none of those that are known, by a ValueError."""
     if given not in known:

@@ -56,6 +56,7 @@ ROOMS = {
             "cases",
             "verdicts",
             "causes",
+            "workers",
             "runtimes",
             "elsewhere",
             "adapters",

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ..terminal.groups import CommandGroup, typed_options
+from ..terminal.options import Dask
 from .choice import Bound, Dtypes, Families, Full, Ops, Opsets, Quick, Report, Seed, numbers, parts
 from .elsewhere import check, dump
 from .findings import CountingBar, check_folder, finish
@@ -47,6 +48,7 @@ def _conformance(
             metavar="N", min=0, help="Over how many processes to spread it; 0 for the processors' number."
         ),
     ] = 0,
+    dask: Dask = None,
     *,
     quick: Quick = False,
     full: Full = False,
@@ -84,6 +86,7 @@ def _conformance(
             bound=bound,
             time_limit=time_limit,
             jobs=jobs,
+            dask=dask,
             progress=bar.add,
         )
     finish(found, report)

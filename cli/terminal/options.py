@@ -31,3 +31,13 @@ Report = Annotated[
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")]
+
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Spread it over the workers of a Dask cluster: the address of its scheduler, or local for a worker "
+        "for each processor here.",
+        show_default=False,
+    ),
+]

@@ -21,7 +21,7 @@ WORTH_CASES = 500
 
 _PART_CASES = 200
 
-_RESCUE_SECONDS = 60.0
+RESCUE_SECONDS = 60.0
 """The time limit of the cases that are run again, one by one, after their process has died."""
 
 _detector: SmokeDetector | None = None
@@ -38,7 +38,7 @@ def examine_in_processes(
 
     RuntimeUnusableError: one of them found that it can run nothing.
     """
-    parts, probes = _parts(listed), first_of_each(listed)
+    parts, probes = parts_of(listed), first_of_each(listed)
     while parts:
         with _pool(runtime, bound, time_limit, jobs, probes) as pool:
             waiting: list[Future[list[CaseRecord]]] = [pool.submit(_examine, part) for part in parts]
@@ -57,7 +57,7 @@ def examine_in_processes(
         parts = parts[done:]
 
 
-def _parts(listed: Sequence[Case]) -> list[list[Case]]:
+def parts_of(listed: Sequence[Case]) -> list[list[Case]]:
     """Cut the cases where another operator, version or dtype begins, so that models are loaded once."""
     parts = []
     for _, group in itertools.groupby(
@@ -88,7 +88,7 @@ def _examine(part: list[Case]) -> list[CaseRecord]:
 
 
 def _rescued(runtime: str, part: list[Case], bound: Bound, probes: Sequence[Case]) -> Iterator[CaseRecord]:
-    isolated = with_time_limit(runtime, _RESCUE_SECONDS)
+    isolated = with_time_limit(runtime, RESCUE_SECONDS)
     try:
         detector = SmokeDetector(isolated, Examiner(isolated, bound), probes)
         for case in part:

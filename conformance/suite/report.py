@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +136,11 @@ class SuiteReport(SuiteRecord):
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             found = f"one with a part missing or wrong: {error!r}"
             raise _unreadable(found) from error
+
+
+def platform_here() -> str:
+    """Return system, processor and Python of this process, as reports have them."""
+    return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
 def _unreadable(got: str) -> ValueError:

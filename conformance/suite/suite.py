@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
@@ -23,9 +23,11 @@ from ..runtimes.protocol import Runtime, name_of, precision_of, settings_of, ver
 from ..verdicts.known import known_deviations, marked
 from ..verdicts.record import CaseRecord
 from ..verdicts.rules import BOUNDS, OURS, Bound
+from ..workers.cluster import Cluster
+from .dask_workers import examine_on_dask
 from .examiner import Examiner
 from .processes import WORTH_CASES, examine_in_processes
-from .report import SuiteReport
+from .report import SuiteReport, platform_here
 from .smoke import SmokeDetector
 
 
@@ -42,6 +44,7 @@ def run(
     bound: Bound = "strict",
     time_limit: float | None = None,
     jobs: int = 1,
+    dask: Cluster | None = None,
     progress: Callable[[int, int, CaseRecord], None] | None = None,
 ) -> SuiteReport:
     """
@@ -74,6 +77,11 @@ def run(
     jobs
         Over how many processes the cases are spread, where they are many and ``runtime`` is a name; 0 for the
         number of processors. A script that asks for several needs ``if __name__ == "__main__":``.
+    dask
+        A cluster to spread the cases over in place of that: the address of a scheduler, a ``distributed.Client``, or
+        ``local`` for a worker for each processor; see docs/distributed.md. The report is the one of a single process
+        but for ``seconds``. The workers have the runtime in the version that is here, and the cases that end a worker's
+        process are told. An object goes there by cloudpickle.
     progress
         Called after each case with how many are done, how many there are, and its record.
 
@@ -89,6 +97,8 @@ def run(
     RuntimeUnusableError
         It can run nothing at all: its program does not start, or its first cases, trivial models and a case of every
         operator all fail with the same words.
+    MissingPackageError, ClusterError
+        Dask is not installed; the cluster is not there, has no workers or other versions, or is lost on the way.
     TypeError, ValueError
         ``runtime`` is none, or no object that can be sent to the process that ``time_limit`` asks for; a name is not
         known; or no case is left.
@@ -99,7 +109,14 @@ def run(
     listed = cases(**asked, settings=settings_of(get_runtime(runtime)))
     command = {**asked, "time_limit": time_limit}
     return run_cases(
-        runtime, listed, bound=bound, time_limit=time_limit, jobs=jobs, progress=progress, command=command
+        runtime,
+        listed,
+        bound=bound,
+        time_limit=time_limit,
+        jobs=jobs,
+        dask=dask,
+        progress=progress,
+        command=command,
     )
 
 
@@ -110,6 +127,7 @@ def run_cases(
     bound: Bound = "strict",
     time_limit: float | None = None,
     jobs: int = 1,
+    dask: Cluster | None = None,
     progress: Callable[[int, int, CaseRecord], None] | None = None,
     command: dict[str, Any] | None = None,
 ) -> SuiteReport:
@@ -120,13 +138,23 @@ def run_cases(
     if jobs < 0:
         message = f"expected a number of processes of 1 or more, or 0 for all processors (got {jobs})"
         raise ValueError(message)
+    if dask is not None and jobs not in (0, 1):
+        message = f"expected either a number of processes or a cluster of Dask (got {jobs} and {dask}); leave one out"
+        raise ValueError(message)
     start = time.perf_counter()
     chosen = get_runtime(runtime)
     records = []
-    for record in _examined(runtime, listed, bound, time_limit, jobs or _processors()):
-        records.append(record)
-        if progress is not None:
-            progress(len(records), len(listed), record)
+    platforms: list[str] = []
+    if dask is None:
+        examined = _examined(runtime, listed, bound, time_limit, jobs or _processors())
+    else:
+        check_choice("a bound", bound, BOUNDS)
+        examined = examine_on_dask(runtime, listed, bound, time_limit, dask, platforms)
+    with closing(examined):  # should progress raise, the processes end now and not some time
+        for record in examined:
+            records.append(record)
+            if progress is not None:
+                progress(len(records), len(listed), record)
     name, own = name_of(chosen), version_of(chosen)
     known = known_deviations(name, own)
     found, gone = marked(records, known)
@@ -142,7 +170,7 @@ def run_cases(
         entry=entry_of(runtime) or (),
         softops_version=version("softops"),
         onnx_version=str(onnx.__version__),
-        platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        platform="; ".join(platforms) or platform_here(),
         command=command or {},
         bound=bound,
         bounds=BOUNDS,
@@ -164,7 +192,7 @@ def _chosen_precisions(runtime: Runtime, records: Iterable[CaseRecord]) -> list[
 
 def _examined(
     runtime: str | Runtime, listed: Sequence[Case], bound: Bound, time_limit: float | None, jobs: int
-) -> Iterator[CaseRecord]:
+) -> Generator[CaseRecord]:
     check_choice("a bound", bound, BOUNDS)
     if isinstance(runtime, str) and jobs > 1 and len(listed) >= WORTH_CASES:
         yield from examine_in_processes(runtime, listed, bound, time_limit, jobs)

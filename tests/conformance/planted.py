@@ -100,6 +100,20 @@ class Deadly(Planted):
         return super().run(model, feeds)
 
 
+class Slow(Planted):
+    """Takes its time for each run, and writes a line about it into a file."""
+
+    def __init__(self, path):
+        super().__init__()
+        self._path = path
+
+    def run(self, model, feeds):
+        time.sleep(0.05)
+        with open(self._path, "a") as file:
+            file.write("run\n")
+        return super().run(model, feeds)
+
+
 class DiesOnArrival(Planted):
     """Cannot be made in another process, as an object of a notebook's class cannot."""
 

@@ -20,7 +20,8 @@ from softops.conformance.errors import (
     UnknownRuntimeError,
 )
 from softops.conformance.runtimes import names
-from softops.conformance.runtimes.isolated import Isolated, RuntimeDiedError
+from softops.conformance.runtimes.child import RuntimeDiedError
+from softops.conformance.runtimes.isolated import Isolated
 from softops.conformance.runtimes.loading import load
 from softops.conformance.runtimes.names import get_runtime
 from softops.conformance.runtimes.protocol import settings_of, version_of
