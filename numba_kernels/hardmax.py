@@ -173,5 +173,11 @@ def hardmax(
     -----
     Special values: like `numpy.argmax`, the first NaN is chosen where there is one. Exact.
     Source: ``ai.onnx@13::Hardmax``.
+
+    Examples
+    --------
+    >>> hardmax(np.array([[1.0, 3.0, 3.0], [2.0, 0.0, -1.0]]), axis=1)
+    array([[0., 1., 0.],
+           [1., 0., 0.]])
     """
     return _OPERATOR.run(x, out, axis)

@@ -194,6 +194,13 @@ def log_softmax(
     Error: at most 1 ULP in float32, 2 in float64 and 0.51 in halves, also right beside zero
     (``tests/numba_kernels/test_accuracy.py``). ``(x - max) - log1p(sum of the others)`` in float64.
     Source: ``ai.onnx@13::LogSoftmax``.
+
+    Examples
+    --------
+    >>> log_softmax(np.array([1.0, 2.0, 3.0])).round(3)
+    array([-2.408, -1.408, -0.408])
+    >>> print(f"{log_softmax(np.array([0.0, 50.0]))[1]:.3g}")  # not 0: the probability is a little below 1
+    -1.93e-22
     """
     if where is not None or (temperature != 1.0 if type(temperature) is float else not is_one(temperature)):
         return tempered("log_softmax", x, axis, temperature, where, out)

@@ -204,6 +204,11 @@ def logsumexp(
     the largest term makes of a sum that cancels (``tests/numba_kernels/test_signed_sums.py``). `x` is copied with `b`
     or `where`, else only where several axes cannot be merged in memory. Source: ``ai.onnx@18::ReduceLogSumExp``; `b`
     and `return_sign` as in ``scipy.special.logsumexp``, but for the sign of no numbers.
+
+    Examples
+    --------
+    >>> logsumexp(np.array([[1.0, 2.0, 3.0], [1000.0, 1000.0, -np.inf]]), axis=1).round(3)
+    array([   3.408, 1000.693])
     """
     name = "logsumexp"
     x = as_floats(name, x)

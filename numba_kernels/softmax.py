@@ -241,10 +241,14 @@ def softmax(
     for any number of threads and on every processor with fused multiply-add.
 
     Error: at most 1.75 ULP in float32 (2 without fused multiply-add), 2 in
-    float64, 0.51 of halves, which are computed in float32 and rounded once
-    (``tests/numba_kernels/test_accuracy.py``, ``test_adversarial.py``). The
-    maximum's exponent is subtracted; the sum is rounded once, of float64
-    compensated. Source: ``ai.onnx@13::Softmax``. More in docs/kernels.md.
+    float64, 0.51 in halves (``tests/numba_kernels/test_accuracy.py``,
+    ``test_adversarial.py``). The maximum's exponent is subtracted; the sum is
+    rounded once. Source: ``ai.onnx@13::Softmax``. More in docs/kernels.md.
+
+    Examples
+    --------
+    >>> softmax(np.array([1.0, 2.0, 3.0])).round(3)
+    array([0.09 , 0.245, 0.665])
     """
     if where is not None or (temperature != 1.0 if type(temperature) is float else not is_one(temperature)):
         return tempered("softmax", x, axis, temperature, where, out)

@@ -96,6 +96,12 @@ def softmax_stats(x: npt.ArrayLike, axis: int | tuple[int, ...] | None = -1) -> 
 
     Error: the maximum is exact, the sum within 2 ULP of float64 whatever the dtype of `x`
     (``tests/numba_kernels/test_stats.py``).
+
+    Examples
+    --------
+    >>> maximum, total = softmax_stats(np.array([[1.0, 2.0, 3.0]]))
+    >>> maximum, total.round(4)
+    (array([3.]), array([1.5032]))
     """
     name = "softmax_stats"
     x = as_floats(name, x)
@@ -132,6 +138,13 @@ def merge_stats(a: tuple[npt.ArrayLike, npt.ArrayLike], b: tuple[npt.ArrayLike, 
     -----
     Special values as of the whole row: a NaN or +inf in a piece makes the sum NaN, a piece of −inf alone adds nothing.
     The maximum is exact, and each merging adds 2 ULP of float64 at the most to the error of the sum.
+
+    Examples
+    --------
+    >>> left, right = np.array([1.0, 2.0]), np.array([3.0])
+    >>> maximum, total = merge_stats(softmax_stats(left), softmax_stats(right))
+    >>> print(f"{maximum + np.log(total):.4f}")  # logsumexp of 1, 2 and 3
+    3.4076
     """
     name = "merge_stats"
     tops = [as_floats(name, part[0]) for part in (a, b)]

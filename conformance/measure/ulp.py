@@ -125,6 +125,13 @@ def ulp_error(actual: ArrayLike, exact: NDArray[np.longdouble]) -> NDArray[np.fl
     -----
     The difference is taken in ``np.longdouble``. Where that has 64 bits of precision an error in float64 is
     good to 2⁻¹¹ ULP; where it is float64 itself, errors of float64 results are good to half a ULP only.
+
+    Examples
+    --------
+    >>> third = np.longdouble(1) / 3
+    >>> result = np.array([1 / 3, np.nextafter(np.float32(1 / 3), 1)], np.float32)  # rounded once, and its neighbour
+    >>> ulp_error(result, np.full(2, third)).round(2)
+    array([0.33, 1.33])
     """
     values = _native(actual)
     form = _format_of(values.dtype)

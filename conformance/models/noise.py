@@ -84,6 +84,13 @@ def noise(
         A node cannot work on what reaches it; the inputs do not fit the model.
     TypeError, ValueError, OSError
         The inputs do not fit the model or cannot be read, or a parameter is none of the above.
+
+    Examples
+    --------
+    >>> from softops.export import classifier_head
+    >>> report = noise(classifier_head(np.eye(3, dtype=np.float32)))
+    >>> bool(report.outputs["probabilities"].rtol < 1e-5)  # for a test of such a model
+    True
     """
     check_request(dtype, samples)
     graph = ModelGraph(open_source(model))

@@ -84,6 +84,13 @@ def validate(
         ``model`` is not an ONNX model.
     TypeError, ValueError, OSError
         The inputs do not fit the model or cannot be read; a bound is negative.
+
+    Examples
+    --------
+    >>> from softops.export import classifier_head
+    >>> report = validate(classifier_head(np.eye(3, dtype=np.float32)), "onnxruntime")
+    >>> report.passed
+    True
     """
     bounds = Bounds(max_ulp)
     chosen = get_runtime(runtime)

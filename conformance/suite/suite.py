@@ -102,6 +102,12 @@ def run(
     TypeError, ValueError
         ``runtime`` is none, or no object that can be sent to the process that ``time_limit`` asks for; a name is not
         known; or no case is left.
+
+    Examples
+    --------
+    >>> report = run("onnxruntime", ops=["Hardmax"], opsets=[13], dtypes=["float32"], quick=True)
+    >>> report.passed
+    True
     """
     choice = {"ops": ops, "opsets": opsets, "dtypes": dtypes, "families": families}
     asked: dict[str, Any] = {name: _listed(given) for name, given in choice.items()}

@@ -119,6 +119,13 @@ def lm_head(
 
     Sources: ``ai.onnx@7::Gemm`` and later, ``ai.onnx@1::LogSoftmax`` and later, ``ai.onnx@1::TopK`` and later;
     external data: https://github.com/onnx/onnx/blob/main/docs/ExternalData.md.
+
+    Examples
+    --------
+    >>> embeddings = np.eye(6, 4, dtype=np.float32)  # of 6 tokens
+    >>> model = lm_head(embeddings, top_k=2)
+    >>> [output.name for output in model.graph.output]
+    ['top_k_values', 'top_k_indices']
     """
     head, common = split_options(options)
     settings = read_options(common)

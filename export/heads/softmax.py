@@ -91,6 +91,12 @@ def classifier_head(
 
     Sources: ``ai.onnx@7::Gemm`` and later, ``ai.onnx@1::Softmax``, ``@11``, ``@13`` and its siblings,
     ``ai.onnx@1::ArgMax`` and later, ``ai.onnx@1::Gather`` and later.
+
+    Examples
+    --------
+    >>> model = classifier_head(np.eye(3, dtype=np.float32), labels=["a", "b", "c"], top_k=2)
+    >>> [output.name for output in model.graph.output]
+    ['label', 'probabilities', 'top_k_values', 'top_k_indices', 'top_k_labels']
     """
     check_activation(activation)
     head, common = split_options(options)

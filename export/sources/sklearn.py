@@ -96,6 +96,14 @@ def from_sklearn(
     the dtype: a few ULP of 1 in float64, about 1e-6 in float32. The bound is derived in ``docs/export.md``, and
     ``tests/export/sources/test_sklearn.py`` holds it. Labels are equal wherever the margin exceeds it. In front of
     what skl2onnx converts, and where a scaler subtracts large means, columns are float64 inside the graph.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> fitted = LogisticRegression().fit([[0.0], [1.0]], ["no", "yes"])
+    >>> model = from_sklearn(fitted, dtype="float32", path="model.onnx")
+    >>> [output.name for output in model.graph.output]
+    ['label', 'probabilities']
     """
     head, common = split_options(options)
     settings = read_options(common)

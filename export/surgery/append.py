@@ -124,6 +124,13 @@ def append_head(
     Halves are cast to float32, computed there, and rounded once.
     Sources: ``ai.onnx@1::Softmax``, ``@11``, ``@13`` and its siblings, ``ai.onnx@1::ArgMax``,
     ``ai.onnx@1::TopK``, ``ai.onnx@1::Gather`` and later.
+
+    Examples
+    --------
+    >>> bare = classifier_head(np.eye(3, dtype=np.float32), activation="none", outputs=["logits"])
+    >>> model = append_head(bare, "logits", labels=["a", "b", "c"])
+    >>> [output.name for output in model.graph.output]
+    ['logits', 'label', 'probabilities']
     """
     if activation not in ACTIVATIONS:
         message = f"expected an activation among {', '.join(ACTIVATIONS)} (got {activation!r}); choose one"

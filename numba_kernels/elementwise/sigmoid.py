@@ -88,6 +88,11 @@ def sigmoid(x: npt.ArrayLike, *, out: npt.NDArray[Any] | None = None) -> npt.NDA
 
     Error: at most 2 ULP, 0.51 of halves (``tests/numba_kernels/test_accuracy.py``).
     Source: ``ai.onnx@13::Sigmoid``.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1000.0, 0.0, 2.0])).round(3)
+    array([0.   , 0.5  , 0.881])
     """
     return _OPERATOR.run(x, out)
 

@@ -75,6 +75,12 @@ def linear_cross_entropy(
 
     Rows that are ignored are passed over: they cost nothing, whatever they hold. Memory, beside a copy of `x`: the
     scores of as many rows as 20 MB hold, of 48 up to 56 MB.
+
+    Examples
+    --------
+    >>> x, weight = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> print(f"{linear_cross_entropy(x, weight, np.array([2])):.4f}")  # of the scores 1, 2 and 3
+    0.4076
     """
     name = "linear_cross_entropy"
     with own_arithmetic():

@@ -105,6 +105,12 @@ def linear_softmax(
     ``(features + 1) · u · (Σ |x · w| + |bias|)`` with u = 2⁻²⁴ (2⁻⁵³); the softmax of these scores has the special
     values and the bound of `softmax` (``tests/numba_kernels/linear/test_probabilities.py``). No memory but for the
     result, and as much as `x`.
+
+    Examples
+    --------
+    >>> x, weight = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> linear_softmax(x, weight).round(3)  # of the scores 1, 2 and 3
+    array([[0.09 , 0.245, 0.665]])
     """
     return _run("linear_softmax", softmax, x, weight, bias, temperature, out)
 

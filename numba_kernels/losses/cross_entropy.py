@@ -121,11 +121,9 @@ def cross_entropy(
     ignore_index : int, optional
         Rows with this label count for nothing; it need not be a class. Beside integer labels only.
     label_smoothing : float
-        So much of each target, 0 to 1, is taken from it and spread evenly over all C classes: the right class is left
-        with 1 − s + s / C (torch's convention).
+        The share s of each target, 0 to 1, to spread evenly over all C classes: the right class keeps 1 − s + s / C.
     reduction : {"mean", "sum", "none"}
-        "mean" divides by the sum of the weights of the labels of the rows that count (NaN where that is zero), of
-        probabilities by the number of rows.
+        "mean" divides by the sum of the weights of the labels that count (NaN if 0), of probabilities by the rows.
     divisor : float, optional
         What "mean" divides by instead, such as the number of tokens of all batches whose gradients are accumulated.
     return_log_prob : bool
@@ -133,8 +131,8 @@ def cross_entropy(
 
     Returns
     -------
-    scalar of the dtype of `logits`, or for "none" an array of the shape of `labels` without the classes; with
-    `return_log_prob` a tuple of that and ``log_softmax(logits, axis)``
+    loss of the dtype of `logits`, for "none" of the shape of `labels` without the classes; with `return_log_prob` also
+    ``log_softmax(logits, axis)``
 
     Raises
     ------
@@ -148,16 +146,17 @@ def cross_entropy(
 
     Notes
     -----
-    No array of the size of `logits` is made but the log-probabilities that are asked for, and where the classes are not
-    the last axis of given probabilities. Losses and their sum are in float64, the sum compensated, and rounded once.
+    In float64, the sum compensated, rounded once. Only spread targets whose classes are not the last axis are copied.
     Special values: a row that holds a NaN or +inf, or nothing but −inf, has loss NaN; a right class at −inf has loss
     +inf, and so has any with smoothing. A class of weight 0 or probability 0 counts for nothing at −inf (torch: NaN).
+    Error: at most 2 ULP, 1 in float16 and bfloat16; of spread targets 1, in float64 4; where terms cancel, as much of
+    the sum of their magnitudes (``tests/numba_kernels/test_accuracy.py``, ``losses/test_spread.py``).
+    Source: ``ai.onnx@13::SoftmaxCrossEntropyLoss``; smoothing: arXiv:1512.00567.
 
-    Error: at most 2 ULP, 1 in float16 and bfloat16 (``tests/numba_kernels/test_accuracy.py``); of spread targets 1, in
-    float64 4 (``tests/numba_kernels/losses/test_spread.py``). Where weights or targets are negative terms may cancel,
-    and it is as much of the sum of the absolute terms.
-    Source: ``ai.onnx@13::SoftmaxCrossEntropyLoss``; Szegedy et al., "Rethinking the Inception architecture",
-    arXiv:1512.00567.
+    Examples
+    --------
+    >>> cross_entropy(np.array([[1.0, 2.0, 3.0], [0.0, 5.0, 0.0]]), np.array([2, 1]), reduction="none").round(4)
+    array([0.4076, 0.0134])
     """
     name = "cross_entropy"
     with own_arithmetic():

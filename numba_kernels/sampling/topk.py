@@ -225,6 +225,16 @@ def topk(
 
     The array is read once; a row that stays in the second cache is read again there for the denominator. The time grows
     with k logarithmically, n · log k at the most, for numbers that rise along the line. Source: ``ai.onnx@11::TopK``.
+
+    Examples
+    --------
+    >>> values, indices = topk(np.array([[1.0, 4.0, 2.0], [3.0, 0.0, 5.0]]), 2)
+    >>> values
+    array([[4., 2.],
+           [5., 3.]])
+    >>> indices
+    array([[1, 2],
+           [2, 0]])
     """
     name = "topk"
     x = as_floats(name, x)

@@ -95,6 +95,15 @@ def convert_version(
     dimensions, may then be refused by the runtime.
 
     Sources: ``ai.onnx@1::Softmax``, ``@11``, ``@13`` and its siblings; ``onnx.defs`` for all others.
+
+    Examples
+    --------
+    >>> from onnx import parser
+    >>> model = parser.parse_model('''<ir_version: 7, opset_import: ["": 11]>
+    ... net (float[N, 8] x) => (float[N, 8] y) { y = Softmax <axis = 1> (x) }''')
+    >>> converted = convert_version(model, 17)
+    >>> converted.opset_import[0].version, [node.op_type for node in converted.graph.node]
+    (17, ['Softmax'])
     """
     loaded = load_model(model)
     target = read_target(loaded, target_opset, ir_version, for_runtime)

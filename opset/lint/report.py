@@ -126,6 +126,14 @@ def lint(model: ModelSource, *, for_runtime: str | None = None) -> LintReport:
         ``model`` is neither path, bytes nor ``ModelProto``.
     LookupError, ValueError
         ``for_runtime`` names no known release.
+
+    Examples
+    --------
+    >>> from onnx import parser
+    >>> model = parser.parse_model('''<ir_version: 7, opset_import: ["": 11]>
+    ... net (float[N, 4, 8] x) => (float[N, 4, 8] y) { y = Softmax <axis = 1> (x) }''')
+    >>> [warning.code for warning in lint(model).warnings]
+    ['flatten-rule']
     """
     proto = load_model(model, external_data=False, any_functions=True)
     calls = Calls(plainly_named(proto))

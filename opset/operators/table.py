@@ -102,6 +102,11 @@ def operator(op_type: str, opset: int, domain: str = "") -> Operator:
         ``opset`` is below the operator's first version, or newer than the installed onnx.
     TypeError
         ``opset`` is no integer.
+
+    Examples
+    --------
+    >>> operator("Softmax", 12).since_version, operator("Softmax", 17).since_version
+    (11, 13)
     """
     domain = canonical_domain(domain)
     versions = _VERSIONS.get((domain, op_type))
