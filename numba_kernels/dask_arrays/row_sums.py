@@ -7,7 +7,7 @@ import numpy as np
 
 from ..arrays.addresses import Array
 from ..arrays.axes import merged
-from ..arrays.inputs import as_floats
+from ..arrays.inputs import as_floats, as_mask
 from ..compile.arithmetic import own_arithmetic
 from ..log_sums.pieces import Sums, merged_sums, sums_of_piece
 from .arguments import Axes
@@ -54,8 +54,9 @@ def masked(operator: str, block: Array, mask: Array | None) -> Array:
     x = as_floats(operator, block)
     if mask is None:
         return x
+    wanted = as_mask(operator, mask, x.shape)
     with own_arithmetic():
-        return np.where(mask, x, x.dtype.type(-np.inf))
+        return np.where(wanted, x, x.dtype.type(-np.inf))
 
 
 @task

@@ -103,6 +103,14 @@ def test_masked_chunks(name):
         dask.compute(call(name, hidden))
 
 
+def test_masked_chunks_of_a_mask():
+    x = da.ones((4, 6), chunks=(2, 3), dtype=np.float32)
+    where = (x > 0).map_blocks(np.ma.masked_equal, False, dtype=bool, meta=np.empty((0, 0), bool))
+    for name in ("softmax", "logsumexp", "sample"):
+        with pytest.raises(TypeError, match="masked array as where"):
+            getattr(dask_arrays, name)(x, where=where).compute()
+
+
 def test_chunks_of_other_libraries():
     sparse = pytest.importorskip("sparse")
     x = da.ones((4, 6), chunks=2, dtype=np.float32).map_blocks(sparse.COO)
