@@ -27,6 +27,7 @@ def run_evaluation(
     max_ulp: float | None,
     report: Path | None,
     as_json: bool,
+    dask: str | None = None,
 ) -> int:
     """Evaluate, print what was found, and return the exit code."""
     from softops.conformance import evaluate
@@ -36,7 +37,9 @@ def run_evaluation(
     if report is not None:
         check_place(report)
     with Bar() as bar:
-        found = evaluate(model, dataset, runtimes, labels=labels, batch=batch, max_ulp=max_ulp, progress=bar)
+        found = evaluate(
+            model, dataset, runtimes, labels=labels, batch=batch, max_ulp=max_ulp, dask=dask, progress=bar
+        )
     if len(found.not_run) == len(runtimes):
         raise ValueError("; ".join(found.not_run.values()))
     if report is not None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .terminal.options import AsJson, Inputs, Model, Report, Shape
+from .terminal.options import AsJson, Dask, Inputs, Model, Report, Shape
 from .terminal.words import Dtype
 
 _FILE = "FILE.npz"
@@ -43,7 +43,12 @@ def validate(
     ] = None,
     dataset: Annotated[
         Path | None,
-        typer.Option(metavar=_FILE, help="Run a whole evaluation set, in batches, and compare the labels."),
+        typer.Option(
+            metavar="PATH",
+            help="Run a whole evaluation set, in batches, and compare the labels: a .npz file, a folder of .npy files, "
+            "a .zarr group, or .parquet; all but the first may be larger than memory.",
+            show_default=False,
+        ),
     ] = None,
     labels: Annotated[
         str | None,
@@ -87,6 +92,7 @@ def validate(
             show_default=False,
         ),
     ] = None,
+    dask: Dask = None,
     report: Report = None,
     as_json: AsJson = False,
 ) -> None:
@@ -106,7 +112,13 @@ def validate(
     if expected is not None:
         from .expected import run_expected
 
-        others = {"--runtime": runtime, "--family": family, "--dataset": dataset, "--labels": labels}
+        others = {
+            "--runtime": runtime,
+            "--family": family,
+            "--dataset": dataset,
+            "--labels": labels,
+            "--dask": dask,
+        }
         _refuse("--expected", {**others, "--batch": batch, "--shape": shape, "--max-ulp": max_ulp})
         code = run_expected(
             model,
@@ -123,12 +135,24 @@ def validate(
 
         _refuse("--dataset", {"--inputs": inputs, "--family": family, "--shape": shape})
         code = run_evaluation(
-            model, names, dataset, labels, batch=batch, max_ulp=max_ulp, report=report, as_json=as_json
+            model,
+            names,
+            dataset,
+            labels,
+            batch=batch,
+            max_ulp=max_ulp,
+            report=report,
+            as_json=as_json,
+            dask=dask,
         )
     else:
         from .validation import run_validation
 
-        _refuse("generated or given inputs", {"--labels": labels})
+        _refuse(
+            "generated or given inputs",
+            {"--labels": labels, "--dask": dask},
+            "add --dataset, or leave it out",
+        )
         if inputs is not None:
             _refuse("--inputs", {"--shape": shape})
         code = run_validation(

@@ -76,6 +76,14 @@ class Agreement:
             if len(self.changes) < SHOWN:
                 self.changes.append(Change(start + int(row), *pair, margin))
 
+    def merge(self, later: Agreement) -> None:
+        """Add what was added up of later rows."""
+        self.rows += later.rows
+        self.changed += later.changed
+        self.clear += later.clear
+        self.changes += later.changes[: SHOWN - len(self.changes)]
+        self.confusion.update(later.confusion)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values; the confusion as rows (left, right, count)."""
         return {

@@ -36,13 +36,12 @@ class Reader:
     largest score. The scores are the outcome of a Softmax if there is one, else the first output of (N, C) floats:
     probabilities where they lie in [0, 1] and sum to 1 within 1e-2 (or their exponentials do). A single
     probability in [0, 1] of the outcome of a Sigmoid stands for two classes. ``classes`` has the label of each column,
-    (C,), where the model tells.
+    (C,), where the model tells. It can be sent to another process.
     """
 
     def __init__(self, graph: ModelGraph, outputs: Arrays, rows: int) -> None:
-        self._graph = graph
         self._label = next((name for name in graph.compared if _is_label(outputs[name], rows)), None)
-        self._score, self._kind = self._scored(outputs, rows)
+        self._score, self._kind = _scored(graph, outputs, rows)
         if self._label is None and self._score is None:
             message = (
                 "expected an output of labels, one a row, or of scores, rows by classes "
@@ -50,7 +49,7 @@ class Reader:
                 "validate it without a dataset"
             )
             raise ValueError(message)
-        self.classes = self._classes(self.read(outputs, rows))
+        self.classes = self._classes(graph, self.read(outputs, rows))
 
     def read(self, outputs: Arrays, rows: int) -> Answer:
         """Return the answers."""
@@ -66,45 +65,47 @@ class Reader:
         assert scores is not None
         return Answer(scores.argmax(-1), scores, probabilities)
 
-    def _scored(self, outputs: Arrays, rows: int) -> tuple[str | None, str]:
-        found: dict[str, str] = {}
-        for name in self._graph.compared:
-            array = outputs[name]
-            if not is_float(array.dtype) or not array.ndim or len(array) != rows:
-                continue
-            family = self._graph.family_node(name)
-            made_by = "" if family is None else family.operator.op_type
-            if array.ndim == 2 and array.shape[1] > 1:
-                found[name] = _kind(array.astype(np.float64))
-                if made_by == "Softmax":
-                    return name, "probability"
-            elif array.size == rows and made_by == "Sigmoid":
-                found[name] = "single"
-        best = min(found, key=lambda name: _PREFERRED.index(found[name]), default=None)
-        return best, "" if best is None else found[best]
-
-    def _classes(self, answer: Answer) -> NDArray[Any] | None:
+    def _classes(self, graph: ModelGraph, answer: Answer) -> NDArray[Any] | None:
         if answer.scores is None:
             return None
         columns = np.arange(answer.scores.shape[1])
-        named = None if self._label is None else self._named(self._label)
+        named = None if self._label is None else _named(graph, self._label)
         if named is not None and named.shape == columns.shape:
             return named
         numbers = answer.labels.dtype.kind in "iu"
         return columns if numbers and np.array_equal(answer.labels, answer.scores.argmax(-1)) else None
 
-    def _named(self, tensor: str) -> NDArray[Any] | None:
-        """Return the constant that the label is taken from."""
-        node = self._graph.producers.get(tensor)
-        while node is not None and node.op_type in _PASSED_ON:
-            node = self._graph.producers.get(node.input[0])
-        if node is None:
-            return None
-        if node.op_type == "Gather":
-            return self._graph.constant(node.input[0])
-        given = attributes_of(node)
-        names = ("classlabels_strings", "classlabels_int64s", "classlabels_ints", "values_strings")
-        return next((np.array(given[name]) for name in names if given.get(name)), None)
+
+def _scored(graph: ModelGraph, outputs: Arrays, rows: int) -> tuple[str | None, str]:
+    found: dict[str, str] = {}
+    for name in graph.compared:
+        array = outputs[name]
+        if not is_float(array.dtype) or not array.ndim or len(array) != rows:
+            continue
+        family = graph.family_node(name)
+        made_by = "" if family is None else family.operator.op_type
+        if array.ndim == 2 and array.shape[1] > 1:
+            found[name] = _kind(array.astype(np.float64))
+            if made_by == "Softmax":
+                return name, "probability"
+        elif array.size == rows and made_by == "Sigmoid":
+            found[name] = "single"
+    best = min(found, key=lambda name: _PREFERRED.index(found[name]), default=None)
+    return best, "" if best is None else found[best]
+
+
+def _named(graph: ModelGraph, tensor: str) -> NDArray[Any] | None:
+    """Return the constant that the label is taken from."""
+    node = graph.producers.get(tensor)
+    while node is not None and node.op_type in _PASSED_ON:
+        node = graph.producers.get(node.input[0])
+    if node is None:
+        return None
+    if node.op_type == "Gather":
+        return graph.constant(node.input[0])
+    given = attributes_of(node)
+    names = ("classlabels_strings", "classlabels_int64s", "classlabels_ints", "values_strings")
+    return next((np.array(given[name]) for name in names if given.get(name)), None)
 
 
 def _is_label(array: NDArray[Any], rows: int) -> bool:

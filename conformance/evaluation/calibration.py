@@ -78,6 +78,17 @@ class Calibration:
         self._judged += len(labels)
         self._right += int(right.sum())
 
+    def merge(self, later: Calibration) -> None:
+        """Add what was added up of later rows; of one batch, the same bits as if it had been added here."""
+        self._rows += later._rows
+        self._judged += later._judged
+        self._right += later._right
+        self._not_numbers += later._not_numbers
+        self._bins += later._bins
+        if later._squares is not None:
+            self._squares = (self._squares or 0.0) + later._squares
+        self._squared += later._squared
+
     def scores(self) -> Scores:
         """Return what was added up."""
         count, right, confidence = self._bins

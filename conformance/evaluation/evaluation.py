@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,16 +20,18 @@ from ..models.examination import examine
 from ..models.report import Report
 from ..runtimes.loading import load
 from ..runtimes.names import chosen_runtimes
-from ..runtimes.protocol import Runtime
+from ..runtimes.protocol import Runtime, name_of
 from ..runtimes.softops import SoftopsRuntime
 from ..steps.graph import ModelGraph
 from ..steps.ground import Ground
 from ..steps.source import open_source
 from ..steps.step import Bounds
+from ..workers.cluster import Cluster
 from .agreement import Agreement
+from .batches import batches_here, batches_on_dask
 from .calibration import Scores
 from .dataset import Dataset
-from .tally import Tally
+from .tally import Tally, asked
 
 
 @dataclass(repr=False)
@@ -153,6 +156,7 @@ def evaluate(
     batch: int | None = None,
     max_ulp: float | None = None,
     rtol: float = 1e-3,
+    dask: Cluster | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """
@@ -169,7 +173,9 @@ def evaluate(
     dataset
         The path of an ``.npz`` file, or arrays by name: one for each input of the model, a row each along the
         first axis. An input of the very shape that the model fixes is fed whole with every batch. Further
-        arrays are let be.
+        arrays are let be. What does not fit into memory is read a batch at a time: a folder of ``.npy`` files named for
+        the inputs, a ``.zarr`` group of arrays, Parquet columns (a file or a folder of ``.parquet`` files), of which a
+        row group has to fit; docs/conformance.md says which columns are an input.
     runtimes
         Names, or runtimes of different names.
     labels
@@ -181,6 +187,10 @@ def evaluate(
         memory.
     max_ulp, rtol
         As for `softops.conformance.validate`.
+    dask
+        A cluster whose workers run the batches and read the files of the dataset, by the same paths: the address of a
+        scheduler, a ``distributed.Client``, or ``local``. The figures are those of a single process, for the same
+        batches, but for the seconds; the first batch is judged in this process.
     progress
         Called with how many rows are done, and of how many.
 
@@ -188,6 +198,8 @@ def evaluate(
     ------
     UnknownRuntimeError, ModelError
         As for `softops.conformance.validate`.
+    MissingPackageError, ClusterError
+        The package that reads the dataset, or Dask, is not installed; the cluster is not there or is lost.
     ModelNotRunError
         Our own backend does not run the model, to which everything is compared.
     TypeError, ValueError, OSError
@@ -212,8 +224,19 @@ def evaluate(
         found.wrong += [f"{name}: {failure}" for failure in report.failures]
         found.unsettled += [f"{name}: {reason}" for reason in report.unsettled]
     if data.rows and not _unlike(found.reports):
-        tally = Tally(graph, runs, rtol)
-        tally.over(data, progress)
+        questions = asked(graph, runs, data.batch(0), rtol)
+        if dask is None:
+            batches = batches_here(data, questions, runs)
+        else:
+            given = {one if isinstance(one, str) else name_of(one): one for one in runtimes}
+            others = {name: given[name] for name in runs if name != ours.name}
+            batches = batches_on_dask(data, questions, (graph.content, graph.source.folder), others, dask)
+        tally = Tally(questions)
+        with closing(batches):
+            for each in batches:
+                tally.add(each)
+                if progress is not None:
+                    progress(each.end, data.rows)
         found.scores = {name: entry.scores() for name, entry in tally.calibrations.items()}
         found.seconds, found.agreements = tally.seconds, tally.agreements
         ground = Ground(graph)

@@ -100,6 +100,27 @@ class Deadly(Planted):
         return super().run(model, feeds)
 
 
+class FailsLate(SoftopsRuntime):
+    """Ours, until it is fed a row."""
+
+    name = "fails late"
+
+    def __init__(self, row):
+        super().__init__()
+        self._row = row
+
+    def load(self, model):
+        run = super().load(model)
+
+        def fails(feeds):
+            if any((array == self._row).all(-1).any() for array in feeds.values()):
+                message = "too late"
+                raise ValueError(message)
+            return run(feeds)
+
+        return fails
+
+
 class Slow(Planted):
     """Takes its time for each run, and writes a line about it into a file."""
 

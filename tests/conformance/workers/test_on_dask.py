@@ -1,4 +1,4 @@
-"""The suite on a cluster of two worker processes."""
+"""The suite and evaluations on a cluster of two worker processes."""
 
 import dataclasses
 import multiprocessing
@@ -10,11 +10,14 @@ from types import ModuleType
 
 import dask
 import pytest
+from datasets import FORMS as DATASETS
+from datasets import X, Y, model, told, write
 from distributed import Client, LocalCluster
-from planted import Deadly, Rounded, Slow
+from planted import Deadly, FailsLate, Rounded, Slow
 
 from softops import conformance
 from softops.cli.main import run
+from softops.conformance import evaluate
 from softops.conformance.cases.case import Case
 from softops.conformance.errors import ClusterError, ModelNotRunError, RuntimeUnusableError
 from softops.conformance.suite import suite
@@ -144,7 +147,7 @@ def test_a_runtime_that_the_workers_have_not_is_refused(client, monkeypatch):
     monkeypatch.setitem(sys.modules, "gone", gone)
     with pytest.raises(ModelNotRunError, match=r"rounded on every worker.*No module named 'gone'"):
         conformance.run(gone.Gone(), **ASKED, dask=client)
-    monkeypatch.setattr("softops.conformance.suite.dask_workers.version_of", lambda _: "0.9")
+    monkeypatch.setattr(sys.modules["softops.conformance.runtimes.sent"], "version_of", lambda _: "0.9")
     with pytest.raises(ModelNotRunError, match=r"softops 0.9 on every worker \(got"):
         conformance.run("softops", **ASKED, dask=client)
 
@@ -197,6 +200,39 @@ def test_the_command_takes_an_address(monkeypatch):
     monkeypatch.setattr("softops.conformance.run", lambda *given, dask, **named: asked.append(dask) or few)
     assert run(["conformance", "--runtime", "softops", "--dask", "tcp://127.0.0.1:8786"]) == 0
     assert asked == ["tcp://127.0.0.1:8786"]
+
+
+def test_a_set_has_the_figures_of_one_process(client, tmp_path):
+    """In every form; of a runtime by name, of an object, and of one that fails on the way and is left out."""
+    runtimes = ["onnxruntime", Rounded(), FailsLate(X[200])]
+    wanted = told(evaluate(model(), write("npz", tmp_path, {"features": X, "labels": Y}), runtimes, batch=9))
+    assert "too late" in wanted
+    for form in ("npz", *DATASETS):
+        data = tmp_path / "npz.npz" if form == "npz" else write(form, tmp_path, {"features": X, "labels": Y})
+        seen = []
+        found = evaluate(
+            model(),
+            data,
+            runtimes,
+            batch=9,
+            dask=client,
+            progress=lambda done, _, seen=seen: seen.append(done),
+        )
+        assert told(found) == wanted
+        assert seen == [*range(9, 333, 9), 333]
+
+
+def test_a_worker_that_is_killed_changes_no_figure(client, tmp_path):
+    data = write("npy", tmp_path, {"features": X, "labels": Y})
+    wanted = told(evaluate(model(), data, batch=3))
+    pid = next(iter(client.run(os.getpid).values()))
+
+    def progress(done, total):
+        if done == 3:
+            os.kill(pid, 9)
+
+    assert told(evaluate(model(), data, batch=3, dask=client, progress=progress)) == wanted
+    client.wait_for_workers(2)
 
 
 @pytest.mark.slow
