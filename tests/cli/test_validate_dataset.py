@@ -59,6 +59,11 @@ def test_json_is_for_machines(capsys):
     assert json.loads(capsys.readouterr().out)["rows"] == 700
 
 
+def test_a_cluster_is_for_sets_alone(capsys):
+    assert run(["validate", "head.onnx", "--dask", "local"]) == 2
+    assert "add --dataset" in capsys.readouterr().err
+
+
 def test_no_rows_are_nothing_compared(capsys):
     assert run(["validate", "head.onnx", "--dataset", "none.npz"]) == 3
     assert capsys.readouterr().out.endswith("nothing compared.\n")

@@ -103,7 +103,7 @@ def test_a_worker_that_is_killed_costs_its_cases_alone(client, monkeypatch, tmp_
 
 
 def test_a_runtime_that_ends_its_process_takes_no_worker_along(client):
-    """It is told of that case alone, as by processes of one machine; so are objects, and those that hang."""
+    """It is told of that case alone, as by processes of one machine."""
     listed = [dataclasses.replace(CASE, shape=(rows, 5)) for rows in (4, 2)]
     before = pids(client)
     there = suite.run_cases("backend:planted:DyingBackend", listed, dask=client)
@@ -111,11 +111,17 @@ def test_a_runtime_that_ends_its_process_takes_no_worker_along(client):
     assert "ended with code 9" in there.cases[1].message
     (alone,) = suite.run_cases("backend:planted:DyingBackend", listed[1:2], time_limit=60).cases
     assert there.cases[1] == alone
+    assert pids(client) == before
+
+
+@pytest.mark.slow
+def test_objects_that_end_their_process_or_hang(client):
+    before = pids(client)
 
     class Local(Deadly):
         """Of no module, so that it arrives by value."""
 
-    local = suite.run_cases(Local(), listed[1:], dask=client)
+    local = suite.run_cases(Local(), [dataclasses.replace(CASE, shape=(2, 5))], dask=client)
     assert [record.outcome for record in local.cases] == ["crashed"]
     hung = suite.run_cases(Deadly(), [CASE], time_limit=1, dask=client)
     assert [record.outcome for record in hung.cases] == ["hung"]
@@ -129,6 +135,7 @@ def test_what_progress_raises_ends_the_run(client):
     assert client.futures == {}
 
 
+@pytest.mark.slow
 def test_a_runtime_that_can_run_nothing_ends_the_run(client):
     with pytest.raises(RuntimeUnusableError, match=r"no usable devices.*nothing can be run"):
         conformance.run("backend:planted:NoDevices", **ASKED, dask=client)
