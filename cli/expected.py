@@ -86,7 +86,7 @@ def _print_departure(console: Console, found: "OutputsReport") -> None:
     if not found.between:
         return
     if first is None:
-        console.print("Every tensor in between keeps within the noise.")
+        console.print("Every intermediate tensor is within the noise.")
         return
     console.print(
         f"The first tensor to leave the noise, of those given, is {shown(first.name)} ({shown(first.node)}).",
@@ -115,13 +115,13 @@ def _mark(tensor: "JudgedTensor") -> str:
 
 
 def _closing(found: "OutputsReport", model: str, expected: str) -> str:
-    differs = f"What {expected} differs in from {model}"
+    differs = f"How {expected} differs from {model}"
     return {
-        "equal": f"{expected} is [green]equal[/green] to what {model} makes of these inputs.",
+        "equal": f"{expected} is [green]equal[/green] to the outputs of {model} for these inputs.",
         "explained by rounding": f"{differs} is [green]explained by rounding[/green].",
         "not explained": f"{differs} is [red]not explained[/red] by rounding.",
-        "decisions differ": f"{expected} and {model} [red]decide otherwise[/red], and rounding does not explain it.",
-        "not decidable": f"Whether rounding explains what {expected} differs in from {model} [yellow]cannot be "
+        "decisions differ": f"{expected} and {model} [red]decide differently[/red], and rounding does not explain it.",
+        "not decidable": f"Whether rounding explains how {expected} differs from {model} [yellow]cannot be "
         "told[/yellow].",
         "nothing compared": f"Nothing of {expected} could be compared with {model}.",
     }[found.verdict]

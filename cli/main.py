@@ -174,7 +174,7 @@ def convert(
         typer.Option(
             "--for-runtime",
             metavar="NAME[==VERSION]",
-            help="A release that shall read it, such as onnxruntime==1.17.",
+            help="A release that must be able to read it, such as onnxruntime==1.17.",
             show_default=False,
         ),
     ] = None,

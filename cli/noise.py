@@ -29,15 +29,15 @@ def noise(
     dtype: Annotated[
         Dtype | None,
         typer.Option(
-            help="Of a runtime that computes in this dtype [default: in the model's own].",
+            help="For a runtime that computes in this dtype [default: in the model's own].",
             show_default=False,
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option(metavar="N", min=2, help="How many noisy runs it is estimated from.")
+        int, typer.Option(metavar="N", min=2, help="How many noisy runs the noise is estimated from.")
     ] = 8,
     seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="What noise and generated inputs are drawn from.")
+        int, typer.Option(metavar="N", min=0, help="The seed of the noise and of generated inputs.")
     ] = 0,
     batch: Annotated[
         int | None,

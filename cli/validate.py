@@ -19,7 +19,7 @@ def validate(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A runtime under test, as of softops conformance; again for further ones [default: onnxruntime].",
+            help="A runtime under test, as for softops conformance; repeat for more [default: onnxruntime].",
             show_default=False,
         ),
     ] = None,
@@ -28,8 +28,8 @@ def validate(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Generate inputs that give the logits this family's values, as gaps or ties; again for further "
-            "ones, all for all.",
+            help="Generate inputs that give the logits this family's values, such as gaps or ties; repeat for more, "
+            "all for all.",
             show_default=False,
         ),
     ] = None,
@@ -37,8 +37,8 @@ def validate(
         Path | None,
         typer.Option(
             metavar=_FILE,
-            help="Outputs that were made elsewhere of --inputs, by name: run no runtime, and say whether rounding "
-            "explains what they differ in. Tensors in between may be among them.",
+            help="Outputs made elsewhere from --inputs, by name: run no runtime, and say whether rounding explains how "
+            "they differ. Intermediate tensors may be among them.",
         ),
     ] = None,
     dataset: Annotated[
@@ -70,7 +70,7 @@ def validate(
     shape: Shape = None,
     seed: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="What inputs, and the noise of --expected, are drawn from."),
+        typer.Option(metavar="N", min=0, help="The seed of inputs, and of the noise for --expected."),
     ] = 0,
     max_ulp: Annotated[
         float | None,
@@ -81,14 +81,14 @@ def validate(
         typer.Option(
             metavar="N",
             min=2,
-            help="Of --expected: how many noisy runs the noise is estimated from [default: 8].",
+            help="With --expected: how many noisy runs the noise is estimated from [default: 8].",
             show_default=False,
         ),
     ] = None,
     dtype: Annotated[
         Dtype | None,
         typer.Option(
-            help="Of --expected: that it was computed in this dtype [default: in the model's own].",
+            help="With --expected: the dtype that the outputs were computed in [default: in the model's own].",
             show_default=False,
         ),
     ] = None,
@@ -96,15 +96,15 @@ def validate(
     report: Report = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether runtimes compute a model right.
+    """Say whether runtimes compute a model correctly.
 
     Runs MODEL in each runtime and in softops, compares every output, also between the runtimes, and names the
-    first node of the softmax family that departs. The exit code is 0 when all is right, but for known deviations of
-    the runtime, which are named; 1 when something is wrong; 2 when something could not be run; and 3 when it cannot
-    be told: the runtime differs from onnx.reference at a node that nothing here verifies, or nothing was compared.
+    first node of the softmax family that is wrong. The exit code is 0 if everything is right but for known deviations,
+    which are named; 1 if something is wrong; 2 if something could not be run; and 3 if there is no verdict: the runtime
+    differs from onnx.reference at a node that softops cannot verify, or nothing was compared.
 
-    With --expected no runtime is run. The exit code is 0 when outputs are equal or explained by rounding; 1 when they
-    are not, or decide otherwise; 2 when they do not fit the model; and 3 when it cannot be told.
+    With --expected no runtime is run. The exit code is 0 if outputs are equal or explained by rounding; 1 if they are
+    not, or decide differently; 2 if they do not fit the model; and 3 if it cannot be decided.
     """
     names = runtime or ["onnxruntime"]
     if expected is None:

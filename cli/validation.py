@@ -127,7 +127,7 @@ def _print_verdict(console: Console, report: "Report", model: Path, notes: Seque
     _print_some(console, "[yellow]But:[/yellow]", report.caveats)
     if report.departure is not None:
         console.print(
-            f"The first node of the softmax family to depart is {shown(report.departure.tensor)} "
+            f"The first wrong node of the softmax family is {shown(report.departure.tensor)} "
             f"({shown(report.departure.operator)}).",
             soft_wrap=True,
         )

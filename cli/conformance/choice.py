@@ -17,11 +17,11 @@ Dtypes = Annotated[str | None, typer.Option(metavar=_LIST, help="Dtypes, with co
 Families = Annotated[
     str | None, typer.Option(metavar=_LIST, help="Families of inputs, with commas [default: all].")
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="Fewer cases, in seconds.")]
-Full = Annotated[bool, typer.Option("--full", help="Many more cases, for the night.")]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="What the inputs are made from.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer cases, done in seconds.")]
+Full = Annotated[bool, typer.Option("--full", help="Many more cases, for a run overnight.")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="The seed of the inputs.")]
 Bound = Annotated[
-    words.Bound, typer.Option(help="Whose bounds; exact are those that softops promises of its own.")
+    words.Bound, typer.Option(help="The bounds to judge by; exact are those that softops keeps.")
 ]
 Report = Annotated[
     Path | None,

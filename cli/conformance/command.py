@@ -11,7 +11,7 @@ from .elsewhere import check, dump
 from .findings import CountingBar, check_folder, finish
 
 conformance_app = typer.Typer(
-    cls=CommandGroup, rich_markup_mode=None, help="Say whether a runtime computes the family right."
+    cls=CommandGroup, rich_markup_mode=None, help="Say whether a runtime computes the family correctly."
 )
 
 
@@ -38,15 +38,13 @@ def _conformance(
         float | None,
         typer.Option(
             metavar="SECONDS",
-            help="Run it in a process of its own, and stop it when a model takes longer.",
+            help="Run the runtime in a separate process, and stop it if a model takes longer.",
             show_default=False,
         ),
     ] = None,
     jobs: Annotated[
         int,
-        typer.Option(
-            metavar="N", min=0, help="Over how many processes to spread it; 0 for the processors' number."
-        ),
+        typer.Option(metavar="N", min=0, help="How many processes to use; 0 for one per processor."),
     ] = 0,
     dask: Dask = None,
     *,

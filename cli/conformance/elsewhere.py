@@ -50,7 +50,9 @@ def dump(
         count = dump_cases(listed, directory, layout=layout, advance=lambda: bar(next(done), len(listed)))
     typer.echo(f"{count} cases in {directory}; README.txt there says what to do with them.")
     if count < len(listed):
-        typer.echo(f"{len(listed) - count} that draw samples are left out: they have no one expected output.")
+        typer.echo(
+            f"{len(listed) - count} that draw samples are left out: they have no single expected output."
+        )
 
 
 def check(
@@ -64,7 +66,7 @@ def check(
         str | None,
         typer.Option(
             metavar="NAME VERSION",
-            help="What made the outputs, such as 'onnxruntime-web 1.24 wasm'; deviations are known by it "
+            help="What made the outputs, such as 'onnxruntime-web 1.24 wasm'; known deviations are looked up by it "
             "[default: saved:DIR].",
             show_default=False,
         ),

@@ -79,10 +79,10 @@ def _print(console: "Console", found: "SuiteReport") -> None:
             f"[red]{cause.cases:,} {cause.outcome}:[/red] {shown(cause.where)}\n    {told}", soft_wrap=True
         )
     if new:
-        more = f"… and {len(new) - SHOWN_CAUSES} causes more" if len(new) > SHOWN_CAUSES else ""
+        more = f"… and {len(new) - SHOWN_CAUSES} more causes" if len(new) > SHOWN_CAUSES else ""
         console.print(*[more] * bool(more), "")
     console.print(_table(found), "")
-    for text in (*found.notes, *(f"vanished: {why}" for why in found.vanished)):
+    for text in (*found.notes, *(f"no longer occurs: {why}" for why in found.vanished)):
         console.print(f"Note: {shown(text)}", soft_wrap=True)
     kinds: dict[tuple[str, ...], list[CaseRecord]] = {}
     for record in found.unexpected:

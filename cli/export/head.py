@@ -11,7 +11,7 @@ FAILED = 1  # --check found it wrong
 
 Names = Annotated[
     list[str] | None,
-    typer.Option("--name", metavar="OLD=NEW", help="Call an input or output otherwise; may be repeated."),
+    typer.Option("--name", metavar="OLD=NEW", help="Rename an input or output; may be repeated."),
 ]
 
 
@@ -38,7 +38,7 @@ def head(
         typer.Option(metavar="FILE", help="Text file, one class label a line [default: 0, 1, …]."),
     ] = None,
     activation: Annotated[
-        Activation, typer.Option(help="What the scores are made of the logits by.")
+        Activation, typer.Option(help="How scores are computed from the logits.")
     ] = "softmax",
     temperature: Annotated[
         float | None, typer.Option(metavar="T", help="Divide the logits by T before the activation.")
@@ -56,10 +56,11 @@ def head(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(metavar="P", help="Give no label where the best class has a smaller probability."),
+        typer.Option(metavar="P", help="Give no label where the best class is less probable than this."),
     ] = None,
     abstain_label: Annotated[
-        str | None, typer.Option(metavar="LABEL", help="The label then [default: -1, or an empty one].")
+        str | None,
+        typer.Option(metavar="LABEL", help="The label in that case [default: -1, or an empty one]."),
     ] = None,
     zipmap: Annotated[
         bool, typer.Option("--zipmap", help="Give the scores as maps from label to number.")
@@ -69,7 +70,7 @@ def head(
     ] = None,
     for_runtime: Annotated[
         str | None,
-        typer.Option(metavar="NAME==VERSION", help="A runtime that has to load it, as onnxruntime==1.17."),
+        typer.Option(metavar="NAME==VERSION", help="A runtime that must load it, such as onnxruntime==1.17."),
     ] = None,
     dtype: Annotated[
         Dtype | None,

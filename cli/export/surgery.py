@@ -61,9 +61,7 @@ def append(
         int | None, typer.Option("--top-k", metavar="K", help="Also give the K best classes.")
     ] = None,
     names: Names = None,
-    drop_output: Annotated[
-        bool, typer.Option("--drop-output", help="Leave out the output itself that is worked on.")
-    ] = False,
+    drop_output: Annotated[bool, typer.Option("--drop-output", help="Leave out the output itself.")] = False,
     force: Force = False,
     check: Check = False,
     inputs: Inputs = None,

@@ -16,7 +16,7 @@ Shape = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=1,3,96,96",
-        help="The shape of an input to be generated; again for further inputs.",
+        help="The shape of an input to generate; repeat for more inputs.",
         show_default=False,
     ),
 ]
@@ -25,7 +25,7 @@ Report = Annotated[
     Path | None,
     typer.Option(
         metavar="PATH",
-        help="Also write the report: a .html, .json or .md file, or a folder of all.",
+        help="Also write the report: a .html, .json or .md file, or a folder for all three.",
         show_default=False,
     ),
 ]

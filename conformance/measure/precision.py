@@ -53,11 +53,11 @@ class Precision:
         if not self.is_less:
             return ""
         if not self.computes_in:
-            what = f"{runtime} ran on {self.runs_on}, whose precision it does not tell"
+            what = f"{runtime} ran on {self.runs_on}, whose precision it does not report"
         elif self.full:
             what = f"{runtime} ran in {_word(self.computes_in)}, its default on this processor"
         else:
-            what = f"{runtime} ran in {_word(self.computes_in)}, and is judged by what float32 promises"
+            what = f"{runtime} ran in {_word(self.computes_in)}, and is judged by the bounds of float32"
         return f"{what}; {runtime}:{self.full} asks for float32" if self.full else what
 
 
@@ -77,7 +77,7 @@ def heading(runtime: str, version: str, computes_in: Iterable[str], runs_on: Ite
     seen = " or ".join(map(_word, filter(None, computes_in)))
     if places:
         name = f"{name} on {places}"
-        seen = seen or "a precision that it does not tell"
+        seen = seen or "a precision that it does not report"
     return f"{name}, computed in {seen}" if seen else name
 
 

@@ -47,7 +47,7 @@ def render_markdown(found: Comparison, *, title: str) -> str:
         lines += [f"- {note}" for note in report.notes]
         if report.departure is not None:
             lines.append(
-                f"- the first node to depart is {report.departure.tensor} ({report.departure.operator})"
+                f"- the first wrong node of the family is {report.departure.tensor} ({report.departure.operator})"
             )
         lines += [f"- wrong: {failure}" for failure in report.failures]
         lines += [f"- cannot tell: {reason}" for reason in report.unsettled]

@@ -57,7 +57,7 @@ def sentences(tensor: TensorNoise) -> list[str]:
         count = int(tensor.undecided.sum())
         found.append(f"rounding may change {count:,} of {tensor.undecided.size:,} values")
     if tensor.hangs_on:
-        found.append(f"hangs on what rounding may change: {', '.join(tensor.hangs_on)}")
+        found.append(f"depends on what rounding may change: {', '.join(tensor.hangs_on)}")
     return found
 
 

@@ -12,9 +12,9 @@ from .page import DASH
 from .summary import qualified
 
 LEGEND = (
-    "exact is what softops promises of its kernels, and as strict where it promises nothing; strict what the plain "
-    "stable formula keeps; webnn and onnx are the tolerances of others. Of each the cases that break it, with their "
-    "dtypes; known deviations count, crashes do not."
+    "exact is what softops promises for its kernels, and the same as strict where it promises nothing; strict is what "
+    "the plain stable formula keeps; webnn and onnx are the tolerances of those projects. Each column counts the cases "
+    "that break the bound, with their dtypes; known deviations count, crashes do not."
 )
 
 

@@ -38,7 +38,7 @@ def render_markdown(report: SuiteRecord) -> str:
     parts += [f"Note: {_plain(note)}." for note in report.notes]
     if report.vanished:
         vanished = "\n".join(f"- {_plain(text)}" for text in report.vanished)
-        parts += ["## Deviations that have vanished", vanished]
+        parts += ["## Deviations that no longer occur", vanished]
     if listed:
         parts += ["## Known deviations, by cause", "\n".join(map(_cause, listed))]
     parts += ["## Operators, versions and dtypes", _matrix(cells(report))]

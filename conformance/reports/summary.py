@@ -22,10 +22,10 @@ STATUSES: dict[str, tuple[str, str]] = {
     "harness failed": ("?", "the suite itself could not judge"),
     "crashed": ("!", "the runtime raised an error or died"),
     "hung": ("\N{HORIZONTAL ELLIPSIS}", "the runtime was stopped at the time limit"),
-    "wrong": ("\N{MULTIPLICATION SIGN}", "an output breaks a bound or a law"),
-    KNOWN: ("\N{ALMOST EQUAL TO}", "a deviation that is listed as known"),
-    "right": ("\N{CHECK MARK}", "every verdict is kept"),
-    "unsupported": (DASH, "the runtime says that it does not take it"),
+    "wrong": ("\N{MULTIPLICATION SIGN}", "an output breaks a bound or another check"),
+    KNOWN: ("\N{ALMOST EQUAL TO}", "wrong, and on the list of known deviations"),
+    "right": ("\N{CHECK MARK}", "every check passed"),
+    "unsupported": (DASH, "the runtime says that it does not support it"),
 }
 """Sign and meaning of each status, the gravest first: the outcomes, and ``known`` for a known deviation."""
 

@@ -92,7 +92,7 @@ def judged_floats(
 def _reason(
     actual: float, exact: float, ratio: float, rms: float, most: float, hangs_on: tuple[str, ...]
 ) -> str:
-    behind = f"; it hangs on decisions that rounding may change: {', '.join(hangs_on)}" if hangs_on else ""
+    behind = f"; it depends on decisions that rounding may change: {', '.join(hangs_on)}" if hangs_on else ""
     if np.isnan(actual) != np.isnan(exact):
         return (
             "a NaN where a number is expected" if np.isnan(actual) else "a number where NaN is expected"

@@ -84,7 +84,7 @@ class TensorNoise(Briefed):
     @property
     def brief(self) -> Brief:
         """Its figures, and what it hangs on."""
-        hangs = f"hangs on what rounding may change: {', '.join(self.hangs_on)}"
+        hangs = f"depends on what rounding may change: {', '.join(self.hangs_on)}"
         return Brief(
             "Rounding noise", self.node, None, [Table(ROW, [self.row])], [hangs] if self.hangs_on else []
         )

@@ -278,7 +278,7 @@ def _hanging(step: Step, noise: TensorNoise) -> Step:
     if not noise.hangs_on:
         return step
     return replace(
-        step, unsettled=f"{step.tensor} hangs on what rounding may change: {', '.join(noise.hangs_on)}"
+        step, unsettled=f"{step.tensor} depends on what rounding may change: {', '.join(noise.hangs_on)}"
     )
 
 

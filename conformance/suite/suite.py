@@ -62,7 +62,7 @@ def run(
     ops, opsets, dtypes, families
         Names, and versions to import; everything by default.
     quick, full
-        Fewer cases, in seconds; or many more, for the night.
+        Fewer cases, in seconds; or many more, overnight.
     seed
         What the inputs are made from.
     bound
@@ -167,8 +167,8 @@ def run_cases(
     notes = _chosen_precisions(chosen, records)
     if known.deviations and not known.is_of(own):
         notes.append(
-            f"no deviations are listed for {name} {own}; those of {known.version} were taken: what is not "
-            "among them, and what has vanished, changed since"
+            f"no deviations are listed for {name} {own}; those of {known.version} were used: what is not "
+            "among them, or no longer occurs, has changed between the two"
         )
     return SuiteReport(
         runtime=name,

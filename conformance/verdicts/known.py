@@ -11,10 +11,10 @@ The deviations that are known: for each version of a runtime a file of its own.
 - ``precision``: what the runtime computes in where it deviates so, as `CaseRecord.computes_in` has it (``bf16``);
   left out for any;
 - ``processors``: those that alone show it, such as ``without bfloat16``, left out for all; such a deviation is never
-  told to have vanished;
+  said to occur no longer;
 - ``why``: one sentence on the cause; ``issue``: the upstream address, or ``not reported yet``;
 - ``shown_by``: names of cases that show it, one at least for each pattern. The patterns also match cases that come out
-  right, so it is by these that a deviation is told to have vanished.
+  right, so these show that a deviation no longer occurs.
 """
 
 from __future__ import annotations
@@ -124,9 +124,9 @@ def known_deviations(runtime: str, version: str) -> Known:
 
 def marked(records: Iterable[CaseRecord], known: Known) -> tuple[tuple[CaseRecord, ...], tuple[str, ...]]:
     """
-    Mark the cases that are known to deviate, and say which deviations have vanished.
+    Mark the cases that are known to deviate, and say which deviations no longer occur.
 
-    A deviation has vanished as far as the cases that showed it were run, in its precision, and are right now.
+    A deviation no longer occurs as far as the cases that showed it were run, in its precision, and are right now.
     """
     found = list(records)
     result = []
@@ -142,7 +142,7 @@ def marked(records: Iterable[CaseRecord], known: Known) -> tuple[tuple[CaseRecor
         run = [record.id for record in ran if deviation.holds_in(record.computes_in)]
         right = [name for name in run if run_of[name].keeps(deviation.bound)]
         if right:
-            rest = "" if right == run else f" (not in {', '.join(right)} any more)"
+            rest = "" if right == run else f" (no longer in {', '.join(right)})"
             gone.append(deviation.why + rest)
     return tuple(result), tuple(gone)
 

@@ -91,14 +91,14 @@ def order(cut: Lines, loose: bool) -> Judged:
 def argmax(cut: Lines, loose: bool) -> Judged:
     """Judge the largest element."""
     wrong, agreement = _decisions(cut, loose, 1)
-    text = f"the largest element of {wrong} lines is another than that of the exact output"
+    text = f"the largest element of {wrong} lines is not that of the exact output"
     return _check("argmax", not wrong, agreement, 1, text), {"argmax_agreement": agreement}
 
 
 def top_k(cut: Lines, loose: bool) -> Judged:
     """Judge the five largest."""
     wrong, agreement = _decisions(cut, loose, TOP)
-    text = f"the {TOP} largest elements of {wrong} lines are others than those of the exact output"
+    text = f"the {TOP} largest elements of {wrong} lines are not those of the exact output"
     return _check("top-k", not wrong, agreement, 1, text), {"topk_agreement": agreement}
 
 

@@ -86,7 +86,7 @@ def test_a_wrong_runtime_exits_with_1_and_says_where(sloppy, capsys):
     assert err == ""
     assert "Wrong: probabilities[" in out
     assert re.search(r"^ probabilities .* of 1,024 wrong ?$", out, re.MULTILINE)
-    assert "The first node of the softmax family to depart is probabilities (Softmax-13)." in out
+    assert "The first wrong node of the softmax family is probabilities (Softmax-13)." in out
     assert "computes head.onnx wrong" in out.splitlines()[-1]
 
 

@@ -57,7 +57,7 @@ def shown(arguments, capsys, code=0):
 def test_what_rounding_explains_exits_with_0(folder, capsys):
     out = shown([*COMMAND, "y.npz"], capsys)
     assert "float32[5,4]" in out
-    assert out.splitlines()[-1] == "What y.npz differs in from net.onnx is explained by rounding."
+    assert out.splitlines()[-1] == "How y.npz differs from net.onnx is explained by rounding."
 
 
 def test_what_rounding_does_not_explain_exits_with_1_and_names_the_worst(folder, capsys):
@@ -67,13 +67,13 @@ def test_what_rounding_does_not_explain_exits_with_1_and_names_the_worst(folder,
     out = shown([*COMMAND, "off.npz"], capsys, code=1)
     assert "Wrong: p: not explained" in out
     assert "[3, 1]" in out
-    assert out.splitlines()[-1] == "What off.npz differs in from net.onnx is not explained by rounding."
+    assert out.splitlines()[-1] == "How off.npz differs from net.onnx is not explained by rounding."
 
 
 def test_the_first_tensor_that_leaves_the_noise_is_named(folder, capsys):
     outputs = made("hidden", "shifted")
     np.savez("whole.npz", **outputs)
-    assert "Every tensor in between keeps within the noise." in shown([*COMMAND, "whole.npz"], capsys)
+    assert "Every intermediate tensor is within the noise." in shown([*COMMAND, "whole.npz"], capsys)
     outputs["shifted"] = outputs["shifted"] + np.float32(0.01)
     outputs["p"] = outputs["p"] + np.float32(0.01)
     np.savez("off.npz", **outputs)
@@ -86,7 +86,7 @@ def test_other_decisions_exit_with_1(folder, capsys):
     outputs["label"] = (outputs["label"] + 1) % 4
     np.savez("others.npz", **outputs)
     out = shown([*COMMAND, "others.npz"], capsys, code=1)
-    assert "decide otherwise" in out.splitlines()[-1]
+    assert "decide differently" in out.splitlines()[-1]
 
 
 def test_what_cannot_be_told_exits_with_3(folder, capsys):

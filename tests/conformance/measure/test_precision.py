@@ -13,7 +13,7 @@ from softops.conformance.measure.precision import Precision, heading, short_name
         (["bf16", "f32"], ["CPU", "GPU"], "r 1 on CPU or GPU, computed in bfloat16 or float32"),
         (["own"], [], "r 1, computed in the model's own types"),
         (["e4m3"], [], "r 1, computed in e4m3"),
-        ([""], ["CUDA"], "r 1 on CUDA, computed in a precision that it does not tell"),
+        ([""], ["CUDA"], "r 1 on CUDA, computed in a precision that it does not report"),
         ([""], [""], "r 1"),
         ([], [], "r 1"),
     ],
@@ -44,6 +44,6 @@ def test_what_the_user_chose_is_not_cured():
 
 def test_of_a_provider_that_does_not_tell_the_providers_are_named():
     cause = Precision("", "CUDAExecutionProvider, CPUExecutionProvider", "provider=CPU").cause("r")
-    assert "CUDAExecutionProvider, CPUExecutionProvider, whose precision it does not tell" in cause
+    assert "CUDAExecutionProvider, CPUExecutionProvider, whose precision it does not report" in cause
     assert cause.endswith("r:provider=CPU asks for float32")
     assert Precision("", "CPU").cause("r") == ""

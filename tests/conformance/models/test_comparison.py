@@ -153,7 +153,7 @@ def test_the_report_is_written_in_every_form(found, tmp_path):
     assert "50 of 50" in page
     assert "out of order" in page
     text = (tmp_path / "all/report.md").read_text("utf-8")
-    assert "the first node to depart is probabilities (Softmax-13)" in text
+    assert "the first wrong node of the family is probabilities (Softmax-13)" in text
     write_report(found, tmp_path / "all", title="Again")
     assert {path.name for path in (tmp_path / "all").iterdir()} == names
     assert "# Again" in (tmp_path / "all/report.md").read_text("utf-8")

@@ -79,7 +79,7 @@ def test_one_that_vanished_in_part_is_told_with_the_cases():
     assert sorted(outcomes.values()) == ["right", "wrong"]
     (told,) = marked(found.cases, Known("1", (FLUSHED,)))[1]
     right = next(name for name, outcome in outcomes.items() if outcome == "right")
-    assert told == f"the tail is flushed (not in {right} any more)"
+    assert told == f"the tail is flushed (no longer in {right})"
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -129,7 +129,7 @@ def test_a_report_says_whose_list_was_taken(listed):
         name, version = "r", "3"
 
     report = conformance.run(Versioned(), **SMALL)
-    assert "no deviations are listed for r 3; those of 2 were taken" in report.notes[0]
+    assert "no deviations are listed for r 3; those of 2 were used" in report.notes[0]
     assert report.vanished == ("2",)
 
 
