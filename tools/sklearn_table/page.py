@@ -19,7 +19,7 @@ on the raw numbers; and behind a ColumnTransformer with SimpleImputer, StandardS
 wanted) and OneHotEncoder, fed a DataFrame with gaps, integers and strings. Labels are strings, but for XGBoost, which
 takes none. The bound is what `tests/tools/test_sklearn_table.py` holds these data to.
 
-{good} of {all} are exported both ways. No label differs but where it is said."""
+{good} of {all} are exported both ways. No label differs except where the table says so."""
 
 Found = Mapping[str, tuple[Outcome, Outcome]]
 

@@ -61,7 +61,7 @@ def test_its_numbers_are_those_of_the_code():
     words = " ".join(PAGE.split())
     assert f"longer than {SECONDS_MAX:g} seconds" in words
     assert f"it has {STARTING_SECONDS:g} seconds more" in words
-    assert f"{NOT_SUPPORTED} that it does not take the model" in words
+    assert f"{NOT_SUPPORTED} that it does not support the model" in words
 
 
 def test_it_is_linked():
