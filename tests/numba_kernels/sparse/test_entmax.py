@@ -193,7 +193,7 @@ def test_strides_axes_and_out(operator, dtype):
 def test_refusals(operator):
     name = operator.__name__
     with pytest.raises(TypeError, match=rf"^{name} takes .*\(got int64\); convert"):
-        operator([1, 2])
+        operator(np.array([1, 2]))
     with pytest.raises(AxisError):
         operator(np.ones(3), 1)
     with pytest.raises(ValueError, match=rf"^{name} gives float64 of shape"):

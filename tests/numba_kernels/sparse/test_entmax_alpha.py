@@ -122,7 +122,7 @@ def test_refusals():
         with pytest.raises(TypeError, match=r"^entmax takes one number as alpha"):
             entmax(np.ones(3), alpha)
     with pytest.raises(TypeError, match=r"^entmax takes .*\(got int64\); convert"):
-        entmax([1, 2], 1.3)
+        entmax(np.array([1, 2]), 1.3)
     with pytest.raises(AxisError):
         entmax(np.ones(3), 1.3, 1)
     with pytest.raises(ValueError, match=r"^entmax gives float64 of shape"):
