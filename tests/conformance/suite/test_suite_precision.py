@@ -121,7 +121,7 @@ def test_each_form_has_it_on_its_first_line(listed, tmp_path):
     assert HEADING in (tmp_path / "report.md").read_text("utf-8").splitlines()[0]
     assert ElementTree.parse(tmp_path / "junit.xml").getroot().attrib["name"] == HEADING
     page = (tmp_path / "report.html").read_text("utf-8")
-    assert f"<h1>{HEADING}: " in page
+    assert f"<h1>{HEADING}</h1>" in page
     assert CAUSE in page
     (issue,) = {path.read_text("utf-8").splitlines()[0] for path in tmp_path.glob("reproductions/*/ISSUE.md")}
     assert issue.endswith(f"wrong in {HEADING}")
