@@ -36,6 +36,16 @@ PAGES = {
             "The first call": "warmup",
         },
     ),
+    "numba_kernels.dask_arrays": (
+        "The kernels over `dask.array`, chunked along any axis; extra `dask`. With examples: "
+        "[On a cluster](../distributed.md).",
+        {
+            "Softmax and its relatives": "softmax log_softmax logsumexp hardmax topk sample",
+            "Losses": "cross_entropy cross_entropy_grad",
+            "Linear layers": "linear_softmax linear_log_softmax linear_logsumexp linear_topk "
+            "linear_cross_entropy linear_cross_entropy_grad",
+        },
+    ),
     "opset": (
         "What each operator means at every version; the table itself is in [Operators](../operators.md).",
         {
