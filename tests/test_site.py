@@ -32,7 +32,7 @@ def test_examples_run(path, tmp_path, monkeypatch):
 
 
 def test_every_page_is_in_the_navigation():
-    named = set(re.findall(r"([\w/]+\.md)", (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")))
+    named = set(re.findall(r"([\w./]+\.md)", (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")))
     assert named == {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")}
 
 

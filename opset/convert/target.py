@@ -36,7 +36,7 @@ def read_target(
     UnknownOpsetError
         No opset that the installed onnx knows.
     ValueError
-        No IR version, or what the release does not read; no such release (LookupError for one that was never made).
+        No IR version, or what the release does not read; no such release (LookupError for one that is not known).
     UnsupportedModelError
         The release does not read the model's opset of ai.onnx.ml, which is not converted.
     """

@@ -18,6 +18,7 @@ VALUES = {
     "--seed": "1",
     "--time-limit": "9",
     "--jobs": "1",
+    "--dask": "local",
     "--quick": None,
     "--full": None,
 }

@@ -119,7 +119,7 @@ def test_ai_onnx_ml_is_not_converted():
         ({"ir_version": "8"}, TypeError, "IR version as an integer"),
         ({"ir_version": 2}, ValueError, "from 3 to"),
         ({"ir_version": 99}, ValueError, "from 3 to"),
-        ({"for_runtime": "onnxruntime==0.9"}, LookupError, "never made"),
+        ({"for_runtime": "onnxruntime==0.9"}, LookupError, "a release of onnxruntime that is known"),
         ({"for_runtime": "tensorrt==10"}, LookupError, "got 'tensorrt'"),
         ({"for_runtime": "not-a-package-of-anybody"}, ValueError, "such as onnxruntime==1.17"),
     ],
