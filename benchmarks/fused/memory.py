@@ -1,7 +1,7 @@
 """``python -m benchmarks.fused.memory``: how much more memory a process takes at its height while a call runs.
 
 Each call in a process of its own, after a small one of its kind, so that libraries and compiled code are there: the
-most that was resident (getrusage), before and after, results among it.
+most that was resident, before and after, results among it.
 """
 
 import subprocess
@@ -14,12 +14,12 @@ from ..report.table import DASH
 from .task import is_installed
 
 _MEASURED = """
-import resource
+from tools.memory import peak
 {before}
 {call_small}
-height = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+height = peak()
 {call}
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - height)
+print(peak() - height)
 """
 
 _ATTENTION = """
@@ -87,7 +87,7 @@ def megabytes(case: _Case) -> float:
     if done.returncode:
         message = f"{case.library} failed at {case.what}:\n{done.stderr}"
         raise RuntimeError(message)
-    return int(done.stdout) / 1024
+    return int(done.stdout) / 2**20
 
 
 def table() -> str:

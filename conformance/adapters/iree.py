@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import onnx
 
+from softops.opset.graph.by_onnx import infer
+
 from .adapter import Adapter, Arrays, Prepared, made_by
 
 
@@ -19,7 +21,7 @@ class Iree(Adapter):
         from iree import compiler, runtime
 
         importer = compiler.extras.onnx_importer
-        info = importer.ModelInfo(onnx.shape_inference.infer_shapes(proto, data_prop=True))
+        info = importer.ModelInfo(infer(proto))
         module = info.create_module(context=compiler.ir.Context()).operation
         importer.NodeImporter.define_function(info.main_graph, module).import_all()
         cpu = ["--iree-llvmcpu-target-cpu=host"]

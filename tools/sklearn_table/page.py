@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from .data import ROWS, SETS
 from .measure import Outcome
@@ -24,12 +24,20 @@ takes none. The bound is what `tests/tools/test_sklearn_table.py` holds these da
 Found = Mapping[str, tuple[Outcome, Outcome]]
 
 
+def _with_version(package: str) -> str:
+    """Its name and version; empty where it is not installed."""
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return ""
+
+
 def section(found: Found) -> str:
     """Return the section: a table of what is exported, and one of what is refused."""
     good = {name: pair for name, pair in found.items() if not any(outcome.refused for outcome in pair)}
     packages = ("scikit-learn", "skl2onnx", "onnxmltools", "xgboost", "lightgbm", "onnxruntime")
     head = _HEAD.format(
-        versions=", ".join(f"{name} {version(name)}" for name in packages),
+        versions=", ".join(filter(None, map(_with_version, packages))),
         rows=ROWS,
         sets=", ".join(SETS),
         good=len(good),

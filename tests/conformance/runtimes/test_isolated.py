@@ -27,9 +27,10 @@ def test_an_object_that_cannot_be_sent_is_refused_before_anything_is_run():
 
 
 def test_an_object_that_does_not_arrive_ends_the_run():
+    before = set(multiprocessing.active_children())
     with pytest.raises(RuntimeUnusableError, match="define a runtime of your own in a module"):
         conformance.run(DiesOnArrival(), **ASKED, time_limit=9)
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= before
 
 
 def test_an_object_that_arrives_is_run_there():
