@@ -32,8 +32,24 @@ STATUSES: dict[str, tuple[str, str]] = {
 _GRAVITY = {status: place for place, status in enumerate(STATUSES)}
 
 
+class _OfCases:
+    """What a group of cases comes to."""
+
+    records: tuple[CaseRecord, ...]
+
+    @property
+    def status(self) -> str:
+        """The gravest of its cases."""
+        return gravest(self.records)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of cases by status, the gravest first, without zeros."""
+        return counted(self.records)
+
+
 @dataclass(frozen=True)
-class Cell:
+class Cell(_OfCases):
     """The cases of one operator at one opset in one dtype."""
 
     domain: str
@@ -42,19 +58,9 @@ class Cell:
     dtype: str
     records: tuple[CaseRecord, ...]
 
-    @property
-    def status(self) -> str:
-        """The gravest of its cases."""
-        return gravest(self.records)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of cases by status, the gravest first, without zeros."""
-        return counted(self.records)
-
 
 @dataclass(frozen=True)
-class Chip:
+class Chip(_OfCases):
     """The cases of one operator at one opset, in the dtypes whose cases have the same statuses."""
 
     slug: str
@@ -63,16 +69,6 @@ class Chip:
     dtypes: tuple[str, ...]
     records: tuple[CaseRecord, ...]
     whole: bool
-
-    @property
-    def status(self) -> str:
-        """The gravest of its cases."""
-        return gravest(self.records)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of cases by status, the gravest first, without zeros."""
-        return counted(self.records)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from chromium import Page, executable
+from chromium import executable
 from made_elsewhere import by_onnxruntime, inputs, network
 
 from softops.conformance import compare_outputs, noise
@@ -36,13 +36,6 @@ def pages(tmp_path_factory):
     x = np.linspace(0.001, 0.01, 20, dtype=np.float32)
     write_noise(noise(cancelling, x), folder / "lost.html", title="Lost")
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    page = Page(tmp_path_factory.mktemp("profile"))
-    yield page
-    page.close()
 
 
 @pytest.mark.parametrize("width", [400, 1100])

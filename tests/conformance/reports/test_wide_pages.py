@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from chromium import Page, executable
+from chromium import executable
 from onnx import helper
 
 from softops.conformance import Comparison, compare_runtimes, evaluate, validate
@@ -55,13 +55,6 @@ def pages(tmp_path_factory):
     data = {"features": x.reshape(-1, 6)[:500]}
     write_evaluation(evaluate(head, data, [Off()]), folder / "evaluation.html", title=title)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    page = Page(tmp_path_factory.mktemp("profile"))
-    yield page
-    page.close()
 
 
 @pytest.mark.parametrize("width", [390, 1280])
